@@ -1,0 +1,1 @@
+# The commands of this repository; `make help` lists them.

@@ -1,0 +1,1 @@
+"""The Open Brewery DB pipeline: ingestion, validation, and the contract shared with the Spark jobs."""

@@ -1,0 +1,103 @@
+"""Where everything lies in the lakehouse, below one root URI (a local path, `s3://…` or `s3a://…`).
+
+>>> Layout("/data/lakehouse").silver_breweries
+'/data/lakehouse/silver/breweries'
+"""
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+from typing import Final
+
+MANIFEST_NAME: Final = "_manifest.json"
+GOLD_TABLES: Final = (
+    "breweries_by_type_and_location",
+    "breweries_by_type",
+    "breweries_by_country",
+    "location_coverage",
+    "daily_changes",
+)
+
+_RUN_ID = re.compile(r"^[0-9A-Za-z][0-9A-Za-z._-]{0,127}$")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Paths of the lakehouse.
+
+    Attributes:
+        root: Root URI; a trailing slash is ignored.
+    """
+
+    root: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", self.root.rstrip("/"))
+
+    @property
+    def bronze(self) -> str:
+        """Folder of every bronze run: `bronze/breweries/ingestion_date=YYYY-MM-DD/run_id=<id>/`."""
+        return f"{self.root}/bronze/breweries"
+
+    def bronze_date(self, ingestion_date: dt.date) -> str:
+        """Folder of the runs of one date."""
+        return f"{self.bronze}/ingestion_date={ingestion_date.isoformat()}"
+
+    def bronze_run(self, ingestion_date: dt.date, run_id: str) -> str:
+        """Folder of one run.
+
+        Raises:
+            ValueError: `run_id` has a character that is not safe in every file system (Hadoop refuses `:`).
+        """
+        if not _RUN_ID.match(run_id):
+            raise ValueError(f"run id {run_id!r} may hold only letters, digits, '.', '_' and '-'")
+        return f"{self.bronze_date(ingestion_date)}/run_id={run_id}"
+
+    def manifest(self, ingestion_date: dt.date, run_id: str) -> str:
+        """The file that commits a run."""
+        return f"{self.bronze_run(ingestion_date, run_id)}/{MANIFEST_NAME}"
+
+    @property
+    def silver_breweries(self) -> str:
+        """Delta table: one row for each brewery id."""
+        return f"{self.root}/silver/breweries"
+
+    @property
+    def silver_rejected(self) -> str:
+        """Delta table: every rejected record, with its reasons."""
+        return f"{self.root}/silver/breweries_rejected"
+
+    @property
+    def silver_runs(self) -> str:
+        """Delta table: the ledger, one row for each ingestion date that silver holds."""
+        return f"{self.root}/silver/runs"
+
+    def gold(self, table: str) -> str:
+        """Delta table of the gold layer.
+
+        Raises:
+            KeyError: `table` is not one of `GOLD_TABLES`.
+        """
+        if table not in GOLD_TABLES:
+            raise KeyError(table)
+        return f"{self.root}/gold/{table}"
+
+    def gold_staging(self, table: str) -> str:
+        """Parquet folder where a gold table waits for the quality gate (write, audit, publish)."""
+        if table not in GOLD_TABLES:
+            raise KeyError(table)
+        return f"{self.root}/gold/_staging/{table}"
+
+    @property
+    def quality_results(self) -> str:
+        """Delta table: the outcome of each expectation at each gate."""
+        return f"{self.root}/quality/results"
+
+
+def page_file(page: int) -> str:
+    """Name of the bronze file that holds one page of the API, counted from 1.
+
+    >>> page_file(1)
+    'page-00001.jsonl.gz'
+    """
+    return f"page-{page:05d}.jsonl.gz"

@@ -1,0 +1,173 @@
+"""The manifest of a bronze run: written last, it is the run's commit. A run without a valid one does not exist."""
+
+import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+FORMAT: Final = "brewery-bronze-manifest"
+FORMAT_VERSION: Final = 1
+JSON_TYPES: Final = ("string", "number", "boolean", "null", "object", "array")
+
+
+class ManifestError(ValueError):
+    """A manifest that is not ours, not whole, or that contradicts itself; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class BronzeFile:
+    """One page of the API as it was stored.
+
+    Attributes:
+        name: File name within the run's folder, `page-00001.jsonl.gz`.
+        page: Page of the API, from 1.
+        records: Lines in the file.
+        bytes: Size of the stored (compressed) file.
+        sha256: Hex digest of the stored file.
+    """
+
+    name: str
+    page: int
+    records: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class SourceProfile:
+    """What was seen in the records while they streamed by, so that no later step has to infer a schema.
+
+    Attributes:
+        fields: Field name -> JSON type (one of `JSON_TYPES`) -> number of records that had it so.
+        not_nfc: Records with a string value that is not in Unicode normalisation form C.
+    """
+
+    fields: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    not_nfc: int = 0
+
+    def types(self, name: str) -> frozenset[str]:
+        """JSON types other than null that a field was seen with."""
+        return frozenset(kind for kind, count in self.fields.get(name, {}).items() if count and kind != "null")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The commit of one bronze run.
+
+    Attributes:
+        ingestion_date: The day that the snapshot stands for.
+        run_id: Unique for each attempt.
+        source: URL of the API.
+        api_total: `total` of the API's meta answer, the same before and after the run.
+        records: Sum of the files' records.
+        files: One for each page, in page order.
+        profile: Fields and types seen.
+        started_at: Start of the run, UTC.
+        finished_at: End of the run, UTC.
+    """
+
+    ingestion_date: dt.date
+    run_id: str
+    source: str
+    api_total: int
+    records: int
+    files: Sequence[BronzeFile]
+    profile: SourceProfile
+    started_at: dt.datetime
+    finished_at: dt.datetime
+
+    @property
+    def pages(self) -> int:
+        """Number of pages, which is the number of files."""
+        return len(self.files)
+
+    def to_json(self) -> str:
+        """The manifest as indented JSON text, keys in a fixed order."""
+        return json.dumps(
+            {
+                "format": FORMAT,
+                "format_version": FORMAT_VERSION,
+                "ingestion_date": self.ingestion_date.isoformat(),
+                "run_id": self.run_id,
+                "source": self.source,
+                "api_total": self.api_total,
+                "pages": self.pages,
+                "records": self.records,
+                "started_at": self.started_at.isoformat(),
+                "finished_at": self.finished_at.isoformat(),
+                "profile": {
+                    "fields": {name: dict(kinds) for name, kinds in sorted(self.profile.fields.items())},
+                    "not_nfc": self.profile.not_nfc,
+                },
+                "files": [vars(f) for f in self.files],
+            },
+            indent=1,
+            ensure_ascii=False,
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> "Manifest":
+        """Read a manifest and check that it is whole and consistent.
+
+        Raises:
+            ManifestError: Not JSON, another format or version, a field missing or of another type, counts
+                that do not add up, a file named twice, or a page missing.
+        """
+        try:
+            raw = json.loads(text)
+        except ValueError as error:
+            raise ManifestError(f"the manifest is not JSON ({error})") from None
+        if not isinstance(raw, dict) or raw.get("format") != FORMAT:
+            raise ManifestError("the manifest was not written by this pipeline")
+        if raw.get("format_version") != FORMAT_VERSION:
+            raise ManifestError(
+                f"the manifest has format version {raw.get('format_version')!r}, this code reads {FORMAT_VERSION}"
+            )
+        try:
+            manifest = cls._from_raw(raw)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ManifestError(f"the manifest lacks or misstates a field ({error!r})") from None
+        manifest._check(raw["pages"])
+        return manifest
+
+    @classmethod
+    def _from_raw(cls, raw: Mapping[str, Any]) -> "Manifest":
+        profile = SourceProfile(
+            fields={
+                str(name): {str(kind): int(count) for kind, count in kinds.items()}
+                for name, kinds in raw["profile"]["fields"].items()
+            },
+            not_nfc=int(raw["profile"]["not_nfc"]),
+        )
+        return cls(
+            ingestion_date=dt.date.fromisoformat(raw["ingestion_date"]),
+            run_id=str(raw["run_id"]),
+            source=str(raw["source"]),
+            api_total=int(raw["api_total"]),
+            records=int(raw["records"]),
+            files=tuple(
+                BronzeFile(
+                    name=str(f["name"]),
+                    page=int(f["page"]),
+                    records=int(f["records"]),
+                    bytes=int(f["bytes"]),
+                    sha256=str(f["sha256"]),
+                )
+                for f in raw["files"]
+            ),
+            profile=profile,
+            started_at=dt.datetime.fromisoformat(raw["started_at"]),
+            finished_at=dt.datetime.fromisoformat(raw["finished_at"]),
+        )
+
+    def _check(self, pages: object) -> None:
+        if pages != len(self.files):
+            raise ManifestError(f"the manifest says {pages} pages but names {len(self.files)} files")
+        if [f.page for f in self.files] != list(range(1, len(self.files) + 1)):
+            raise ManifestError("the manifest does not name each page once, in order")
+        total = sum(f.records for f in self.files)
+        if total != self.records:
+            raise ManifestError(f"the manifest says {self.records} records but its files hold {total}")
+        if any("/" in f.name or f.name.startswith(".") for f in self.files):
+            raise ManifestError("the manifest names a file outside its run")

@@ -1,0 +1,1 @@
+"""The harness: runs, renders, validates and reviews the lakehouse platform."""
