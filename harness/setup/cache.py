@@ -1,0 +1,97 @@
+"""The user's cache of what the set-up fetched or built: named by content, shared by all checkouts.
+
+`$HARNESS_CACHE_DIR`, else `$XDG_CACHE_HOME/lakehouse-platform`, else `~/.cache/lakehouse-platform`. All of it
+can be deleted at any time.
+
+Only the standard library: this runs before anything is installed.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.errors import HarnessError
+
+
+def cache_root(environ: Mapping[str, str] = os.environ) -> Path:
+    """The folder of the cache, made when it is not there.
+
+    Raises:
+        HarnessError: It cannot be written.
+    """
+    if named := environ.get("HARNESS_CACHE_DIR"):
+        root = Path(named).absolute()
+    elif base := environ.get("XDG_CACHE_HOME"):
+        root = Path(base) / "lakehouse-platform"
+    else:
+        root = Path(environ.get("HOME") or Path.home()) / ".cache" / "lakehouse-platform"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        writable = os.access(root, os.W_OK | os.X_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        raise HarnessError(
+            f"The cache folder {root} cannot be written: set HARNESS_CACHE_DIR to one that can, and run it again."
+        )
+    return root
+
+
+def content_key(*parts: str | bytes | Path) -> str:
+    """A short name for content: 16 hexadecimal digits of the SHA-256 over texts and files, in order."""
+    digest = hashlib.sha256()
+    for part in parts:
+        content = part.read_bytes() if isinstance(part, Path) else part.encode() if isinstance(part, str) else part
+        digest.update(len(content).to_bytes(8, "big") + content)
+    return digest.hexdigest()[:16]
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds the lock file `path`; a second process waits, and the lock ends with the process that has it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def built(target: Path, build: Callable[[Path], None]) -> Path:
+    """Makes the folder `target` once: `build` fills a folder beside it, which is then renamed.
+
+    An interrupted build leaves no `target`; two processes at once build it one after the other, that is once.
+
+    Args:
+        target: A folder whose name tells its content.
+        build: Fills the empty folder that it is given; what it raises goes to the caller.
+
+    Returns:
+        `target`.
+
+    Raises:
+        HarnessError: The disk is full, or the folder cannot be written.
+    """
+    if target.is_dir():
+        return target
+    try:
+        with locked(target.parent / f".{target.name}.lock"):
+            if not target.is_dir():
+                _build_aside(target, build)
+    except OSError as error:
+        reason = error.strerror or error
+        raise HarnessError(f"Could not write {target} ({reason}): make room there, and run it again.") from error
+    return target
+
+
+def _build_aside(target: Path, build: Callable[[Path], None]) -> None:
+    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        aside.chmod(0o755)
+        build(aside)
+        aside.rename(target)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)

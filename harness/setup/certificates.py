@@ -1,0 +1,75 @@
+"""Which CA bundle this machine trusts, told to every child process in the variable that it reads.
+
+pip, uv, Go, git, the AWS and the requests libraries each have a variable of their own. Behind a company's
+TLS proxy people often set only one of them.
+
+Only the standard library: this runs before anything is installed.
+"""
+
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from harness.errors import HarnessError
+
+# In the order in which they are asked; the first that is set names the bundle.
+VARIABLES: Final = (
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "PIP_CERT",
+    "CURL_CA_BUNDLE",
+    "AWS_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "NODE_EXTRA_CA_CERTS",
+)
+
+# Where Debian, Fedora, OpenSUSE and macOS keep the bundle that an administrator extends.
+SYSTEM_BUNDLES: Final = (
+    Path("/etc/ssl/certs/ca-certificates.crt"),
+    Path("/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"),
+    Path("/etc/pki/tls/certs/ca-bundle.crt"),
+    Path("/etc/ssl/ca-bundle.pem"),
+    Path("/etc/ssl/cert.pem"),
+)
+
+
+def ca_bundle(environ: Mapping[str, str], system: tuple[Path, ...] = SYSTEM_BUNDLES) -> Path | None:
+    """The PEM file with the certificate authorities to trust, or None when the machine names none.
+
+    Raises:
+        HarnessError: A variable names a file that is not there or holds no certificate.
+    """
+    for variable in VARIABLES:
+        value = environ.get(variable)
+        if not value:
+            continue
+        path = Path(value)
+        # requests also takes a folder there; one such folder says nothing to the other programs.
+        if path.is_dir():
+            continue
+        if not _is_pem(path):
+            raise HarnessError(
+                f"{variable} names {value}, which is not a readable PEM file of certificates: "
+                f"set it to your CA bundle, or unset it."
+            )
+        return path
+    known = (*system, Path(ssl.get_default_verify_paths().openssl_cafile))
+    return next((path for path in known if _is_pem(path)), None)
+
+
+def with_certificates(environ: Mapping[str, str], system: tuple[Path, ...] = SYSTEM_BUNDLES) -> dict[str, str]:
+    """A copy of `environ` in which every variable of `VARIABLES` that was not set names the CA bundle."""
+    bundle = ca_bundle(environ, system)
+    if bundle is None:
+        return dict(environ)
+    return {**{variable: str(bundle) for variable in VARIABLES}, **{k: v for k, v in environ.items() if v}}
+
+
+def _is_pem(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            # A bundle may open with comments, but not with this many.
+            return b"-----BEGIN " in file.read(65_536)
+    except OSError:
+        return False
