@@ -1,10 +1,28 @@
 """Fixtures that every test may use."""
 
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give Airflow a home of its own before anything imports it: it reads its configuration at import."""
+    home = tempfile.mkdtemp(prefix="airflow-home-")
+    config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+    os.environ.update(
+        {
+            "AIRFLOW_HOME": home,
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+            "AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY": "True",
+        }
+    )
 
 
 @pytest.fixture(scope="session")
