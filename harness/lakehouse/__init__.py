@@ -1,0 +1,1 @@
+"""Reads the lakehouse without Spark, for the summary and the report."""

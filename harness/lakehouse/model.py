@@ -1,0 +1,246 @@
+"""What a summary of the lakehouse holds: plain values, whatever they were read from."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Count:
+    """A name and how many current breweries it has."""
+
+    name: str
+    breweries: int
+
+
+@dataclass(frozen=True)
+class Place:
+    """A city and how many current breweries it has."""
+
+    city: str
+    state_province: str | None
+    country: str
+    breweries: int
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How complete the breweries of one country are; shares from 0 to 1."""
+
+    country: str
+    breweries: int
+    coordinates: float
+    website: float
+    phone: float
+    postal_code: float
+
+
+@dataclass(frozen=True)
+class DailyChange:
+    """One row of gold/daily_changes."""
+
+    ingestion_date: dt.date
+    total: int
+    added: int
+    changed: int
+    removed: int
+    rejected: int
+    duplicates: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """One row of the ledger: what one ingestion date brought to silver.
+
+    Attributes:
+        ingestion_date: The day that the snapshot stands for.
+        run_id: The bronze run that was applied.
+        bronze_records: Records as received.
+        silver_records: Records that became a silver row.
+        duplicates: Records whose id came again later in the snapshot.
+        rejected: Records that lack what silver requires.
+        added: Rows new to silver.
+        changed: Rows whose values changed.
+        removed: Rows that the snapshot no longer has.
+        total: Current rows afterwards.
+        silver_version: Version of silver/breweries that this run left.
+        applied_at: When, UTC.
+    """
+
+    ingestion_date: dt.date
+    run_id: str
+    bronze_records: int
+    silver_records: int
+    duplicates: int
+    rejected: int
+    added: int
+    changed: int
+    removed: int
+    total: int
+    silver_version: int
+    applied_at: dt.datetime
+
+    @property
+    def unaccounted(self) -> int:
+        """Bronze records that are neither in silver nor duplicates nor rejected; 0 in a sound run."""
+        return self.bronze_records - self.silver_records - self.duplicates - self.rejected
+
+
+@dataclass(frozen=True)
+class MapCell:
+    """The current breweries of one square of the map, at the mean of their coordinates in degrees."""
+
+    longitude: float
+    latitude: float
+    country: str
+    breweries: int
+
+
+@dataclass(frozen=True)
+class RejectedRecord:
+    """One record that silver refused, and why."""
+
+    ingestion_date: dt.date
+    record_id: str | None
+    source_file: str
+    reasons: Sequence[str]
+    raw: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """The outcome of one expectation of the quality gate.
+
+    Attributes:
+        severity: `error` fails the gate; anything else is a warning.
+    """
+
+    gate: str
+    table: str
+    expectation: str
+    severity: str
+    passed: bool
+    observed: str
+    expected: str
+
+    @property
+    def outcome(self) -> str:
+        """`pass`, `warn` or `fail`."""
+        if self.passed:
+            return "pass"
+        return "fail" if self.severity == "error" else "warn"
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The quality gate's latest decision."""
+
+    run_id: str
+    ingestion_date: dt.date
+    checked_at: dt.datetime
+    checks: Sequence[Check]
+
+    @property
+    def passed(self) -> bool:
+        """Whether gold was published."""
+        return all(check.outcome != "fail" for check in self.checks)
+
+    def count(self, outcome: str) -> int:
+        """Number of checks with that outcome."""
+        return sum(check.outcome == outcome for check in self.checks)
+
+
+@dataclass(frozen=True)
+class TableVersion:
+    """Where a Delta table's history stands.
+
+    Attributes:
+        name: Path below the lakehouse's root.
+        version: Latest version.
+        operation: What wrote it (`MERGE`, `WRITE`, …).
+        written_at: When, UTC.
+        rows: Rows of that version.
+        files: Data files of that version.
+        bytes: Size of those files.
+    """
+
+    name: str
+    version: int
+    operation: str
+    written_at: dt.datetime
+    rows: int
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class StageTime:
+    """How long one stage of a run took."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Everything that the terminal's tables and the HTML report show.
+
+    Attributes:
+        root: The lakehouse.
+        read_at: When the summary was read, UTC.
+        by_type: Every type, most breweries first.
+        by_country: Every country, most breweries first.
+        states: The states or provinces with most breweries; the name ends in the country's.
+        cities: The cities with most breweries.
+        state_count: Number of states and provinces.
+        city_count: Number of cities.
+        location_rows: Rows of gold/breweries_by_type_and_location.
+        coverage: Every country, most breweries first.
+        daily_changes: Oldest first.
+        runs: The ledger, oldest first; never empty.
+        current: Current rows of silver.
+        gone: Rows of silver that the source no longer has.
+        without_coordinates: Current rows that no map can show.
+        cells: The map, binned.
+        cell_degrees: Width of a map square in degrees.
+        rejected_reasons: Reason -> records, over the ledger's runs, most frequent first.
+        rejected_examples: A few of the latest.
+        gate: The latest outcome of the quality gate, if it ever ran.
+        tables: Versions of all tables.
+        stages: Times of the run that this summary ends; empty for a report made later.
+        versions: Software -> version.
+    """
+
+    root: str
+    read_at: dt.datetime
+    by_type: Sequence[Count]
+    by_country: Sequence[Count]
+    states: Sequence[Count]
+    cities: Sequence[Place]
+    state_count: int
+    city_count: int
+    location_rows: int
+    coverage: Sequence[Coverage]
+    daily_changes: Sequence[DailyChange]
+    runs: Sequence[Run]
+    current: int
+    gone: int
+    without_coordinates: int
+    cells: Sequence[MapCell]
+    cell_degrees: float
+    rejected_reasons: Mapping[str, int]
+    rejected_examples: Sequence[RejectedRecord]
+    gate: Gate | None
+    tables: Sequence[TableVersion]
+    stages: Sequence[StageTime] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def latest(self) -> Run:
+        """The run of the newest ingestion date."""
+        return self.runs[-1]
+
+    @property
+    def gold_published_at(self) -> dt.datetime:
+        """When the oldest of the gold tables was last written: what readers of gold may rely on."""
+        return min(table.written_at for table in self.tables if table.name.startswith("gold/"))
