@@ -1,0 +1,82 @@
+"""The operator that runs one Spark job, here or on Kubernetes; the job's code is the same."""
+
+import datetime as dt
+import importlib
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.exceptions import AirflowFailException
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from brewery.contract.layout import Layout
+from brewery.orchestration.settings import OrchestrationSettings
+from brewery.settings import Settings
+
+APPLICATION_TEMPLATE = "spark-application.yaml"
+"""Jinja template of a SparkApplication, in `OrchestrationSettings.spark_template_dir`; `params.job` is the job."""
+
+
+def spark_task(
+    job: str, settings: OrchestrationSettings, *, outlets: Sequence[Any] = (), doc_md: str | None = None
+) -> BaseOperator:
+    """One task for one job of `lakehouse.jobs`.
+
+    Args:
+        job: Module name within `lakehouse.jobs`; also the task's id.
+        settings: Whether Spark runs in this process or on Kubernetes.
+        outlets: Datasets that the job's success updates.
+        doc_md: Documentation of the task.
+    """
+    if settings.spark_mode == "kubernetes":
+        return _on_kubernetes(job, settings, outlets, doc_md)
+    from airflow.providers.common.compat.standard.operators import PythonOperator
+
+    return PythonOperator(
+        task_id=job,
+        python_callable=run_locally,
+        op_kwargs={"job": job},
+        outlets=list(outlets),
+        doc_md=doc_md,
+        do_xcom_push=False,
+    )
+
+
+def run_locally(job: str) -> None:
+    """Run a job in this process, in the Spark session that the process shares.
+
+    Raises:
+        AirflowFailException: The job refused, with its sentence: a second try would refuse as well.
+    """
+    from lakehouse.errors import LakehouseError
+    from lakehouse.session import get_session
+
+    module = importlib.import_module(f"lakehouse.jobs.{job}")
+    try:
+        module.run(get_session(), Layout(Settings.from_env().lakehouse_uri))
+    except LakehouseError as error:
+        raise AirflowFailException(str(error)) from error
+
+
+def _on_kubernetes(
+    job: str, settings: OrchestrationSettings, outlets: Sequence[Any], doc_md: str | None
+) -> BaseOperator:
+    from airflow.providers.cncf.kubernetes.operators.spark_kubernetes import SparkKubernetesOperator
+
+    return SparkKubernetesOperator(
+        task_id=job,
+        name=job.replace("_", "-"),
+        namespace=settings.spark_namespace,
+        application_file=APPLICATION_TEMPLATE,
+        params={"job": job},
+        in_cluster=True,
+        get_logs=True,
+        # Facts go through the lakehouse: the operator's XCom sidecar is unreliable.
+        do_xcom_push=False,
+        # A pod that never starts (image, mount, quota) fails the task instead of holding it.
+        startup_timeout_seconds=600,
+        execution_timeout=dt.timedelta(hours=1),
+        reattach_on_restart=True,
+        delete_on_termination=True,
+        outlets=list(outlets),
+        doc_md=doc_md,
+    )

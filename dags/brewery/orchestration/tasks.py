@@ -1,0 +1,73 @@
+"""The bodies of the ingestion DAG's tasks: settings and storage from the deployment, errors for Airflow."""
+
+import datetime as dt
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from airflow.exceptions import AirflowException, AirflowFailException
+from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+from brewery.errors import BreweryError
+from brewery.ingestion import Progress, ingest
+from brewery.orchestration.settings import OrchestrationSettings
+from brewery.settings import Settings
+from brewery.storage import Storage
+from brewery.validation import validate
+
+log = logging.getLogger(__name__)
+progress_log = logging.getLogger("brewery.ingestion.progress")
+"""One record a page, with `done`, `total` and `note` as attributes for whoever draws them."""
+
+
+def ingest_date(ingestion_date: dt.date) -> None:
+    """Take a snapshot of the API into bronze.
+
+    Raises:
+        AirflowFailException: Somebody has to change something first.
+        AirflowException: Another try may help.
+    """
+    with _for_airflow():
+        settings = Settings.from_env()
+        result = ingest(settings, open_lakehouse(settings), ingestion_date, on_progress=_report)
+    log.info("Committed %s: %s records in %s pages", result.manifest_path, result.records, result.pages)
+
+
+def validate_date(ingestion_date: dt.date) -> None:
+    """Read a date's committed run back and check it against its manifest.
+
+    Raises:
+        AirflowFailException: The run is not what its manifest says.
+        AirflowException: Another try may help.
+    """
+    with _for_airflow():
+        result = validate(open_lakehouse(Settings.from_env()), ingestion_date)
+    log.info("Validated: %s", result)
+
+
+def open_lakehouse(settings: Settings) -> Storage:
+    """The lakehouse's storage; on S3 through Airflow's object storage, with the connection's credentials."""
+    uri = settings.lakehouse_uri
+    if not uri.startswith(("s3://", "s3a://")):
+        return Storage.for_uri(uri)
+    connection = OrchestrationSettings.from_env().lakehouse_connection
+    path = ObjectStoragePath(f"s3://{uri.partition('://')[2]}", conn_id=connection)
+    return Storage(path.fs, uri)
+
+
+def _report(progress: Progress) -> None:
+    progress_log.info(
+        "page %s of %s",
+        progress.pages,
+        progress.pages_total,
+        extra={"done": progress.pages, "total": progress.pages_total, "note": f"{progress.records:,} breweries"},
+    )
+
+
+@contextmanager
+def _for_airflow() -> Iterator[None]:
+    """What cannot heal by itself fails at once; the rest keeps the task's retries."""
+    try:
+        yield
+    except BreweryError as error:
+        raise (AirflowException if error.retryable else AirflowFailException)(str(error)) from error

@@ -1,0 +1,58 @@
+"""The environment in which the worker runs Airflow: everything below one folder, nothing of the user's."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from harness.paths import ROOT
+
+
+def airflow_environment(home: Path) -> dict[str, str]:
+    """Airflow's configuration as environment variables.
+
+    Args:
+        home: AIRFLOW_HOME; holds the SQLite metadata database and the task logs.
+    """
+    return {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        # Only a DAG that is not paused gets its Dataset events.
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__EXECUTOR": "SequentialExecutor",
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+        "AIRFLOW__CORE__DEFAULT_TIMEZONE": "utc",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
+        "AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY": "True",
+        "AIRFLOW__SCHEDULER__CATCHUP_BY_DEFAULT": "False",
+        # A single process on one machine needs neither usage reports nor network look-ups.
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    }
+
+
+def worker_environment(
+    *, home: Path, lakehouse: Path, api: str, spark: Mapping[str, str], base: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """The whole environment of the worker process.
+
+    Args:
+        home: AIRFLOW_HOME.
+        lakehouse: Root of the lakehouse.
+        api: URL of the Brewery API, up to and including its version (`http://127.0.0.1:8000/v1`).
+        spark: Variables that Spark needs (Java, jars).
+        base: What to start from; Airflow's own variables in it are dropped.
+    """
+    clean = {key: value for key, value in base.items() if not key.startswith("AIRFLOW")}
+    return {
+        **clean,
+        **spark,
+        **airflow_environment(home),
+        "LAKEHOUSE_URI": str(lakehouse),
+        "BREWERY_API_URL": api,
+        "BREWERY_SPARK_MODE": "local",
+        # The ingestion retries each page by itself; a second try of the whole task would only hide the reason.
+        "BREWERY_TASK_RETRIES": "0",
+        "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "dags"), str(ROOT / "spark"))),
+    }

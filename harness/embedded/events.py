@@ -1,0 +1,69 @@
+"""What the worker tells the front, one JSON object a line over a pipe."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import IO, Any
+
+
+@dataclass(frozen=True)
+class StageStarted:
+    """A stage (`airflow`, or a task's id) begins."""
+
+    stage: str
+
+
+@dataclass(frozen=True)
+class StageEnded:
+    """A stage ended well after `seconds`."""
+
+    stage: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a stage is: `done` of `total` units; `total` 0 means unknown."""
+
+    stage: str
+    done: int
+    total: int
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The run ended badly; `sentence` is for the user, the worker's log has the rest."""
+
+    stage: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Both DAGs succeeded.
+
+    Attributes:
+        dataset_events: Number of Dataset events that the first DAG left for the second one.
+        versions: Software -> version.
+    """
+
+    dataset_events: int
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+Event = StageStarted | StageEnded | Progress | Failed | Finished
+_KINDS = {kind.__name__: kind for kind in (StageStarted, StageEnded, Progress, Failed, Finished)}
+
+
+def write_event(stream: IO[str], event: Event) -> None:
+    """Write one event and flush, so that the front sees it now."""
+    stream.write(json.dumps({"kind": type(event).__name__, **asdict(event)}) + "\n")
+    stream.flush()
+
+
+def read_events(stream: IO[str]) -> Iterator[Event]:
+    """Yield events until the worker closes the pipe."""
+    for line in stream:
+        raw: dict[str, Any] = json.loads(line)
+        yield _KINDS[raw.pop("kind")](**raw)
