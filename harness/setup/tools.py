@@ -40,6 +40,9 @@ TOOLS: Final[Mapping[str, GoTool]] = {
     "kustomize": GoTool("sigs.k8s.io/kustomize/kustomize/v5"),
     "kubeconform": GoTool("github.com/yannh/kubeconform/cmd/kubeconform"),
     "kind": GoTool("sigs.k8s.io/kind"),
+    "kube-score": GoTool("github.com/zegl/kube-score/cmd/kube-score", "tools/kube-score"),
+    "gitleaks": GoTool("github.com/zricethezav/gitleaks/v8", "tools/gitleaks"),
+    "podsecurity": GoTool(".", "tools/podsecurity"),
 }
 
 
@@ -80,7 +83,8 @@ def tool_folder(name: str) -> Path:
     if name not in TOOLS:
         raise HarnessError(f"There is no tool {name!r}: the harness knows {', '.join(sorted(TOOLS))}.")
     module = module_folder(name)
-    key = content_key(module / "go.mod", module / "go.sum", TOOLS[name].package)
+    sources = sorted(module.glob("*.go"))
+    key = content_key(module / "go.mod", module / "go.sum", TOOLS[name].package, *sources)
     return cache_root() / "tools" / f"{name}-{key}"
 
 
