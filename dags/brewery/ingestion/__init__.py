@@ -1,0 +1,5 @@
+"""Open Brewery DB into bronze: `ingest` takes a complete snapshot, or leaves bronze as it was."""
+
+from brewery.ingestion.run import IngestResult, Progress, ingest
+
+__all__ = ["IngestResult", "Progress", "ingest"]

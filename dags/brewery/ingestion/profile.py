@@ -1,0 +1,89 @@
+"""Which fields the source sends, with which JSON types: gathered while the records stream by."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from brewery.contract.manifest import SourceProfile
+
+_JSON_TYPES: Final[Mapping[type, str]] = {
+    str: "string",
+    int: "number",
+    float: "number",
+    bool: "boolean",
+    type(None): "null",
+    dict: "object",
+    list: "array",
+}
+_MAX_SHAPES: Final = 4096
+_Shape = tuple[tuple[str, ...], tuple[type, ...]]
+
+
+class ProfileBuilder:
+    """Counts fields and types; a builder for each page, merged into one for the run.
+
+    Records are counted by their shape (their field names and the types of their values), because real data has a
+    handful of shapes: one dictionary look-up for each record instead of one for each value.
+    """
+
+    def __init__(self) -> None:
+        self._shapes: Counter[_Shape] = Counter()
+        self._fields: dict[str, Counter[str]] = {}
+        self._not_nfc = 0
+
+    def add(self, slices: Sequence[str], records: Sequence[Mapping[str, Any]]) -> None:
+        """Count records.
+
+        Args:
+            slices: JSON text of each record.
+            records: The same, parsed.
+        """
+        self._shapes.update((tuple(record), tuple(map(type, record.values()))) for record in records)
+        self._fold_if_many()
+        for text, record in zip(slices, records, strict=True):
+            if text.isascii():
+                if "\\u" not in text:
+                    continue
+            # What is in normal form C as a whole has no part that is not.
+            elif "\\u" not in text and unicodedata.is_normalized("NFC", text):
+                continue
+            self._not_nfc += any(not unicodedata.is_normalized("NFC", value) for value in _strings(record.values()))
+
+    def merge(self, other: "ProfileBuilder") -> None:
+        """Add what another builder has counted."""
+        self._shapes.update(other._shapes)
+        for name, kinds in other._fields.items():
+            self._fields.setdefault(name, Counter()).update(kinds)
+        self._not_nfc += other._not_nfc
+        self._fold_if_many()
+
+    def build(self) -> SourceProfile:
+        """The profile of all that was counted."""
+        self._fold()
+        return SourceProfile(
+            fields={name: dict(sorted(kinds.items())) for name, kinds in sorted(self._fields.items())},
+            not_nfc=self._not_nfc,
+        )
+
+    def _fold_if_many(self) -> None:
+        # A source whose every record looks different must not grow the memory.
+        if len(self._shapes) > _MAX_SHAPES:
+            self._fold()
+
+    def _fold(self) -> None:
+        for (names, types), count in self._shapes.items():
+            for name, kind in zip(names, types, strict=True):
+                self._fields.setdefault(name, Counter())[_JSON_TYPES[kind]] += count
+        self._shapes.clear()
+
+
+def _strings(values: Iterable[Any]) -> Iterable[str]:
+    """Every string value, at any depth."""
+    for value in values:
+        if type(value) is str:
+            yield value
+        elif type(value) is dict:
+            yield from _strings(value.values())
+        elif type(value) is list:
+            yield from _strings(value)

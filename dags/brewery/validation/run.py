@@ -1,0 +1,174 @@
+"""Checks the committed run of a date, file by file."""
+
+import datetime as dt
+import gzip
+import hashlib
+import json
+import time
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from brewery.bronze import require_runs
+from brewery.contract.layout import MANIFEST_NAME
+from brewery.contract.manifest import BronzeFile, Manifest
+from brewery.errors import BronzeInvalidError, StorageMissingError
+from brewery.storage import Storage
+
+_THREADS: Final = 4
+_BATCH: Final = 64
+"""Files looked at between two looks at the results; bounds what waits in memory."""
+_NAMED: Final = 3
+"""Faults that the one sentence names; all of them are in the result."""
+
+
+@dataclass(frozen=True)
+class ValidationResult:
+    """What the check of one run found.
+
+    Attributes:
+        ingestion_date: Date.
+        run_id: The run that counts for the date.
+        records: Lines found that are JSON objects.
+        api_total: What the API said.
+        files: Files of the manifest.
+        bytes: Their size together.
+        faults: What is wrong, one phrase each; empty for a run that can be used.
+        unknown_files: Names in the run's folder that the manifest does not know; no reader looks at them.
+        superseded_runs: Committed runs of the date that an ingestion after them has replaced.
+        seconds: Time taken.
+    """
+
+    ingestion_date: dt.date
+    run_id: str
+    records: int
+    api_total: int
+    files: int
+    bytes: int
+    faults: tuple[str, ...]
+    unknown_files: tuple[str, ...]
+    superseded_runs: tuple[str, ...]
+    seconds: float
+
+    def require_valid(self) -> None:
+        """Refuse a run with faults.
+
+        Raises:
+            BronzeInvalidError: There are any; the sentence names the first ones.
+        """
+        if not self.faults:
+            return
+        named = "; ".join(self.faults[:_NAMED])
+        more = f"; and {len(self.faults) - _NAMED} more" if len(self.faults) > _NAMED else ""
+        raise BronzeInvalidError(
+            f"Bronze run {self.run_id} of {self.ingestion_date.isoformat()} is not what its manifest says "
+            f"({named}{more}): ingest that date again, the new run replaces it."
+        )
+
+
+def validate(storage: Storage, ingestion_date: dt.date) -> ValidationResult:
+    """Inspect a date's run and refuse one that has faults.
+
+    Raises:
+        BronzeInvalidError: Something is not as the manifest says; the sentence names it.
+        NoCommittedRunError: The date has no committed run.
+        ManifestInvalidError: A manifest of the date is corrupt or foreign.
+        StorageError: Bronze could not be read.
+    """
+    result = inspect(storage, ingestion_date)
+    result.require_valid()
+    return result
+
+
+def inspect(storage: Storage, ingestion_date: dt.date) -> ValidationResult:
+    """Check the newest committed run of a date: its files, their sizes, checksums and lines, and the counts.
+
+    Args:
+        storage: The lakehouse.
+        ingestion_date: Date.
+
+    Returns:
+        What was found, faults included.
+
+    Raises:
+        NoCommittedRunError: The date has no committed run.
+        ManifestInvalidError: A manifest of the date is corrupt or foreign.
+        StorageError: Bronze could not be read.
+    """
+    begun = time.monotonic()
+    manifest, *superseded = require_runs(storage, ingestion_date)
+    folder = storage.layout.bronze_run(ingestion_date, manifest.run_id)
+    sizes = {entry.name: entry.size for entry in storage.list_folder(folder) if not entry.is_folder}
+    faults: list[str] = []
+    records = 0
+    for count, fault in _checks(storage, folder, manifest, sizes):
+        records += count
+        if fault:
+            faults.append(fault)
+    if manifest.records != manifest.api_total:
+        faults.append(f"the manifest has {manifest.records} records, the API said {manifest.api_total}")
+    if records != manifest.records:
+        faults.append(f"{records} usable records instead of {manifest.records}")
+    known = {file.name for file in manifest.files} | {MANIFEST_NAME}
+    return ValidationResult(
+        ingestion_date=ingestion_date,
+        run_id=manifest.run_id,
+        records=records,
+        api_total=manifest.api_total,
+        files=len(manifest.files),
+        bytes=sum(file.bytes for file in manifest.files),
+        faults=tuple(faults),
+        unknown_files=tuple(sorted(set(sizes) - known)),
+        superseded_runs=tuple(run.run_id for run in superseded),
+        seconds=time.monotonic() - begun,
+    )
+
+
+def _checks(
+    storage: Storage, folder: str, manifest: Manifest, sizes: dict[str, int]
+) -> Iterator[tuple[int, str | None]]:
+    """For each file: its usable records, and what is wrong with it."""
+
+    def check(file: BronzeFile) -> tuple[int, str | None]:
+        return _check_file(storage, f"{folder}/{file.name}", file, sizes.get(file.name))
+
+    remaining = iter(manifest.files)
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="validate") as pool:
+        while batch := list(islice(remaining, _BATCH)):
+            yield from pool.map(check, batch)
+
+
+def _check_file(storage: Storage, path: str, file: BronzeFile, size: int | None) -> tuple[int, str | None]:
+    if size is None:
+        return 0, f"{file.name} is missing"
+    if size != file.bytes:
+        return 0, f"{file.name} has {size} bytes instead of {file.bytes}"
+    try:
+        content = storage.read(path)
+    except StorageMissingError:
+        return 0, f"{file.name} is missing"
+    if hashlib.sha256(content).hexdigest() != file.sha256:
+        return 0, f"the checksum of {file.name} is wrong"
+    try:
+        lines = gzip.decompress(content).split(b"\n")
+    except (OSError, EOFError, zlib.error):
+        return 0, f"{file.name} is not a gzip file"
+    # The last line ends with a line break as well.
+    if lines.pop() != b"":
+        return 0, f"the last line of {file.name} is not whole"
+    usable = sum(map(_is_object, lines))
+    if usable != len(lines):
+        return usable, f"{file.name} has {len(lines) - usable} lines that are not JSON objects"
+    if usable != file.records:
+        return usable, f"{file.name} has {usable} records instead of {file.records}"
+    return usable, None
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return type(json.loads(line)) is dict
+    except (ValueError, RecursionError):
+        return False
