@@ -1,1 +1,60 @@
-# The commands of this repository; `make help` lists them.
+# The commands of this repository; `make` lists them. Needs Python 3.11 or 3.12 with venv, make and git.
+# Everything else is installed on first use: Python packages into .venv, the rest into the user's cache.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-compat bench lint format lock validate clean
+
+# Options of `make run` and `make bench` ("harness run --help"), and of pytest.
+ARGS ?=
+PYTEST_ARGS ?=
+
+# Relative paths throughout, so that the checkout's own path may hold spaces.
+BIN := .venv/bin
+VENV := PYTHON='$(PYTHON)' sh harness/setup/venv.sh
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+run: ## The whole pipeline on this machine: mocked API, Airflow, Spark, gold tables (ARGS="--breweries 10000")
+	@$(VENV) run
+	@$(BIN)/harness run $(ARGS)
+
+setup: ## Install all that `make test` needs, ahead of time (packages, Java, jars, Go tools)
+	@$(VENV) test
+	@$(BIN)/harness setup --all
+
+test: ## Linters, types and every test that needs no Docker (PYTEST_ARGS="-k silver")
+	@$(VENV) test
+	@status=0; \
+	$(BIN)/ruff check || status=1; \
+	$(BIN)/ruff format --check || status=1; \
+	$(BIN)/mypy || status=1; \
+	$(BIN)/python -m pytest $(PYTEST_ARGS) || status=1; \
+	exit $$status
+
+test-compat: ## The Spark jobs on Spark 3.3 with Delta 2.3 (needs a Python 3.10)
+	@$(VENV) test
+	@$(BIN)/python -m harness.setup.compat $(PYTEST_ARGS)
+
+bench: ## Time the pipeline at 10 thousand, 100 thousand and 1 million breweries, beside DuckDB
+	@$(VENV) test
+	@$(BIN)/harness bench $(ARGS)
+
+lint: ## Linters and types only
+	@$(VENV) test
+	@$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/mypy
+
+format: ## Format the Python code
+	@$(VENV) test
+	@$(BIN)/ruff check --fix --exit-zero && $(BIN)/ruff format
+
+validate: ## Check the overlays: schemas, references, policies, wave order
+	@$(VENV) test
+	@$(BIN)/harness validate $(ARGS)
+
+lock: ## Resolve all dependencies again and write the locks (requirements/*.txt, jars.json)
+	@$(VENV) test
+	@$(BIN)/python -m harness.setup.lock
+
+clean: ## Remove what was made in this checkout (environments, lakehouse, reports); the user's cache stays
+	rm -rf .venv .venv-* .cache .run .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
