@@ -1,0 +1,1 @@
+"""Builds the overlays: what Argo CD would apply, and where each resource comes from."""

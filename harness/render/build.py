@@ -1,0 +1,164 @@
+"""Builds kustomizations: in parallel, and again only when something that they read has changed."""
+
+import os
+import re
+import subprocess
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from harness.errors import HarnessError
+from harness.render.cache import Cache
+from harness.render.environments import Unit
+from harness.render.positions import YamlError, load, split
+from harness.render.problem import Problem
+from harness.render.tree import Tree, kustomization_file, walk
+from harness.render.upstream import git_environment
+from harness.setup.cache import content_key
+
+_FORMAT: Final = "1"
+"""Raised when what is cached changes its shape."""
+_TIMEOUT_SECONDS: Final = 120
+_BIG_DOCUMENT: Final = 20_000
+"""Bytes from which on a document's parsed form is kept by itself: CRDs take seconds to parse and seldom change."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """One resource as kustomize wrote it.
+
+    Attributes:
+        value: The resource.
+        text: Its YAML.
+    """
+
+    value: dict[str, Any]
+    text: str
+
+    @property
+    def kind(self) -> str:
+        """Its kind."""
+        return str(self.value.get("kind", ""))
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return str((self.value.get("metadata") or {}).get("name", ""))
+
+    @property
+    def namespace(self) -> str:
+        """Its namespace; empty for what has none."""
+        return str((self.value.get("metadata") or {}).get("namespace", ""))
+
+
+@dataclass(frozen=True)
+class Build:
+    """What became of a unit.
+
+    Attributes:
+        unit: The unit.
+        tree: What it reads.
+        key: Content key of all its inputs.
+        resources: The resources, in kustomize's order; empty when it could not be built.
+        problems: Why it could not be built.
+    """
+
+    unit: Unit
+    tree: Tree
+    key: str
+    resources: list[Rendered] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def build_all(units: Sequence[Unit], *, offline: bool = False) -> list[Build]:
+    """Builds units, at most as many at the same time as there are processors.
+
+    Raises:
+        HarnessError: kustomize itself cannot be had.
+    """
+    from harness.setup.tools import tool_folder
+
+    version = tool_folder("kustomize").name
+    with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+        return list(pool.map(lambda unit: _build(unit, version, offline=offline), units))
+
+
+def _build(unit: Unit, version: str, *, offline: bool) -> Build:
+    file = kustomization_file(unit.folder)
+    if file is None:
+        problem = Problem("LH103", f"{unit.folder.name} has no kustomization.yaml.", unit.folder)
+        return Build(unit, Tree(unit.folder), "", problems=[problem])
+    tree = walk(unit.folder)
+    key = tree.key(version, _FORMAT)
+    if tree.problems:
+        return Build(unit, tree, key, problems=tree.problems)
+    cache = Cache("builds")
+    cached = cache.get(key)
+    if cached is not None:
+        return Build(unit, tree, key, [Rendered(value, text) for value, text in cached])
+    try:
+        resources = _parse(_kustomize(unit.folder, tree, offline=offline))
+    except (HarnessError, YamlError) as error:
+        named = next((path for path in tree.files if path.name in str(error) and path != file), file)
+        line = next((line for remote, _, line in tree.remotes if remote.url in str(error)), None)
+        return Build(unit, tree, key, problems=[Problem("LH101", str(error), named, line)])
+    cache.put(key, [[resource.value, resource.text] for resource in resources])
+    return Build(unit, tree, key, resources)
+
+
+def _kustomize(folder: Path, tree: Tree, *, offline: bool) -> str:
+    from harness.setup.certificates import with_certificates
+    from harness.setup.tools import tool
+
+    environment = with_certificates(os.environ) | git_environment(
+        (remote for remote, _, _ in tree.remotes), offline=offline
+    )
+    try:
+        done = subprocess.run(
+            [tool("kustomize"), "build", str(folder)],
+            env=environment,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+            stdin=subprocess.DEVNULL,
+            timeout=_TIMEOUT_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise HarnessError(f"kustomize did not finish {folder.name} in {_TIMEOUT_SECONDS} s.") from None
+    if done.returncode != 0:
+        raise HarnessError(f"kustomize cannot build {folder.name}: {explain(done.stderr, folder)}.")
+    return done.stdout
+
+
+def explain(stderr: str, folder: Path) -> str:
+    """The part of kustomize's nested error that says what is wrong, with paths below the overlay's parent.
+
+    >>> explain("Error: accumulating resources: accumulation err='x': no 'git' program on path", Path("/o"))
+    "no 'git' program on path"
+    """
+    text = " ".join(line for line in stderr.splitlines() if line.strip() and not line.startswith("# Warning"))
+    text = re.sub(r"^Error: ", "", text)
+    text = re.sub(r"^(?:accumulating (?:resources|components): )+", "", text)
+    text = re.sub(r"^accumulation err='[^']*': ", "", text)
+    return text.replace(f"{folder.parent}/", "").strip().rstrip(".") or "it said nothing"
+
+
+def _parse(output: str) -> list[Rendered]:
+    cache = Cache("documents")
+    resources: list[Rendered] = []
+    for text in split(output):
+        value = None
+        key = content_key(text, _FORMAT) if len(text) > _BIG_DOCUMENT else None
+        if key:
+            value = cache.get(key)
+        if value is None:
+            documents = load(text)
+            value = documents[0] if documents else None
+            if key and value is not None:
+                cache.put(key, value)
+        if isinstance(value, dict):
+            resources.append(Rendered(value, text))
+    return resources
