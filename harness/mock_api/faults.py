@@ -1,0 +1,294 @@
+"""Faults on demand: what each one is called and takes, and which requests it hits.
+
+A fault is written `NAME` or `NAME:option=value,option=value`. Which requests it hits is decided by counters and by
+hashes of (fault, page, attempt), never by chance: the same requests meet the same faults.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, Final, NamedTuple
+
+from harness.errors import HarnessError
+
+ENDPOINTS: Final = ("list", "meta", "single", "random", "search", "autocomplete")
+
+
+class Option(NamedTuple):
+    """One option of a fault: its default (whose type it has), the values allowed (any where empty), its meaning."""
+
+    default: Any
+    allowed: tuple[str, ...]
+    meaning: str
+
+
+class Kind(NamedTuple):
+    """One fault: what it does, its options, where it strikes.
+
+    `level` is `response` (how an answer is delivered), `page` (which records a page holds), `record` (what records
+    look like; its `share` is of the records), or `sequence` (what the API holds as a whole).
+    """
+
+    level: str
+    meaning: str
+    options: dict[str, Option]
+    path: str = "list"
+    times: int = 0
+
+
+_RESET: Final = Option(0, ("0", "1"), "1: the connection is reset instead of closed")
+
+KINDS: Final[dict[str, Kind]] = {
+    "latency": Kind("response", "waits before it answers", {"ms": Option(200, (), "milliseconds")}, path="any"),
+    "slow-drip": Kind(
+        "response",
+        "sends the body in small pieces",
+        {"bytes": Option(4096, (), "bytes in a piece"), "ms": Option(20, (), "milliseconds between pieces")},
+    ),
+    "rate-limit": Kind(
+        "response",
+        "answers 429 with Retry-After",
+        {
+            "retry_after": Option(1, (), "seconds"),
+            "form": Option("seconds", ("seconds", "date", "none"), "how Retry-After is written; none: without it"),
+        },
+    ),
+    "server-error": Kind("response", "answers a 5xx status", {"status": Option(503, (), "500 to 599")}),
+    "cut": Kind(
+        "response",
+        "cuts the connection",
+        {
+            "at": Option("middle", ("before", "middle"), "before any header, or in the middle of the body"),
+            "reset": _RESET,
+        },
+    ),
+    "truncated": Kind(
+        "response",
+        "sends half of the body and ends as if that were all",
+        {
+            "form": Option(
+                "no-length",
+                ("no-length", "chunked", "short-length"),
+                "no-length: no Content-Length, connection closed; chunked: the last chunk is missing; "
+                "short-length: Content-Length is that of the half",
+            )
+        },
+    ),
+    "not-json": Kind("response", "answers 200 with an HTML page", {}),
+    "not-a-list": Kind("response", "answers 200 with a JSON object instead of a list", {}),
+    "empty-page": Kind("page", "answers an empty list", {}),
+    "short-page": Kind("page", "leaves out the last records of a page", {"drop": Option(1, (), "records")}),
+    "overlap": Kind(
+        "page",
+        "starts a page with the last records of the page before, as when the list grew in front while it was read; "
+        "as many records are pushed out at the page's end",
+        {"count": Option(1, (), "records")},
+    ),
+    "duplicates": Kind(
+        "sequence",
+        "holds the first records once more at the end, counted in total; the later one has another name",
+        {"count": Option(1, (), "records")},
+        path="any",
+    ),
+    "moving-total": Kind(
+        "sequence",
+        "goes on to the next day in mid-run: total changes and records shift between pages",
+        {},
+        times=1,
+    ),
+    "wrong-total": Kind(
+        "sequence", "says another total than there is", {"by": Option(1, (), "added to total")}, path="meta"
+    ),
+    "new-field": Kind(
+        "record",
+        "adds a field",
+        {
+            "field": Option("rating", (), "its name"),
+            "type": Option("number", ("number", "string", "bool", "object", "list", "null"), "of its value"),
+        },
+    ),
+    "missing-field": Kind("record", "leaves a field out", {"field": Option("country", (), "its name")}),
+    "retyped-field": Kind(
+        "record",
+        "gives a field a value of another type",
+        {
+            "field": Option("name", (), "its name"),
+            "type": Option("number", ("number", "string", "bool", "object", "list", "null"), "of its value"),
+        },
+    ),
+    "not-nfc": Kind("record", "sends text in Unicode NFD", {}),
+    "bad-coordinates": Kind(
+        "record",
+        "spoils the coordinates",
+        {"kind": Option("out-of-range", ("out-of-range", "half-missing", "text"), "how")},
+    ),
+    "dirty": Kind("record", "mixes every kind of invalid record into the valid ones", {}),
+}
+"""Fault name -> what it is."""
+
+SCOPE: Final[dict[str, Option]] = {
+    "page": Option("", (), "only this page, or pages: `3`, `3-5`, `2+7`"),
+    "path": Option("", (*ENDPOINTS, "any"), "only this endpoint"),
+    "after": Option(0, (), "so many matching requests pass first"),
+    "every": Option(1, (), "then only each so-many-th"),
+    "times": Option(0, (), "at most so often in all (0: without limit)"),
+    "each": Option(0, (), "at most so often for any one page (0: without limit)"),
+    "share": Option(1.0, (), "of the requests, or of the records for a fault of records: 0 to 1"),
+}
+"""Options that every fault takes."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault with its options, ready to be asked.
+
+    Attributes:
+        text: How it was written.
+        options: Every option of its kind, with its value.
+        scope: Every option of SCOPE, with its value.
+        pages: Page numbers; None for all.
+    """
+
+    name: str
+    text: str
+    options: dict[str, Any]
+    scope: dict[str, Any]
+    pages: frozenset[int] | None
+
+    @property
+    def kind(self) -> Kind:
+        """What it is."""
+        return KINDS[self.name]
+
+    def covers(self, endpoint: str, page: int) -> bool:
+        """Whether a request is within its scope, counters aside."""
+        path = self.scope["path"]
+        return path in ("any", endpoint) and (self.pages is None or page in self.pages)
+
+    def picks(self, *what: object) -> bool:
+        """Whether `what` (a record's id, or a page and attempt) is in its share."""
+        share: float = self.scope["share"]
+        return share >= 1 or hash_fraction(self.name, *what) < share
+
+
+def hash_fraction(*what: object) -> float:
+    """A number in [0, 1) that depends on nothing but `what`."""
+    digest = blake2b(":".join(map(str, what)).encode(), digest_size=6).digest()
+    return int.from_bytes(digest) / (1 << 48)
+
+
+def _value(name: str, option: str, spec: Option, text: str) -> Any:
+    if spec.allowed and text not in spec.allowed:
+        raise HarnessError(f"Fault {name}: {option}={text} is not one of {', '.join(spec.allowed)}.", exit_code=2)
+    try:
+        value = type(spec.default)(text)
+    except ValueError:
+        raise HarnessError(f"Fault {name}: {option}={text} is not a number.", exit_code=2) from None
+    if option != "by" and not isinstance(value, str) and value < 0:
+        raise HarnessError(f"Fault {name}: {option}={text} is below zero.", exit_code=2)
+    return value
+
+
+def _pages(name: str, text: str) -> frozenset[int] | None:
+    if not text:
+        return None
+    result: set[int] = set()
+    try:
+        for part in text.split("+"):
+            first, _, last = part.partition("-")
+            result.update(range(int(first), int(last or first) + 1))
+    except ValueError:
+        raise HarnessError(f"Fault {name}: page={text} is not like 3, 3-5 or 2+7.", exit_code=2) from None
+    return frozenset(result)
+
+
+def parse(text: str) -> Fault:
+    """Reads `NAME[:option=value,...]`.
+
+    Raises:
+        HarnessError: There is no such fault or option, or a value is not allowed.
+    """
+    name, _, rest = text.partition(":")
+    if name not in KINDS:
+        raise HarnessError(f"There is no fault {name!r}. Choose from {', '.join(KINDS)}.", exit_code=2)
+    kind = KINDS[name]
+    options = {option: spec.default for option, spec in kind.options.items()}
+    scope = {option: spec.default for option, spec in SCOPE.items()} | {"path": kind.path, "times": kind.times}
+    for part in filter(None, rest.split(",")):
+        option, equals, value = part.partition("=")
+        known = kind.options | SCOPE
+        if not equals or option not in known:
+            raise HarnessError(
+                f"Fault {name} has no option {part!r}. It takes {', '.join(f'{o}=' for o in known)}.", exit_code=2
+            )
+        target = options if option in kind.options else scope
+        target[option] = _value(name, option, known[option], value)
+    if name == "server-error" and not 500 <= options["status"] <= 599:
+        raise HarnessError("Fault server-error: status has to be from 500 to 599.", exit_code=2)
+    if scope["every"] < 1:
+        raise HarnessError(f"Fault {name}: every has to be 1 or more.", exit_code=2)
+    return Fault(name, text, options, scope, _pages(name, scope["page"]))
+
+
+@dataclass
+class _Active:
+    fault: Fault
+    seen: int = 0
+    fired: int = 0
+    seen_on: Counter[tuple[str, int]] = field(default_factory=Counter)
+    fired_on: Counter[tuple[str, int]] = field(default_factory=Counter)
+
+    def strikes(self, endpoint: str, page: int) -> bool:
+        fault, scope, where = self.fault, self.fault.scope, (endpoint, page)
+        if not fault.covers(endpoint, page):
+            return False
+        self.seen += 1
+        self.seen_on[where] += 1
+        past = self.seen - scope["after"]
+        if past <= 0 or past % scope["every"]:
+            return False
+        if (scope["times"] and self.fired >= scope["times"]) or (
+            scope["each"] and self.fired_on[where] >= scope["each"]
+        ):
+            return False
+        if fault.kind.level != "record" and not fault.picks(endpoint, page, self.seen_on[where]):
+            return False
+        self.fired += 1
+        self.fired_on[where] += 1
+        return True
+
+
+class FaultPlan:
+    """The faults that are switched on, and their counters. Safe for use by several threads."""
+
+    def __init__(self, faults: Iterable[str] = ()) -> None:
+        self._lock = threading.Lock()
+        self._active = [_Active(parse(text)) for text in faults]
+
+    def add(self, faults: Iterable[str]) -> None:
+        """Switches faults on; all of them or, when one cannot be parsed, none."""
+        new = [_Active(parse(text)) for text in faults]
+        with self._lock:
+            self._active.extend(new)
+
+    def clear(self, name: str | None = None) -> None:
+        """Switches off every fault, or those of one name."""
+        with self._lock:
+            self._active = [active for active in self._active if name is not None and active.fault.name != name]
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Each fault as it was written, and how often it has struck."""
+        with self._lock:
+            return [{"fault": active.fault.text, "fired": active.fired} for active in self._active]
+
+    def strike(self, endpoint: str, page: int = 1) -> list[Fault]:
+        """Counts a request and returns the faults that hit it, in the order in which they were switched on."""
+        with self._lock:
+            return [active.fault for active in self._active if active.strikes(endpoint, page)]
+
+    def standing(self, name: str) -> Fault | None:
+        """The first fault of a name, whatever its counters say."""
+        with self._lock:
+            return next((active.fault for active in self._active if active.fault.name == name), None)
