@@ -239,12 +239,13 @@ class Snapshot:
         self._gone = catalog.gone(day)
         # Non-decreasing, so the slot of a rank is found by bisection instead of by walking past the empty slots.
         self._full_below = [slot - i for i, slot in enumerate(self._gone)]
+        self._length = catalog.slots(day) - len(self._gone)
 
     def __len__(self) -> int:
-        return self._catalog.slots(self.day) - len(self._gone)
+        return self._length
 
     def __getitem__(self, rank: int) -> Brewery:
-        if not 0 <= rank < len(self):
+        if not 0 <= rank < self._length:
             raise IndexError(rank)
         return self._catalog.brewery(rank + bisect_right(self._full_below, rank), self.day)
 

@@ -2,7 +2,6 @@
 
 import errno
 import http.server
-import os
 import socket
 import socketserver
 import struct
@@ -252,8 +251,9 @@ class MockApi:
                 raise HarnessError(
                     f"Port {port} on {host} is in use. Choose another with --port, or --port 0 for any free one."
                 ) from None
-            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
-            raise HarnessError(f"Cannot listen on {host} port {port}: {reason}. Choose another address.") from None
+            raise HarnessError(
+                f"Cannot listen on {host} port {port}: {error.strerror}. Choose another --host or --port."
+            ) from None
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(_STOP_WITHIN,), name=f"mock-api-{self.port}"
         )

@@ -14,22 +14,8 @@ from harness.mock_api.generator import FIELDS
 Start = Callable[..., MockApi]
 
 ORDER = [
-    "id",
-    "name",
-    "brewery_type",
-    "address_1",
-    "address_2",
-    "address_3",
-    "city",
-    "state_province",
-    "postal_code",
-    "country",
-    "longitude",
-    "latitude",
-    "phone",
-    "website_url",
-    "state",
-    "street",
+    *("id", "name", "brewery_type", "address_1", "address_2", "address_3", "city", "state_province"),
+    *("postal_code", "country", "longitude", "latitude", "phone", "website_url", "state", "street"),
 ]
 
 
