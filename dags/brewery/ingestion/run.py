@@ -18,6 +18,7 @@ from brewery.errors import EmptySourceError, SourceMovedError, StorageError
 from brewery.ingestion.client import BreweryClient
 from brewery.ingestion.profile import ProfileBuilder
 from brewery.ingestion.retry import SuspiciousPageError
+from brewery.ingestion.seams import Overlap, SeamCheck
 from brewery.settings import Settings
 from brewery.storage import Storage
 
@@ -79,11 +80,16 @@ class IngestResult:
 class _MovedError(Exception):
     """The snapshot is not of one state of the source; the message completes "because …"."""
 
+    def __init__(self, reason: str, overlaps: frozenset[Overlap] = frozenset()) -> None:
+        super().__init__(reason)
+        self.overlaps = overlaps
+
 
 @dataclass(frozen=True)
 class _StoredPage:
     file: BronzeFile
     profile: ProfileBuilder
+    fingerprints: tuple[int, ...]
 
 
 def ingest(
@@ -114,12 +120,13 @@ def ingest(
     """
     begun = time.monotonic()
     report = on_progress or (lambda _progress: None)
+    overlaps: frozenset[Overlap] = frozenset()
     with BreweryClient(settings) as client:
         for fresh_starts in range(settings.fresh_starts + 1):
             try:
-                manifest = _snapshot(settings, client, storage, ingestion_date, fresh_starts, report)
+                manifest = _snapshot(settings, client, storage, ingestion_date, fresh_starts, overlaps, report)
             except _MovedError as error:
-                reason = str(error)
+                reason, overlaps = str(error), error.overlaps
                 log.warning("The source changed in mid-run (%s); starting afresh.", reason)
                 continue
             return IngestResult(
@@ -146,9 +153,14 @@ def _snapshot(
     storage: Storage,
     ingestion_date: dt.date,
     fresh_starts: int,
+    known_overlaps: frozenset[Overlap],
     report: Callable[[Progress], None],
 ) -> Manifest:
-    """One attempt: everything is stored and committed, or nothing is left of it."""
+    """One attempt: everything is stored and committed, or nothing is left of it.
+
+    `known_overlaps` are those of the attempt before: one that is there again, the same, is what the source holds
+    (a brewery listed twice) and not a list that moved.
+    """
     started_at = dt.datetime.now(dt.UTC)
     run_id = new_run_id(started_at)
     total = client.total()
@@ -162,21 +174,26 @@ def _snapshot(
         profile = ProfileBuilder()
         files: list[BronzeFile] = []
         seen: dict[str, int] = {}
+        seams = SeamCheck()
         records = 0
         # Closed, so that no thread is still writing into the folder when it is removed.
         with closing(_stored_pages(settings, client, storage, folder, total)) as pages:
-            for page in pages:
-                twin = seen.setdefault(page.file.sha256, page.file.page)
-                if twin != page.file.page:
-                    raise _MovedError(f"page {page.file.page} is the same as page {twin}")
-                files.append(page.file)
-                profile.merge(page.profile)
-                records += page.file.records
+            for stored in pages:
+                twin = seen.setdefault(stored.file.sha256, stored.file.page)
+                if twin != stored.file.page:
+                    raise _MovedError(f"page {stored.file.page} is the same as page {twin}")
+                files.append(stored.file)
+                profile.merge(stored.profile)
+                seams.add(stored.file.page, stored.fingerprints)
+                records += stored.file.records
                 expected = _pages(total, settings.page_size)
                 report(Progress(len(files), expected, records, client.retries, fresh_starts))
         after = client.total()
         if after != total:
             raise _MovedError(f"the total went from {total} to {after}")
+        if new_overlaps := seams.overlaps - known_overlaps:
+            page = min(new_overlaps).page
+            raise _MovedError(f"page {page} repeats the end of page {page - 1}", frozenset(seams.overlaps))
         manifest = Manifest(
             ingestion_date=ingestion_date,
             run_id=run_id,
@@ -209,7 +226,8 @@ def _stored_pages(
         name = page_file(number)
         storage.write(f"{folder}/{name}", content)
         digest = hashlib.sha256(content).hexdigest()
-        return _StoredPage(BronzeFile(name, number, len(slices), len(content), digest), profile)
+        file = BronzeFile(name, number, len(slices), len(content), digest)
+        return _StoredPage(file, profile, tuple(map(hash, slices)))
 
     # A last page that is full says nothing about what follows it: the page behind it has to be empty.
     last = pages if total % settings.page_size else pages + 1
