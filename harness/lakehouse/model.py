@@ -14,6 +14,15 @@ class Count:
 
 
 @dataclass(frozen=True)
+class State:
+    """A state or province and how many current breweries it has."""
+
+    state_province: str
+    country: str
+    breweries: int
+
+
+@dataclass(frozen=True)
 class Place:
     """A city and how many current breweries it has."""
 
@@ -190,7 +199,7 @@ class Summary:
         read_at: When the summary was read, UTC.
         by_type: Every type, most breweries first.
         by_country: Every country, most breweries first.
-        states: The states or provinces with most breweries; the name ends in the country's.
+        states: The states or provinces with most breweries.
         cities: The cities with most breweries.
         state_count: Number of states and provinces.
         city_count: Number of cities.
@@ -215,7 +224,7 @@ class Summary:
     read_at: dt.datetime
     by_type: Sequence[Count]
     by_country: Sequence[Count]
-    states: Sequence[Count]
+    states: Sequence[State]
     cities: Sequence[Place]
     state_count: int
     city_count: int

@@ -26,6 +26,7 @@ from harness.lakehouse.model import (
     RejectedRecord,
     Run,
     StageTime,
+    State,
     Summary,
     TableVersion,
 )
@@ -147,10 +148,10 @@ def summarise(
         by_type=_counts(lakehouse, layout.gold("breweries_by_type"), "brewery_type"),
         by_country=_counts(lakehouse, layout.gold("breweries_by_country"), "country"),
         states=[
-            Count(f"{row['state_province']}, {row['country']}", row["breweries"])
+            State(**row)
             for row in lakehouse.query(
                 places,
-                "select country, state_province, cast(sum(brewery_count) as bigint) as breweries from t"
+                "select state_province, country, cast(sum(brewery_count) as bigint) as breweries from t"
                 " where state_province is not null group by country, state_province"
                 " order by breweries desc, country, state_province",
                 limit=_TOP,

@@ -11,7 +11,7 @@ import pytest
 from deltalake import DeltaTable
 
 from harness.errors import HarnessError
-from harness.lakehouse.model import Count, Coverage, DailyChange, Place, StageTime
+from harness.lakehouse.model import Count, Coverage, DailyChange, Place, StageTime, State
 from harness.lakehouse.read import summarise
 
 DAY_1, DAY_2 = dt.date(2026, 3, 1), dt.date(2026, 3, 2)
@@ -21,7 +21,7 @@ def test_gold_is_read_most_breweries_first(lakehouse: Path) -> None:
     summary = summarise(lakehouse)
     assert summary.by_type == [Count("micro", 3), Count("brewpub", 1), Count("regional", 1)]
     assert summary.by_country == [Count("United States", 4), Count("Belgium", 1)]
-    assert summary.states == [Count("Oregon, United States", 3), Count("New York, United States", 1)]
+    assert summary.states == [State("Oregon", "United States", 3), State("New York", "United States", 1)]
     assert summary.cities == [
         Place("Portland", "Oregon", "United States", 3),
         Place("Antwerp", None, "Belgium", 1),
