@@ -1,23 +1,27 @@
-"""The `harness` command."""
+"""The `harness` command: a map of the commands, which live in the `command` module of their package."""
 
 import sys
 
 import typer
 
 from harness.console import err
+from harness.doctor.command import doctor
+from harness.embedded.command import run
 from harness.errors import HarnessError
+from harness.mock_api.command import mock_api
+from harness.setup.command import setup
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Runs, renders, validates and reviews the lakehouse platform.",
 )
-
-
-@app.callback()
-def _harness() -> None:
-    """Makes Typer treat `harness` as a group even while it has one command."""
+app.command("run", rich_help_panel="Pipeline")(run)
+app.command("mock-api", rich_help_panel="Pipeline")(mock_api)
+app.command("setup", rich_help_panel="This machine")(setup)
+app.command("doctor", rich_help_panel="This machine")(doctor)
 
 
 def main() -> None:

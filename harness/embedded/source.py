@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.embedded import simulation
-from harness.mock_api.dataset import open_dataset
 from harness.mock_api.server import MockApi
 
 
@@ -31,5 +30,5 @@ def open_source(api: str | None, data: Path | None, *, breweries: int, seed: int
         yield api
         return
     day = simulation.day_number(date)
-    with MockApi(open_dataset(data, count=breweries, seed=seed), day=day) as server:
+    with MockApi(breweries=breweries, seed=seed, data=data, day=day) as server:
         yield f"{server.url}/v1"
