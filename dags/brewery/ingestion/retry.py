@@ -57,7 +57,7 @@ class BackoffWait(wait_base):
 
     def __init__(self, initial: float, maximum: float, retry_after_max: float) -> None:
         """Seconds: the first wait, the longest, and the longest that the server may ask for."""
-        self._backoff = wait_exponential_jitter(initial=initial, max=maximum, jitter=initial)
+        self._backoff = wait_exponential_jitter(multiplier=initial, max=maximum, jitter=initial)
         self._jitter = initial
         self._retry_after_max = retry_after_max
 

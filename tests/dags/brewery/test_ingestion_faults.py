@@ -1,0 +1,242 @@
+"""Every fault of the mocked API against the ingestion: settled, passed on, or failed with bronze untouched."""
+
+import datetime as dt
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+
+from brewery.errors import ApiError, ApiUnavailableError, SourceMovedError, StorageFullError
+from brewery.ingestion import ingest
+from brewery.settings import Settings
+from brewery.storage import Storage
+from brewery.validation import validate
+from harness.mock_api import MockApi
+from harness.mock_api.faults import KINDS
+
+MakeSettings = Callable[..., Settings]
+Tree = Callable[[], dict[str, bytes]]
+LinesOf = Callable[[str], list[bytes]]
+ManifestOf = Callable[[str], dict[str, Any]]
+
+# Two pages of the nine fail twice each: four retries.
+RETRIED = {
+    "rate-limit:each=2,page=3+7,retry_after=0": 4,
+    "rate-limit:each=2,page=3+7,form=date,retry_after=0": 4,
+    "rate-limit:each=2,page=3+7,form=none": 4,
+    "rate-limit:each=2,path=meta,retry_after=0": 2,
+    "server-error:each=2,page=3+7,status=500": 4,
+    "server-error:each=2,page=3+7,status=503": 4,
+    "server-error:each=2,path=meta": 2,
+    "cut:each=2,page=3+7,at=before": 4,
+    "cut:each=2,page=3+7,at=before,reset=1": 4,
+    "cut:each=2,page=3+7,at=middle": 4,
+    "cut:each=2,page=3+7,at=middle,reset=1": 4,
+    "truncated:each=2,page=3+7,form=no-length": 4,
+    "truncated:each=2,page=3+7,form=chunked": 4,
+    "truncated:each=2,page=3+7,form=short-length": 4,
+    "truncated:each=2,path=meta": 2,
+    "not-json:each=2,page=3+7": 4,
+    "not-json:each=2,path=meta": 2,
+    "not-a-list:each=2,page=3+7": 4,
+    "empty-page:each=2,page=3+7": 4,
+    "short-page:each=2,page=3+7": 4,
+}
+# The source changed under the first attempt and is at rest in the second.
+STARTED_AFRESH = [
+    "moving-total:after=4",
+    "overlap:page=4,count=1,times=1",
+    "overlap:page=4,count=7,times=1",
+    "overlap:page=9,count=3,times=1",
+    "wrong-total:by=1,times=1",
+    "wrong-total:by=-1,times=1",
+    "wrong-total:by=200,times=1",
+    "wrong-total:by=1,after=1,times=1",
+    "empty-page:page=5,times=3",
+]
+# What the records look like is for silver to judge: bronze takes them as they are.
+PASSED_ON = [
+    "duplicates:count=3",
+    "new-field:share=0.3",
+    "new-field:type=object",
+    "missing-field:field=country",
+    "retyped-field:field=name,type=number",
+    "retyped-field:field=id,type=list",
+    "not-nfc:share=0.5",
+    "bad-coordinates",
+    "bad-coordinates:kind=text",
+    "dirty:share=0.5",
+]
+SLOW_BUT_FINE = ["latency:ms=30", "slow-drip:bytes=4096,ms=1"]
+# Never ends: fails, and says what.
+FAILED: dict[str, tuple[type[ApiError], str]] = {
+    "rate-limit:page=5,retry_after=0": (ApiUnavailableError, "page 5 .* status 429"),
+    "rate-limit:path=any,retry_after=0": (ApiUnavailableError, "the number of breweries .* status 429"),
+    "server-error:page=5,status=502": (ApiUnavailableError, "page 5 .* status 502"),
+    "cut:page=5,at=before": (ApiUnavailableError, "page 5 .* connection"),
+    "cut:page=5,at=middle": (ApiUnavailableError, "page 5 .* cut off"),
+    "cut:page=5,at=middle,reset=1": (ApiUnavailableError, "page 5 .* cut off"),
+    "truncated:page=5,form=no-length": (ApiUnavailableError, "page 5 .* cut off"),
+    "truncated:page=5,form=chunked": (ApiUnavailableError, "page 5 .* cut off"),
+    "truncated:page=5,form=short-length": (ApiUnavailableError, "page 5 .* cut off"),
+    "not-json:page=5": (ApiUnavailableError, "page 5 .* not JSON"),
+    "not-json:path=meta": (ApiUnavailableError, "number of breweries .* not JSON"),
+    "not-json:path=meta,after=1": (ApiUnavailableError, "number of breweries .* not JSON"),
+    "not-a-list:page=5": (ApiUnavailableError, "page 5 .* not a JSON array"),
+    "not-a-list:path=meta": (ApiUnavailableError, "number of breweries .* no usable 'total'"),
+    "empty-page:page=5": (SourceMovedError, "page 5 has 0 records instead of 50"),
+    "short-page:page=5,drop=2": (SourceMovedError, "page 5 has 48 records instead of 50"),
+    "short-page:page=9": (SourceMovedError, "page 9 has 19 records instead of 20"),
+    "moving-total:times=0": (SourceMovedError, "changed during each of 3 attempts"),
+    "wrong-total:by=1": (SourceMovedError, "page 9 has 20 records instead of 21"),
+    "wrong-total:by=-1": (SourceMovedError, "page 9 has 20 records instead of 19"),
+    "wrong-total:by=-20": (SourceMovedError, "page 9 has 20 records instead of 0"),
+    "wrong-total:by=7,every=2": (SourceMovedError, "total went from 420 to 427"),
+    "latency:ms=400,page=5": (ApiUnavailableError, "page 5 .* did not answer in time"),
+    "slow-drip:bytes=1,ms=5,page=5": (ApiUnavailableError, "page 5 .* took too long"),
+}
+
+
+def name_of(fault: str) -> str:
+    return fault.partition(":")[0]
+
+
+def test_no_fault_of_the_mocked_api_is_left_out() -> None:
+    tried = {name_of(fault) for fault in (*RETRIED, *STARTED_AFRESH, *PASSED_ON, *SLOW_BUT_FINE, *FAILED)}
+    assert tried == set(KINDS)
+
+
+@pytest.mark.parametrize("fault", RETRIED)
+def test_a_passing_fault_is_retried_and_leaves_no_trace(
+    fault: str,
+    make_settings: MakeSettings,
+    storage: Storage,
+    day: dt.date,
+    lines_of: LinesOf,
+    manifest_of: ManifestOf,
+) -> None:
+    with MockApi(breweries=420) as api:
+        clean = ingest(make_settings(api.url), storage, day)
+        api.add_faults(fault)
+        result = ingest(make_settings(api.url), storage, day)
+    assert (result.retries, result.fresh_starts) == (RETRIED[fault], 0)
+    assert lines_of(result.run_id) == lines_of(clean.run_id)
+    assert manifest_of(result.run_id)["files"] == manifest_of(clean.run_id)["files"]
+
+
+@pytest.mark.parametrize("fault", STARTED_AFRESH)
+def test_a_source_that_moved_is_read_afresh(
+    fault: str, make_settings: MakeSettings, storage: Storage, day: dt.date, lines_of: LinesOf, tree: Tree
+) -> None:
+    with MockApi(breweries=420, faults=[fault]) as api:
+        result = ingest(make_settings(api.url), storage, day)
+        at_rest = [brewery["id"] for brewery in api.catalog.at(api.day)]
+    assert result.fresh_starts == 1
+    assert sorted(json.loads(line)["id"] for line in lines_of(result.run_id)) == sorted(at_rest)
+    assert validate(storage, day).records == len(at_rest)
+    # The first attempt has taken its files away.
+    assert {name.split("/")[3] for name in tree()} == {f"run_id={result.run_id}"}
+
+
+@pytest.mark.parametrize("fault", PASSED_ON)
+def test_what_is_odd_within_records_is_stored_as_received(
+    fault: str, make_settings: MakeSettings, storage: Storage, day: dt.date, lines_of: LinesOf
+) -> None:
+    with MockApi(breweries=420, faults=[fault]) as api:
+        result = ingest(make_settings(api.url), storage, day)
+        bodies = [
+            requests.get(f"{api.url}/v1/breweries", params={"page": page, "per_page": 50}, timeout=10).content
+            for page in range(1, 10)
+        ]
+    assert (result.retries, result.fresh_starts) == (0, 0)
+    assert b"[%s]" % b",".join(lines_of(result.run_id)) == b"[%s]" % b",".join(
+        body.removeprefix(b"[").removesuffix(b"]") for body in bodies
+    )
+    assert validate(storage, day).records == result.records
+
+
+@pytest.mark.parametrize("fault", SLOW_BUT_FINE)
+def test_a_slow_api_is_waited_for(fault: str, make_settings: MakeSettings, storage: Storage, day: dt.date) -> None:
+    with MockApi(breweries=420, faults=[fault]) as api:
+        result = ingest(make_settings(api.url), storage, day)
+    assert (result.records, result.retries) == (420, 0)
+
+
+@pytest.mark.parametrize("fault", FAILED)
+def test_a_lasting_fault_fails_in_one_sentence_with_bronze_untouched(
+    fault: str, make_settings: MakeSettings, storage: Storage, day: dt.date, tree: Tree
+) -> None:
+    limits: dict[str, float] = {}
+    if name_of(fault) == "latency":
+        limits["read_timeout"] = 0.1
+    if name_of(fault) == "slow-drip":
+        limits["page_deadline"] = 0.3
+    kind, sentence = FAILED[fault]
+    with MockApi(breweries=420) as api:
+        ingest(make_settings(api.url), storage, day)
+        before = tree()
+        api.add_faults(fault)
+        with pytest.raises(kind, match=sentence) as error:
+            ingest(make_settings(api.url, **limits), storage, day)
+    assert tree() == before
+    assert error.value.retryable
+    assert "\n" not in str(error.value)
+    assert str(error.value).endswith(".")
+
+
+def test_retry_after_is_honoured(make_settings: MakeSettings, storage: Storage, day: dt.date) -> None:
+    with MockApi(breweries=20, faults=["rate-limit:times=1,retry_after=1"]) as api:
+        begun = time.monotonic()
+        result = ingest(make_settings(api.url, retry_after_max=60), storage, day)
+    assert result.retries == 1
+    assert time.monotonic() - begun >= 1
+
+
+def test_a_page_is_not_waited_for_beyond_its_deadline(
+    make_settings: MakeSettings, storage: Storage, day: dt.date
+) -> None:
+    with MockApi(breweries=20, faults=["rate-limit:retry_after=3600"]) as api:
+        with pytest.raises(ApiUnavailableError, match="attempt 1"):
+            ingest(make_settings(api.url, retry_after_max=3600, page_deadline=30), storage, day)
+        assert api.stats()["by_status"]["429"] == 1
+
+
+@pytest.mark.timeout(60)
+def test_one_lost_page_ends_the_others(
+    make_settings: MakeSettings, storage: Storage, day: dt.date, tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Storage.write
+
+    def full_at_page_1(self: Storage, path: str, data: bytes) -> None:
+        if path.endswith("page-00001.jsonl.gz"):
+            raise StorageFullError("No space left.")
+        write(self, path, data)
+
+    monkeypatch.setattr(Storage, "write", full_at_page_1)
+    # The second page is told to wait for ten minutes: the failure of the first must end that wait.
+    with MockApi(breweries=420, faults=["rate-limit:page=2,retry_after=600", "latency:ms=100,page=1"]) as api:
+        settings = make_settings(api.url, page_deadline=3600, retry_after_max=600)
+        with pytest.raises(StorageFullError):
+            ingest(settings, storage, day)
+    assert tree() == {}
+
+
+def test_a_page_that_repeats_another_is_not_taken(
+    make_settings: MakeSettings, storage: Storage, day: dt.date, tree: Tree
+) -> None:
+    with MockApi(breweries=50) as api:
+        one_page = list(api.catalog.at(0))
+    with MockApi(data=one_page * 3) as api, pytest.raises(SourceMovedError, match="is the same as page"):
+        ingest(make_settings(api.url), storage, day)
+    assert tree() == {}
+
+
+def test_a_brewery_that_the_source_itself_lists_twice_in_a_row_is_no_drift(
+    make_settings: MakeSettings, storage: Storage, day: dt.date
+) -> None:
+    with MockApi(breweries=420, faults=["overlap:page=4,count=1"]) as api:
+        result = ingest(make_settings(api.url), storage, day)
+    assert (result.records, result.fresh_starts) == (420, 1)
