@@ -147,13 +147,16 @@ class Catalog:
         self.source = source
         self._seed = seed
         self._base = len(source)
-        self._newcomers = Generator(seed + 1)
         self.added_per_day = max(2, self._base * 5 // 1000) if self._base else 0
         self._changed_per_day = max(1, self._base * 10 // 1000) if self._base else 0
         self._removed_per_day = max(1, self._base * 2 // 1000) if self._base > 1 else 0
         self._removals = _Pick.make(f"{seed}:removed", max(1, self._base), self._base // 2)
         self._edits = lru_cache(maxsize=512)(self._edits_of)
         self.at = lru_cache(maxsize=4)(self._at)
+
+    @cached_property
+    def _newcomers(self) -> Generator:
+        return Generator(self._seed + 1)
 
     def slots(self, day: int) -> int:
         """How many slots there are on a day; some of them may be empty."""

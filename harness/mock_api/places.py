@@ -132,7 +132,7 @@ UNITED_STATES: Final = Country(
         ),
         _region("North Carolina", 100, 35.5, -79.4, ("Charlotte", 35.227, -80.843), ("Asheville", 35.595, -82.551)),
         _region("Oregon", 93, 44.0, -120.6, ("Portland", 45.515, -122.679), ("Bend", 44.058, -121.315)),
-        _region("Illinois", 93, 40.1, -89.2, ("Chicago", 41.878, -87.63), ("Springfield", 39.782, -89.65)),
+        _region("Illinois", 93, 40.1, -89.2, ("Chicago", 41.878, -87.63), ("Peoria", 40.694, -89.589)),
         _region("Virginia", 88, 37.5, -78.7, ("Richmond", 37.541, -77.436), ("Norfolk", 36.851, -76.286)),
         _region("Wisconsin", 70, 44.6, -89.9, ("Milwaukee", 43.039, -87.907), ("Madison", 43.073, -89.401)),
         _region("Massachusetts", 70, 42.3, -71.9, ("Boston", 42.36, -71.059), ("Worcester", 42.263, -71.802)),
