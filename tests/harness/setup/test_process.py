@@ -1,0 +1,36 @@
+import sys
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.setup.process import run, telling_line
+
+
+def test_output_of_a_program_that_succeeds() -> None:
+    assert run([sys.executable, "-c", "print('ä')"], doing="x", hint="y", env={"PYTHONUTF8": "1"}) == "ä\n"
+
+
+def test_a_failure_carries_the_programs_own_words() -> None:
+    program = "import sys; sys.stderr.write('Resolving\\nerror: no such host\\n  more in the log\\n'); sys.exit(3)"
+
+    with pytest.raises(HarnessError, match=r"^Could not fetch jars \(error: no such host\): check the network\.$"):
+        run([sys.executable, "-c", program], doing="fetch jars", hint="check the network", env={})
+
+
+def test_a_program_that_is_not_there() -> None:
+    with pytest.raises(
+        HarnessError, match=r"^Could not build \(/no/such/go: No such file or directory\): install Go"
+    ):
+        run(["/no/such/go"], doing="build", hint="install Go", env={})
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        ("", "it said nothing"),
+        ("one\ntwo\n", "two"),
+        ("ERROR: a\nException: b.\n\tat x.y.Z\n", "Exception: b"),
+    ],
+)
+def test_telling_line(output: str, expected: str) -> None:
+    assert telling_line(output) == expected
