@@ -6,10 +6,10 @@ Prints the result as one JSON object; whatever else is to be set comes from the 
 import argparse
 import datetime as dt
 import json
-import resource
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 from brewery.errors import BreweryError
 from brewery.ingestion import ingest
@@ -33,10 +33,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted: bronze is as it was; run it again.\n")
         return 130
-    # Kilobytes on Linux (getrusage(2)).
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    sys.stdout.write(json.dumps(asdict(result) | {"peak_memory_bytes": peak}, default=str) + "\n")
+    sys.stdout.write(json.dumps(asdict(result) | {"peak_memory_bytes": _peak_memory()}, default=str) + "\n")
     return 0
+
+
+def _peak_memory() -> int | None:
+    """Largest resident size of this process in bytes, or None where the system does not tell.
+
+    Not from getrusage(2), whose figure begins with that of the process that started this one.
+    """
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        return None
+    peaks = (line.split() for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+    return next((int(kilobytes) * 1024 for _, kilobytes, _ in peaks), None)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,211 @@
+"""Bronze read back: every way in which a run is not what its manifest says."""
+
+import datetime as dt
+import gzip
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from brewery.bronze import newest_run, remove_uncommitted
+from brewery.errors import BronzeInvalidError, ManifestInvalidError, NoCommittedRunError
+from brewery.ingestion import IngestResult, ingest
+from brewery.settings import Settings
+from brewery.storage import Storage
+from brewery.validation import inspect, validate
+from harness.mock_api import MockApi
+
+Edit = Callable[[dict[str, Any]], None]
+
+
+@pytest.fixture
+def run(make_settings: Callable[..., Settings], storage: Storage, day: dt.date) -> IngestResult:
+    """A committed run of 420 breweries on nine pages."""
+    with MockApi(breweries=420) as api:
+        return ingest(make_settings(api.url), storage, day)
+
+
+@pytest.fixture
+def folder(run: IngestResult) -> Path:
+    return Path(run.manifest_path).parent
+
+
+@pytest.fixture
+def edit_manifest(run: IngestResult) -> Callable[[Edit], None]:
+    def edit(change: Edit) -> None:
+        path = Path(run.manifest_path)
+        manifest = json.loads(path.read_text())
+        change(manifest)
+        path.write_text(json.dumps(manifest))
+
+    return edit
+
+
+@pytest.fixture
+def replace_page(folder: Path, edit_manifest: Callable[[Edit], None]) -> Callable[[bytes], None]:
+    """Give page 2 another content, with the size and checksum in the manifest to match."""
+
+    def replace(content: bytes) -> None:
+        (folder / "page-00002.jsonl.gz").write_bytes(content)
+
+        def change(manifest: dict[str, Any]) -> None:
+            manifest["files"][1] |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+        edit_manifest(change)
+
+    return replace
+
+
+def test_a_sound_run_is_valid(run: IngestResult, storage: Storage, day: dt.date) -> None:
+    result = validate(storage, day)
+    assert (result.run_id, result.records, result.api_total, result.files) == (run.run_id, 420, 420, 9)
+    assert result.bytes == run.bytes_stored
+    assert (result.faults, result.unknown_files, result.superseded_runs) == ((), (), ())
+
+
+def test_a_date_without_a_run_is_one_sentence(storage: Storage, day: dt.date) -> None:
+    with pytest.raises(
+        NoCommittedRunError, match=r"no committed bronze run of 2025-01-31 .* ingest that date first\.$"
+    ):
+        validate(storage, day)
+
+
+def test_a_run_without_a_manifest_does_not_exist(
+    run: IngestResult, folder: Path, storage: Storage, day: dt.date
+) -> None:
+    (folder / "_manifest.json").unlink()
+    with pytest.raises(NoCommittedRunError):
+        validate(storage, day)
+
+
+def refused(storage: Storage, day: dt.date) -> str:
+    with pytest.raises(BronzeInvalidError) as error:
+        validate(storage, day)
+    assert str(error.value).endswith("ingest that date again, the new run replaces it.")
+    assert not error.value.retryable
+    return str(error.value)
+
+
+def test_a_missing_file_is_named(folder: Path, storage: Storage, day: dt.date) -> None:
+    (folder / "page-00003.jsonl.gz").unlink()
+    assert "page-00003.jsonl.gz is missing" in refused(storage, day)
+
+
+def test_a_file_of_another_size_is_named(folder: Path, storage: Storage, day: dt.date) -> None:
+    path = folder / "page-00003.jsonl.gz"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert "page-00003.jsonl.gz has" in refused(storage, day)
+
+
+def test_a_wrong_checksum_is_named(folder: Path, storage: Storage, day: dt.date) -> None:
+    path = folder / "page-00003.jsonl.gz"
+    content = bytearray(path.read_bytes())
+    content[100] ^= 1
+    path.write_bytes(content)
+    assert "the checksum of page-00003.jsonl.gz is wrong" in refused(storage, day)
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b"plain text", "is not a gzip file"),
+        (gzip.compress(b'{"id": 1}\n')[:-4], "is not a gzip file"),
+        (gzip.compress(b'{"id": 1}\n{"id": 2}'), "the last line of page-00002.jsonl.gz is not whole"),
+        (gzip.compress(b'{"id": 1}\n[2]\nno\n\n'), "has 3 lines that are not JSON objects"),
+        (gzip.compress(b'{"id": 1}\n'), "has 1 records instead of 50"),
+    ],
+)
+def test_a_file_with_another_content_is_named(
+    replace_page: Callable[[bytes], None], storage: Storage, day: dt.date, content: bytes, fault: str
+) -> None:
+    replace_page(content)
+    assert fault in refused(storage, day)
+
+
+def test_a_count_other_than_the_api_s_is_a_fault(
+    edit_manifest: Callable[[Edit], None], storage: Storage, day: dt.date
+) -> None:
+    edit_manifest(lambda manifest: manifest.update(api_total=421))
+    assert "the manifest has 420 records, the API said 421" in refused(storage, day)
+
+
+def test_all_faults_are_in_the_result_and_the_first_in_the_sentence(
+    folder: Path, storage: Storage, day: dt.date
+) -> None:
+    for page in range(1, 6):
+        (folder / f"page-0000{page}.jsonl.gz").unlink()
+    result = inspect(storage, day)
+    assert [fault for fault in result.faults if "missing" in fault] == [
+        f"page-0000{page}.jsonl.gz is missing" for page in range(1, 6)
+    ]
+    assert "170 usable records instead of 420" in result.faults
+    assert "and 3 more" in refused(storage, day)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"\xff\xfe",
+        b"[]",
+        b'{"format": "delta"}',
+        b'{"format": "brewery-bronze-manifest", "format_version": 2}',
+        b'{"format": "brewery-bronze-manifest", "format_version": 1}',
+    ],
+)
+def test_a_corrupt_or_foreign_manifest_is_named_with_its_path(
+    run: IngestResult, storage: Storage, day: dt.date, content: bytes
+) -> None:
+    Path(run.manifest_path).write_bytes(content)
+    with pytest.raises(ManifestInvalidError) as error:
+        validate(storage, day)
+    assert str(error.value).startswith(f"{run.manifest_path} cannot be used, the manifest ")
+    assert "move that run's folder out of bronze" in str(error.value)
+    # It is not for maintenance to decide what a manifest that cannot be read was worth.
+    assert remove_uncommitted(storage, dt.timedelta(0), dt.datetime.now(dt.UTC) + dt.timedelta(days=9)) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda manifest: manifest.update(run_id="another"),
+        lambda manifest: manifest.update(ingestion_date="2025-02-01"),
+        lambda manifest: manifest.update(pages=8),
+        lambda manifest: manifest.update(records=419),
+        lambda manifest: manifest["files"].reverse(),
+        lambda manifest: manifest["files"][0].update(name="../page-00001.jsonl.gz"),
+        lambda manifest: manifest["files"][0].update(name="page-00002.jsonl.gz"),
+        lambda manifest: manifest.update(finished_at="2025-01-31T00:00:00"),
+    ],
+)
+def test_a_manifest_that_contradicts_itself_or_its_place_is_refused(
+    edit_manifest: Callable[[Edit], None], storage: Storage, day: dt.date, change: Edit
+) -> None:
+    edit_manifest(change)
+    with pytest.raises(ManifestInvalidError, match="cannot be used"):
+        validate(storage, day)
+
+
+def test_files_that_the_manifest_does_not_know_are_reported(folder: Path, storage: Storage, day: dt.date) -> None:
+    (folder / "page-00010.jsonl.gz").write_bytes(b"x")
+    (folder / ".page-00001.jsonl.gz.1a2b.tmp").write_bytes(b"x")
+    assert validate(storage, day).unknown_files == (".page-00001.jsonl.gz.1a2b.tmp", "page-00010.jsonl.gz")
+
+
+def test_the_run_that_ended_last_counts_whatever_its_id(
+    run: IngestResult,
+    make_settings: Callable[..., Settings],
+    storage: Storage,
+    day: dt.date,
+    edit_manifest: Callable[[Edit], None],
+) -> None:
+    with MockApi(breweries=120) as api:
+        later = ingest(make_settings(api.url), storage, day)
+    result = validate(storage, day)
+    assert (result.run_id, result.records, result.superseded_runs) == (later.run_id, 120, (run.run_id,))
+    edit_manifest(lambda manifest: manifest.update(finished_at="2999-01-01T00:00:00+00:00"))
+    assert newest_run(storage, day).run_id == run.run_id
