@@ -14,7 +14,7 @@ from harness.render.cache import Cache
 from harness.render.environments import Unit
 from harness.render.positions import YamlError, load, split
 from harness.render.problem import Problem
-from harness.render.tree import Tree, kustomization_file, walk
+from harness.render.tree import Tree
 from harness.render.upstream import git_environment
 from harness.setup.cache import content_key
 
@@ -59,14 +59,12 @@ class Build:
 
     Attributes:
         unit: The unit.
-        tree: What it reads.
         key: Content key of all its inputs.
         resources: The resources, in kustomize's order; empty when it could not be built.
         problems: Why it could not be built.
     """
 
     unit: Unit
-    tree: Tree
     key: str
     resources: list[Rendered] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -86,26 +84,25 @@ def build_all(units: Sequence[Unit], *, offline: bool = False) -> list[Build]:
 
 
 def _build(unit: Unit, version: str, *, offline: bool) -> Build:
-    file = kustomization_file(unit.folder)
-    if file is None:
-        problem = Problem("LH103", f"{unit.folder.name} has no kustomization.yaml.", unit.folder)
-        return Build(unit, Tree(unit.folder), "", problems=[problem])
-    tree = walk(unit.folder)
+    tree = unit.tree
     key = tree.key(version, _FORMAT)
     if tree.problems:
-        return Build(unit, tree, key, problems=tree.problems)
+        return Build(unit, key, problems=tree.problems)
     cache = Cache("builds")
     cached = cache.get(key)
     if cached is not None:
-        return Build(unit, tree, key, [Rendered(value, text) for value, text in cached])
+        return Build(unit, key, [Rendered(value, text) for value, text in cached])
     try:
         resources = _parse(_kustomize(unit.folder, tree, offline=offline))
     except (HarnessError, YamlError) as error:
-        named = next((path for path in tree.files if path.name in str(error) and path != file), file)
+        kustomization = tree.kustomizations[0].file
+        named = next(
+            (path for path in tree.files if path.name in str(error) and path != kustomization), kustomization
+        )
         line = next((line for remote, _, line in tree.remotes if remote.url in str(error)), None)
-        return Build(unit, tree, key, problems=[Problem("LH101", str(error), named, line)])
+        return Build(unit, key, problems=[Problem("LH101", str(error), named, line)])
     cache.put(key, [[resource.value, resource.text] for resource in resources])
-    return Build(unit, tree, key, resources)
+    return Build(unit, key, resources)
 
 
 def _kustomize(folder: Path, tree: Tree, *, offline: bool) -> str:

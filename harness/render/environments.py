@@ -6,7 +6,7 @@ from typing import Final
 
 from harness.errors import HarnessError
 from harness.render.positions import YamlError, parse
-from harness.render.tree import kustomization_file
+from harness.render.tree import KUSTOMIZATION_NAMES, Tree, kustomization_file, walk
 
 OVERLAYS: Final = "overlays"
 _AGGREGATE_FIELDS: Final = frozenset({"apiVersion", "kind", "metadata", "resources"})
@@ -18,13 +18,18 @@ class Unit:
 
     Attributes:
         name: Its folder below the environment's, or the environment's name for the overlay as a whole.
-        folder: Where its kustomization.yaml is.
+        tree: What it reads.
         in_whole: Whether the environment's own kustomization includes it.
     """
 
     name: str
-    folder: Path
+    tree: Tree
     in_whole: bool = True
+
+    @property
+    def folder(self) -> Path:
+        """Where its kustomization.yaml is."""
+        return self.tree.root
 
 
 def environments(root: Path) -> list[str]:
@@ -59,18 +64,22 @@ def units(root: Path, environment: str) -> list[Unit]:
         HarnessError: There is no such environment.
     """
     folder = overlay(root, environment)
-    whole = _expand(folder, ())
-    found = [Unit(_name(folder, part), part) for part in whole]
-    included = {part.resolve() for part in whole}
-    for path in sorted(folder.iterdir()):
-        if (
-            path.is_dir()
-            and kustomization_file(path)
-            and not _is_component(path)
-            and path.resolve() not in included
-        ):
-            found.append(Unit(path.name, path, in_whole=False))
+    found = [Unit(_name(folder, part), walk(part)) for part in _expand(folder, ())]
+    included = {path.parent.resolve() for unit in found for path in _kustomizations(unit)} | {folder.resolve()}
+    others = {path.parent for name in KUSTOMIZATION_NAMES for path in folder.rglob(name)}
+    for path in sorted(others, key=lambda path: (len(path.parts), path)):
+        if path.resolve() in included or _is_component(path):
+            continue
+        unit = Unit(_name(folder, path), walk(path), in_whole=False)
+        included |= {path.parent.resolve() for path in _kustomizations(unit)}
+        found.append(unit)
     return found
+
+
+def _kustomizations(unit: Unit) -> list[Path]:
+    return [kustomization.file for kustomization in unit.tree.kustomizations] or [
+        unit.folder / KUSTOMIZATION_NAMES[0]
+    ]
 
 
 def _name(folder: Path, part: Path) -> str:

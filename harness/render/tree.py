@@ -87,7 +87,10 @@ def kustomization_file(folder: Path) -> Path | None:
 def walk(folder: Path) -> Tree:
     """Reads a kustomization and everything it refers to; what is wrong is in the tree's problems."""
     tree = Tree(folder)
-    _walk(folder, tree, ())
+    if kustomization_file(folder) is None:
+        tree.problems.append(Problem("LH103", f"{folder.name} has no kustomization.yaml.", folder))
+    else:
+        _walk(folder, tree, ())
     return tree
 
 

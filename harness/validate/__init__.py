@@ -1,0 +1,1 @@
+"""Judges the rendered overlays; `docs/validate.md` has the rules."""

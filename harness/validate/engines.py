@@ -1,0 +1,151 @@
+"""The policy engines: kube-score, Kubernetes' own Pod Security evaluator, gitleaks."""
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from harness.errors import HarnessError
+from harness.render.cache import Cache
+from harness.setup.cache import content_key
+from harness.setup.process import telling_line
+from harness.validate.finding import Defect, Finding
+from harness.validate.model import Environment, Pod, Resource
+from harness.validate.rules import KUBE_SCORE
+
+_NOT_SCORED: Final = frozenset({"CustomResourceDefinition"})
+_KEPT_FILES: Final = 2_000
+_BAD_GRADE: Final = 5
+"""kube-score grades 1 (critical), 5 (warning), 7 (almost fine), 10 (fine)."""
+
+
+def kube_score(environment: Environment) -> list[Defect]:
+    """What kube-score finds in an environment, of the checks that the rules name.
+
+    Raises:
+        HarnessError: kube-score cannot be had, or cannot read the resources.
+    """
+    from harness.setup.tools import tool, tool_folder
+
+    scored = [resource for resource in environment.resources if resource.kind not in _NOT_SCORED]
+    by_name: dict[tuple[str, str, str], Resource] = {}
+    for resource in scored:
+        by_name.setdefault((resource.kind, resource.namespace, resource.name), resource)
+    cache = Cache("scores")
+    key = content_key(tool_folder("kube-score").name, *sorted(KUBE_SCORE), *(resource.key for resource in scored))
+    answer = cache.get(key)
+    if answer is None:
+        stream = "---\n".join(json.dumps(resource.value) + "\n" for resource in scored)
+        command = [str(tool("kube-score")), "score", "--output-format", "json", "-"]
+        done = subprocess.run(command, input=stream, capture_output=True, text=True, check=False)
+        try:
+            answer = list(_marks(json.loads(done.stdout or "")))
+        except ValueError:
+            said = telling_line(done.stderr or done.stdout)
+            raise HarnessError(f"kube-score cannot read {environment.name} ({said}).") from None
+        cache.put(key, answer)
+    found = []
+    for kind, namespace, name, check, comments in answer:
+        marked = by_name.get((kind, namespace, name))
+        if marked is None:
+            continue
+        rule = KUBE_SCORE[check]
+        for container, text in comments or [["", f"{rule.title} does not hold"]]:
+            place = f" {container}" if container else ""
+            found.append(Defect(rule.id, f"{marked}{place}: {text}.", marked, _container(marked, container)))
+    return found
+
+
+def _marks(answer: Any) -> Iterator[list[Any]]:
+    """(kind, namespace, name, check, [(container, comment)]) of each failed check."""
+    for item in answer:
+        kind, metadata = item["type_meta"]["kind"], item["object_meta"]
+        for check in item["checks"] or []:
+            if check["check"]["id"] not in KUBE_SCORE or check["skipped"] or check["grade"] > _BAD_GRADE:
+                continue
+            comments = [[comment["path"], comment["summary"]] for comment in check["comments"] or []]
+            yield [kind, metadata.get("namespace", ""), metadata["name"], check["check"]["id"], comments]
+
+
+def _container(resource: Resource, container: str) -> tuple[str | int, ...]:
+    from harness.validate.model import pods_of
+
+    for pod in pods_of(resource):
+        for path, found, _ in pod.containers():
+            if found.get("name") == container:
+                return path
+    return ()
+
+
+def pod_security(pods: Sequence[Pod]) -> list[Defect]:
+    """Where pods break the restricted Pod Security Standard, as the API server's admission sees it.
+
+    Raises:
+        HarnessError: The evaluator cannot be had.
+    """
+    from harness.setup.tools import tool
+
+    if not pods:
+        return []
+    templates = [
+        {"id": str(index), "metadata": _plain(pod.metadata), "spec": pod.spec} for index, pod in enumerate(pods)
+    ]
+    command = [str(tool("podsecurity"))]
+    done = subprocess.run(command, input=json.dumps(templates), capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        # One malformed pod must not hide the others; the schema says what is wrong with it.
+        if len(pods) == 1:
+            return []
+        half = len(pods) // 2
+        return pod_security(pods[:half]) + pod_security(pods[half:])
+    found = []
+    for violation in json.loads(done.stdout):
+        pod = pods[int(violation["id"])]
+        role = f" {pod.role}" if pod.role else ""
+        message = f"{pod.owner}{role}: {violation['reason']} ({violation['detail']})."
+        found.append(Defect("LH511", message, pod.owner, (*pod.path, "spec") if not pod.role else pod.path))
+    return found
+
+
+def _plain(metadata: dict[str, Any]) -> dict[str, Any]:
+    return {key: metadata[key] for key in ("annotations", "labels") if key in metadata}
+
+
+def credentials(root: Path, files: Sequence[Path]) -> list[Finding]:
+    """What gitleaks takes for a credential in files; files that have not changed are not read again.
+
+    Raises:
+        HarnessError: gitleaks cannot be had.
+    """
+    from harness.setup.tools import tool, tool_folder
+
+    cache = Cache("credentials")
+    state = tool_folder("gitleaks").name
+    known: dict[str, list[list[Any]]] = cache.get(state) or {}
+    keys = {path: content_key(path, path.name) for path in files}
+    new = {key: path for path, key in keys.items() if key not in known}
+    if new:
+        with tempfile.TemporaryDirectory(prefix="leaks-") as folder:
+            # The name counts: gitleaks knows that lock files hold checksums, and some rules are for some files only.
+            for key, path in new.items():
+                Path(folder, key).mkdir()
+                Path(folder, key, path.name).write_bytes(path.read_bytes())
+            report = Path(folder, "report")
+            command = [str(tool("gitleaks")), "dir", folder, "--no-banner", "--log-level", "error", "--redact"]
+            command += ["--report-format", "json", "--report-path", str(report), "--exit-code", "0"]
+            done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+            if done.returncode != 0 or not report.is_file():
+                raise HarnessError(f"gitleaks failed ({telling_line(done.stderr)}): run 'harness doctor'.")
+            known |= {key: [] for key in new}
+            for leak in json.loads(report.read_text(encoding="utf-8")):
+                known[Path(leak["File"]).parent.name].append([leak["StartLine"], leak["Description"]])
+        current = set(keys.values())
+        older = [key for key in known if key not in current][-_KEPT_FILES:]
+        cache.put(state, {key: known[key] for key in (*older, *current)})
+    return [
+        Finding("LH505", f"{path.relative_to(root)}: {description}", (), "", path, line)
+        for path, key in keys.items()
+        for line, description in known[key]
+    ]

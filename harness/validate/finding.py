@@ -1,0 +1,48 @@
+"""What validation finds, and where."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.render.positions import Step
+
+if TYPE_CHECKING:
+    from harness.validate.model import Resource
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One defect.
+
+    Attributes:
+        rule: Id of the rule, such as LH301.
+        message: One sentence that names the thing.
+        environments: Where it was found; empty for what belongs to no environment.
+        resource: Kind, namespace and name of the resource, when it is about one.
+        file: The source file, absolute, where it is known.
+        line: 1-based line of that file, where it is known.
+    """
+
+    rule: str
+    message: str
+    environments: tuple[str, ...] = ()
+    resource: str = ""
+    file: Path | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True)
+class Defect:
+    """A finding before its source is looked up: only findings that stay are worth reading sources for.
+
+    Attributes:
+        rule: Id of the rule.
+        message: One sentence that names the thing.
+        resource: The resource that is at fault.
+        path: The field of it that is at fault.
+    """
+
+    rule: str
+    message: str
+    resource: "Resource"
+    path: tuple[Step, ...] = field(default=())

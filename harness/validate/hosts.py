@@ -1,0 +1,62 @@
+"""Which Services a pod names: in its commands, its environment, and the configuration that it mounts."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from harness.render.positions import Step
+from harness.validate.model import Environment, Pod, dig, mappings
+
+_QUALIFIED: Final = re.compile(
+    r"(?<![\w-])([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)\.([a-z0-9-]+)\.svc\b(?:\.cluster\.local)?(?::(\d+))?"
+)
+_SHORT: Final = re.compile(
+    r"(?:^|//|@|(?<=[\s,=\"']))([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)(?:\.([a-z0-9-]+))?(?::(\d{2,5})\b|(?=/|$))"
+)
+
+
+@dataclass(frozen=True)
+class ServiceNames:
+    """The Services of an environment, to be recognised in text."""
+
+    known: frozenset[tuple[str, str]]
+
+    def named(self, text: str, namespace: str) -> Iterator[tuple[str, str, int | None]]:
+        """The Services that a text names, seen from a namespace, as (namespace, name, port or None).
+
+        `name.namespace.svc` is one in any case; `name.namespace` and `name` only where such a Service exists.
+        """
+        for name, place, port in _QUALIFIED.findall(text):
+            yield place, name, int(port) if port else None
+        for name, place, port in _SHORT.findall(text):
+            if (place or namespace, name) in self.known:
+                yield place or namespace, name, int(port) if port else None
+
+
+def service_names(environment: Environment) -> ServiceNames:
+    """The Services of an environment."""
+    known = frozenset((service.namespace, service.name) for service in environment.of_kind("Service"))
+    return ServiceNames(known)
+
+
+def names_in(environment: Environment, pod: Pod) -> Iterator[tuple[tuple[Step, ...], str, bool]]:
+    """The texts in which a pod may name Services: (path, text, whether only an init container reads it)."""
+    volumes = {
+        str(volume.get("name")): str(dig(volume, "configMap", "name"))
+        for volume in mappings(pod.spec.get("volumes"))
+        if dig(volume, "configMap", "name")
+    }
+    for path, container, first in pod.containers():
+        for field in ("command", "args"):
+            for text in container.get(field) or []:
+                yield (*path, field), str(text), first
+        for variable in mappings(container.get("env")):
+            if "value" in variable:
+                yield (*path, "env", str(variable.get("name"))), str(variable["value"]), first
+        read = [volumes.get(str(mount.get("name"))) for mount in mappings(container.get("volumeMounts"))]
+        read += [str(dig(source, "configMapRef", "name")) for source in mappings(container.get("envFrom"))]
+        for name in read:
+            config = environment.get("ConfigMap", pod.namespace, name) if name else None
+            for text in (config.value.get("data") or {}).values() if config else ():
+                yield path, str(text), first

@@ -1,0 +1,119 @@
+"""Queries: every metric that a dashboard or an alert asks for must be one that something here exposes.
+
+`metrics.yaml`, beside this file, lists what the platform's programs expose; recording rules and the StatsD
+exporter's mappings add what they define.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from harness.render.positions import YamlError, load
+from harness.validate.finding import Defect
+from harness.validate.model import Environment, Resource, dig, mappings
+
+FILE: Final = Path(__file__).with_name("metrics.yaml")
+_STRING: Final = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`")
+_MATCHERS: Final = re.compile(r"\{[^{}]*\}|\[[^\[\]]*\]|#.*")
+_GROUPING: Final = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^()]*\)", re.IGNORECASE)
+_IDENTIFIER: Final = re.compile(r"(?<![\w$:.])([a-zA-Z_:][\w:]*)(?!\s*\(|[\w:])")
+_WORDS: Final = frozenset(
+    {"and", "or", "unless", "bool", "offset", "inf", "nan", "by", "without", "on", "ignoring"}
+) | {
+    "group_left",
+    "group_right",
+    "start",
+    "end",
+    "atan2",
+}
+
+
+def check(environment: Environment) -> Iterator[Defect]:
+    """Finds the queries of an environment that ask for what nothing exposes."""
+    known = _known(environment)
+    for config in environment.of_kind("ConfigMap"):
+        for key, text in (config.value.get("data") or {}).items():
+            for where, expression in _queries(str(key), str(text)):
+                for metric in sorted(metrics_of(expression)):
+                    if not known.fullmatch(metric):
+                        message = f"{config} asks in {key} ({where}) for {metric}, which nothing exposes."
+                        yield Defect("LH311", message, config, ("data", str(key)))
+
+
+def metrics_of(expression: str) -> set[str]:
+    """The metrics that a PromQL expression reads.
+
+    >>> sorted(metrics_of('sum by (job) (rate(up{job="x"}[5m])) / on(job) scrape_total'))
+    ['scrape_total', 'up']
+    """
+    text = _MATCHERS.sub(" ", _STRING.sub("", expression))
+    text = _GROUPING.sub(" ", text)
+    return {name for name in _IDENTIFIER.findall(text) if name.lower() not in _WORDS}
+
+
+def _queries(key: str, text: str) -> Iterator[tuple[str, str]]:
+    """The queries in a file of a ConfigMap, each with what it is for."""
+    if key.endswith(".json") and '"expr"' in text:
+        try:
+            yield from _expressions(json.loads(text), "title")
+        except ValueError:
+            return
+    elif key.endswith((".yaml", ".yml")) and "expr:" in text:
+        try:
+            for document in load(text):
+                for group in mappings(dig(document, "groups")):
+                    yield from _expressions(group, "alert")
+        except YamlError:
+            return
+
+
+def _expressions(value: Any, title: str, name: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        name = str(value.get(title) or value.get("record") or name)
+        if isinstance(value.get("expr"), str):
+            yield name, value["expr"]
+        for item in value.values():
+            yield from _expressions(item, title, name)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _expressions(item, title, name)
+
+
+@cache
+def _listed() -> tuple[str, ...]:
+    listed: list[str] = []
+    for document in load(FILE.read_text(encoding="utf-8")):
+        for exporter in mappings(dig(document, "exporters")):
+            listed += [str(metric) for metric in exporter["metrics"]]
+    return tuple(listed)
+
+
+def _known(environment: Environment) -> re.Pattern[str]:
+    """All metrics as one pattern; `metrics.yaml` may use regular expressions."""
+    names = [*_listed(), *(name for config in environment.of_kind("ConfigMap") for name in _defined(config))]
+    return re.compile("|".join(f"(?:{name})(?:_bucket|_count|_sum|_total)?" for name in names) or "(?!)")
+
+
+def _defined(config: Resource) -> Iterator[str]:
+    for key, text in (config.value.get("data") or {}).items():
+        if not str(key).endswith((".yaml", ".yml")) or not re.search(
+            r"^\s*(?:- )?(?:record|mappings):", str(text), re.M
+        ):
+            continue
+        try:
+            documents = load(str(text))
+        except YamlError:
+            continue
+        for document in documents:
+            for rule in (
+                rule for group in mappings(dig(document, "groups")) for rule in mappings(group.get("rules"))
+            ):
+                if isinstance(rule.get("record"), str):
+                    yield re.escape(rule["record"])
+            for mapping in mappings(dig(document, "mappings")):
+                if isinstance(mapping.get("name"), str):
+                    # `$1` in a mapping's name is what its pattern matched.
+                    yield re.sub(r"\\\$(?:\\\{)?\d(?:\\\})?", r"\\w+", re.escape(mapping["name"]))

@@ -1,0 +1,304 @@
+"""The rendered environment as validation sees it: resources, an index, and the pods that they make."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from harness.render.build import Build
+from harness.render.positions import Step, YamlError, load
+from harness.setup.cache import content_key
+
+_TEMPLATES: Final[dict[str, tuple[str, ...]]] = {
+    "Pod": (),
+    "Deployment": ("spec", "template"),
+    "StatefulSet": ("spec", "template"),
+    "DaemonSet": ("spec", "template"),
+    "ReplicaSet": ("spec", "template"),
+    "Job": ("spec", "template"),
+    "CronJob": ("spec", "jobTemplate", "spec", "template"),
+}
+_SPARK_GROUP: Final = "sparkoperator.k8s.io"
+_CLUSTER_SCOPED: Final = frozenset(
+    {
+        "Namespace",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "CustomResourceDefinition",
+        "StorageClass",
+        "PriorityClass",
+        "PersistentVolume",
+        "MutatingWebhookConfiguration",
+        "ValidatingWebhookConfiguration",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+        "IngressClass",
+        "ClusterSecretStore",
+        "ClusterExternalSecret",
+    }
+)
+
+
+def dig(value: Any, *path: Step) -> Any:
+    """The value at a path, or None where there is none."""
+    for step in path:
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and isinstance(step, int) and -len(value) <= step < len(value):
+            value = value[step]
+        else:
+            return None
+    return value
+
+
+def mappings(value: Any) -> list[dict[str, Any]]:
+    """The mappings in a list; none when it is not a list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+@dataclass(frozen=True, eq=False)
+class Resource:
+    """One rendered resource.
+
+    Attributes:
+        value: The resource.
+        build: The unit that it comes from.
+        inside: The field of the ConfigMap `parent` that holds it, for one that a program there submits later.
+        parent: That ConfigMap.
+    """
+
+    value: dict[str, Any]
+    build: Build
+    text: str = ""
+    inside: tuple[Step, ...] = ()
+    parent: "Resource | None" = None
+
+    @cached_property
+    def kind(self) -> str:
+        """Its kind."""
+        return str(self.value.get("kind") or "")
+
+    @cached_property
+    def group(self) -> str:
+        """Its API group; empty for the core group."""
+        return str(self.value.get("apiVersion") or "").rpartition("/")[0]
+
+    @cached_property
+    def name(self) -> str:
+        """Its name."""
+        return str(dig(self.value, "metadata", "name") or "")
+
+    @cached_property
+    def namespace(self) -> str:
+        """Its namespace; empty for what has none."""
+        if self.kind in _CLUSTER_SCOPED:
+            return ""
+        return str(dig(self.value, "metadata", "namespace") or (self.parent.namespace if self.parent else ""))
+
+    @cached_property
+    def annotations(self) -> dict[str, str]:
+        """Its annotations."""
+        return {str(key): str(value) for key, value in (dig(self.value, "metadata", "annotations") or {}).items()}
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """Its labels."""
+        return {str(key): str(value) for key, value in (dig(self.value, "metadata", "labels") or {}).items()}
+
+    @cached_property
+    def key(self) -> str:
+        """A content key of the resource."""
+        return content_key(self.text)
+
+    def __str__(self) -> str:
+        """Kind, namespace and name, as messages have it."""
+        place = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        return f"{self.kind} {place}"
+
+
+@dataclass(frozen=True, eq=False)
+class Pod:
+    """A pod that a resource makes.
+
+    Attributes:
+        owner: The resource.
+        path: Where the pod template is in it.
+        metadata: The template's metadata.
+        spec: The pod spec; for a SparkApplication, the part of it that is known.
+        role: `driver` or `executor` for a SparkApplication.
+    """
+
+    owner: Resource
+    path: tuple[Step, ...]
+    metadata: dict[str, Any]
+    spec: dict[str, Any]
+    role: str = ""
+
+    @property
+    def namespace(self) -> str:
+        """Where it runs."""
+        return self.owner.namespace
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Its labels."""
+        return {str(key): str(value) for key, value in (self.metadata.get("labels") or {}).items()}
+
+    @property
+    def account(self) -> str:
+        """Its ServiceAccount."""
+        return str(self.spec.get("serviceAccountName") or self.spec.get("serviceAccount") or "default")
+
+    @property
+    def at_sync(self) -> bool:
+        """Whether its resource is healthy only once the pod is: not a CronJob, nor what is submitted later."""
+        return self.owner.parent is None and self.owner.kind not in ("CronJob", "SparkApplication")
+
+    def containers(self) -> Iterator[tuple[tuple[Step, ...], dict[str, Any], bool]]:
+        """Each container as (path in the owner, container, whether it is an init container)."""
+        for field_name in ("initContainers", "containers"):
+            for index, container in enumerate(self.spec.get(field_name) or []):
+                if isinstance(container, dict):
+                    # A sidecar (an init container that restarts) does not end before the others start.
+                    first = field_name == "initContainers" and container.get("restartPolicy") != "Always"
+                    yield (
+                        (*self.path, *self._spec_path, field_name, container.get("name") or index),
+                        container,
+                        first,
+                    )
+
+    @property
+    def _spec_path(self) -> tuple[Step, ...]:
+        return () if self.role else ("spec",)
+
+
+def pods_of(resource: Resource) -> Iterator[Pod]:
+    """The pods that a resource makes."""
+    if resource.kind in _TEMPLATES:
+        path = _TEMPLATES[resource.kind]
+        template = dig(resource.value, *path)
+        if isinstance(template, dict) and isinstance(template.get("spec"), dict):
+            yield Pod(resource, (*resource.inside, *path), template.get("metadata") or {}, template["spec"])
+    elif resource.kind in ("SparkApplication", "ScheduledSparkApplication") and resource.group == _SPARK_GROUP:
+        path = ("spec",) if resource.kind == "SparkApplication" else ("spec", "template")
+        spec = dig(resource.value, *path)
+        for role in ("driver", "executor"):
+            if isinstance(spec, dict) and isinstance(spec.get(role), dict):
+                yield _spark_pod(resource, path, spec, role)
+
+
+def _spark_pod(resource: Resource, path: tuple[Step, ...], spec: dict[str, Any], role: str) -> Pod:
+    """The pod that the Spark operator makes of a driver or executor section, as far as the section says."""
+    section = spec[role]
+    if isinstance(dig(section, "template", "spec"), dict):
+        template = section["template"]
+        return Pod(
+            resource, (*resource.inside, *path, role, "template"), template.get("metadata") or {}, template["spec"]
+        )
+    main = {key: section[key] for key in ("env", "envFrom", "securityContext", "volumeMounts") if key in section}
+    main |= {"name": f"spark-kubernetes-{role}", "image": section.get("image") or spec.get("image") or ""}
+    pod: dict[str, Any] = {
+        "containers": [main, *(section.get("sidecars") or [])],
+        "initContainers": section.get("initContainers") or [],
+        "volumes": spec.get("volumes") or [],
+        "serviceAccountName": section.get("serviceAccount") or "default",
+    }
+    if "podSecurityContext" in section:
+        pod["securityContext"] = section["podSecurityContext"]
+    return Pod(resource, (*resource.inside, *path, role), {"labels": section.get("labels") or {}}, pod, role)
+
+
+@dataclass
+class Environment:
+    """All resources of an environment.
+
+    Attributes:
+        name: The environment. root: The checkout. builds: Its units. resources: Everything that was rendered.
+        embedded: Manifests inside ConfigMaps, which a program there submits later (pod templates,
+        SparkApplications).
+    """
+
+    name: str
+    root: Path
+    builds: list[Build]
+    resources: list[Resource] = field(default_factory=list)
+    embedded: list[Resource] = field(default_factory=list)
+
+    @cached_property
+    def index(self) -> dict[tuple[str, str, str], Resource]:
+        """Resources by (kind, namespace, name)."""
+        return {(resource.kind, resource.namespace, resource.name): resource for resource in self.resources}
+
+    @cached_property
+    def pods(self) -> list[Pod]:
+        """Every pod that is made, those submitted later included."""
+        return [pod for resource in (*self.resources, *self.embedded) for pod in pods_of(resource)]
+
+    @cached_property
+    def namespaces(self) -> dict[str, Resource | None]:
+        """The namespaces in use, with their Namespace resource where there is one."""
+        names = {resource.namespace for resource in self.resources if resource.namespace}
+        found: dict[str, Resource | None] = dict.fromkeys(sorted(names))
+        found |= {resource.name: resource for resource in self.of_kind("Namespace")}
+        return found
+
+    def of_kind(self, *kinds: str) -> list[Resource]:
+        """The resources of some kinds."""
+        return [resource for resource in self.resources if resource.kind in kinds]
+
+    def get(self, kind: str, namespace: str, name: str) -> Resource | None:
+        """One resource."""
+        return self.index.get((kind, namespace, name))
+
+    def selected(self, namespace: str, selector: dict[str, Any] | None) -> list[Pod]:
+        """The pods of a namespace that a label selector selects."""
+        return [pod for pod in self.pods if pod.namespace == namespace and matches(selector, pod.labels)]
+
+
+def environment(name: str, root: Path, builds: list[Build]) -> Environment:
+    """Collects what the units of an environment rendered."""
+    found = Environment(name, root, builds)
+    for build in builds:
+        for rendered in build.resources:
+            resource = Resource(rendered.value, build, rendered.text)
+            found.resources.append(resource)
+            if resource.kind == "ConfigMap":
+                found.embedded += _embedded(resource)
+    return found
+
+
+_MANIFEST: Final = re.compile(r"^kind:\s*(?:Pod|SparkApplication|ScheduledSparkApplication|Job)\s*$", re.MULTILINE)
+
+
+def _embedded(parent: Resource) -> Iterator[Resource]:
+    for key, text in (parent.value.get("data") or {}).items():
+        if not isinstance(text, str) or not str(key).endswith((".yaml", ".yml")) or not _MANIFEST.search(text):
+            continue
+        try:
+            documents = load(text)
+        except YamlError:
+            continue  # A template with placeholders is no manifest yet.
+        for value in documents:
+            if isinstance(value, dict) and "apiVersion" in value:
+                yield Resource(value, parent.build, text, ("data", str(key)), parent)
+
+
+def matches(selector: dict[str, Any] | None, labels: dict[str, str]) -> bool:
+    """Whether a label selector (matchLabels, matchExpressions) selects labels; an empty one selects all."""
+    selector = selector or {}
+    for key, value in (selector.get("matchLabels") or {}).items():
+        if labels.get(str(key)) != str(value):
+            return False
+    for expression in mappings(selector.get("matchExpressions")):
+        key, values = str(expression.get("key")), [str(value) for value in expression.get("values") or []]
+        holds = {
+            "In": labels.get(key) in values,
+            "NotIn": labels.get(key) not in values,
+            "Exists": key in labels,
+            "DoesNotExist": key not in labels,
+        }
+        if not holds.get(str(expression.get("operator")), False):
+            return False
+    return True

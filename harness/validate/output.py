@@ -1,0 +1,149 @@
+"""A validation's findings as text, JSON, SARIF and JUnit."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+from xml.etree import ElementTree
+
+from harness.validate.check import Report
+from harness.validate.finding import Finding
+from harness.validate.rules import RULES
+
+FORMATS: Final = ("text", "json", "sarif", "junit")
+_SARIF: Final = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+def render(report: Report, form: str) -> str:
+    """The report in one of the formats."""
+    return {"text": text, "json": as_json, "sarif": sarif, "junit": junit}[form](report)
+
+
+def place(finding: Finding, root: Path) -> str:
+    """`file:line` of a finding, below the checkout."""
+    if finding.file is None:
+        return "."
+    path = finding.file.relative_to(root) if finding.file.is_relative_to(root) else finding.file
+    return path.as_posix() + (f":{finding.line}" if finding.line else "")
+
+
+def tally(report: Report) -> str:
+    """One sentence on what was looked at and what came of it."""
+    looked = (
+        ", ".join(f"{name} ({count} resources)" for name, count in report.resources.items()) or "no environment"
+    )
+    count = len(report.findings)
+    found = "No findings" if not count else "1 finding" if count == 1 else f"{count} findings"
+    exempted = f", {report.exempted} exempted with a reason" if report.exempted else ""
+    sentence = f"{found}{exempted}: {looked}, {report.seconds:.1f} s."
+    if report.incomplete:
+        names = " and ".join(report.incomplete)
+        sentence += f" Part of {names} cannot be built, so what it may lack was not judged."
+    return sentence
+
+
+def text(report: Report) -> str:
+    """A line for each finding, then how often each rule was broken, then the tally."""
+    everywhere = set(report.environments)
+    lines = []
+    for finding in report.findings:
+        only = set(finding.environments)
+        where = f" [{', '.join(finding.environments)}]" if only and only != everywhere else ""
+        lines.append(f"{place(finding, report.root)}: {finding.rule} {finding.message}{where}")
+    counts: dict[str, int] = {}
+    for finding in report.findings:
+        counts[finding.rule] = counts.get(finding.rule, 0) + 1
+    if counts:
+        lines.append("")
+        lines += [f"{counts[rule]:5}  {rule}  {RULES[rule].title}" for rule in sorted(counts)]
+        lines.append("")
+    return "\n".join([*lines, tally(report), ""])
+
+
+def as_json(report: Report) -> str:
+    """Everything, for programs."""
+    content = {
+        "environments": report.environments,
+        "resources": report.resources,
+        "exempted": report.exempted,
+        "incomplete": report.incomplete,
+        "seconds": round(report.seconds, 3),
+        "findings": [
+            {
+                "rule": finding.rule,
+                "title": RULES[finding.rule].title,
+                "message": finding.message,
+                "environments": list(finding.environments),
+                "resource": finding.resource or None,
+                "file": place(finding, report.root).partition(":")[0] if finding.file else None,
+                "line": finding.line,
+            }
+            for finding in report.findings
+        ],
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def sarif(report: Report) -> str:
+    """SARIF 2.1.0 (OASIS), as code-scanning services read it."""
+    used = sorted({finding.rule for finding in report.findings})
+    rules = [
+        {
+            "id": rule,
+            "shortDescription": {"text": RULES[rule].title},
+            "fullDescription": {"text": RULES[rule].why},
+            "properties": {"engine": RULES[rule].engine},
+        }
+        for rule in used
+    ]
+    run = {
+        "tool": {"driver": {"name": "harness validate", "rules": rules}},
+        "originalUriBaseIds": {"ROOT": {"uri": report.root.as_uri() + "/"}},
+        "results": [_result(finding, report.root, used) for finding in report.findings],
+    }
+    return json.dumps({"$schema": _SARIF, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _result(finding: Finding, root: Path, rules: list[str]) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "ruleId": finding.rule,
+        "ruleIndex": rules.index(finding.rule),
+        "level": "error",
+        "message": {"text": finding.message},
+        "properties": {"environments": list(finding.environments), "resource": finding.resource},
+    }
+    if finding.file is not None and finding.file.is_relative_to(root):
+        location: dict[str, Any] = {
+            "artifactLocation": {"uri": finding.file.relative_to(root).as_posix(), "uriBaseId": "ROOT"}
+        }
+        if finding.line:
+            location["region"] = {"startLine": finding.line}
+        result["locations"] = [{"physicalLocation": location}]
+    return result
+
+
+def junit(report: Report) -> str:
+    """JUnit: a suite for each environment, a case for each rule, failed by its findings."""
+    suites = ElementTree.Element("testsuites", name="harness validate", time=f"{report.seconds:.3f}")
+    total = 0
+    for name in report.environments:
+        suite = ElementTree.SubElement(suites, "testsuite", name=name, tests=str(len(RULES)))
+        failed = 0
+        for rule in RULES.values():
+            case = ElementTree.SubElement(
+                suite, "testcase", classname=f"validate.{name}", name=f"{rule.id} {rule.title}"
+            )
+            found = [
+                finding
+                for finding in report.findings
+                if finding.rule == rule.id and (name in finding.environments or not finding.environments)
+            ]
+            if found:
+                failed += 1
+                failure = ElementTree.SubElement(case, "failure", message=f"{len(found)} findings: {rule.why}")
+                failure.text = "\n".join(f"{place(finding, report.root)}: {finding.message}" for finding in found)
+        suite.set("failures", str(failed))
+        total += failed
+    suites.set("tests", str(len(RULES) * len(report.environments)))
+    suites.set("failures", str(total))
+    ElementTree.indent(suites)
+    return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"

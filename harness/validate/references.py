@@ -1,0 +1,288 @@
+"""References that have to resolve: what a resource names must exist, and offer what is asked of it."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from harness.render.positions import Step
+from harness.validate.cluster import Cluster
+from harness.validate.finding import Defect
+from harness.validate.hosts import ServiceNames, names_in, service_names
+from harness.validate.model import Environment, Pod, Resource, dig, mappings, matches
+from harness.validate.secrets import Origins
+
+_WORKLOAD_KINDS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"})
+
+
+def check(environment: Environment, origins: Origins, cluster: Cluster) -> Iterator[Defect]:
+    """Finds every reference of an environment that leads nowhere."""
+    services = service_names(environment)
+    for pod in environment.pods:
+        yield from _pod(environment, pod, origins, cluster)
+        yield from _hosts(environment, pod, services)
+    yield from _services(environment)
+    yield from _bindings(environment, cluster)
+    yield from _selectors(environment)
+    yield from _storage(environment, cluster)
+    yield from _applications(environment)
+    yield from _images(environment)
+
+
+def uses(pod: Pod) -> Iterator[tuple[str, str, str | None, bool, tuple[Step, ...]]]:
+    """What a pod takes from ConfigMaps and Secrets: (kind, name, key or None, whether it is optional, path)."""
+    base = pod.path if pod.role else (*pod.path, "spec")
+    for index, volume in enumerate(mappings(pod.spec.get("volumes"))):
+        path = (*base, "volumes", str(volume.get("name") or index))
+        sources = [volume, *mappings(dig(volume, "projected", "sources"))]
+        for source in sources:
+            for field, kind, name in (("configMap", "ConfigMap", "name"), ("secret", "Secret", "secretName")):
+                part = source.get(field)
+                if isinstance(part, dict):
+                    named = str(part.get(name) or part.get("name") or "")
+                    optional = bool(part.get("optional"))
+                    yield kind, named, None, optional, path
+                    for item in mappings(part.get("items")):
+                        yield kind, named, str(item.get("key")), optional, path
+    for path, container, _ in pod.containers():
+        for variable in mappings(container.get("env")):
+            for field, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
+                part = dig(variable, "valueFrom", field)
+                if isinstance(part, dict):
+                    place = (*path, "env", str(variable.get("name")))
+                    yield kind, str(part.get("name")), str(part.get("key")), bool(part.get("optional")), place
+        for index, source in enumerate(mappings(container.get("envFrom"))):
+            for field, kind in (("configMapRef", "ConfigMap"), ("secretRef", "Secret")):
+                part = source.get(field)
+                if isinstance(part, dict):
+                    yield kind, str(part.get("name")), None, bool(part.get("optional")), (*path, "envFrom", index)
+
+
+def _pod(environment: Environment, pod: Pod, origins: Origins, cluster: Cluster) -> Iterator[Defect]:
+    owner = pod.owner
+    base = pod.path if pod.role else (*pod.path, "spec")
+    for kind, name, key, optional, path in uses(pod):
+        origin = origins.get((kind, pod.namespace, name))
+        if origin is None:
+            if not optional and (key is None or "env" in path):
+                rule = "LH303" if kind == "Secret" else "LH301"
+                yield Defect(rule, f"{owner} uses {kind} {pod.namespace}/{name}, which nothing makes.", owner, path)
+        elif key is not None and origin.keys is not None and key not in origin.keys and not optional:
+            there = ", ".join(sorted(origin.keys)) or "none"
+            message = f"{owner} uses key {key} of {kind} {pod.namespace}/{name}, which has {there}."
+            yield Defect("LH302", message, owner, path)
+    if pod.account != "default" and environment.get("ServiceAccount", pod.namespace, pod.account) is None:
+        message = f"{owner} runs as ServiceAccount {pod.namespace}/{pod.account}, which does not exist."
+        yield Defect("LH304", message, owner, (*base, "serviceAccountName"))
+    for volume in mappings(pod.spec.get("volumes")):
+        claim = dig(volume, "persistentVolumeClaim", "claimName")
+        if claim and environment.get("PersistentVolumeClaim", pod.namespace, str(claim)) is None:
+            message = f"{owner} mounts PersistentVolumeClaim {pod.namespace}/{claim}, which does not exist."
+            yield Defect("LH305", message, owner, (*base, "volumes", str(volume.get("name"))))
+    priority = pod.spec.get("priorityClassName")
+    if (
+        priority
+        and priority not in cluster.priority_classes
+        and environment.get("PriorityClass", "", priority) is None
+    ):
+        message = f"{owner} has PriorityClass {priority}, which does not exist."
+        yield Defect("LH314", message, owner, (*base, "priorityClassName"))
+    yield from _mounts(pod)
+
+
+def _mounts(pod: Pod) -> Iterator[Defect]:
+    declared = {str(volume.get("name")) for volume in mappings(pod.spec.get("volumes"))}
+    declared |= {
+        str(dig(claim, "metadata", "name"))
+        for claim in mappings(dig(pod.owner.value, "spec", "volumeClaimTemplates"))
+    }
+    for path, container, _ in pod.containers():
+        for mount in mappings(container.get("volumeMounts")):
+            name = str(mount.get("name"))
+            # The Spark operator itself adds the volumes that Spark's configuration names.
+            if name not in declared and not (pod.role and name.startswith("spark-")):
+                message = f"{pod.owner} mounts volume {name} in {container.get('name')}, which it does not declare."
+                yield Defect("LH315", message, pod.owner, (*path, "volumeMounts", name))
+
+
+def _hosts(environment: Environment, pod: Pod, services: ServiceNames) -> Iterator[Defect]:
+    seen: set[tuple[str, str, int | None]] = set()
+    for path, text, _ in names_in(environment, pod):
+        for namespace, name, port in services.named(text, pod.namespace):
+            if (namespace, name, port) in seen:
+                continue
+            seen.add((namespace, name, port))
+            service = environment.get("Service", namespace, name)
+            if service is None:
+                if namespace in environment.namespaces:
+                    message = f"{pod.owner} names {name}.{namespace}, a Service that does not exist."
+                    yield Defect("LH306", message, pod.owner, path)
+            elif port is not None and port not in _ports(service):
+                offered = ", ".join(map(str, sorted(_ports(service)))) or "none"
+                message = f"{pod.owner} uses port {port} of Service {namespace}/{name}, which offers {offered}."
+                yield Defect("LH307", message, pod.owner, path)
+
+
+def _ports(service: Resource) -> set[int]:
+    return {
+        port["port"] for port in mappings(dig(service.value, "spec", "ports")) if isinstance(port.get("port"), int)
+    }
+
+
+def _services(environment: Environment) -> Iterator[Defect]:
+    for service in environment.of_kind("Service"):
+        selector = dig(service.value, "spec", "selector")
+        if not isinstance(selector, dict):
+            continue
+        pods = environment.selected(service.namespace, {"matchLabels": selector})
+        declared = [
+            port
+            for pod in pods
+            for _, container, _ in pod.containers()
+            for port in mappings(container.get("ports"))
+        ]
+        for index, port in enumerate(mappings(dig(service.value, "spec", "ports"))):
+            target = port.get("targetPort", port.get("port"))
+            field = "name" if isinstance(target, str) else "containerPort"
+            if declared and not any(known.get(field) == target for known in declared):
+                message = f"{service} sends to port {target}, which none of its pods declares."
+                yield Defect("LH307", message, service, ("spec", "ports", str(port.get("name") or index)))
+    for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
+        for resource in environment.of_kind(kind):
+            for webhook in mappings(resource.value.get("webhooks")):
+                reference = dig(webhook, "clientConfig", "service")
+                if isinstance(reference, dict):
+                    yield from _service_reference(environment, resource, reference, str(webhook.get("name")))
+
+
+def _service_reference(
+    environment: Environment, resource: Resource, reference: dict[str, Any], webhook: str
+) -> Iterator[Defect]:
+    namespace, name = str(reference.get("namespace")), str(reference.get("name"))
+    service = environment.get("Service", namespace, name)
+    if service is None:
+        message = f"{resource} calls Service {namespace}/{name}, which does not exist."
+        yield Defect("LH306", message, resource, ("webhooks", webhook))
+    elif reference.get("port", 443) not in _ports(service):
+        message = f"{resource} calls port {reference.get('port', 443)} of {service}, which does not offer it."
+        yield Defect("LH307", message, resource, ("webhooks", webhook))
+
+
+def _bindings(environment: Environment, cluster: Cluster) -> Iterator[Defect]:
+    for binding in environment.of_kind("RoleBinding", "ClusterRoleBinding"):
+        kind, name = str(dig(binding.value, "roleRef", "kind")), str(dig(binding.value, "roleRef", "name"))
+        namespace = binding.namespace if kind == "Role" else ""
+        aggregated = kind == "ClusterRole" and cluster.has_role(name)
+        if environment.get(kind, namespace, name) is None and not aggregated:
+            yield Defect(
+                "LH308", f"{binding} binds {kind} {name}, which does not exist.", binding, ("roleRef", "name")
+            )
+        for index, subject in enumerate(mappings(binding.value.get("subjects"))):
+            if subject.get("kind") != "ServiceAccount":
+                continue
+            place, account = str(subject.get("namespace") or binding.namespace), str(subject.get("name"))
+            if account != "default" and environment.get("ServiceAccount", place, account) is None:
+                message = f"{binding} is for ServiceAccount {place}/{account}, which does not exist."
+                yield Defect("LH304", message, binding, ("subjects", account if account else index))
+
+
+def _selectors(environment: Environment) -> Iterator[Defect]:
+    for budget in environment.of_kind("PodDisruptionBudget"):
+        if not environment.selected(budget.namespace, dig(budget.value, "spec", "selector")):
+            yield Defect("LH309", f"{budget} selects no pod.", budget, ("spec", "selector"))
+    for policy in environment.of_kind("NetworkPolicy"):
+        for direction, side in (("ingress", "from"), ("egress", "to")):
+            for index, rule in enumerate(mappings(dig(policy.value, "spec", direction))):
+                for number, peer in enumerate(mappings(rule.get(side))):
+                    path = ("spec", direction, index, side, number)
+                    yield from _peer(environment, policy, peer, path)
+
+
+def _peer(
+    environment: Environment, policy: Resource, peer: dict[str, Any], path: tuple[Step, ...]
+) -> Iterator[Defect]:
+    """A peer must select a namespace of ours, and a pod in it; the cluster's own namespaces are not rendered."""
+    if "ipBlock" in peer:
+        return
+    if "namespaceSelector" not in peer:
+        namespaces = [policy.namespace]
+    else:
+        selector = peer["namespaceSelector"]
+        own = {"kubernetes.io/metadata.name"}
+        namespaces = [
+            name
+            for name, resource in environment.namespaces.items()
+            if matches(selector, (resource.labels if resource else {}) | dict.fromkeys(own, name))
+        ]
+        named = str(dig(selector, "matchLabels", "kubernetes.io/metadata.name") or "")
+        if not namespaces and named.startswith("kube-"):
+            return
+    pods = peer.get("podSelector")
+    if not namespaces:
+        yield Defect("LH309", f"{policy} allows a namespace that does not exist.", policy, path)
+    elif pods and not any(environment.selected(namespace, pods) for namespace in namespaces):
+        everywhere = len(namespaces) == len(environment.namespaces)
+        if not everywhere:
+            place = ", ".join(namespaces)
+            yield Defect("LH309", f"{policy} allows pods in {place} that do not exist.", policy, path)
+
+
+def _storage(environment: Environment, cluster: Cluster) -> Iterator[Defect]:
+    known = cluster.storage_classes | {resource.name for resource in environment.of_kind("StorageClass")}
+    for resource in environment.resources:
+        claims: list[tuple[tuple[Step, ...], Any]] = []
+        if resource.kind == "PersistentVolumeClaim":
+            claims.append((("spec", "storageClassName"), dig(resource.value, "spec")))
+        for index, claim in enumerate(mappings(dig(resource.value, "spec", "volumeClaimTemplates"))):
+            claims.append((("spec", "volumeClaimTemplates", index, "spec", "storageClassName"), claim.get("spec")))
+        for path, spec in claims:
+            name = dig(spec, "storageClassName")
+            if name not in known:
+                has = ", ".join(sorted(known)) or "none"
+                wants = f"StorageClass {name}" if name else "no StorageClass by name"
+                yield Defect("LH313", f"{resource} asks for {wants}; {environment.name} has {has}.", resource, path)
+
+
+def sources_of(application: Resource) -> list[tuple[tuple[Step, ...], dict[str, Any]]]:
+    """The sources of an Application, each with its path in it."""
+    spec = application.value.get("spec") or {}
+    found: list[tuple[tuple[Step, ...], dict[str, Any]]] = []
+    if isinstance(spec.get("source"), dict):
+        found.append((("spec", "source"), spec["source"]))
+    for index, source in enumerate(mappings(spec.get("sources"))):
+        found.append((("spec", "sources", index), source))
+    return found
+
+
+def _applications(environment: Environment) -> Iterator[Defect]:
+    for application in environment.of_kind("Application"):
+        for path, source in sources_of(application):
+            named = source.get("path")
+            if isinstance(named, str) and not Path(environment.root, named).is_dir():
+                message = f"{application} syncs {named}, which does not exist here."
+                yield Defect("LH312", message, application, (*path, "path"))
+
+
+_REFERENCE: Final = re.compile(
+    r"(?P<name>.+?)(?::(?P<tag>[\w][\w.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
+)
+
+
+def _images(environment: Environment) -> Iterator[Defect]:
+    for pod in environment.pods:
+        listed = _listed_images(pod.owner)
+        for path, container, _ in pod.containers():
+            image = str(container.get("image") or "")
+            found = _REFERENCE.fullmatch(image)
+            if image and (found is None or (found["name"], found["tag"] or found["digest"]) not in listed):
+                message = f"{pod.owner} runs {image}, which is not in its environment's list of images."
+                yield Defect("LH310", message, pod.owner, (*path, "image"))
+
+
+def _listed_images(resource: Resource) -> set[tuple[str, str]]:
+    """(name, tag or digest) of each entry of `images:` in the kustomizations of a resource's unit."""
+    return {
+        (str(item.get("newName") or item.get("name")), str(item.get("newTag") or item.get("digest")))
+        for kustomization in resource.build.unit.tree.kustomizations
+        for item in mappings(kustomization.fields.get("images"))
+    }

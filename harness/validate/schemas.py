@@ -1,0 +1,258 @@
+"""Schemas: kubeconform, strict, for the Kubernetes versions that the platform supports and the CRDs that it uses.
+
+Nothing is fetched while validating: Kubernetes' schemas come with the package `kubernetes-validate`, those of
+custom resources from the CRDs in the rendered output, and for operators that the cluster brings itself from their
+Go module.
+"""
+
+import importlib.metadata
+import importlib.util
+import json
+import subprocess
+import tempfile
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+from harness.errors import HarnessError
+from harness.render.cache import Cache
+from harness.render.positions import YamlError, load
+from harness.render.upstream import module_folder
+from harness.setup.cache import built, cache_root, content_key
+from harness.setup.process import telling_line
+from harness.validate.finding import Defect
+from harness.validate.model import Resource, dig
+
+KUBERNETES_VERSIONS: Final = ("1.34.0", "1.35.0", "1.36.0", "1.37.0")
+"""The four newest minor versions: what the Kubernetes project and EKS support."""
+
+CRD_MODULES: Final = {
+    "external-secrets.io": ("github.com/external-secrets/external-secrets", "v1.3.2", "config/crds/bases"),
+}
+"""API groups whose operator the cluster brings: (Go module, version, folder of its CRDs)."""
+
+_KEPT_RESULTS: Final = 5_000
+_PACKAGE: Final = "kubernetes-validate"
+
+
+def check(resources: Sequence[Resource]) -> list[Defect]:
+    """Judges resources by their schemas.
+
+    Raises:
+        HarnessError: The schemas or kubeconform cannot be had.
+    """
+    from harness.setup.tools import tool_folder
+
+    crds = [resource for resource in resources if resource.kind == "CustomResourceDefinition"]
+    groups = {resource.group for resource in resources}
+    deployed = {str(dig(crd.value, "spec", "group")) for crd in crds}
+    modules = sorted(group for group in groups & CRD_MODULES.keys() if group not in deployed)
+    schemas = _crd_schemas(crds, modules)
+    cache = Cache("conformance")
+    state = content_key(tool_folder("kubeconform").name, _package_version(), schemas.name, *KUBERNETES_VERSIONS)
+    known: dict[str, dict[str, str]] = cache.get(state) or {}
+    new = list({resource.key: resource for resource in resources if resource.key not in known}.values())
+    if new:
+        known |= _conform(new, schemas)
+        cache.put(state, dict(list(known.items())[-_KEPT_RESULTS:]))
+    return [defect for resource in resources for defect in _defects(resource, known[resource.key])]
+
+
+def _defects(resource: Resource, results: dict[str, str]) -> Iterable[Defect]:
+    """The defects of one resource; `results` has what each version found wrong, as JSON."""
+    by_error: dict[tuple[str, str], list[str]] = {}
+    for version, errors in results.items():
+        for path, message in json.loads(errors):
+            by_error.setdefault((path, message), []).append(version.rpartition(".")[0])
+    for (path, message), versions in by_error.items():
+        if path == "?":
+            api = resource.value.get("apiVersion")
+            yield Defect("LH202", f"{resource}: no schema is known for {api} {resource.kind}.", resource, ("kind",))
+            continue
+        where = "" if len(versions) == len(KUBERNETES_VERSIONS) else f" (Kubernetes {', '.join(versions)})"
+        steps = tuple(int(step) if step.isdigit() else step for step in path.split("/") if step)
+        place = f" at {path}" if path else ""
+        yield Defect("LH201", f"{resource}: {message}{place}{where}.", resource, steps)
+
+
+def _conform(resources: list[Resource], crd_schemas: Path) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {resource.key: {} for resource in resources}
+    with tempfile.TemporaryDirectory(prefix="conform-") as folder:
+        for index, resource in enumerate(resources):
+            Path(folder, f"{index}.json").write_text(json.dumps(resource.value), encoding="utf-8")
+        with ThreadPoolExecutor(2) as pool:
+            answers = pool.map(
+                lambda version: _kubeconform(folder, version, resources, crd_schemas), KUBERNETES_VERSIONS
+            )
+            for version, answer in zip(KUBERNETES_VERSIONS, answers, strict=True):
+                for index, errors in answer.items():
+                    found[resources[index].key][version] = json.dumps(errors)
+    return found
+
+
+def _kubeconform(
+    folder: str, version: str, resources: list[Resource], crd_schemas: Path
+) -> dict[int, list[tuple[str, str]]]:
+    """What one version finds wrong: by the resource's index, (path, message); the path `?` for an unknown kind."""
+    from harness.setup.tools import tool
+
+    schemas = _kubernetes_schemas(version, resources)
+    command = [str(tool("kubeconform")), "-strict", "-output", "json", "-n", "2", "-kubernetes-version", version]
+    command += ["-schema-location", f"{schemas}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"]
+    command += [
+        "-schema-location",
+        f"{crd_schemas}/{{{{.Group}}}}/{{{{.ResourceKind}}}}_{{{{.ResourceAPIVersion}}}}.json",
+    ]
+    done = subprocess.run([*command, folder], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    try:
+        answer = json.loads(done.stdout)["resources"]
+    except (ValueError, KeyError):
+        said = telling_line(done.stderr or done.stdout)
+        raise HarnessError(f"kubeconform failed ({said}): run 'harness doctor'.") from None
+    found: dict[int, list[tuple[str, str]]] = {}
+    for item in answer or []:
+        index = int(Path(item["filename"]).stem)
+        if item["status"] == "statusError" and "could not find schema" in item["msg"]:
+            found[index] = [("?", "")]
+        elif item.get("validationErrors"):
+            found[index] = [(str(error["path"]), str(error["msg"])) for error in item["validationErrors"]]
+        elif item["status"] in ("statusInvalid", "statusError"):
+            found[index] = [("", telling_line(str(item["msg"])))]
+    return found
+
+
+def _package_version() -> str:
+    try:
+        return importlib.metadata.version(_PACKAGE)
+    except importlib.metadata.PackageNotFoundError:
+        raise HarnessError(f"The Python package {_PACKAGE} is not installed: run 'make setup'.") from None
+
+
+def _kubernetes_schemas(version: str, resources: Iterable[Resource]) -> Path:
+    """A folder with self-contained schemas of the kinds in use."""
+    spec = importlib.util.find_spec("kubernetes_validate")
+    if spec is None or spec.origin is None:
+        raise HarnessError(f"The Python package {_PACKAGE} is broken: run 'make setup'.")
+    source = Path(spec.origin).parent / "kubernetes-json-schema" / f"v{version}-local-strict"
+    target = cache_root() / "manifests" / "schemas" / f"{_package_version()}-{version}"
+    definitions: dict[str, Any] | None = None
+    names = {_schema_name(resource) for resource in resources}
+    for name in sorted(names):
+        if (target / name).exists() or not (source / name).is_file():
+            continue
+        if definitions is None:
+            definitions = json.loads((source / "_definitions.json").read_bytes())["$defs"]
+        target.mkdir(parents=True, exist_ok=True)
+        bundled = bundle(json.loads((source / name).read_bytes()), definitions)
+        with tempfile.NamedTemporaryFile("w", dir=target, delete=False, encoding="utf-8") as aside:
+            json.dump(bundled, aside)
+        Path(aside.name).replace(target / name)
+    return target
+
+
+def _schema_name(resource: Resource) -> str:
+    version = str(resource.value.get("apiVersion") or "").rpartition("/")[2]
+    group = f"-{resource.group.partition('.')[0]}" if resource.group else ""
+    return f"{resource.kind}{group}-{version}.json".lower()
+
+
+def bundle(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """Makes a schema self-contained: what it refers to in `_definitions.json` comes along, and refers within it."""
+    needed: dict[str, Any] = {}
+
+    def rewrite(value: Any) -> Any:
+        if isinstance(value, list):
+            return [rewrite(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        result = {
+            key: rewrite(item) for key, item in value.items() if key != "description" or isinstance(item, dict)
+        }
+        reference = value.get("$ref")
+        if isinstance(reference, str):
+            name = reference.rpartition("/")[2]
+            if name not in needed:
+                needed[name] = None
+                needed[name] = rewrite(definitions[name])
+            result["$ref"] = f"#/$defs/{name}"
+        return result
+
+    bundled: dict[str, Any] = rewrite(schema)
+    return bundled | {"$defs": needed}
+
+
+def _crd_schemas(crds: list[Resource], modules: list[str]) -> Path:
+    """A folder with a strict JSON schema for each version of each custom resource."""
+    pins = [":".join(CRD_MODULES[group]) for group in modules]
+
+    def build(aside: Path) -> None:
+        for definition in [crd.value for crd in crds] + [crd for group in modules for crd in _module_crds(group)]:
+            for version in dig(definition, "spec", "versions") or []:
+                schema = dig(version, "schema", "openAPIV3Schema")
+                if isinstance(schema, dict):
+                    kind = str(dig(definition, "spec", "names", "kind")).lower()
+                    path = aside / str(dig(definition, "spec", "group")) / f"{kind}_{version['name']}.json"
+                    path.parent.mkdir(exist_ok=True)
+                    path.write_text(json.dumps(custom_schema(schema)), encoding="utf-8")
+
+    key = content_key(*sorted({crd.key for crd in crds}), *pins)
+    target = cache_root() / "manifests" / f"crds-{key}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return built(target, build)
+
+
+def _module_crds(group: str) -> Iterable[dict[str, Any]]:
+    module, version, folder = CRD_MODULES[group]
+    for path in sorted((module_folder(module, version) / folder).glob("*.yaml")):
+        try:
+            documents = load(path.read_text(encoding="utf-8"))
+        except YamlError:
+            continue
+        for value in documents:
+            if dig(value, "kind") == "CustomResourceDefinition" and dig(value, "spec", "group") == group:
+                yield value
+
+
+def custom_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """A CRD's OpenAPI schema as a strict JSON schema: a field that it does not know is an error.
+
+    The API server drops such fields without a word, which is why strictness matters. Structural schemas are
+    described in Kubernetes' documentation of CustomResourceDefinitions.
+    """
+    result: dict[str, Any] = _strict(schema)
+    result.setdefault("properties", {})
+    result["properties"] |= {
+        "apiVersion": {"type": "string"},
+        "kind": {"type": "string"},
+        "metadata": {"type": "object"},
+    }
+    return result
+
+
+def _strict(schema: Any) -> Any:
+    if not isinstance(schema, dict):
+        return schema
+    result: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in ("properties", "patternProperties"):
+            result[key] = {name: _strict(item) for name, item in value.items()}
+        elif key in ("items", "additionalProperties", "not"):
+            result[key] = _strict(value)
+        elif key in ("allOf", "anyOf", "oneOf"):
+            # These only narrow what the properties beside them declare, so they stay open.
+            result[key] = value
+        elif key in ("type", "enum", "required", "pattern", "format") or key.startswith(("min", "max")):
+            result[key] = value
+    if schema.get("x-kubernetes-int-or-string"):
+        result.pop("type", None)
+        result["anyOf"] = [{"type": "integer"}, {"type": "string"}]
+    if schema.get("x-kubernetes-embedded-resource"):
+        result.setdefault("properties", {})
+        result["properties"] |= {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": {}}
+    opened = schema.get("x-kubernetes-preserve-unknown-fields") or "additionalProperties" in schema
+    if "properties" in result and not opened:
+        result["additionalProperties"] = False
+    if schema.get("nullable") and isinstance(result.get("type"), str):
+        result["type"] = [result["type"], "null"]
+    return result

@@ -1,0 +1,87 @@
+"""Where Secrets come from: a manifest, the catalogue of `harness secrets`, a copy by Reflector, an operator."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from harness.secrets.catalogue import Catalogue
+from harness.validate.cluster import Cluster
+from harness.validate.model import Environment, Resource, dig, mappings
+
+REFLECTOR: Final = "reflector.v1.k8s.emberstack.com"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What makes a Secret or ConfigMap.
+
+    Attributes:
+        keys: Its keys; None when they are not known.
+        maker: The resource that has to be there first; None for what exists before the first sync.
+        text: Values that are not secret, such as a connection's address; they may name Services.
+    """
+
+    keys: frozenset[str] | None
+    maker: Resource | None = None
+    text: tuple[str, ...] = ()
+
+
+Origins = dict[tuple[str, str, str], Origin]
+"""By (kind, namespace, name)."""
+
+
+def origins(environment: Environment, catalogue: Catalogue, cluster: Cluster) -> Origins:
+    """Every Secret and ConfigMap that comes to exist in an environment."""
+    reflector = reflector_of(environment)
+    found: Origins = {}
+    for namespace, name in cluster.secrets:
+        found["Secret", namespace, name] = Origin(None)
+    for place, secret in catalogue.places():
+        text = tuple(recipe.value for recipe in secret.keys.values() if recipe.value)
+        found["Secret", place.namespace, place.name] = Origin(frozenset(secret.keys), None, text)
+    for resource in environment.resources:
+        if resource.kind in ("Secret", "ConfigMap"):
+            fields = ("data", "stringData", "binaryData")
+            keys = frozenset(str(key) for field in fields for key in resource.value.get(field) or {})
+            found[resource.kind, resource.namespace, resource.name] = Origin(keys, resource)
+            for namespace in _copies(resource.annotations, environment):
+                found.setdefault((resource.kind, namespace, resource.name), Origin(keys, reflector))
+        elif resource.kind == "ExternalSecret":
+            _external(resource, environment, found, reflector)
+    return found
+
+
+def reflector_of(environment: Environment) -> Resource | None:
+    """The Deployment that copies Secrets between namespaces."""
+    for resource in environment.of_kind("Deployment"):
+        for container in mappings(dig(resource.value, "spec", "template", "spec", "containers")):
+            if "reflector" in str(container.get("image")):
+                return resource
+    return None
+
+
+def _external(resource: Resource, environment: Environment, found: Origins, reflector: Resource | None) -> None:
+    name = str(dig(resource.value, "spec", "target", "name") or resource.name)
+    template = dig(resource.value, "spec", "target", "template", "data")
+    keys: frozenset[str] | None = None
+    if isinstance(template, dict):
+        keys = frozenset(str(key) for key in template)
+    elif not dig(resource.value, "spec", "dataFrom"):
+        keys = frozenset(str(item.get("secretKey")) for item in mappings(dig(resource.value, "spec", "data")))
+    texts = tuple(str(value) for value in template.values()) if isinstance(template, dict) else ()
+    found["Secret", resource.namespace, name] = Origin(keys, resource, texts)
+    annotations = dig(resource.value, "spec", "target", "template", "metadata", "annotations") or {}
+    for namespace in _copies({str(key): str(value) for key, value in annotations.items()}, environment):
+        found.setdefault(("Secret", namespace, name), Origin(keys, reflector, texts))
+
+
+def _copies(annotations: dict[str, str], environment: Environment) -> Iterator[str]:
+    """The namespaces to which Reflector copies by itself; its patterns are regular expressions."""
+    if annotations.get(f"{REFLECTOR}/reflection-auto-enabled") != "true":
+        return
+    named = annotations.get(f"{REFLECTOR}/reflection-auto-namespaces", "")
+    patterns = [pattern.strip() for pattern in named.split(",") if pattern.strip()] or [".*"]
+    for namespace in environment.namespaces:
+        if any(re.fullmatch(pattern, namespace) for pattern in patterns):
+            yield namespace

@@ -1,0 +1,262 @@
+"""Wave order: nothing may need a later wave to become healthy.
+
+Argo CD applies the resources of an Application by phase (PreSync, Sync, PostSync) and, within it, by sync wave, and
+waits for the health of one wave before it starts the next; with the health check of Applications (LH403) the same
+holds for the Applications that an Application makes. So the order of a resource is a list: the (phase, wave) of the
+Application of Applications' child that it belongs to, and so on inwards, then its own. Two resources compare at the
+first level where they part. Resources of one wave are applied together, so only a strictly later one is out of
+reach.
+
+Needs, for a pod that its resource's health waits for (not a CronJob's, not those submitted later):
+the ConfigMaps and Secrets that it takes (a copy by Reflector needs Reflector), its ServiceAccount and what is bound
+to it, its claims, and each Service that an init container or a Job names: those cannot end before it answers. A
+main container may name a later Service only where the workload's annotation says why that does not keep it from
+becoming healthy. For everything: its Namespace, its CRD, and the Service of a webhook that may refuse it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from harness.render.positions import Step
+from harness.validate.finding import Defect
+from harness.validate.hosts import ServiceNames, names_in, service_names
+from harness.validate.model import Environment, Pod, Resource, dig, mappings, pods_of
+from harness.validate.references import sources_of, uses
+from harness.validate.secrets import Origins
+
+LATER: Final = "lakehouse/later"
+"""Annotation of a workload: lines of `service.namespace: why it becomes healthy without it`."""
+WAVE: Final = "argocd.argoproj.io/sync-wave"
+_HOOK: Final = "argocd.argoproj.io/hook"
+_PHASES: Final = {"PreSync": -1, "Sync": 0, "PostSync": 1, "SyncFail": 2, "PostDelete": 2}
+_HEALTH: Final = "resource.customizations.health.argoproj.io_Application"
+
+
+@dataclass(frozen=True)
+class Level:
+    """One step of a resource's order.
+
+    Attributes:
+        phase: Of Argo CD's phases, in order; -2 for what is applied before Argo CD runs.
+        wave: The sync wave.
+        who: The Application or resource at this level; two resources part where this differs.
+    """
+
+    phase: int
+    wave: int
+    who: str = field(compare=False)
+
+
+@dataclass
+class Order:
+    """When each resource of an environment is applied."""
+
+    environment: Environment
+
+    @cached_property
+    def owners(self) -> dict[Path, list[Resource]]:
+        """The Applications that sync a folder."""
+        found: dict[Path, list[Resource]] = {}
+        for application in self.environment.of_kind("Application"):
+            for _, source in sources_of(application):
+                if isinstance(source.get("path"), str):
+                    folder = Path(self.environment.root, source["path"]).resolve()
+                    found.setdefault(folder, []).append(application)
+        return found
+
+    def owner(self, resource: Resource) -> Resource | None:
+        """The Application that syncs a resource, if any does."""
+        owners = self.owners.get(resource.build.unit.folder.resolve())
+        return owners[0] if owners else None
+
+    def of(self, resource: Resource, above: tuple[str, ...] = ()) -> tuple[Level, ...]:
+        """A resource's order."""
+        owner = self.owner(resource)
+        level = Level(_phase(resource), _wave(resource), str(resource))
+        if owner is None:
+            return (Level(-2, 0, "before Argo CD"), level)
+        # An Application that syncs its own manifest was applied by hand first.
+        outer = () if str(owner) in above else self.of(owner, (*above, str(owner)))
+        if not outer:
+            outer = (Level(-2, 0, "before Argo CD"), Level(0, 0, str(owner)))
+        return (*outer, level)
+
+    def later(self, needed: Resource, needer: Resource) -> bool:
+        """Whether a resource is applied in a later wave than another."""
+        return _later(self.of(needed), self.of(needer))
+
+    def tell(self, resource: Resource) -> str:
+        """A resource's order in words."""
+        levels = [level for level in self.of(resource) if level.phase > -2]
+        phases = {number: name for name, number in _PHASES.items() if name not in ("SyncFail", "PostDelete")}
+        return ", ".join(
+            f"wave {level.wave}" + (f" of {phases.get(level.phase, 'later')}" if level.phase else "")
+            for level in levels
+        )
+
+
+def _later(needed: tuple[Level, ...], needer: tuple[Level, ...]) -> bool:
+    for left, right in zip(needed, needer, strict=False):
+        if left.who != right.who:
+            return (left.phase, left.wave) > (right.phase, right.wave)
+    return False
+
+
+def _wave(resource: Resource) -> int:
+    try:
+        return int(resource.annotations.get(WAVE, "0"))
+    except ValueError:
+        return 0
+
+
+def _phase(resource: Resource) -> int:
+    hooks = [hook.strip() for hook in resource.annotations.get(_HOOK, "Sync").split(",")]
+    return min(_PHASES.get(hook, 0) for hook in hooks)
+
+
+def check(environment: Environment, origins: Origins) -> Iterator[Defect]:
+    """Finds what waits for a later wave."""
+    order = Order(environment)
+    services = service_names(environment)
+    yield from _structure(environment, order)
+    for resource in environment.resources:
+        for needed, why, path in _needs_of_resource(environment, resource):
+            yield from _judge(order, resource, needed, why, path)
+        for pod in pods_of(resource):
+            if pod.at_sync:
+                yield from _pod(environment, order, origins, services, pod)
+    yield from _webhooks(environment, order)
+
+
+def _pod(
+    environment: Environment, order: Order, origins: Origins, services: ServiceNames, pod: Pod
+) -> Iterator[Defect]:
+    resource = pod.owner
+    seen: set[tuple[str, str]] = set()
+    for needed, why, path in _needs_of_pod(environment, origins, pod):
+        yield from _judge(order, resource, needed, why, path)
+    reasons = dict(_reasons(resource))
+    for path, text, first in names_in(environment, pod):
+        for namespace, name, _ in services.named(text, pod.namespace):
+            service = environment.get("Service", namespace, name)
+            if service is None or (namespace, name) in seen:
+                continue
+            behind = [
+                *environment.selected(namespace, {"matchLabels": dig(needed.value, "spec", "selector") or {}})
+            ]
+            latest = next((pod.owner for pod in behind if order.later(pod.owner, resource)), None)
+            if latest is None or latest is resource:
+                continue
+            seen.add((namespace, name))
+            where = f"Service {namespace}/{name} ({order.tell(latest)})"
+            if first or resource.kind == "Job":
+                message = f"{resource} ({order.tell(resource)}) cannot finish before {where} answers."
+                yield Defect("LH401", message, resource, path)
+            elif not reasons.get(f"{name}.{namespace}"):
+                message = f"{resource} ({order.tell(resource)}) names {where}, without a reason in {LATER}."
+                yield Defect("LH402", message, resource, path)
+
+
+def _reasons(resource: Resource) -> Iterator[tuple[str, str]]:
+    for line in resource.annotations.get(LATER, "").splitlines():
+        service, _, reason = line.partition(":")
+        yield service.strip(), reason.strip()
+
+
+def _judge(
+    order: Order, resource: Resource, needed: Resource, why: str, path: tuple[Step, ...]
+) -> Iterator[Defect]:
+    if order.later(needed, resource):
+        message = f"{resource} ({order.tell(resource)}) needs {why}, which comes later ({order.tell(needed)})."
+        yield Defect("LH401", message, resource, path)
+
+
+Need = tuple[Resource, str, tuple[Step, ...]]
+
+
+def _needs_of_resource(environment: Environment, resource: Resource) -> Iterator[Need]:
+    if resource.namespace:
+        namespace = environment.get("Namespace", "", resource.namespace)
+        if namespace is not None:
+            yield namespace, str(namespace), ("metadata", "namespace")
+    if resource.group:
+        for definition in environment.of_kind("CustomResourceDefinition"):
+            spec = definition.value.get("spec")
+            if dig(spec, "group") == resource.group and dig(spec, "names", "kind") == resource.kind:
+                yield definition, str(definition), ("kind",)
+
+
+def _needs_of_pod(environment: Environment, origins: Origins, pod: Pod) -> Iterator[Need]:
+    for kind, name, _, optional, path in uses(pod):
+        origin = origins.get((kind, pod.namespace, name))
+        if origin is not None and origin.maker is not None and not optional:
+            what = f"{kind} {pod.namespace}/{name}"
+            made = "" if origin.maker.name == name else f" (made by {origin.maker})"
+            yield origin.maker, what + made, path
+    base = pod.path if pod.role else (*pod.path, "spec")
+    account = environment.get("ServiceAccount", pod.namespace, pod.account)
+    if account is not None:
+        yield account, str(account), (*base, "serviceAccountName")
+        for binding in environment.of_kind("RoleBinding", "ClusterRoleBinding"):
+            if any(_is_for(subject, binding, account) for subject in mappings(binding.value.get("subjects"))):
+                yield binding, f"{binding}, its rights", (*base, "serviceAccountName")
+    for volume in mappings(pod.spec.get("volumes")):
+        claim = environment.get(
+            "PersistentVolumeClaim", pod.namespace, str(dig(volume, "persistentVolumeClaim", "claimName"))
+        )
+        if claim is not None:
+            yield claim, str(claim), (*base, "volumes", str(volume.get("name")))
+
+
+def _is_for(subject: dict[str, Any], binding: Resource, account: Resource) -> bool:
+    namespace = subject.get("namespace") or binding.namespace
+    return (subject.get("kind"), namespace, subject.get("name")) == (
+        "ServiceAccount",
+        account.namespace,
+        account.name,
+    )
+
+
+def _webhooks(environment: Environment, order: Order) -> Iterator[Defect]:
+    """A webhook that fails closed refuses everything it matches until its Service answers."""
+    for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
+        for configuration in environment.of_kind(kind):
+            for webhook in mappings(configuration.value.get("webhooks")):
+                reference = dig(webhook, "clientConfig", "service")
+                if webhook.get("failurePolicy", "Fail") != "Fail" or not isinstance(reference, dict):
+                    continue
+                service = environment.get("Service", str(reference.get("namespace")), str(reference.get("name")))
+                selector = dig(service.value, "spec", "selector") if service else None
+                pods = environment.selected(service.namespace, {"matchLabels": selector}) if service else []
+                path = ("webhooks", str(webhook.get("name")))
+                for needed in {pod.owner for pod in pods}:
+                    yield from _judge(order, configuration, needed, f"{needed} behind its webhook", path)
+
+
+def _structure(environment: Environment, order: Order) -> Iterator[Defect]:
+    applications = environment.of_kind("Application")
+    if not applications:
+        return
+    if any(WAVE in application.annotations for application in applications):
+        config = next((found for found in environment.of_kind("ConfigMap") if found.name == "argocd-cm"), None)
+        script = str((config.value.get("data") or {}).get(_HEALTH, "")) if config else ""
+        if "health_status" not in script and "hs." not in script:
+            where = config or applications[0]
+            message = f"{where} has no {_HEALTH}, so waves across Applications do nothing."
+            yield Defect("LH403", message, where, ("data",))
+    unowned: set[str] = set()
+    for resource in environment.resources:
+        unit = resource.build.unit
+        if order.owner(resource) is None and unit.name not in unowned and resource.kind != "Application":
+            unowned.add(unit.name)
+            message = (
+                f"{environment.name}/{unit.name} is synced by no Application; {resource} is one of its resources."
+            )
+            yield Defect("LH404", message, resource)
+    for folder, owners in order.owners.items():
+        if len(owners) > 1:
+            names = " and ".join(str(owner) for owner in owners)
+            yield Defect("LH108", f"{names} both sync {folder.name}.", owners[1], ("spec", "source", "path"))
