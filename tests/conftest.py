@@ -32,6 +32,18 @@ def repo() -> Path:
 
 
 @pytest.fixture(scope="session")
+def spark_variables() -> None:
+    """Java, Spark and its jars in this process's environment; for fixtures that start a Spark session.
+
+    The leg on Spark 3.3 comes with these variables set, and without the harness to work them out.
+    """
+    if "PYSPARK_SUBMIT_ARGS" not in os.environ:
+        from harness.setup.environment import spark_environment
+
+        os.environ.update(spark_environment())
+
+
+@pytest.fixture(scope="session")
 def sample_csv() -> Path:
     """3,977 real breweries of Open Brewery DB, kept beside the checkout and not in it."""
     path = ROOT.parent / "shared" / "data" / "open-brewery-db-sample.csv"

@@ -140,7 +140,7 @@ def _jars(group: str, tiers: tuple[Tier, ...]) -> Finding:
         f"Spark's jars: {group}",
         tiers,
         state,
-        f"to fetch: {', '.join(absent)}" if absent else "in the cache",
+        f"{len(absent)} to fetch" if absent else "in the cache",
         f"harness setup --jars {group}" if absent else "",
     )
 
@@ -149,8 +149,10 @@ def _tool(name: str) -> Finding:
     folder = tool_folder(name)
     tiers = (Tier.E2E,) if name == "kind" else (Tier.TEST, Tier.E2E)
     if folder.is_dir():
-        return Finding(name, tiers, State.READY, str(folder / name))
-    return Finding(name, tiers, State.FIRST_USE, f"built from {TOOLS[name].module}/go.mod", "harness setup --tools")
+        return Finding(name, tiers, State.READY, f"built from {TOOLS[name].module}/go.mod")
+    return Finding(
+        name, tiers, State.FIRST_USE, f"to build from {TOOLS[name].module}/go.mod", "harness setup --tools"
+    )
 
 
 def _old_python() -> Finding:

@@ -3,6 +3,7 @@
 Only the standard library: this runs before anything is installed.
 """
 
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -57,4 +58,6 @@ def telling_line(output: str) -> str:
         return "it said nothing"
     words = ("error", "exception", "failed", "unresolved", "not found", "mismatch")
     telling = [line for line in lines if any(word in line.lower() for word in words)]
-    return (telling or lines)[-1].rstrip(".:")[:300]
+    line = (telling or lines)[-1]
+    # The JVM's preamble; what follows it is the message.
+    return re.sub(r'^Exception in thread "\w+" ([\w$]+\.)+[\w$]+: ', "", line).rstrip(".:")[:300]

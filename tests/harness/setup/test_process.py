@@ -29,6 +29,7 @@ def test_a_program_that_is_not_there() -> None:
     [
         ("", "it said nothing"),
         ("one\ntwo\n", "two"),
+        ('Exception in thread "main" java.lang.RuntimeException: [unresolved: x]', "[unresolved: x]"),
         ("ERROR: a\nException: b.\n\tat x.y.Z\n", "Exception: b"),
     ],
 )
