@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any, Final, TypeVar
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from harness.errors import HarnessError
 from harness.mock_api import query as queries
-from harness.mock_api.catalog import Catalog, Snapshot, counted_as
+from harness.mock_api.catalog import MAX_DAY, Catalog, Snapshot, counted_as
 from harness.mock_api.damage import damage
 from harness.mock_api.faults import ENDPOINTS, Fault, FaultPlan, hash_fraction
 from harness.mock_api.generator import Brewery
@@ -74,7 +74,7 @@ class Stats:
     @contextmanager
     def request(self, target: str) -> Iterator[None]:
         """Counts a request as in flight for as long as the block runs."""
-        path = urlsplit(target).path.rstrip("/")
+        path = target.partition("?")[0].rstrip("/")
         if not path.startswith("/v1/"):
             yield
             return
@@ -182,9 +182,9 @@ class Application:
             target: Path and query as in the request line.
             body: Of a POST.
         """
-        url = urlsplit(target)
-        path = url.path.rstrip("/")
-        parameters = dict(parse_qsl(url.query))
+        path, _, parameters_text = target.partition("?")
+        path = path.rstrip("/")
+        parameters = dict(parse_qsl(parameters_text))
         if path.startswith(ADMIN):
             return self._administer(method, path.removeprefix(ADMIN), parameters, body)
         if method != "GET":
@@ -351,8 +351,10 @@ class Application:
                 return _json({"day": self.day})
             case "POST", "/day":
                 day = wanted.get("day", self.day + 1)
-                if not isinstance(day, int) or isinstance(day, bool) or day < 0:
-                    return _json({"message": 'Say {"day": N} with N of 0 or more, or {} for the next day.'}, 400)
+                if not isinstance(day, int) or isinstance(day, bool) or not 0 <= day <= MAX_DAY:
+                    return _json(
+                        {"message": f'Say {{"day": N}} with N from 0 to {MAX_DAY}, or {{}} for the next day.'}, 400
+                    )
                 self.day = day
                 return _json({"day": day})
             case _:

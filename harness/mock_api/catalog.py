@@ -125,6 +125,9 @@ class _Pick:
         )
 
 
+MAX_DAY: Final = 3650
+"""The latest day that may be asked for: what a day shows takes time in proportion to its number."""
+
 BACK_EVERY: Final = 7
 """One removed brewery in so many comes back."""
 

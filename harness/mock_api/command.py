@@ -2,14 +2,15 @@
 
 import signal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from harness.console import out
+from harness.mock_api.catalog import MAX_DAY
 from harness.mock_api.server import DEFAULT_BREWERIES, DEFAULT_SEED, MockApi
 
-DEFAULT_PORT = 8000
+DEFAULT_PORT: Final = 8000
 
 
 def mock_api(
@@ -26,7 +27,9 @@ def mock_api(
     seed: Annotated[int, typer.Option(help="Of the generated breweries and of the changes from day to day.")] = (
         DEFAULT_SEED
     ),
-    day: Annotated[int, typer.Option(min=0, help="Day of the data to show; 0 is the data itself.")] = 0,
+    day: Annotated[
+        int, typer.Option(min=0, max=MAX_DAY, help="Day of the data to show; 0 is the data itself.")
+    ] = 0,
     latency_ms: Annotated[int, typer.Option(min=0, help="Milliseconds before every answer.")] = 0,
     fault: Annotated[
         list[str] | None,

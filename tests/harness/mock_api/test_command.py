@@ -23,14 +23,14 @@ def test_it_serves_until_it_is_interrupted(repo: Path, how: signal.Signals) -> N
         cwd=repo,
     ) as process:
         assert process.stdout is not None
-        first = process.stdout.readline()
+        assert process.stderr is not None
+        first, example, _ = (process.stdout.readline() for _ in range(3))
         url = re.search(r"at (\S+)/v1 with 1,234 breweries, day 0", first)
         assert url, first
+        assert f"curl '{url[1]}/v1/breweries?per_page=3'" in example
         (brewery,) = requests.get(f"{url[1]}/v1/breweries?per_page=1", timeout=10).json()
         assert "x" in brewery
         process.send_signal(how)
-        rest, errors = process.communicate(timeout=30)
-    assert process.returncode == 0
-    assert f"curl '{url[1]}/v1/breweries?per_page=3'" in rest
-    assert rest.endswith("Mocked API stopped.\n")
-    assert errors == ""
+        assert process.wait(timeout=30) == 0
+        assert process.stdout.read() == "Mocked API stopped.\n"
+        assert process.stderr.read() == ""

@@ -126,7 +126,7 @@ def test_the_day_can_be_moved(mock_api: Start) -> None:
     assert shown.ok
     gone = requests.get(f"{api.url}/v1/breweries/{min(changes.removed)}", timeout=10)
     assert gone.status_code == 404
-    for wrong in ({"day": -1}, {"day": "tomorrow"}, {"day": True}, [1]):
+    for wrong in ({"day": -1}, {"day": 3651}, {"day": "tomorrow"}, {"day": True}, [1]):
         assert admin(api, "POST", "day", json=wrong).status_code == 400
     assert api.day == 5
 
@@ -171,3 +171,25 @@ def test_stats_count_the_api_alone(mock_api: Start) -> None:
 
 def test_unknown_admin_path(mock_api: Start) -> None:
     assert admin(mock_api(breweries=1), "GET", "nothing").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("request_text", "status"),
+    [
+        (b"GET http://[x/v1/breweries HTTP/1.1\r\nHost: x\r\n\r\n", b"404"),
+        (b"GET /v1/breweries?page=%ff&per_page=%00 HTTP/1.1\r\nHost: x\r\n\r\n", b"200"),
+        (b"POST /__admin__/day HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n", b"400"),
+        (b"POST /__admin__/day HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.0\r\n\r\n", b"404"),
+        (b"nonsense\r\n\r\n", b"400"),
+    ],
+)
+def test_odd_requests_get_an_answer(
+    mock_api: Start, capfd: pytest.CaptureFixture[str], request_text: bytes, status: bytes
+) -> None:
+    api = mock_api(breweries=1)
+    with socket.create_connection(("127.0.0.1", api.port), timeout=10) as connection:
+        connection.sendall(request_text)
+        assert status in connection.recv(1000)
+    api.stop()
+    assert capfd.readouterr().err == ""
