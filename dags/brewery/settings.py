@@ -30,7 +30,7 @@ class Settings:
         connect_timeout: Seconds to connect (`BREWERY_CONNECT_TIMEOUT`).
         read_timeout: Seconds without a byte from the server (`BREWERY_READ_TIMEOUT`).
         page_deadline: Seconds for one page, all its attempts and waits included (`BREWERY_PAGE_DEADLINE`).
-        attempts: Attempts for one page (`BREWERY_ATTEMPTS`).
+        attempts: Failures of one page before it is given up; status 429 is none (`BREWERY_ATTEMPTS`).
         backoff_initial: Seconds before the second attempt; doubles from there (`BREWERY_BACKOFF_INITIAL`).
         backoff_max: Most seconds between two attempts (`BREWERY_BACKOFF_MAX`).
         retry_after_max: Most seconds that a Retry-After header is honoured for (`BREWERY_RETRY_AFTER_MAX`).
@@ -78,7 +78,7 @@ class Settings:
             raw = given.pop(name, env.get(variable))
             if raw is not None and raw != "":
                 values[name] = _number(variable, raw, kind, low, high)
-        return cls(lakehouse_uri=lakehouse_uri, **values, **given)
+        return cls(lakehouse_uri=lakehouse_uri, **(values | given))
 
 
 _NUMBERS: Final[Mapping[str, tuple[str, Callable[[Any], int | float], float, float]]] = {

@@ -1,6 +1,7 @@
 """The Brewery API over a pooled `requests` session, with retries and a deadline for each page."""
 
 import datetime as dt
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,19 +20,25 @@ from tenacity import (
     Retrying,
     retry_if_exception_type,
     sleep_using_event,
-    stop_after_attempt,
     stop_any,
     stop_before_delay,
 )
-from tenacity.stop import stop_base
 
 from brewery.errors import ApiRefusedError, ApiUnavailableError
 from brewery.ingestion.records import PayloadError, parse_object, split_records
-from brewery.ingestion.retry import BackoffWait, Gate, SuspiciousPageError, TransientError, retry_after_seconds
+from brewery.ingestion.retry import (
+    BackoffWait,
+    Gate,
+    RateLimitedError,
+    StopAfterFailures,
+    SuspiciousPageError,
+    TransientError,
+    retry_after_seconds,
+)
 from brewery.settings import Settings
 
 USER_AGENT: Final = "lakehouse-platform-ingestion/0.1"
-MAX_BODY: Final = 64 * 1024 * 1024
+MAX_BODY: Final = 16 * 1024 * 1024
 """Bytes; a page of the largest size has some 100 KB."""
 SUSPICIOUS_ATTEMPTS: Final = 3
 """A page of an unexpected length is asked for so often before the source is taken to have changed."""
@@ -39,6 +46,8 @@ _CHUNK: Final = 256 * 1024
 _RETRIED_4XX: Final = frozenset({408, 425, 429})
 
 _Answer = TypeVar("_Answer")
+
+log = logging.getLogger(__name__)
 
 
 class CancelledError(Exception):
@@ -131,9 +140,8 @@ class BreweryClient:
         retrying = Retrying(
             retry=retry_if_exception_type(TransientError),
             stop=stop_any(
-                stop_after_attempt(settings.attempts),
+                StopAfterFailures(settings.attempts, min(settings.attempts, SUSPICIOUS_ATTEMPTS)),
                 stop_before_delay(settings.page_deadline),
-                _StopWhenSuspicious(),
             ),
             wait=BackoffWait(settings.backoff_initial, settings.backoff_max, settings.retry_after_max),
             before_sleep=self._note_retry,
@@ -146,10 +154,10 @@ class BreweryClient:
         except SuspiciousPageError:
             raise
         except TransientError as error:
-            attempts = retrying.statistics.get("attempt_number", 1)
+            attempts = retrying.statistics["attempt_number"]
             raise ApiUnavailableError(
-                f"Could not get {what} from {url}, {error} (attempt {attempts}): see whether the API is up, then "
-                "run it again."
+                f"Could not get {what} from {url}, at last because {error} (attempts: {attempts}): see whether the "
+                "API is up, then run it again."
             ) from error
 
     def _attempt(
@@ -196,7 +204,8 @@ class BreweryClient:
             if pause is not None:
                 pause = min(pause, self._settings.retry_after_max)
                 self._gate.close_for(pause)
-            raise TransientError(f"the server answered with status {status}", retry_after=pause)
+            kind = RateLimitedError if status == HTTPStatus.TOO_MANY_REQUESTS else TransientError
+            raise kind(f"the server answered with status {status}", retry_after=pause)
         raise ApiRefusedError(f"The API answered {url} with status {status}: see whether BREWERY_API_URL is right.")
 
     def _body(self, response: requests.Response, deadline: float) -> bytes:
@@ -215,17 +224,11 @@ class BreweryClient:
                 raise CancelledError
         return b"".join(parts)
 
-    def _note_retry(self, _state: RetryCallState) -> None:
+    def _note_retry(self, state: RetryCallState) -> None:
         with self._lock:
             self.retries += 1
-
-
-class _StopWhenSuspicious(stop_base):
-    """Asking for a page of the wrong length over and over would only delay the fresh start."""
-
-    def __call__(self, retry_state: RetryCallState) -> bool:
-        error = retry_state.outcome.exception() if retry_state.outcome else None
-        return isinstance(error, SuspiciousPageError) and retry_state.attempt_number >= SUSPICIOUS_ATTEMPTS
+        if state.outcome is not None:
+            log.info("Again in %.1f s: %s", state.upcoming_sleep, state.outcome.exception())
 
 
 def _total(body: bytes) -> int:

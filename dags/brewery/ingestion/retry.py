@@ -8,6 +8,7 @@ from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 
 from tenacity import RetryCallState, wait_exponential_jitter
+from tenacity.stop import stop_base
 from tenacity.wait import wait_base
 
 
@@ -18,6 +19,10 @@ class TransientError(Exception):
         """Takes what happened, and the seconds that the server asked to wait."""
         super().__init__(reason)
         self.retry_after = retry_after
+
+
+class RateLimitedError(TransientError):
+    """The server is well and wants fewer requests: a matter of waiting, not of attempts."""
 
 
 class SuspiciousPageError(TransientError):
@@ -64,10 +69,31 @@ class BackoffWait(wait_base):
     def __call__(self, retry_state: RetryCallState) -> float:
         """Seconds to wait before the next attempt."""
         error = retry_state.outcome.exception() if retry_state.outcome else None
-        if isinstance(error, TransientError) and error.retry_after is not None:
+        if isinstance(error, TransientError) and error.retry_after:
             # The jitter keeps those that were refused together from coming back together.
             return min(error.retry_after, self._retry_after_max) + random.uniform(0, self._jitter)  # noqa: S311 - not a secret
         return self._backoff(retry_state)
+
+
+class StopAfterFailures(stop_base):
+    """Stops after so many failures, or fewer pages of the wrong length; being rate-limited is no failure.
+
+    Counts for one call: make a new one for each.
+    """
+
+    def __init__(self, failures: int, suspicious: int) -> None:
+        """Takes how many failures, and how many pages of the wrong length, are enough."""
+        self._failures_left = failures
+        self._suspicious_left = suspicious
+
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        """Count the outcome of an attempt; whether it was the last."""
+        error = retry_state.outcome.exception() if retry_state.outcome else None
+        if isinstance(error, SuspiciousPageError):
+            self._suspicious_left -= 1
+        elif not isinstance(error, RateLimitedError):
+            self._failures_left -= 1
+        return self._failures_left <= 0 or self._suspicious_left <= 0
 
 
 class Gate:

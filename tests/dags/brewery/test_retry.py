@@ -6,7 +6,15 @@ from email.utils import format_datetime
 import pytest
 from tenacity import RetryCallState, Retrying
 
-from brewery.ingestion.retry import BackoffWait, Gate, TransientError, retry_after_seconds
+from brewery.ingestion.retry import (
+    BackoffWait,
+    Gate,
+    RateLimitedError,
+    StopAfterFailures,
+    SuspiciousPageError,
+    TransientError,
+    retry_after_seconds,
+)
 
 NOW = dt.datetime(2025, 1, 31, 12, 0, 0, tzinfo=dt.UTC)
 
@@ -47,6 +55,20 @@ def test_retry_after_wins_over_the_backoff_and_is_capped() -> None:
     wait = BackoffWait(initial=1, maximum=10, retry_after_max=60)
     assert 30 <= wait(state(TransientError("x", retry_after=30), 1)) <= 31
     assert 60 <= wait(state(TransientError("x", retry_after=86400), 1)) <= 61
+
+
+def test_retry_after_zero_is_no_leave_to_ask_at_once() -> None:
+    assert BackoffWait(initial=1, maximum=10, retry_after_max=60)(state(TransientError("x", retry_after=0), 1)) >= 1
+
+
+def test_attempts_are_for_failures_and_not_for_being_rate_limited() -> None:
+    failed, limited, odd = TransientError("x"), RateLimitedError("x"), SuspiciousPageError("x")
+    stop = StopAfterFailures(failures=2, suspicious=2)
+    assert [stop(state(error, 1)) for error in (failed, limited, odd, limited, limited, failed)] == [False] * 5 + [
+        True
+    ]
+    stop = StopAfterFailures(failures=9, suspicious=2)
+    assert [stop(state(error, 1)) for error in (odd, failed, odd)] == [False, False, True]
 
 
 def test_the_gate_holds_everyone_until_the_longest_pause_is_over() -> None:

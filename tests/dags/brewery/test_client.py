@@ -1,0 +1,181 @@
+"""What the mocked API does not do: compressed answers, endless ones, redirects, a certificate that nobody knows."""
+
+import datetime as dt
+import gzip
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from brewery.errors import ApiRefusedError, ApiUnavailableError
+from brewery.ingestion import client as module
+from brewery.ingestion.client import BreweryClient
+from brewery.settings import Settings
+
+MakeSettings = Callable[..., Settings]
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+@contextmanager
+def serving(answer: Answer, context: ssl.SSLContext | None = None) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            answer(self)
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    server.handle_error = lambda *_: None  # type: ignore[method-assign] # a client that hangs up is the point here
+    if context:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield f"{'https' if context else 'http'}://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def send(handler: BaseHTTPRequestHandler, body: bytes, status: int = 200, **headers: str) -> None:
+    handler.send_response(status)
+    for name, value in headers.items():
+        handler.send_header(name.replace("_", "-"), value)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+def test_a_compressed_answer_is_read(make_settings: MakeSettings) -> None:
+    # Larger than one chunk in plain, smaller in compressed form.
+    record = b'{"id":"' + b"x" * 300_000 + b'"}'
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        send(handler, gzip.compress(b"[%s,%s]" % (record, record)), Content_Encoding="gzip")
+
+    with serving(answer) as url, BreweryClient(make_settings(url)) as client:
+        assert client.page(1, expected=2)[0] == [record.decode()] * 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"no gzip at all", id="not gzip"),
+        pytest.param(gzip.compress(b'[{"id":"a"}]')[:-14], id="half of it"),
+    ],
+)
+def test_a_compressed_answer_that_is_damaged_is_asked_for_again(make_settings: MakeSettings, body: bytes) -> None:
+    bodies = [body, gzip.compress(b'[{"id":"a"}]')]
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        send(handler, bodies.pop(0), Content_Encoding="gzip")
+
+    with serving(answer) as url, BreweryClient(make_settings(url)) as client:
+        assert client.page(1, expected=1)[0] == ['{"id":"a"}']
+        assert client.retries == 1
+
+
+def test_an_endless_answer_does_not_fill_the_memory(
+    make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_BODY", 2**20)
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        while True:
+            handler.wfile.write(b" " * 65536)
+
+    with (
+        serving(answer) as url,
+        BreweryClient(make_settings(url, attempts=1)) as client,
+        pytest.raises(ApiUnavailableError, match="more than 1 MB"),
+    ):
+        client.page(1, expected=1)
+
+
+def test_a_redirect_is_followed_and_a_circle_is_one_sentence(make_settings: MakeSettings) -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        if handler.path.startswith("/v1/breweries/meta"):
+            send(handler, b"", 302, Location="/moved")
+        elif handler.path == "/moved":
+            send(handler, b'{"total":7}')
+        else:
+            send(handler, b"", 302, Location=handler.path)
+
+    with serving(answer) as url, BreweryClient(make_settings(url)) as client:
+        assert client.total() == 7
+        with pytest.raises(ApiRefusedError, match=r"redirects.*correct BREWERY_API_URL\.$"):
+            client.page(1, expected=1)
+
+
+@pytest.mark.parametrize(
+    ("body", "total"), [(b'{"total":12}', 12), (b'{"total":"12"}', 12), (b'{"total":0}', 0), (b'{"total":"0"}', 0)]
+)
+def test_the_total_may_be_a_number_or_digits(make_settings: MakeSettings, body: bytes, total: int) -> None:
+    with serving(lambda handler: send(handler, body)) as url, BreweryClient(make_settings(url)) as client:
+        assert client.total() == total
+
+
+@pytest.mark.parametrize("total", [b"true", b"-1", b"1.5", b'"many"', b'""', b"null", b"[1]", b'"\\u0661"'])
+def test_another_total_is_none(make_settings: MakeSettings, total: bytes) -> None:
+    with (
+        serving(lambda handler: send(handler, b'{"total":%s}' % total)) as url,
+        BreweryClient(make_settings(url, attempts=1)) as client,
+        pytest.raises(ApiUnavailableError, match="no usable 'total'"),
+    ):
+        client.total()
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate for 127.0.0.1 that signs itself, and its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a company's proxy")])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path / "proxy.pem"
+    path.write_bytes(
+        made.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    return path
+
+
+def test_only_a_certificate_that_is_trusted_is_accepted(make_settings: MakeSettings, certificate: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with serving(lambda handler: send(handler, b'{"total":7}'), context) as url:
+        with (
+            BreweryClient(make_settings(url)) as client,
+            pytest.raises(ApiRefusedError, match=r"certificate of .* is not trusted: set SSL_CERT_FILE") as error,
+        ):
+            client.total()
+        assert not error.value.retryable
+        with BreweryClient(make_settings(url, ca_bundle=str(certificate))) as client:
+            assert client.total() == 7
