@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from harness.lakehouse.model import StageTime
+from harness.lakehouse.model import MapCell, StageTime
 from harness.lakehouse.read import summarise
 from harness.report.html import write_report
+from harness.report.map import world_map
 
 pytestmark = pytest.mark.browser
 
@@ -80,6 +81,26 @@ def test_it_does_not_scroll_sideways(browser: Browser, report: Path, width: int)
     for index in range(page.locator("details").count()):
         page.locator("details > summary").nth(index).click()
     assert page.evaluate("document.documentElement.scrollWidth") == width
+    page.close()
+
+
+def test_land_is_where_the_land_is(browser: Browser) -> None:
+    """Cities lie on land, mid-ocean does not; the second row is in countries that the outlines lack."""
+    land = {"Denver": (-105, 39.7), "Brasília": (-47.9, -15.8), "Alice Springs": (133.9, -23.7)}
+    land |= {"Budapest": (19.05, 47.5), "Belgrade": (20.45, 44.8), "Mandalay": (96.1, 21.95)}
+    sea = {"Atlantic": (-35, 30), "Pacific": (-150, 5), "Indian Ocean": (80, -25), "Mediterranean": (18, 35)}
+    places = land | sea
+    picture = world_map([MapCell(x, y, name, 1) for name, (x, y) in places.items()])
+    page = browser.new_page()
+    page.set_content(f"<!doctype html>{picture}")
+    on_land = page.evaluate(
+        """() => [...document.querySelectorAll("circle")].filter((dot) => {
+            const place = new DOMPoint(dot.cx.baseVal.value, dot.cy.baseVal.value);
+            return [...document.querySelectorAll("path:not([class])")].some((path) => path.isPointInFill(place));
+        }).map((dot) => dot.getAttribute("aria-label").split(",")[0])"""
+    )
+    assert set(on_land) == set(land)
+    assert page.locator("circle").count() == len(places)
     page.close()
 
 
