@@ -9,6 +9,7 @@ from harness.doctor.command import doctor
 from harness.embedded.command import run
 from harness.errors import HarnessError
 from harness.mock_api.command import mock_api
+from harness.report.command import report
 from harness.setup.command import setup
 
 app = typer.Typer(
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 app.command("run", rich_help_panel="Pipeline")(run)
 app.command("mock-api", rich_help_panel="Pipeline")(mock_api)
+app.command("report", rich_help_panel="Pipeline")(report)
 app.command("setup", rich_help_panel="This machine")(setup)
 app.command("doctor", rich_help_panel="This machine")(doctor)
 
