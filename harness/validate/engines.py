@@ -128,7 +128,7 @@ def credentials(root: Path, files: Sequence[Path]) -> list[Finding]:
     new = {key: path for path, key in keys.items() if key not in known}
     if new:
         with tempfile.TemporaryDirectory(prefix="leaks-") as folder:
-            # The name counts: gitleaks knows that lock files hold checksums, and some rules are for some files only.
+            # The name counts: gitleaks knows that lock files hold checksums, and some rules are for some files.
             for key, path in new.items():
                 Path(folder, key).mkdir()
                 Path(folder, key, path.name).write_bytes(path.read_bytes())
