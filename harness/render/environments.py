@@ -68,12 +68,20 @@ def units(root: Path, environment: str) -> list[Unit]:
     included = {path.parent.resolve() for unit in found for path in _kustomizations(unit)} | {folder.resolve()}
     others = {path.parent for name in KUSTOMIZATION_NAMES for path in folder.rglob(name)}
     for path in sorted(others, key=lambda path: (len(path.parts), path)):
-        if path.resolve() in included or _is_component(path):
+        # One that only lists folders adds nothing of its own; its parts are units.
+        if path.resolve() in included or _is_component(path) or _aggregated(path) is not None:
             continue
         unit = Unit(_name(folder, path), walk(path), in_whole=False)
         included |= {path.parent.resolve() for path in _kustomizations(unit)}
         found.append(unit)
     return found
+
+
+def aggregates(root: Path, environment: str) -> list[Path]:
+    """The kustomizations of an environment that only list folders: for people, and for building it whole."""
+    folder = overlay(root, environment)
+    files = sorted(path for name in KUSTOMIZATION_NAMES for path in folder.rglob(name))
+    return [path for path in files if _aggregated(path.parent) is not None]
 
 
 def _kustomizations(unit: Unit) -> list[Path]:

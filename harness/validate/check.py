@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from harness.render.build import build_all
+from harness.render.environments import aggregates, units
 from harness.render.environments import environments as known_environments
-from harness.render.environments import units
 from harness.render.positions import YamlError, parse
 from harness.render.tree import KUSTOMIZATION_NAMES, walk
 from harness.secrets.catalogue import FILE as CATALOGUE_FILE
@@ -181,22 +181,13 @@ def _unused_files(root: Path, found: list[Environment]) -> list[Finding]:
             tree = walk(path.parent)
             used |= {file.resolve() for file in tree.files}
             findings += [Finding(item.rule, item.message, (), "", item.file, item.line) for item in tree.problems]
+    used |= {path.resolve() for environment in found for path in aggregates(root, environment.name)}
     for path in files:
-        if (
-            path.resolve() in used
-            or path.name in _AUXILIARY
-            or path.stem.endswith("_test")
-            or _is_overlay(path, root)
-        ):
+        if path.resolve() in used or path.name in _AUXILIARY or path.stem.endswith("_test"):
             continue
         message = f"{path.relative_to(root)} is not used by any environment or component."
         findings.append(Finding("LH109", message, (), "", path, 1))
     return findings
-
-
-def _is_overlay(path: Path, root: Path) -> bool:
-    """The kustomization that sums an environment up is read by no other."""
-    return path.name in KUSTOMIZATION_NAMES and path.parent.parent == root / "overlays"
 
 
 def _is_component(file: Path) -> bool:

@@ -12,9 +12,11 @@ from harness.render.cache import Cache
 from harness.setup.cache import content_key
 from harness.setup.process import telling_line
 from harness.validate.finding import Defect, Finding
-from harness.validate.model import Environment, Pod, Resource
+from harness.validate.model import Environment, Pod, Resource, dig
 from harness.validate.rules import KUBE_SCORE
 
+_BUDGETS: Final = frozenset({"LH530", "LH531"})
+_SEVERAL: Final = 2
 _NOT_SCORED: Final = frozenset({"CustomResourceDefinition"})
 _KEPT_FILES: Final = 2_000
 _BAD_GRADE: Final = 5
@@ -29,15 +31,19 @@ def kube_score(environment: Environment) -> list[Defect]:
     """
     from harness.setup.tools import tool, tool_folder
 
-    scored = [resource for resource in environment.resources if resource.kind not in _NOT_SCORED]
-    by_name: dict[tuple[str, str, str], Resource] = {}
-    for resource in scored:
-        by_name.setdefault((resource.kind, resource.namespace, resource.name), resource)
+    scored = [resource.value for resource in environment.resources if resource.kind not in _NOT_SCORED]
+    by_name = {(resource.kind, resource.namespace, resource.name): resource for resource in environment.resources}
+    for pod in environment.pods:
+        if pod.owner.parent is not None:
+            job = _as_job(pod)
+            scored.append(job)
+            by_name["Job", pod.namespace, job["metadata"]["name"]] = pod.owner
+    texts = [json.dumps(value) for value in scored]
     cache = Cache("scores")
-    key = content_key(tool_folder("kube-score").name, *sorted(KUBE_SCORE), *(resource.key for resource in scored))
+    key = content_key(tool_folder("kube-score").name, *sorted(KUBE_SCORE), *texts)
     answer = cache.get(key)
     if answer is None:
-        stream = "---\n".join(json.dumps(resource.value) + "\n" for resource in scored)
+        stream = "\n---\n".join(texts) + "\n"
         command = [str(tool("kube-score")), "score", "--output-format", "json", "-"]
         done = subprocess.run(command, input=stream, capture_output=True, text=True, check=False)
         try:
@@ -52,10 +58,20 @@ def kube_score(environment: Environment) -> list[Defect]:
         if marked is None:
             continue
         rule = KUBE_SCORE[check]
+        if rule.id in _BUDGETS and (dig(marked.value, "spec", "replicas") or 1) < _SEVERAL:
+            continue
         for container, text in comments or [["", f"{rule.title} does not hold"]]:
             place = f" {container}" if container else ""
             found.append(Defect(rule.id, f"{marked}{place}: {text}.", marked, _container(marked, container)))
     return found
+
+
+def _as_job(pod: Pod) -> dict[str, Any]:
+    """A pod that a program submits later, as something that kube-score knows: it runs to its end, like a Job's."""
+    name = "-".join(part for part in ("submitted", pod.owner.name, pod.role) if part)
+    template = {"metadata": _plain(pod.metadata), "spec": {"restartPolicy": "Never", **pod.spec}}
+    metadata = {"name": name, "namespace": pod.namespace}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": {"template": template}}
 
 
 def _marks(answer: Any) -> Iterator[list[Any]]:

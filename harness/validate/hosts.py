@@ -12,8 +12,11 @@ _QUALIFIED: Final = re.compile(
     r"(?<![\w-])([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)\.([a-z0-9-]+)\.svc\b(?:\.cluster\.local)?(?::(\d+))?"
 )
 _SHORT: Final = re.compile(
-    r"(?:^|//|@|(?<=[\s,=\"']))([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)(?:\.([a-z0-9-]+))?(?::(\d{2,5})\b|(?=/|$))"
+    r"(?:(?P<start>//|@)|(?:^|(?<=[\s,=\"'])))(?P<name>[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)(?:\.(?P<place>[a-z0-9-]+))?"
+    r"(?::(?P<port>\d{2,5})\b|(?=[/\s\"',]|$))"
 )
+_ADDRESS: Final = re.compile(r"HOST|SERVER|ENDPOINT|ADDR|URL|URI")
+"""Variables whose value is an address even when it is one bare word."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,11 @@ class ServiceNames:
         """
         for name, place, port in _QUALIFIED.findall(text):
             yield place, name, int(port) if port else None
-        for name, place, port in _SHORT.findall(text):
-            if (place or namespace, name) in self.known:
-                yield place or namespace, name, int(port) if port else None
+        for found in _SHORT.finditer(text):
+            place, port = found["place"] or namespace, found["port"]
+            # One bare word is a name only where it cannot be anything else.
+            if (place, found["name"]) in self.known and (found["start"] or found["place"] or port):
+                yield place, found["name"], int(port) if port else None
 
 
 def service_names(environment: Environment) -> ServiceNames:
@@ -47,13 +52,18 @@ def names_in(environment: Environment, pod: Pod) -> Iterator[tuple[tuple[Step, .
         for volume in mappings(pod.spec.get("volumes"))
         if dig(volume, "configMap", "name")
     }
+    if pod.role:
+        for key, text in (dig(pod.owner.value, "spec", "sparkConf") or {}).items():
+            yield (*pod.owner.inside, "spec", "sparkConf", str(key)), str(text), False
     for path, container, first in pod.containers():
         for field in ("command", "args"):
             for text in container.get(field) or []:
                 yield (*path, field), str(text), first
         for variable in mappings(container.get("env")):
             if "value" in variable:
-                yield (*path, "env", str(variable.get("name"))), str(variable["value"]), first
+                name, text = str(variable.get("name")), str(variable["value"])
+                address = _ADDRESS.search(name) and "//" not in text
+                yield (*path, "env", name), f"//{text}" if address else text, first
         read = [volumes.get(str(mount.get("name"))) for mount in mappings(container.get("volumeMounts"))]
         read += [str(dig(source, "configMapRef", "name")) for source in mappings(container.get("envFrom"))]
         for name in read:

@@ -190,24 +190,50 @@ def pods_of(resource: Resource) -> Iterator[Pod]:
 
 
 def _spark_pod(resource: Resource, path: tuple[Step, ...], spec: dict[str, Any], role: str) -> Pod:
-    """The pod that the Spark operator makes of a driver or executor section, as far as the section says."""
+    """The pod that Spark makes of a driver or executor section: its template, with what the section adds.
+
+    Memory and cores become requests and limits, as Spark's documentation of its Kubernetes properties has it.
+    """
     section = spec[role]
-    if isinstance(dig(section, "template", "spec"), dict):
-        template = section["template"]
-        return Pod(
-            resource, (*resource.inside, *path, role, "template"), template.get("metadata") or {}, template["spec"]
-        )
-    main = {key: section[key] for key in ("env", "envFrom", "securityContext", "volumeMounts") if key in section}
-    main |= {"name": f"spark-kubernetes-{role}", "image": section.get("image") or spec.get("image") or ""}
-    pod: dict[str, Any] = {
-        "containers": [main, *(section.get("sidecars") or [])],
-        "initContainers": section.get("initContainers") or [],
-        "volumes": spec.get("volumes") or [],
-        "serviceAccountName": section.get("serviceAccount") or "default",
+    template = section.get("template") or {}
+    pod: dict[str, Any] = dict(template.get("spec") or {})
+    name = f"spark-kubernetes-{role}"
+    containers = mappings(pod.get("containers")) + mappings(section.get("sidecars"))
+    main = next((container for container in containers if container.get("name") == name), {"name": name})
+    env = mappings(main.get("env")) + mappings(section.get("env"))
+    env += [{"name": key, "value": value} for key, value in (section.get("envVars") or {}).items()]
+    env += [
+        {"name": key, "valueFrom": {"secretKeyRef": reference}}
+        for key, reference in (section.get("envSecretKeyRefs") or {}).items()
+    ]
+    memory = section.get("memory")
+    cpu = section.get("coreRequest") or section.get("cores")
+    added: dict[str, Any] = {
+        "image": section.get("image") or spec.get("image") or "",
+        "env": env,
+        "envFrom": mappings(main.get("envFrom")) + mappings(section.get("envFrom")),
+        "volumeMounts": mappings(main.get("volumeMounts")) + mappings(section.get("volumeMounts")),
     }
+    if memory and cpu:
+        added["resources"] = {
+            "requests": {"cpu": str(cpu), "memory": _binary(memory)},
+            "limits": {"cpu": str(section.get("coreLimit") or cpu), "memory": _binary(memory)},
+        }
+    if "securityContext" in section:
+        added["securityContext"] = section["securityContext"]
+    pod["containers"] = [main | added, *(container for container in containers if container is not main)]
+    pod["volumes"] = mappings(pod.get("volumes")) + mappings(spec.get("volumes"))
+    pod["serviceAccountName"] = section.get("serviceAccount") or pod.get("serviceAccountName") or "default"
     if "podSecurityContext" in section:
         pod["securityContext"] = section["podSecurityContext"]
-    return Pod(resource, (*resource.inside, *path, role), {"labels": section.get("labels") or {}}, pod, role)
+    labels = {"spark-role": role, **(dig(template, "metadata", "labels") or {}), **(section.get("labels") or {})}
+    return Pod(resource, (*resource.inside, *path, role), {"labels": labels}, pod, role)
+
+
+def _binary(memory: Any) -> str:
+    """Spark's `1g` as Kubernetes' `1Gi`."""
+    text = str(memory)
+    return f"{text[:-1]}{text[-1].upper()}i" if text[-1:] in ("k", "m", "g", "t") else text
 
 
 @dataclass

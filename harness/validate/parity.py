@@ -4,13 +4,14 @@ What may differ (the design's list: load balancer, StorageClass, registry and im
 below; anything else that differs needs an exemption, whose reason is then the documentation of the difference.
 """
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from harness.render.positions import Step, YamlError, load
 from harness.validate.finding import Defect
-from harness.validate.model import Environment, Resource
+from harness.validate.model import Environment, Resource, dig
 from harness.validate.source import HASH
 
 _MAY_DIFFER: Final = tuple(
@@ -38,6 +39,7 @@ _MAY_DIFFER: Final = tuple(
     )
 )
 _SHOWN: Final = 60
+_NOTHING: Final = object()
 
 
 def check(environments: Sequence[Environment]) -> Iterator[tuple[str, Defect]]:
@@ -67,38 +69,58 @@ def _identity(resource: Resource) -> tuple[str, str, str, str]:
     return resource.group, resource.kind, resource.namespace, HASH.sub("", resource.name)
 
 
-def differences(left: Any, right: Any) -> Iterator[tuple[tuple[Step, ...], str, str]]:
+def differences(left: Any, right: Any, path: tuple[Step, ...] = ()) -> Iterator[tuple[tuple[Step, ...], str, str]]:
     """The fields in which two resources differ and need not, as (path, one value, the other), shortened."""
-    lefts, rights = dict(_flat(left, ())), dict(_flat(right, ()))
-    for path in sorted(lefts.keys() | rights.keys(), key=str):
-        one, other = lefts.get(path, "nothing"), rights.get(path, "nothing")
-        if one != other and not any(pattern.fullmatch("/".join(map(str, path))) for pattern in _MAY_DIFFER):
-            yield path, _short(one), _short(other)
+    if any(pattern.fullmatch("/".join(map(str, path))) for pattern in _MAY_DIFFER):
+        return
+    left, right = _manifest(left, path), _manifest(right, path)
+    if isinstance(left, list) and isinstance(right, list):
+        named = _by_name(left), _by_name(right)
+        if named[0] is not None and named[1] is not None:
+            left, right = named
+        elif len(left) == len(right):
+            left, right = dict(enumerate(left)), dict(enumerate(right))
+    if isinstance(left, dict) and isinstance(right, dict):
+        for key in sorted(left.keys() | right.keys(), key=str):
+            step = key if isinstance(key, int) else str(key)
+            yield from differences(left.get(key, _NOTHING), right.get(key, _NOTHING), (*path, step))
+    elif _plain(left) != _plain(right):
+        yield path, _short(left), _short(right)
 
 
-def _flat(value: Any, path: tuple[Step, ...]) -> Iterator[tuple[tuple[Step, ...], str]]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _flat(item, (*path, str(key)))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            name = item.get("name") if isinstance(item, dict) else None
-            yield from _flat(item, (*path, str(name) if name else index))
-    elif (
+def _manifest(value: Any, path: tuple[Step, ...]) -> Any:
+    """A manifest in a ConfigMap may differ where a manifest may, so it is read."""
+    if (
         isinstance(value, str)
         and "\n" in value
         and path[:1] == ("data",)
         and str(path[-1]).endswith((".yaml", ".yml"))
     ):
-        # A manifest in a ConfigMap may differ where a manifest may.
         try:
-            yield from _flat(load(value), path)
+            return load(value)
         except YamlError:
-            yield path, value
-    else:
-        yield path, HASH.sub("", str(value))
+            return value
+    return value
 
 
-def _short(value: str) -> str:
-    line = " ".join(value.split())
-    return repr(line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…") if line != "nothing" else line
+def _by_name(items: list[Any]) -> dict[str, Any] | None:
+    """A list of named things as a mapping, so that their order is no difference; None for any other list."""
+    found: dict[str, Any] = {}
+    for item in items:
+        name = dig(item, "name") or dig(item, "metadata", "name")
+        if not isinstance(name, str) or name in found:
+            return None
+        found[name] = item
+    return found
+
+
+def _plain(value: Any) -> str:
+    """A value as text, without the hashes that kustomize appends to names."""
+    return HASH.sub("", value) if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+
+
+def _short(value: Any) -> str:
+    if value is _NOTHING:
+        return "nothing"
+    line = " ".join(_plain(value).split())
+    return repr(line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…")

@@ -11,7 +11,8 @@ Needs, for a pod that its resource's health waits for (not a CronJob's, not thos
 the ConfigMaps and Secrets that it takes (a copy by Reflector needs Reflector), its ServiceAccount and what is bound
 to it, its claims, and each Service that an init container or a Job names: those cannot end before it answers. A
 main container may name a later Service only where the workload's annotation says why that does not keep it from
-becoming healthy. For everything: its Namespace, its CRD, and the Service of a webhook that may refuse it.
+becoming healthy, or a Job from ending. For everything: its Namespace, its CRD, and the Service of a webhook that
+may refuse it.
 """
 
 from collections.abc import Iterator
@@ -72,30 +73,50 @@ class Order:
         owners = self.owners.get(resource.build.unit.folder.resolve())
         return owners[0] if owners else None
 
-    def of(self, resource: Resource, above: tuple[str, ...] = ()) -> tuple[Level, ...]:
+    @cached_property
+    def roots(self) -> set[str]:
+        """The Applications that are applied by hand: those of Applications that no other syncs.
+
+        One that (through another) syncs its own manifest was applied by hand first, and took itself over.
+        """
+        found: set[str] = set()
+        for application in self.environment.of_kind("Application"):
+            parents = [str(application)]
+            owner = self.owner(application)
+            while owner is not None and str(owner) not in parents:
+                parents.append(str(owner))
+                owner = self.owner(owner)
+            makes = any(self.owner(child) is application for child in self.environment.of_kind("Application"))
+            if makes and (
+                self.owner(application) is None or (owner is not None and str(owner) == str(application))
+            ):
+                found.add(str(application))
+        return found
+
+    def of(self, resource: Resource) -> tuple[Level, ...]:
         """A resource's order."""
         owner = self.owner(resource)
         level = Level(_phase(resource), _wave(resource), str(resource))
-        if owner is None:
+        if owner is None or str(resource) in self.roots:
             return (Level(-2, 0, "before Argo CD"), level)
-        # An Application that syncs its own manifest was applied by hand first.
-        outer = () if str(owner) in above else self.of(owner, (*above, str(owner)))
-        if not outer:
-            outer = (Level(-2, 0, "before Argo CD"), Level(0, 0, str(owner)))
-        return (*outer, level)
+        return (*self.of(owner), level)
 
     def later(self, needed: Resource, needer: Resource) -> bool:
         """Whether a resource is applied in a later wave than another."""
         return _later(self.of(needed), self.of(needer))
 
     def tell(self, resource: Resource) -> str:
-        """A resource's order in words."""
-        levels = [level for level in self.of(resource) if level.phase > -2]
+        """A resource's order in words: the wave of its Application, and its own where it is not 0."""
+        inner = self.of(resource)[2:]
+        if not inner:
+            return "before Argo CD"
         phases = {number: name for name, number in _PHASES.items() if name not in ("SyncFail", "PostDelete")}
-        return ", ".join(
+        words = [
             f"wave {level.wave}" + (f" of {phases.get(level.phase, 'later')}" if level.phase else "")
-            for level in levels
-        )
+            for level in inner
+        ]
+        own = inner[-1]
+        return ", ".join(words if own.wave or own.phase or len(words) == 1 else words[:-1])
 
 
 def _later(needed: tuple[Level, ...], needer: tuple[Level, ...]) -> bool:
@@ -152,10 +173,11 @@ def _pod(
                 continue
             seen.add((namespace, name))
             where = f"Service {namespace}/{name} ({order.tell(latest)})"
-            if first or resource.kind == "Job":
+            reason = reasons.get(f"{name}.{namespace}")
+            if first or (resource.kind == "Job" and not reason):
                 message = f"{resource} ({order.tell(resource)}) cannot finish before {where} answers."
                 yield Defect("LH401", message, resource, path)
-            elif not reasons.get(f"{name}.{namespace}"):
+            elif not reason:
                 message = f"{resource} ({order.tell(resource)}) names {where}, without a reason in {LATER}."
                 yield Defect("LH402", message, resource, path)
 
