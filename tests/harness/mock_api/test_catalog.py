@@ -1,7 +1,9 @@
 """Days: compared with a plain reading of every brewery of both days."""
 
+import json
 from collections import Counter
 from functools import cache
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -12,6 +14,9 @@ from harness.mock_api.catalog import BACK_AFTER, Catalog, GeneratedSource, Recor
 from harness.mock_api.generator import Generator
 
 LATEST = 12
+
+PINNED_DAY_9 = "7e346cf63cb5bc9387aa14883f36002bfbbffa16d15d1d50300e54497bfe5ac3"
+"""SHA-256 of day 9 of 700 breweries: whoever changes it changes everyone's expectations."""
 
 
 @cache
@@ -128,3 +133,8 @@ def test_a_million_breweries_are_not_made_to_show_one() -> None:
     last = snapshot[len(snapshot) - 1]
     assert snapshot.find(last["id"]) == last
     assert Counting.made <= 2
+
+
+def test_a_later_day_is_pinned() -> None:
+    lines = "".join(json.dumps(brewery, separators=(",", ":")) + "\n" for brewery in catalog(700).at(9))
+    assert sha256(lines.encode()).hexdigest() == PINNED_DAY_9

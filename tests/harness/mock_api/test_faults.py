@@ -195,6 +195,13 @@ def test_new_field(api: MockApi, clean: list[dict[str, Any]]) -> None:
     assert page(api).json() == [{**brewery, "taproom_hours": "text"} for brewery in clean[:10]]
 
 
+def test_a_share_of_the_records_is_the_same_on_each_request(api: MockApi) -> None:
+    api.add_faults("new-field:share=0.5")
+    first, again = ([brewery for number in range(1, 11) for brewery in page(api, number).json()] for _ in range(2))
+    assert first == again
+    assert 30 < sum("rating" in brewery for brewery in first) < 70
+
+
 def test_missing_field(api: MockApi, clean: list[dict[str, Any]]) -> None:
     api.add_faults("missing-field:field=id")
     assert page(api).json() == [

@@ -131,6 +131,29 @@ def test_the_day_can_be_moved(mock_api: Start) -> None:
     assert api.day == 5
 
 
+def test_pages_and_selections_follow_the_day_and_the_faults(mock_api: Start) -> None:
+    api = mock_api(breweries=400)
+
+    def ask(**parameters: Any) -> list[dict[str, Any]]:
+        breweries: list[dict[str, Any]] = requests.get(
+            f"{api.url}/v1/breweries", params={"per_page": 200, **parameters}, timeout=10
+        ).json()
+        return breweries
+
+    for day in (0, 8, 0):
+        api.day = day
+        shown = list(api.catalog.at(day))
+        assert ask() == shown[:200]
+        assert ask(by_type="closed") == [brewery for brewery in shown if brewery["brewery_type"] == "closed"]
+    last = ask(page=2)
+    api.add_faults("duplicates:count=2", "missing-field:field=phone,times=1")
+    assert all("phone" not in brewery for brewery in ask())
+    assert [brewery["id"] for brewery in ask(page=3)] == [api.catalog.at(0)[rank]["id"] for rank in (0, 1)]
+    api.clear_faults()
+    assert ask(page=2) == last
+    assert ask(page=3) == []
+
+
 def test_faults_can_be_switched_on_and_off(mock_api: Start) -> None:
     api = mock_api(breweries=10)
     assert admin(api, "POST", "faults", json={"fault": "server-error:times=1"}).json() == {
