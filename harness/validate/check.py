@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.render.build import build_all
-from harness.render.environments import aggregates, units
+from harness.render.environments import OVERLAYS, aggregates, units
 from harness.render.environments import environments as known_environments
 from harness.render.positions import YamlError, parse
 from harness.render.tree import KUSTOMIZATION_NAMES, walk
@@ -29,7 +29,6 @@ _ABSENCE: Final = frozenset(
     | {"LH526", "LH527", "LH528", "LH529", "LH530", "LH531", "LH540", "LH541"}
 )
 """Rules that speak of what is not there: without meaning while a part of the environment cannot be built."""
-_AUXILIARY: Final = frozenset({exemptions.FILE, clusters.FILE})
 
 
 @dataclass
@@ -107,7 +106,7 @@ def _covered(accepted: list[Exemption], environment: str, defect: Defect) -> boo
 def _judge(environment: Environment) -> Iterator[Defect]:
     cluster = clusters.read(environment.root, environment.name)
     catalogue = read_catalogue(environment.root / CATALOGUE_FILE.relative_to(CATALOGUE_FILE.parents[2]))
-    made = origins(environment, catalogue, cluster)
+    made = origins(environment, catalogue)
     yield from references.check(environment, made, cluster)
     yield from waves.check(environment, made)
     yield from policy.check(environment)
@@ -183,11 +182,16 @@ def _unused_files(root: Path, found: list[Environment]) -> list[Finding]:
             findings += [Finding(item.rule, item.message, (), "", item.file, item.line) for item in tree.problems]
     used |= {path.resolve() for environment in found for path in aggregates(root, environment.name)}
     for path in files:
-        if path.resolve() in used or path.name in _AUXILIARY or path.stem.endswith("_test"):
+        if path.resolve() in used or _is_ours(path, root) or path.stem.endswith("_test"):
             continue
         message = f"{path.relative_to(root)} is not used by any environment or component."
         findings.append(Finding("LH109", message, (), "", path, 1))
     return findings
+
+
+def _is_ours(path: Path, root: Path) -> bool:
+    """Whether a file is not for kustomize but for this validation."""
+    return path.name == exemptions.FILE or (path.name == clusters.FILE and path.parent.parent == root / OVERLAYS)
 
 
 def _is_component(file: Path) -> bool:

@@ -33,10 +33,10 @@ class ServiceNames:
         for name, place, port in _QUALIFIED.findall(text):
             yield place, name, int(port) if port else None
         for found in _SHORT.finditer(text):
-            place, port = found["place"] or namespace, found["port"]
+            where = found["place"] or namespace
             # One bare word is a name only where it cannot be anything else.
-            if (place, found["name"]) in self.known and (found["start"] or found["place"] or port):
-                yield place, found["name"], int(port) if port else None
+            if (where, found["name"]) in self.known and (found["start"] or found["place"] or found["port"]):
+                yield where, found["name"], int(found["port"]) if found["port"] else None
 
 
 def service_names(environment: Environment) -> ServiceNames:
@@ -66,7 +66,7 @@ def names_in(environment: Environment, pod: Pod) -> Iterator[tuple[tuple[Step, .
                 yield (*path, "env", name), f"//{text}" if address else text, first
         read = [volumes.get(str(mount.get("name"))) for mount in mappings(container.get("volumeMounts"))]
         read += [str(dig(source, "configMapRef", "name")) for source in mappings(container.get("envFrom"))]
-        for name in read:
-            config = environment.get("ConfigMap", pod.namespace, name) if name else None
+        for mounted in read:
+            config = environment.get("ConfigMap", pod.namespace, mounted) if mounted else None
             for text in (config.value.get("data") or {}).values() if config else ():
                 yield path, str(text), first

@@ -74,6 +74,8 @@ def differences(left: Any, right: Any, path: tuple[Step, ...] = ()) -> Iterator[
     if any(pattern.fullmatch("/".join(map(str, path))) for pattern in _MAY_DIFFER):
         return
     left, right = _manifest(left, path), _manifest(right, path)
+    if _NOTHING in (left, right) and (isinstance(left, dict) or isinstance(right, dict)):
+        left, right = ({} if value is _NOTHING else value for value in (left, right))
     if isinstance(left, list) and isinstance(right, list):
         named = _by_name(left), _by_name(right)
         if named[0] is not None and named[1] is not None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.secrets.catalogue import Catalogue
-from harness.validate.cluster import Cluster
 from harness.validate.model import Environment, Resource, dig, mappings
 
 REFLECTOR: Final = "reflector.v1.k8s.emberstack.com"
@@ -19,27 +18,24 @@ class Origin:
     Attributes:
         keys: Its keys; None when they are not known.
         maker: The resource that has to be there first; None for what exists before the first sync.
-        text: Values that are not secret, such as a connection's address; they may name Services.
     """
 
     keys: frozenset[str] | None
     maker: Resource | None = None
-    text: tuple[str, ...] = ()
 
 
 Origins = dict[tuple[str, str, str], Origin]
 """By (kind, namespace, name)."""
 
 
-def origins(environment: Environment, catalogue: Catalogue, cluster: Cluster) -> Origins:
+def origins(environment: Environment, catalogue: Catalogue) -> Origins:
     """Every Secret and ConfigMap that comes to exist in an environment."""
     reflector = reflector_of(environment)
     found: Origins = {}
-    for namespace, name in cluster.secrets:
-        found["Secret", namespace, name] = Origin(None)
-    for place, secret in catalogue.places():
-        text = tuple(recipe.value for recipe in secret.keys.values() if recipe.value)
-        found["Secret", place.namespace, place.name] = Origin(frozenset(secret.keys), None, text)
+    if not environment.of_kind("ExternalSecret"):
+        # An environment that has them takes its Secrets from there, and `harness secrets` is not for it.
+        for place, secret in catalogue.places():
+            found["Secret", place.namespace, place.name] = Origin(frozenset(secret.keys))
     for resource in environment.resources:
         if resource.kind in ("Secret", "ConfigMap"):
             fields = ("data", "stringData", "binaryData")
@@ -69,11 +65,10 @@ def _external(resource: Resource, environment: Environment, found: Origins, refl
         keys = frozenset(str(key) for key in template)
     elif not dig(resource.value, "spec", "dataFrom"):
         keys = frozenset(str(item.get("secretKey")) for item in mappings(dig(resource.value, "spec", "data")))
-    texts = tuple(str(value) for value in template.values()) if isinstance(template, dict) else ()
-    found["Secret", resource.namespace, name] = Origin(keys, resource, texts)
+    found["Secret", resource.namespace, name] = Origin(keys, resource)
     annotations = dig(resource.value, "spec", "target", "template", "metadata", "annotations") or {}
     for namespace in _copies({str(key): str(value) for key, value in annotations.items()}, environment):
-        found.setdefault(("Secret", namespace, name), Origin(keys, reflector, texts))
+        found.setdefault(("Secret", namespace, name), Origin(keys, reflector))
 
 
 def _copies(annotations: dict[str, str], environment: Environment) -> Iterator[str]:

@@ -11,8 +11,8 @@ Needs, for a pod that its resource's health waits for (not a CronJob's, not thos
 the ConfigMaps and Secrets that it takes (a copy by Reflector needs Reflector), its ServiceAccount and what is bound
 to it, its claims, and each Service that an init container or a Job names: those cannot end before it answers. A
 main container may name a later Service only where the workload's annotation says why that does not keep it from
-becoming healthy, or a Job from ending. For everything: its Namespace, its CRD, and the Service of a webhook that
-may refuse it.
+becoming healthy; in an init container or a Job that excuses what configuration names, but no command. For
+everything: its Namespace, its CRD, and the Service of a webhook that may refuse it.
 """
 
 from collections.abc import Iterator
@@ -166,7 +166,7 @@ def _pod(
             if service is None or (namespace, name) in seen:
                 continue
             behind = [
-                *environment.selected(namespace, {"matchLabels": dig(needed.value, "spec", "selector") or {}})
+                *environment.selected(namespace, {"matchLabels": dig(service.value, "spec", "selector") or {}})
             ]
             latest = next((pod.owner for pod in behind if order.later(pod.owner, resource)), None)
             if latest is None or latest is resource:
@@ -174,7 +174,8 @@ def _pod(
             seen.add((namespace, name))
             where = f"Service {namespace}/{name} ({order.tell(latest)})"
             reason = reasons.get(f"{name}.{namespace}")
-            if first or (resource.kind == "Job" and not reason):
+            waits = path[-1] in ("command", "args")
+            if (first or resource.kind == "Job") and (waits or not reason):
                 message = f"{resource} ({order.tell(resource)}) cannot finish before {where} answers."
                 yield Defect("LH401", message, resource, path)
             elif not reason:

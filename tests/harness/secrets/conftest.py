@@ -125,7 +125,7 @@ def cluster(tmp_path: Path) -> Iterator[FakeCluster]:
     """A cluster with two contexts in its kubeconfig, `here` and `elsewhere`, of which only `here` answers."""
     fake = FakeCluster()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(fake))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     fake.url = f"http://127.0.0.1:{server.server_port}"
     fake.kubeconfig = tmp_path / "kubeconfig"
