@@ -4,9 +4,11 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-compat bench lint format lock validate clean
 
-# Options of `make run` and `make bench` ("harness run --help"), and of pytest.
+# Options of `make run` and `make bench` ("harness run --help"), and of pytest ("-n 0" turns the workers off).
 ARGS ?=
 PYTEST_ARGS ?=
+# A file's tests stay in one worker, with its session; more workers than four would be as many Java machines.
+WORKERS := -n logical --maxprocesses 4 --dist loadfile
 
 # Relative paths throughout, so that the checkout's own path may hold spaces.
 BIN := .venv/bin
@@ -29,7 +31,7 @@ test: ## Linters, types and every test that needs no Docker (PYTEST_ARGS="-k sil
 	$(BIN)/ruff check || status=1; \
 	$(BIN)/ruff format --check || status=1; \
 	$(BIN)/mypy || status=1; \
-	$(BIN)/python -m pytest $(PYTEST_ARGS) || status=1; \
+	$(BIN)/python -m pytest $(WORKERS) $(PYTEST_ARGS) || status=1; \
 	exit $$status
 
 test-compat: ## The Spark jobs on Spark 3.3 with Delta 2.3 (needs a Python 3.10)

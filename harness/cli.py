@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from harness.console import err
+from harness.console import print_error
 from harness.doctor.command import doctor
 from harness.embedded.command import run
 from harness.errors import HarnessError
@@ -31,5 +31,5 @@ def main() -> None:
     try:
         app()
     except HarnessError as error:
-        err.print(f"[bold red]error[/]: {error}", highlight=False, soft_wrap=True)
+        print_error(error)
         sys.exit(error.exit_code)

@@ -5,6 +5,7 @@ import json
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from harness.console import out
@@ -40,9 +41,9 @@ def _table(found: list[Finding]) -> Table:
     table = Table("what", "for", "state", box=None, pad_edge=False, header_style="bold")
     table.add_column("found, and how to get it", overflow="fold")
     for finding in found:
-        remedy = f"{finding.detail and ': '}[bold]{finding.remedy}[/]" if finding.remedy else ""
+        remedy = f"{finding.detail and ': '}[bold]{escape(finding.remedy)}[/]" if finding.remedy else ""
         tiers = "everything" if finding.tiers == EVERY else ", ".join(finding.tiers)
         table.add_row(
-            finding.name, tiers, f"[{STYLES[finding.state]}]{finding.state}[/]", f"{finding.detail}{remedy}"
+            finding.name, tiers, f"[{STYLES[finding.state]}]{finding.state}[/]", f"{escape(finding.detail)}{remedy}"
         )
     return table

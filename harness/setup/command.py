@@ -41,4 +41,4 @@ def _show(name: str, fetch: Callable[[], Path | list[Path]]) -> None:
         found = fetch()
     out.print(f"[bold]{name}[/]", highlight=False)
     for path in found if isinstance(found, list) else [found]:
-        out.print(f"  {path}", highlight=False, soft_wrap=True)
+        out.print(f"  {path}", markup=False, highlight=False, soft_wrap=True)

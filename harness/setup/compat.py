@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from harness.console import err
+from harness.console import err, print_error
 from harness.errors import HarnessError
 from harness.setup.cache import content_key, locked
 from harness.setup.certificates import with_certificates
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
         home = next((VENV / "lib").glob("python3*/site-packages/pyspark"))
         spark = spark_environment(("delta-spark33",), python=program, home=home)
     except HarnessError as error:
-        err.print(f"[bold red]error[/]: {error}", highlight=False, soft_wrap=True)
+        print_error(error)
         return error.exit_code
     environ = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
     tests = [] if any(not word.startswith("-") and Path(word).exists() for word in arguments) else ["tests/spark"]

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from harness.console import err
+from harness.console import err, print_error
 from harness.errors import HarnessError
 from harness.setup.certificates import with_certificates
 from harness.setup.jars import update_lock
@@ -44,7 +44,7 @@ def main() -> int:
                     new.replace(target)
                     err.print(f"changed: requirements/{path.name}")
     except HarnessError as error:
-        err.print(f"[bold red]error[/]: {error}", highlight=False, soft_wrap=True)
+        print_error(error)
         return error.exit_code
     return 0
 

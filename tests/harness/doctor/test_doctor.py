@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from rich.console import Console
 from typer.testing import CliRunner
 
 from harness.doctor import checks
@@ -21,11 +22,12 @@ NO_DOCKER = Finding("Docker", (Tier.E2E,), State.MISSING, "no docker command", "
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.doctor.command.findings", lambda: iter([READY, LATER, NO_DOCKER]))
+    monkeypatch.setattr("harness.doctor.command.out", Console(width=140))
 
 
 @pytest.mark.usefixtures("machine")
 def test_what_comes_by_itself_is_not_missing() -> None:
-    done = CliRunner().invoke(app, [], env={"COLUMNS": "120"})
+    done = CliRunner().invoke(app, [])
 
     assert done.exit_code == 0
     assert "nothing is missing for run, test" in done.stdout
@@ -34,7 +36,7 @@ def test_what_comes_by_itself_is_not_missing() -> None:
 
 @pytest.mark.usefixtures("machine")
 def test_a_missing_need_of_the_tier_that_was_named_fails() -> None:
-    done = CliRunner().invoke(app, ["e2e"], env={"COLUMNS": "120"})
+    done = CliRunner().invoke(app, ["e2e"])
 
     assert done.exit_code == 1
     assert "missing for e2e: Docker" in done.stdout
