@@ -1,0 +1,203 @@
+"""Bronze to silver: whatever bronze has committed and silver does not hold, applied in order of the dates."""
+
+import datetime as dt
+import logging
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from pyspark.sql import SparkSession
+
+from brewery.contract.layout import Layout
+from brewery.contract.manifest import Manifest
+from lakehouse import bronze, ledger, plan, records, silver, snapshot, tables
+from lakehouse.errors import LakehouseError
+from lakehouse.ledger import LedgerRow
+from lakehouse.quality import results
+from lakehouse.quality.checks import Limits, snapshot_outcomes
+from lakehouse.snapshot import Snapshot
+from lakehouse.storage import Files, spark_layout
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What every step needs."""
+
+    spark: SparkSession
+    layout: Layout
+    files: Files
+    limits: Limits
+
+
+@dataclass(frozen=True)
+class _State:
+    """What silver and bronze hold at the start.
+
+    Attributes:
+        rows: The ledger.
+        held: What silver's history says.
+        applied: The ledger as far as silver bears it out.
+        committed: Date -> the run that counts, with its manifest unless silver holds it.
+    """
+
+    rows: Mapping[dt.date, LedgerRow]
+    held: plan.Held | None
+    applied: Mapping[dt.date, plan.Applied]
+    committed: Mapping[dt.date, Manifest | None]
+
+    @property
+    def entered(self) -> dict[dt.date, plan.Applied]:
+        """The ledger, as a plan looks at it."""
+        return {date: plan.Applied(row.run_id, row.silver_version) for date, row in self.rows.items()}
+
+    @property
+    def run_ids(self) -> dict[dt.date, str]:
+        """Date -> the run that counts."""
+        return {date: m.run_id if m else self.applied[date].run_id for date, m in self.committed.items()}
+
+
+def run(spark: SparkSession, layout: Layout, limits: Limits | None = None) -> list[LedgerRow]:
+    """Bring silver up to bronze.
+
+    Silver depends on bronze alone: the run that counts for each date, in order of the dates. A run for a date that
+    silver has already passed takes silver back to the version before that date, and the later dates are applied
+    again. Interrupted anywhere, the next start goes on from what silver's history says.
+
+    Args:
+        spark: Session.
+        layout: Paths.
+        limits: What the snapshot gate allows.
+
+    Returns:
+        The ledger's row of each run that was applied; empty when there was nothing new.
+
+    Raises:
+        LakehouseError: Bronze is damaged, a snapshot fails its gate (silver then keeps its state), or the
+            lakehouse cannot be read or written.
+    """
+    layout = spark_layout(layout)
+    job = _Job(spark, layout, Files(spark, layout.root), limits or Limits())
+    _create_tables(job)
+    state = _look(job)
+    todo = plan.make_plan(state.entered, state.held, state.run_ids)
+    if todo.repair and state.held:
+        log.warning("entering run %s, which silver holds and the ledger lacks", state.held.mark.run_id)
+        ledger.write_ledger(spark, layout, silver.count(spark, layout, state.held))
+        state = _look(job)
+    if not todo.apply:
+        log.info("silver holds all that bronze has committed")
+        return []
+    return _carry_out(job, state, todo)
+
+
+def _create_tables(job: _Job) -> None:
+    wanted = (
+        (tables.SILVER_BREWERIES, job.layout.silver_breweries),
+        (tables.SILVER_REJECTED, job.layout.silver_rejected),
+        (tables.SILVER_RUNS, job.layout.silver_runs),
+        (tables.QUALITY_RESULTS, job.layout.quality_results),
+    )
+    with ThreadPoolExecutor(len(wanted)) as pool:
+        list(pool.map(lambda item: tables.ensure(job.spark, *item), wanted))
+
+
+def _look(job: _Job) -> _State:
+    with ThreadPoolExecutor(2) as pool:
+        reading = pool.submit(ledger.read_ledger, job.spark, job.layout)
+        held = silver.held(job.spark, job.layout)
+        rows = {row.ingestion_date: row for row in reading.result()}
+    applied = plan.effective(
+        {date: plan.Applied(row.run_id, row.silver_version) for date, row in rows.items()}, held
+    )
+    committed = bronze.committed_runs(job.files, job.layout, {date: a.run_id for date, a in applied.items()})
+    return _State(rows, held, applied, committed)
+
+
+def _carry_out(job: _Job, state: _State, todo: plan.Plan) -> list[LedgerRow]:
+    manifests = {
+        date: state.committed[date] or bronze.read_manifest(job.files, job.layout, date, state.applied[date].run_id)
+        for date in todo.apply
+    }
+    if todo.restore_to is not None:
+        # Before silver goes back, so that a damaged file of a later date does not leave it there.
+        for manifest in list(manifests.values())[1:]:
+            bronze.verify(job.spark, job.layout, manifest)
+    before = [date for date in state.applied if date < todo.apply[0]]
+    previous = state.rows.get(max(before)) if before else None
+    done: list[LedgerRow] = []
+    for date, manifest in manifests.items():
+        taken = _take(job, manifest)
+        try:
+            # A run that was accepted once and is only applied again has passed this gate.
+            if date not in state.applied or state.applied[date].run_id != manifest.run_id:
+                _gate(job, manifest, taken, done[-1] if done else previous)
+            if todo.restore_to is not None and not done:
+                log.info("silver goes back to version %d, for %s", todo.restore_to, date)
+                if not silver.restore(job.spark, job.layout, todo.restore_to):
+                    log.warning("silver is built again from bronze, from its first date on")
+                    return _carry_out(job, state, plan.rebuild(state.applied, state.run_ids))
+            done.append(_apply(job, manifest, taken, from_nothing=todo.from_nothing and not done))
+        finally:
+            taken.release()
+    return done
+
+
+def _take(job: _Job, manifest: Manifest) -> Snapshot:
+    """Verify the files of a run and parse them, side by side."""
+    parsing = records.plan_parsing(manifest.profile)
+    with ThreadPoolExecutor(1) as pool:
+        verifying = pool.submit(bronze.verify, job.spark, job.layout, manifest)
+        try:
+            lines = bronze.read_lines(job.spark, job.layout, manifest)
+            taken = snapshot.take(records.parse(lines, parsing), list(parsing.new_columns))
+        except LakehouseError:
+            # A damaged file is the better explanation of whatever reading it met.
+            verifying.result()
+            raise
+    try:
+        verifying.result()
+    except LakehouseError:
+        taken.release()
+        raise
+    return taken
+
+
+def _gate(job: _Job, manifest: Manifest, taken: Snapshot, previous: LedgerRow | None) -> None:
+    outcomes = snapshot_outcomes(manifest, taken, previous, job.limits)
+    results.keep(job.spark, job.layout, "snapshot", (manifest.ingestion_date, manifest.run_id), outcomes)
+    why = ", ".join(
+        f"{reason} ({number})" for reason, number in sorted(taken.reasons.items(), key=lambda i: -i[1])[:3]
+    )
+    results.require(
+        outcomes,
+        f"silver keeps its state{f', most rejected for {why}' if why else ''}; "
+        f"look at the source and ingest {manifest.ingestion_date.isoformat()} again",
+    )
+
+
+def _apply(job: _Job, manifest: Manifest, taken: Snapshot, *, from_nothing: bool) -> LedgerRow:
+    """Three commits: rejected records, silver, ledger. Silver's is the one that counts, see `plan.resolve`."""
+    silver.write_rejected(job.spark, job.layout, manifest, taken)
+    (silver.load if from_nothing else silver.merge)(job.spark, job.layout, manifest, taken)
+    held = silver.held(job.spark, job.layout)
+    if held is None or held.mark.run_id != manifest.run_id:
+        raise LakehouseError(
+            f"Silver does not hold run {manifest.run_id} after it was written: another job writes it at the same "
+            "time; let it end, then run this job again."
+        )
+    row = silver.count(job.spark, job.layout, held)
+    ledger.write_ledger(job.spark, job.layout, row)
+    log.info(
+        "%s: %d records, %d added, %d changed, %d removed, %d rejected, %d duplicates, %d current",
+        row.ingestion_date,
+        row.bronze_records,
+        row.added,
+        row.changed,
+        row.removed,
+        row.rejected,
+        row.duplicates,
+        row.total,
+    )
+    return row

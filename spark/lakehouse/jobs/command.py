@@ -1,0 +1,100 @@
+"""The jobs from a command line: what was done on standard output, an expected failure as one sentence."""
+
+import argparse
+import datetime as dt
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from brewery.contract.layout import Layout
+from lakehouse.errors import LakehouseError
+from lakehouse.jobs import bronze_to_silver, maintenance, quality_gate, silver_to_gold
+from lakehouse.maintenance import MIN_RETENTION_HOURS
+from lakehouse.quality.checks import Limits
+from lakehouse.session import get_session
+
+_DEFAULTS = Limits()
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of the jobs."""
+    root = argparse.ArgumentParser(prog="lakehouse.jobs", description="Runs one job of the lakehouse.")
+    root.add_argument(
+        "--lakehouse",
+        default=os.environ.get("LAKEHOUSE_URI"),
+        help="root of the lakehouse: a folder, s3a://bucket or s3://bucket (default: LAKEHOUSE_URI)",
+    )
+    jobs = root.add_subparsers(dest="job", required=True)
+    silver = jobs.add_parser("bronze_to_silver", help="apply what bronze has committed")
+    silver.add_argument("--max-rejected-share", type=float, default=_DEFAULTS.rejected_share)
+    silver.add_argument("--max-drop", type=float, default=_DEFAULTS.drop)
+    jobs.add_parser("silver_to_gold", help="stage the gold tables")
+    gate = jobs.add_parser("quality_gate", help="check silver and staged gold, then publish")
+    gate.add_argument("--max-age-days", type=int, default=_DEFAULTS.max_age_days)
+    upkeep = jobs.add_parser("maintenance", help="OPTIMIZE, VACUUM, history, restore")
+    upkeep.add_argument(
+        "actions", nargs="*", default=["optimize", "vacuum"], metavar="optimize|vacuum|history|restore"
+    )
+    upkeep.add_argument("--table", help="one table, for example silver/breweries")
+    upkeep.add_argument("--version", type=int, help="version to restore")
+    upkeep.add_argument(
+        "--timestamp", type=_moment, help="or the time to restore to, ISO 8601 (UTC without offset)"
+    )
+    upkeep.add_argument("--retention-hours", type=int, default=MIN_RETENTION_HOURS)
+    return root
+
+
+def _moment(text: str) -> dt.datetime:
+    # datetime.fromisoformat reads the "Z" of UTC only from Python 3.11 on.
+    moment = dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.timezone.utc)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one job.
+
+    Returns:
+        0, or 1 after a failure that the sentence on standard error explains.
+    """
+    options = parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("py4j").setLevel(logging.WARNING)
+    try:
+        _run(options)
+    except LakehouseError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the command's own output
+        return 1
+    return 0
+
+
+def _run(options: argparse.Namespace) -> None:
+    if not options.lakehouse:
+        raise LakehouseError("Name the lakehouse with --lakehouse or LAKEHOUSE_URI.")
+    layout = Layout(options.lakehouse)
+    if options.job == "maintenance":
+        unknown = set(options.actions) - {"optimize", "vacuum", "history", "restore"}
+        if unknown:
+            raise LakehouseError(f"There is no action {unknown.pop()}: name optimize, vacuum, history or restore.")
+    spark = get_session(f"lakehouse {options.job}")
+    if options.job == "bronze_to_silver":
+        limits = Limits(rejected_share=options.max_rejected_share, drop=options.max_drop)
+        lines = [str(row) for row in bronze_to_silver.run(spark, layout, limits)] or ["nothing new"]
+    elif options.job == "silver_to_gold":
+        lines = [f"staged from {silver_to_gold.run(spark, layout)}"]
+    elif options.job == "quality_gate":
+        lines = [
+            str(outcome) for outcome in quality_gate.run(spark, layout, Limits(max_age_days=options.max_age_days))
+        ]
+    else:
+        lines = maintenance.run(
+            spark,
+            layout,
+            options.actions,
+            table=options.table,
+            version=options.version,
+            at=options.timestamp,
+            retention_hours=options.retention_hours,
+        )
+    for line in lines:
+        print(line)  # noqa: T201 - the command's own output

@@ -1,0 +1,79 @@
+"""Quality gate: check silver and the staged gold tables, and publish the latter if all is well."""
+
+import datetime as dt
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as sf
+
+from brewery.contract.layout import GOLD_TABLES, Layout
+from lakehouse import bronze, publish
+from lakehouse.errors import explained
+from lakehouse.ledger import LedgerRow, require_ledger
+from lakehouse.quality import checks, results
+from lakehouse.quality.expectations import Outcome, measure
+from lakehouse.storage import Files, spark_layout
+
+log = logging.getLogger(__name__)
+
+
+def run(
+    spark: SparkSession, layout: Layout, limits: checks.Limits | None = None, today: dt.date | None = None
+) -> list[Outcome]:
+    """Check, then publish.
+
+    Args:
+        spark: Session.
+        layout: Paths.
+        limits: What the gate allows.
+        today: Day that the age of the newest ingestion date counts from; by default today's, UTC.
+
+    Returns:
+        All outcomes.
+
+    Raises:
+        LakehouseError: An expectation of severity error does not hold (gold then stays as it was), no gold is
+            staged, or the lakehouse cannot be read or written.
+    """
+    layout = spark_layout(layout)
+    limits = limits or checks.Limits()
+    ledger = require_ledger(spark, layout)
+    newest = ledger[-1]
+    made_from = publish.Stage.of(newest)
+    frames = publish.staged(spark, layout, made_from)
+    today = today or dt.datetime.now(dt.timezone.utc).date()
+
+    def staged_outcomes(name: str) -> list[Outcome]:
+        with explained(f"check {layout.gold_staging(name)}"):
+            return measure(frames[name], checks.gold_expectations(name, newest, len(ledger)))
+
+    with ThreadPoolExecutor(4) as pool:
+        of_gold = pool.map(staged_outcomes, GOLD_TABLES)
+        with explained(f"check the table {layout.silver_breweries}"):
+            silver = spark.read.format("delta").load(layout.silver_breweries)
+            outcomes = measure(silver, checks.silver_expectations(newest))
+        outcomes += _reconciled(spark, layout, ledger)
+        outcomes += checks.freshness_outcomes((today - newest.ingestion_date).days, limits)
+        for table in of_gold:
+            outcomes += table
+    results.keep(spark, layout, "publish", (newest.ingestion_date, newest.run_id), outcomes)
+    results.require(outcomes, "gold keeps its state; correct the cause and run the jobs again")
+    publish.publish(spark, layout, frames, made_from)
+    log.info("gold is published from run %s", newest.run_id)
+    return outcomes
+
+
+def _reconciled(spark: SparkSession, layout: Layout, ledger: list[LedgerRow]) -> list[Outcome]:
+    newest = ledger[-1]
+    manifest = bronze.read_manifest(Files(spark, layout.root), layout, newest.ingestion_date, newest.run_id)
+    with explained(f"count the rows of {layout.silver_rejected}"):
+        rejected = (
+            spark.read.format("delta")
+            .load(layout.silver_rejected)
+            .where(
+                (sf.col("ingestion_date") == sf.lit(newest.ingestion_date)) & (sf.col("run_id") == newest.run_id)
+            )
+            .count()
+        )
+    return checks.reconciliation_outcomes(ledger, manifest, rejected)

@@ -1,0 +1,84 @@
+"""The ledger `silver/runs`: which run silver holds for each date, and what it counted."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as sf
+
+from brewery.contract.layout import Layout
+from lakehouse.errors import LakehouseError, explained
+from lakehouse.storage import Files
+from lakehouse.tables import SILVER_RUNS, shaped
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """One applied run; the columns of `silver/runs` (see `tables.SILVER_RUNS`)."""
+
+    ingestion_date: dt.date
+    run_id: str
+    bronze_records: int
+    silver_records: int
+    duplicates: int
+    rejected: int
+    added: int
+    changed: int
+    removed: int
+    total: int
+    silver_version: int
+    applied_at: dt.datetime
+
+    @property
+    def unaccounted(self) -> int:
+        """Bronze records that are neither in silver nor duplicates nor rejected."""
+        return self.bronze_records - self.silver_records - self.duplicates - self.rejected
+
+
+def read_ledger(spark: SparkSession, layout: Layout) -> list[LedgerRow]:
+    """All rows in order of their dates; `applied_at` is aware, UTC."""
+    names = [field.name for field in fields(LedgerRow)]
+    with explained(f"read the table {layout.silver_runs}"):
+        # As text: the Python driver would otherwise shift timestamps to its own time zone.
+        frame = spark.read.format("delta").load(layout.silver_runs)
+        rows = frame.withColumn(
+            "applied_at", sf.date_format("applied_at", "yyyy-MM-dd'T'HH:mm:ss.SSSSSS")
+        ).collect()
+    ledger = []
+    for row in rows:
+        values = {name: row[name] for name in names}
+        values["applied_at"] = dt.datetime.fromisoformat(values["applied_at"]).replace(tzinfo=dt.timezone.utc)
+        ledger.append(LedgerRow(**values))
+    return sorted(ledger, key=lambda row: row.ingestion_date)
+
+
+def require_ledger(spark: SparkSession, layout: Layout) -> list[LedgerRow]:
+    """As `read_ledger`, of a silver that has to hold something.
+
+    Raises:
+        LakehouseError: It does not.
+    """
+    rows = read_ledger(spark, layout) if Files(spark, layout.root).exists(layout.silver_runs) else []
+    if not rows:
+        raise LakehouseError(f"Silver in {layout.root} holds no run yet: run bronze_to_silver first.")
+    return rows
+
+
+def write_ledger(spark: SparkSession, layout: Layout, row: LedgerRow) -> None:
+    """Enter a run, in place of what the ledger says about its date and later ones.
+
+    Runs are applied in order of their dates, so what the ledger has about later dates is from before a restore.
+    """
+    values: Sequence[object] = [getattr(row, field.name) for field in fields(LedgerRow)]
+    with explained(f"write the table {layout.silver_runs}"):
+        literals = [
+            sf.lit(value.isoformat()).cast("timestamp").alias(name)
+            if isinstance(value, dt.datetime)
+            else sf.lit(value).alias(name)
+            for name, value in zip(SILVER_RUNS.column_names, values, strict=True)
+        ]
+        frame = shaped(spark.range(0, 1, 1, 1).select(*literals), SILVER_RUNS)
+        frame.write.format("delta").mode("overwrite").option(
+            "replaceWhere", f"ingestion_date >= date'{row.ingestion_date.isoformat()}'"
+        ).save(layout.silver_runs)

@@ -1,0 +1,182 @@
+"""What has to happen so that silver holds the run that counts for each date, in order of the dates; pure."""
+
+import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from lakehouse.errors import LakehouseError
+
+_MARK: Final = "lakehouse_run"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What the commit that applied a run to silver says about it, in Delta's `userMetadata`.
+
+    Attributes:
+        ingestion_date: Date of the run.
+        run_id: The run.
+        bronze_records: Records in bronze.
+        duplicates: Records passed over.
+        rejected: Records rejected.
+    """
+
+    ingestion_date: dt.date
+    run_id: str
+    bronze_records: int
+    duplicates: int
+    rejected: int
+
+    def to_json(self) -> str:
+        """The text for `userMetadata`."""
+        return json.dumps({_MARK: {**asdict(self), "ingestion_date": self.ingestion_date.isoformat()}})
+
+    @classmethod
+    def from_json(cls, text: str | None) -> "Mark | None":
+        """Read `userMetadata`; None for that of any other commit."""
+        try:
+            values = json.loads(text or "")[_MARK]
+            return cls(**{**values, "ingestion_date": dt.date.fromisoformat(values["ingestion_date"])})
+        except (ValueError, KeyError, TypeError):
+            return None
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One row of a Delta table's history.
+
+    Attributes:
+        version: Version that the commit made.
+        operation: `MERGE`, `WRITE`, `RESTORE`, `OPTIMIZE`, ...
+        restored_version: For a RESTORE, the version that it went back to.
+        user_metadata: The commit's `userMetadata`.
+    """
+
+    version: int
+    operation: str
+    restored_version: int | None = None
+    user_metadata: str | None = None
+
+
+@dataclass(frozen=True)
+class Held:
+    """What silver holds: every date up to and including that of `mark`.
+
+    Attributes:
+        mark: Of the newest run applied.
+        version: Version of silver that has it.
+    """
+
+    mark: Mark
+    version: int
+
+
+def resolve(history: Sequence[Commit]) -> Held | None:
+    """Work out from its history what a table holds now: a RESTORE leads back to the version that it restored.
+
+    Args:
+        history: Commits in any order.
+
+    Returns:
+        None for a table to which no run was applied.
+    """
+    commits = {commit.version: commit for commit in history}
+    version = max(commits, default=-1)
+    while version in commits:
+        commit = commits[version]
+        mark = Mark.from_json(commit.user_metadata)
+        if mark:
+            return Held(mark, version)
+        version = commit.restored_version if commit.restored_version is not None else version - 1
+    return None
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What the ledger says about a date: the run, and the version of silver that it left."""
+
+    run_id: str
+    silver_version: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps, in this order.
+
+    Attributes:
+        repair: The newest applied run is missing in the ledger: enter it.
+        restore_to: Version of silver to go back to before applying anything.
+        from_nothing: The first run replaces all of silver.
+        apply: Dates to apply, in order.
+    """
+
+    repair: bool = False
+    restore_to: int | None = None
+    from_nothing: bool = False
+    apply: tuple[dt.date, ...] = ()
+
+
+def effective(ledger: Mapping[dt.date, Applied], held: Held | None) -> dict[dt.date, Applied]:
+    """The ledger as far as silver bears it out: without dates that a restore took back, with one that it lacks."""
+    if held is None:
+        return {}
+    rows = {date: row for date, row in ledger.items() if date < held.mark.ingestion_date}
+    known = ledger.get(held.mark.ingestion_date)
+    rows[held.mark.ingestion_date] = (
+        known if known and known.run_id == held.mark.run_id else Applied(held.mark.run_id, held.version)
+    )
+    return rows
+
+
+def make_plan(ledger: Mapping[dt.date, Applied], held: Held | None, committed: Mapping[dt.date, str]) -> Plan:
+    """Compare what silver holds with what bronze has committed.
+
+    Args:
+        ledger: Date -> what `silver/runs` says.
+        held: What silver's history says.
+        committed: Date -> the run that counts.
+
+    Raises:
+        LakehouseError: A date has to be applied again that bronze no longer has.
+    """
+    rows = effective(ledger, held)
+    repair = held is not None and rows[held.mark.ingestion_date] != ledger.get(held.mark.ingestion_date)
+    wrong = [date for date, run in committed.items() if date not in rows or rows[date].run_id != run]
+    if not wrong:
+        return Plan(repair=repair)
+    first = min(wrong)
+    before = [date for date in rows if date < first]
+    again = [date for date in rows if date >= first]
+    require_bronze(again, committed)
+    return Plan(
+        repair=repair,
+        restore_to=rows[max(before)].silver_version if again and before else None,
+        from_nothing=not before,
+        apply=tuple(sorted(date for date in committed if date >= first)),
+    )
+
+
+def rebuild(rows: Mapping[dt.date, Applied], committed: Mapping[dt.date, str]) -> Plan:
+    """The plan when silver cannot go back to the version that it should: everything again, from bronze.
+
+    Raises:
+        LakehouseError: Bronze no longer has all the dates that silver holds.
+    """
+    require_bronze(rows, committed)
+    return Plan(from_nothing=True, apply=tuple(sorted(committed)))
+
+
+def require_bronze(dates: Sequence[dt.date] | Mapping[dt.date, Applied], committed: Mapping[dt.date, str]) -> None:
+    """Check that each date can be applied again.
+
+    Raises:
+        LakehouseError: Bronze has no committed run of one.
+    """
+    gone = sorted(date for date in dates if date not in committed)
+    if gone:
+        raise LakehouseError(
+            f"Silver would have to apply {gone[0].isoformat()} again, of which bronze has no committed run: "
+            "bring that run back into bronze, or ingest the date again."
+        )

@@ -1,0 +1,1 @@
+"""Declared expectations, measured in one pass over each table."""

@@ -1,0 +1,156 @@
+"""The expectations of the pipeline, declared. Numbers that differ from run to run come in as arguments."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from brewery.contract.fields import KNOWN_BREWERY_TYPES, REQUIRED_FIELDS, SOURCE_FIELDS
+from brewery.contract.manifest import Manifest
+from lakehouse.ledger import LedgerRow
+from lakehouse.quality.expectations import Expectation, Outcome, equals, judge, none_of
+from lakehouse.snapshot import Snapshot
+from lakehouse.tables import GOLD, SILVER_BREWERIES, SILVER_RUNS
+
+BRONZE: Final = "bronze/breweries"
+_SILVER: Final = SILVER_BREWERIES.name
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the gates allow.
+
+    Attributes:
+        rejected_share: Greatest share of a snapshot that may be rejected, 0 to 1.
+        drop: Greatest share by which a snapshot may be smaller than the state before it, 0 to 1.
+        max_age_days: Greatest age of the newest ingestion date, in days.
+    """
+
+    rejected_share: float = 0.05
+    drop: float = 0.2
+    max_age_days: int = 2
+
+
+def snapshot_outcomes(
+    manifest: Manifest, snapshot: Snapshot, before: LedgerRow | None, limits: Limits
+) -> list[Outcome]:
+    """Before silver is written: is the snapshot one to take over?
+
+    Args:
+        manifest: Of the run.
+        snapshot: Parsed and counted.
+        before: The ledger's row of the date before, if there is one.
+        limits: What is allowed.
+    """
+    unseen = sum(
+        name not in manifest.profile.fields for name in SILVER_BREWERIES.column_names if name in SOURCE_FIELDS
+    )
+    values = {
+        "records_as_in_manifest": snapshot.records - manifest.records,
+        "records": snapshot.records,
+        "rejected_share": snapshot.rejected_count / snapshot.records if snapshot.records else 0.0,
+        "drop_against_the_day_before": (
+            max(0.0, 1 - (snapshot.accepted_count + snapshot.rejected_count) / before.total)
+            if before and before.total
+            else 0.0
+        ),
+        "fields_that_the_source_no_longer_sends": unseen,
+    }
+    return judge(
+        [
+            equals(BRONZE, "records_as_in_manifest", "", 0),
+            Expectation(BRONZE, "records", at_least=1),
+            Expectation(BRONZE, "rejected_share", at_most=limits.rejected_share),
+            Expectation(BRONZE, "drop_against_the_day_before", at_most=limits.drop),
+            Expectation(BRONZE, "fields_that_the_source_no_longer_sends", at_least=0, at_most=0, severity="warn"),
+        ],
+        values,
+    )
+
+
+def silver_expectations(newest: LedgerRow) -> list[Expectation]:
+    """Silver after its newest run."""
+    date = f"date'{newest.ingestion_date.isoformat()}'"
+    types = ", ".join(f"'{name}'" for name in sorted(KNOWN_BREWERY_TYPES))
+    run = f"run_id = '{newest.run_id}'"
+    return [
+        equals(_SILVER, "id_unique", "count(*) - count(distinct xxhash64(id))", 0),
+        *(none_of(_SILVER, f"{name}_present", f"{name} is null or {name} = ''") for name in REQUIRED_FIELDS),
+        none_of(
+            _SILVER,
+            "coordinates_in_range",
+            "not coalesce(longitude between -180 and 180 and latitude between -90 and 90, true)",
+        ),
+        none_of(_SILVER, "coordinates_both_or_neither", "(longitude is null) <> (latitude is null)"),
+        none_of(
+            _SILVER,
+            "coordinates_status_true",
+            "coalesce((coordinates_status = 'valid') <> (latitude is not null), true)"
+            " or coordinates_status not in ('valid', 'missing', 'invalid')",
+        ),
+        none_of(_SILVER, "seen_in_order", "coalesce(first_seen > last_seen, true)"),
+        none_of(_SILVER, "current_seen_in_newest_snapshot", f"is_current and last_seen <> {date}"),
+        none_of(_SILVER, "gone_not_seen_in_newest_snapshot", f"not is_current and last_seen >= {date}"),
+        none_of(_SILVER, "type_lower_case", "brewery_type <> lower(brewery_type)"),
+        none_of(_SILVER, "type_known", f"is_current and brewery_type not in ({types})", severity="warn"),
+        equals(_SILVER, "current_rows_as_in_ledger", "count_if(is_current)", newest.total),
+        equals(_SILVER, "rows_of_newest_run", f"count_if({run})", newest.silver_records),
+    ]
+
+
+def reconciliation_outcomes(ledger: Sequence[LedgerRow], manifest: Manifest, rejected: int) -> list[Outcome]:
+    """Bronze = silver + duplicates + rejected: the newest run counted anew, the others by the ledger.
+
+    Args:
+        ledger: In order of the dates.
+        manifest: Of the newest run, read anew.
+        rejected: Records of the newest run that `silver/breweries_rejected` has, counted anew.
+    """
+    newest = ledger[-1]
+    values = {
+        "bronze_accounted_for": manifest.records - newest.silver_records - newest.duplicates - rejected,
+        "all_runs_accounted_for": sum(abs(row.unaccounted) for row in ledger),
+    }
+    return judge([equals(SILVER_RUNS.name, name, "", 0) for name in values], values)
+
+
+def gold_expectations(name: str, newest: LedgerRow, runs: int) -> list[Expectation]:
+    """A staged gold table.
+
+    Args:
+        name: One of `GOLD_TABLES`.
+        newest: The ledger's newest row.
+        runs: Rows of the ledger.
+    """
+    table = GOLD[name].name
+    if name == "daily_changes":
+        date = f"date'{newest.ingestion_date.isoformat()}'"
+        counts = ("total", "added", "changed", "removed", "rejected", "duplicates")
+        return [
+            equals(table, "a_row_for_each_date", "count(distinct ingestion_date)", runs),
+            equals(table, "dates_unique", "count(*) - count(distinct ingestion_date)", 0),
+            none_of(table, "counts_not_negative", " or ".join(f"coalesce({c} < 0, true)" for c in counts)),
+            equals(table, "newest_total", f"max(case when ingestion_date = {date} then total end)", newest.total),
+        ]
+    keys = [column.name for column in GOLD[name].columns if column.type == "string"]
+    # The count of a distinct struct also counts those with nulls in them.
+    expectations = [
+        equals(table, "breweries_all_counted", "coalesce(sum(brewery_count), 0)", newest.total),
+        equals(table, "keys_unique", f"count(*) - count(distinct struct({', '.join(keys)}))", 0),
+        none_of(table, "counts_positive", "coalesce(brewery_count < 1, true)"),
+    ]
+    required = [key for key in keys if key in REQUIRED_FIELDS]
+    expectations += [none_of(table, f"{key}_present", f"{key} is null") for key in required]
+    if name == "location_coverage":
+        shares = [column.name for column in GOLD[name].columns if column.type == "double"]
+        expectations += [
+            none_of(table, f"{s}_a_share", f"not coalesce({s} between 0 and 1, false)") for s in shares
+        ]
+    return expectations
+
+
+def freshness_outcomes(age_days: int, limits: Limits) -> list[Outcome]:
+    """The newest ingestion date is recent enough."""
+    return judge(
+        [Expectation(SILVER_RUNS.name, "age_of_newest_date_in_days", at_most=limits.max_age_days)],
+        {"age_of_newest_date_in_days": age_days},
+    )

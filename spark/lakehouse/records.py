@@ -1,0 +1,346 @@
+"""Bronze lines to typed records: trimming, normal form, types, coordinates, reasons to reject.
+
+What the manifest's profile rules out is not looked for: a field that was only ever seen as a string needs no check
+of its type, a snapshot without strings outside of normal form C needs no normalisation.
+"""
+
+import re
+import sys
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as sf
+from pyspark.sql.types import (
+    ArrayType,
+    BooleanType,
+    DataType,
+    DoubleType,
+    MapType,
+    StringType,
+    StructField,
+    StructType,
+)
+
+from brewery.contract.fields import (
+    COORDINATE_FIELDS,
+    DEPRECATED_FIELDS,
+    REQUIRED_FIELDS,
+    SOURCE_FIELDS,
+    TEXT_FIELDS,
+)
+from brewery.contract.manifest import SourceProfile
+from lakehouse.tables import CONTENT_COLUMNS, SILVER_BREWERIES
+
+REASON_SEPARATOR: Final = ","
+_BLANK_CODES: Final = (
+    *range(0x09, 0x0E),
+    *range(0x1C, 0x21),
+    0x85,
+    0xA0,
+    0x1680,
+    *range(0x2000, 0x200B),
+    0x2028,
+    0x2029,
+    0x202F,
+    0x205F,
+    0x3000,
+)
+BLANKS: Final = "".join(map(chr, _BLANK_CODES))
+"""Characters that count as blank at either end of a text: Unicode's White_Space and the four ASCII separators."""
+
+_NUMBER: Final = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+# What a value of a JSON type other than string is read as, to find out that it is there: others give null.
+_PROBES: Final[Mapping[str, DataType]] = {
+    "number": DoubleType(),
+    "boolean": BooleanType(),
+    "object": MapType(StringType(), StringType()),
+    "array": ArrayType(StringType()),
+}
+
+
+@dataclass(frozen=True)
+class ParsePlan:
+    """How to read the records of one run, worked out from its profile.
+
+    Attributes:
+        fields: Fields that are read by their name.
+        numeric_coordinates: Both coordinates were only ever JSON numbers.
+        retyped: (field, JSON type) of fields that should be text and once were not.
+        new_columns: Silver column -> the new fields of the source that it takes; the first with text wins.
+        by_map: New fields whose name differs only by case from another's, and so cannot be read by name.
+        normalise: Some string is not in normal form C.
+    """
+
+    fields: Sequence[str]
+    numeric_coordinates: bool
+    retyped: Sequence[tuple[str, str]]
+    new_columns: Mapping[str, Sequence[str]]
+    by_map: Sequence[str]
+    normalise: bool
+
+
+def plan_parsing(profile: SourceProfile) -> ParsePlan:
+    """Work out from the profile what has to be looked for."""
+    seen = set(profile.fields)
+    new = sorted(seen.difference(SOURCE_FIELDS))
+    lowered = [name.lower() for name in (*SOURCE_FIELDS, *new)]
+    by_map = [name for name in new if lowered.count(name.lower()) > 1]
+    columns: dict[str, list[str]] = {}
+    for name in new:
+        columns.setdefault(column_name(name), []).append(name)
+    return ParsePlan(
+        fields=[name for name in (*SOURCE_FIELDS, *new) if name in seen and name not in by_map],
+        numeric_coordinates=all(profile.types(name) <= {"number"} for name in COORDINATE_FIELDS),
+        retyped=[
+            (name, kind)
+            for name in (*TEXT_FIELDS, *DEPRECATED_FIELDS)
+            for kind in sorted(profile.types(name) - {"string"})
+        ],
+        new_columns=columns,
+        by_map=by_map,
+        normalise=profile.not_nfc > 0,
+    )
+
+
+def column_name(field: str) -> str:
+    """The silver column of a new field of the source.
+
+    >>> column_name("Opening Hours"), column_name("run_id")
+    ('opening_hours', 'source_run_id')
+    """
+    name = re.sub(r"[^0-9a-z_]+", "_", field.lower()).strip("_") or "field"
+    return f"source_{name}" if name in _RESERVED else name
+
+
+_RESERVED: Final = frozenset({*SILVER_BREWERIES.column_names, *DEPRECATED_FIELDS, "reasons", "raw", "position"})
+
+
+def parse(lines: DataFrame, plan: ParsePlan) -> DataFrame:
+    """Type, clean and judge each line.
+
+    Args:
+        lines: `value`, `source_file`, `position` (see `bronze.read_lines`).
+        plan: From the run's profile.
+
+    Returns:
+        The content columns, the new ones, `coordinates_status`, `record_hash`, `source_file`, `position`,
+        `reasons` (text joined by `REASON_SEPARATOR`, empty for a good record) and `raw` (null for a good record).
+    """
+    if not plan.normalise:
+        return _clean(_extract(lines, plan), plan)
+    # Only rows that may need it go through Python; both branches read the same files, so positions stay comparable.
+    doubtful = sf.col("value").rlike(not_quite_nfc()) | sf.col("value").contains("\\u")
+    plain = _extract(lines.where(~doubtful), plan)
+    return _clean(plain.unionByName(_normalised(_extract(lines.where(doubtful), plan), plan)), plan)
+
+
+def _extract(lines: DataFrame, plan: ParsePlan) -> DataFrame:
+    """The fields as the source wrote them, each under its name with `_` before it, beside the line.
+
+    A text field that holds another JSON type is null here, and named in `_retyped`.
+    """
+    schema = StructType([StructField(name, _read_as(name, plan)) for name in plan.fields])
+    value = sf.col("value")
+    parsed = lines.select(
+        "value",
+        "source_file",
+        "position",
+        # In pure ASCII without escapes only a space can be a blank, and trimming is cheap.
+        ((sf.octet_length(value) == sf.length(value)) & ~value.contains("\\")).alias("_simple"),
+        sf.from_json(value, schema).alias("_record"),
+        *([sf.from_json(value, "map<string,string>").alias("_map")] if plan.by_map else []),
+        *(
+            sf.from_json(value, StructType([StructField(name, _PROBES[kind])]))
+            .getField(name)
+            .isNotNull()
+            .alias(_probe(name, kind))
+            for name, kind in plan.retyped
+        ),
+    )
+
+    def field(name: str) -> Column:
+        if name in plan.by_map:
+            return sf.col("_map").getItem(name)
+        if name not in plan.fields:
+            return sf.lit(None).cast(StringType())
+        found = sf.col("_record").getField(name)
+        for kind in (kind for retyped, kind in plan.retyped if retyped == name):
+            found = sf.when(~sf.col(_probe(name, kind)), found)
+        return found
+
+    return parsed.select(
+        "value",
+        "source_file",
+        "position",
+        "_simple",
+        _joined(
+            sf.when(sf.col(_probe(name, kind)), sf.lit(f"retyped:{name}:{kind}"))
+            for name, kind in plan.retyped
+            if name in TEXT_FIELDS
+        ).alias("_retyped"),
+        *(field(name).alias(f"_{name}") for name in SOURCE_FIELDS),
+        *(
+            sf.coalesce(*(_not_blank(field(name)) for name in names)).alias(f"_{column}")
+            for column, names in plan.new_columns.items()
+        ),
+    )
+
+
+def _read_as(name: str, plan: ParsePlan) -> DataType:
+    return DoubleType() if plan.numeric_coordinates and name in COORDINATE_FIELDS else StringType()
+
+
+def _probe(name: str, kind: str) -> str:
+    return f"_{name}_is_{kind}"
+
+
+def _not_blank(text: Column) -> Column:
+    return sf.when(sf.trim(text) != "", text)
+
+
+def _joined(parts: Iterable[Column]) -> Column:
+    columns = list(parts)
+    return sf.concat_ws(REASON_SEPARATOR, *columns) if columns else sf.lit("")
+
+
+def _clean(extracted: DataFrame, plan: ParsePlan) -> DataFrame:
+    trimmed = extracted.select(
+        "value",
+        "source_file",
+        "position",
+        "_retyped",
+        *(_trimmed(name).alias(name) for name in (*TEXT_FIELDS, *DEPRECATED_FIELDS, *plan.new_columns)),
+        *(_number(name, plan).alias(name) for name in COORDINATE_FIELDS),
+        *(_given(name, plan).alias(f"_{name}_given") for name in COORDINATE_FIELDS),
+    )
+    longitude_ok = sf.col("longitude").between(-180.0, 180.0)
+    latitude_ok = sf.col("latitude").between(-90.0, 90.0)
+    valid = sf.coalesce(longitude_ok & latitude_ok, sf.lit(False))
+    judged = trimmed.select(
+        *(_filled(name).alias(name) for name in TEXT_FIELDS),
+        *(sf.when(valid, sf.col(name)).alias(name) for name in COORDINATE_FIELDS),
+        *plan.new_columns,
+        sf.when(valid, "valid")
+        .when(sf.col("_longitude_given") | sf.col("_latitude_given"), "invalid")
+        .otherwise("missing")
+        .alias("coordinates_status"),
+        "source_file",
+        "position",
+        _reasons(plan).alias("reasons"),
+        "value",
+    )
+    return judged.select(
+        *CONTENT_COLUMNS,
+        *plan.new_columns,
+        "coordinates_status",
+        record_hash(plan.new_columns).alias("record_hash"),
+        "source_file",
+        "position",
+        "reasons",
+        sf.when(sf.col("reasons") != "", sf.col("value")).alias("raw"),
+    )
+
+
+def _trimmed(name: str) -> Column:
+    """The text without blanks at its ends; null where nothing is left."""
+    # The codes are written as escapes of Spark's SQL, so that no blank has to survive a copy of this text.
+    blanks = "".join(f"\\u{code:04x}" for code in _BLANK_CODES)
+    return sf.expr(f"nullif(if(_simple, trim(`_{name}`), trim(BOTH '{blanks}' FROM `_{name}`)), '')")
+
+
+def _filled(name: str) -> Column:
+    deprecated = [old for old, new in DEPRECATED_FIELDS.items() if new == name]
+    text = sf.coalesce(sf.col(name), *(sf.col(old) for old in deprecated)) if deprecated else sf.col(name)
+    return sf.lower(text) if name == "brewery_type" else text
+
+
+def _number(name: str, plan: ParsePlan) -> Column:
+    if plan.numeric_coordinates:
+        return sf.col(f"_{name}").cast(DoubleType())
+    # Java would also read "1d" or "0x1p3" as a number.
+    return sf.when(_trimmed(name).rlike(_NUMBER), _trimmed(name).cast(DoubleType()))
+
+
+def _given(name: str, plan: ParsePlan) -> Column:
+    return sf.col(f"_{name}").isNotNull() if plan.numeric_coordinates else _trimmed(name).isNotNull()
+
+
+def _reasons(plan: ParsePlan) -> Column:
+    retyped = {name for name, _ in plan.retyped}
+    missing = _joined(
+        sf.when(
+            sf.col(name).isNull()
+            & (~sf.col("_retyped").contains(f"retyped:{name}:") if name in retyped else sf.lit(True)),
+            sf.lit(f"missing:{name}"),
+        )
+        for name in REQUIRED_FIELDS
+    )
+    reasons = _joined(sf.when(part != "", part) for part in (sf.col("_retyped"), missing)) if retyped else missing
+    return sf.when(sf.col("value").startswith("{"), reasons).otherwise("malformed:record")
+
+
+def record_hash(new_columns: Iterable[str]) -> Column:
+    """xxHash64 of what the source says about a brewery.
+
+    A null would leave the hash as it is, and a text moved from one column to the next would go unnoticed: known
+    columns are hashed with an empty text for null (no cleaned text is empty). New columns are hashed with their
+    name and only where they hold something, so that a column that appears changes only the rows that have it.
+    """
+    known = [
+        sf.col(name) if name in COORDINATE_FIELDS else sf.coalesce(sf.col(name), sf.lit(""))
+        for name in CONTENT_COLUMNS
+    ]
+    new = [
+        sf.when(sf.col(name).isNotNull(), sf.concat(sf.lit(f"{name}="), sf.col(name)))
+        for name in sorted(new_columns)
+    ]
+    return sf.xxhash64(*known, *new)
+
+
+def _normalised(extracted: DataFrame, plan: ParsePlan) -> DataFrame:
+    texts = [f"_{name}" for name in (*TEXT_FIELDS, *DEPRECATED_FIELDS, *plan.new_columns)]
+    normalise = sf.udf(_nfc, ArrayType(StringType()))
+    with_nfc = extracted.withColumn("_nfc", normalise(sf.array(*texts)))
+    return with_nfc.select(
+        *(
+            sf.col("_nfc").getItem(texts.index(name)).alias(name) if name in texts else sf.col(name)
+            for name in extracted.columns
+        )
+    )
+
+
+def _nfc(texts: list[str | None]) -> list[str | None]:
+    return [None if text is None else unicodedata.normalize("NFC", text) for text in texts]
+
+
+def not_quite_nfc() -> str:
+    """A regular expression for text that may not be in normal form C.
+
+    Such text holds a character that normalisation replaces, reorders or composes with the one before it: one whose
+    own normal form differs, one with a combining class, or the second half of a composition
+    (https://www.unicode.org/reports/tr15/#Detecting_Normalization_Forms).
+    """
+    second_halves = set()
+    for code in range(sys.maxunicode + 1):
+        parts = unicodedata.decomposition(chr(code)).split()
+        if len(parts) == 2 and not parts[0].startswith("<"):
+            second_halves.add(int(parts[1], 16))
+    # Hangul syllables compose by a rule rather than by the table.
+    second_halves.update(range(0x1161, 0x1176), range(0x11A8, 0x11C3))
+    codes = [
+        code
+        for code in range(0x80, sys.maxunicode + 1)
+        if code in second_halves
+        or unicodedata.combining(chr(code))
+        or not unicodedata.is_normalized("NFC", chr(code))
+    ]
+    ranges: list[list[int]] = []
+    for code in codes:
+        if ranges and ranges[-1][1] == code - 1:
+            ranges[-1][1] = code
+        else:
+            ranges.append([code, code])
+    return "[" + "".join(f"\\x{{{first:x}}}-\\x{{{last:x}}}" for first, last in ranges) + "]"

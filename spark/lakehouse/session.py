@@ -1,0 +1,123 @@
+"""The Spark session of the jobs: every setting that matters in one place, with its reason.
+
+On Kubernetes spark-submit sets master, jars and credentials; what it has set is kept, the rest comes from here.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Final
+
+from pyspark import SparkConf
+from pyspark.sql import SparkSession
+
+_DELTA: Final = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+}
+
+_SEMANTICS: Final = {
+    # Dates and timestamps mean the same on every machine.
+    "spark.sql.session.timeZone": "UTC",
+    # A task tried twice at once would be two writers, which Delta on an object store does not allow.
+    "spark.speculation": "false",
+}
+
+_SPEED: Final = {
+    # Tens of thousands of wide rows make one task worth starting; adaptive execution joins smaller ones.
+    "spark.sql.shuffle.partitions": "8",
+    "spark.sql.adaptive.enabled": "true",
+    # Two cores gain nothing from many small tasks: join shuffle partitions up to the advisory size.
+    "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
+    "spark.sql.adaptive.advisoryPartitionSizeInBytes": "32m",
+    # A Delta log of this size is read by one task; the default of 50 starts 50.
+    "spark.databricks.delta.snapshotPartitions": "1",
+    # Bronze is thousands of small files: at the default cost of 4 MB each they become hundreds of tasks.
+    "spark.sql.files.openCostInBytes": "65536",
+    "spark.sql.files.maxPartitionBytes": "32m",
+    # The snapshot is cached once and read twice: compressing it costs more than the memory that it saves.
+    "spark.sql.inMemoryColumnarStorage.compressed": "false",
+    # The source of MERGE is cached and deterministic already; materialising it again copies a million rows.
+    "spark.databricks.delta.merge.materializeSource": "none",
+    # A full outer hash join instead of sorting both sides.
+    "spark.sql.join.preferSortMergeJoin": "false",
+    # Kryo is smaller and faster than Java's own serialisation.
+    "spark.serializer": "org.apache.spark.serializer.KryoSerializer",
+}
+
+_LOCAL: Final = {
+    "spark.master": "local[*]",
+    "spark.driver.memory": "2g",
+    # Nobody looks at it, and starting it costs a second.
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    # The parallel collector has the best throughput on two cores; compiling huge methods keeps the generated
+    # code of wide rows out of the interpreter; the rest shortens the start.
+    "spark.driver.extraJavaOptions": (
+        "-XX:+UseParallelGC -XX:-DontCompileHugeMethods -XX:-UsePerfData -Dlog4j2.disableJmx=true"
+    ),
+}
+
+
+def session_config(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Settings of a session, before what spark-submit has set.
+
+    Args:
+        environ: `SPARK_MASTER`, `SPARK_DRIVER_MEMORY` (for example `2g`), `SPARK_JARS` (comma-separated), and for
+            an object store `AWS_ENDPOINT_URL_S3` (or `AWS_ENDPOINT_URL`), `AWS_REGION`, `AWS_ACCESS_KEY_ID`
+            and `AWS_SECRET_ACCESS_KEY`, as the AWS tools name them.
+
+    Returns:
+        Spark property -> value.
+    """
+    config = {**_DELTA, **_SEMANTICS, **_SPEED, **_LOCAL, **_object_store(environ)}
+    for name, key in (
+        ("SPARK_MASTER", "spark.master"),
+        ("SPARK_DRIVER_MEMORY", "spark.driver.memory"),
+        ("SPARK_JARS", "spark.jars"),
+    ):
+        if environ.get(name):
+            config[key] = environ[name]
+    return config
+
+
+def _object_store(environ: Mapping[str, str]) -> dict[str, str]:
+    endpoint = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL")
+    if not endpoint:
+        return {}
+    config = {
+        "spark.hadoop.fs.s3a.endpoint": endpoint,
+        "spark.hadoop.fs.s3a.endpoint.region": environ.get("AWS_REGION", "us-east-1"),
+        # MinIO and other servers know no bucket by host name.
+        "spark.hadoop.fs.s3a.path.style.access": "true",
+        "spark.hadoop.fs.s3a.connection.ssl.enabled": str(endpoint.startswith("https")).lower(),
+    }
+    if environ.get("AWS_ACCESS_KEY_ID"):
+        config["spark.hadoop.fs.s3a.aws.credentials.provider"] = (
+            "com.amazonaws.auth.EnvironmentVariableCredentialsProvider"
+        )
+    return config
+
+
+def get_session(app_name: str = "lakehouse", environ: Mapping[str, str] = os.environ) -> SparkSession:
+    """The session of this process; started on first use.
+
+    Args:
+        app_name: Name of the application.
+        environ: See `session_config`.
+    """
+    active = SparkSession.getActiveSession()
+    if active is not None:
+        return active
+    config = session_config(environ)
+    if "PYSPARK_GATEWAY_PORT" in environ:
+        # Under spark-submit the JVM runs already and knows what was asked for.
+        submitted = SparkConf()
+        config = {key: value for key, value in config.items() if key not in _LOCAL and not submitted.contains(key)}
+    builder = SparkSession.builder.appName(app_name)
+    for key, value in config.items():
+        builder = builder.config(key, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session
