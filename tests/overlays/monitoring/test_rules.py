@@ -1,0 +1,58 @@
+"""Prometheus's configuration and alert rules, judged by Prometheus's own promtool."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from harness.setup.tools import TOOLS, tool
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def promtool() -> str:
+    if "promtool" in TOOLS:
+        return str(tool("promtool"))
+    found = shutil.which("promtool")
+    if found is None:
+        pytest.skip("no promtool: install Prometheus (Debian's package `prometheus` has it)")
+    return found
+
+
+@pytest.fixture
+def monitoring(repo: Path) -> Path:
+    return repo / "base" / "monitoring" / "prometheus"
+
+
+def run(*command: str) -> None:
+    outcome = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+def test_the_configuration_is_valid(promtool: str, monitoring: Path) -> None:
+    run(promtool, "check", "config", "--syntax-only", str(monitoring / "prometheus-config.yaml"))
+
+
+def test_alerts_fire_when_they_should_and_only_then(promtool: str, monitoring: Path, tmp_path: Path) -> None:
+    test = tmp_path / "rules.test.yaml"
+    text = (HERE / "rules.test.yaml").read_text(encoding="utf-8")
+    test.write_text(text.replace("RULES/", f"{monitoring / 'rules'}/"), encoding="utf-8")
+    run(promtool, "test", "rules", str(test))
+
+
+def test_every_alert_has_a_test_and_says_what_to_do(monitoring: Path) -> None:
+    tested = (HERE / "rules.test.yaml").read_text(encoding="utf-8")
+    for file in sorted((monitoring / "rules").glob("*.yaml")):
+        for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]:
+            for rule in group["rules"]:
+                if "alert" not in rule:
+                    continue
+                name = rule["alert"]
+                # Families of alerts are tested together: by name, or by the prefix that they share.
+                assert name in tested or f"{name[:5]}.*" in tested, f"{name} has no test"
+                assert rule["labels"]["severity"] in ("warning", "critical")
+                assert rule["annotations"]["summary"]
+                assert rule["annotations"]["action"]

@@ -1,0 +1,115 @@
+"""Who may do what: nobody more than the architecture's access table says."""
+
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.tools
+
+
+def rules_of(overlay: Any, account: str, namespace: str) -> list[tuple[str, dict[str, Any]]]:
+    """(namespace or "*", rule) of every Role and ClusterRole that is bound to an account."""
+    found = []
+    for binding in [*overlay.all("RoleBinding"), *overlay.all("ClusterRoleBinding")]:
+        subjects = binding.get("subjects", [])
+        if not any(
+            item["name"] == account
+            and item.get("namespace", binding["metadata"].get("namespace")) == namespace
+            and item["kind"] == "ServiceAccount"
+            for item in subjects
+        ):
+            continue
+        where = binding["metadata"].get("namespace", "*")
+        reference = binding["roleRef"]
+        role = overlay.one(reference["kind"], reference["name"], where if reference["kind"] == "Role" else None)
+        found += [(where, rule) for rule in role["rules"]]
+    return found
+
+
+def may(overlay: Any, account: str, verb: str, resource: str, where: str) -> bool:
+    namespace, _, name = account.partition("/")
+    return any(
+        scope in (where, "*") and verb in rule["verbs"] and resource in rule.get("resources", [])
+        for scope, rule in rules_of(overlay, name, namespace)
+    )
+
+
+@pytest.mark.parametrize(
+    ("account", "verb", "resource", "where"),
+    [
+        ("orchestrator/airflow-scheduler", "create", "pods", "orchestrator"),
+        ("orchestrator/airflow-worker", "create", "pods", "orchestrator"),
+        ("orchestrator/airflow-worker", "create", "sparkapplications", "processing"),
+        ("orchestrator/airflow-worker", "get", "pods/log", "processing"),
+        ("orchestrator/airflow-worker", "patch", "pods", "processing"),
+        ("orchestrator/airflow-webserver", "get", "pods/log", "orchestrator"),
+        ("processing/spark-operator", "create", "pods", "processing"),
+        ("processing/spark", "create", "pods", "processing"),
+        ("processing/spark", "deletecollection", "persistentvolumeclaims", "processing"),
+        ("management/reflector", "list", "secrets", "cicd"),
+        ("management/reflector", "update", "secrets", "processing"),
+        ("management/reflector", "update", "secrets", "jupyter"),
+        ("monitoring/prometheus", "list", "pods", "orchestrator"),
+        ("cicd/argocd-application-controller", "create", "deployments", "orchestrator"),
+    ],
+)
+def test_what_is_needed_is_allowed(overlay: Any, account: str, verb: str, resource: str, where: str) -> None:
+    assert may(overlay, account, verb, resource, where)
+
+
+@pytest.mark.parametrize(
+    ("account", "verb", "resource", "where"),
+    [
+        ("orchestrator/airflow-worker", "create", "pods", "processing"),
+        ("orchestrator/airflow-worker", "get", "secrets", "orchestrator"),
+        ("orchestrator/airflow-worker", "get", "secrets", "processing"),
+        ("orchestrator/airflow-worker", "create", "sparkapplications", "orchestrator"),
+        ("orchestrator/airflow-scheduler", "create", "sparkapplications", "processing"),
+        ("orchestrator/airflow-webserver", "create", "pods", "orchestrator"),
+        ("processing/default", "create", "pods", "processing"),
+        ("processing/spark-executor", "get", "pods", "processing"),
+        ("processing/spark", "get", "secrets", "processing"),
+        ("processing/spark-operator", "get", "secrets", "processing"),
+        ("management/reflector", "update", "secrets", "deepstorage"),
+        ("management/reflector", "update", "secrets", "cicd"),
+        ("monitoring/prometheus", "get", "secrets", "monitoring"),
+        ("monitoring/kube-state-metrics", "list", "secrets", "monitoring"),
+        ("cicd/argocd-application-controller", "get", "secrets", "deepstorage"),
+        ("cicd/argocd-application-controller", "update", "clusterroles", "cicd"),
+        ("cicd/argocd-server", "get", "secrets", "deepstorage"),
+        ("cicd/argocd-server", "delete", "deployments", "orchestrator"),
+    ],
+)
+def test_what_is_not_needed_is_not_allowed(
+    overlay: Any, account: str, verb: str, resource: str, where: str
+) -> None:
+    assert not may(overlay, account, verb, resource, where)
+
+
+def test_no_role_has_a_wildcard_and_nobody_is_an_administrator(overlay: Any) -> None:
+    for role in [*overlay.all("Role"), *overlay.all("ClusterRole")]:
+        for rule in role["rules"]:
+            wild = [key for key in ("apiGroups", "resources", "verbs") if "*" in rule.get(key, [])]
+            assert not wild, f"{role['metadata']['name']}: {rule}"
+    bound = {item["roleRef"]["name"] for item in [*overlay.all("RoleBinding"), *overlay.all("ClusterRoleBinding")]}
+    assert not bound & {"cluster-admin", "admin", "edit"}
+
+
+def test_argo_cd_leaves_cluster_wide_rights_to_an_administrator(overlay: Any) -> None:
+    for role in [*overlay.all("ClusterRole"), *overlay.all("ClusterRoleBinding")]:
+        assert role["metadata"]["annotations"]["argocd.argoproj.io/hook"] == "Skip", role["metadata"]["name"]
+
+
+def test_a_token_is_mounted_only_where_the_api_is_called(overlay: Any) -> None:
+    mounted = {name for name, pod in overlay.pods() if pod.get("automountServiceAccountToken", True)}
+    assert mounted == {
+        "Deployment orchestrator/airflow-scheduler",
+        "Deployment orchestrator/airflow-webserver",
+        "Deployment processing/spark-operator",
+        "Deployment management/reflector",
+        "Deployment monitoring/kube-state-metrics",
+        "StatefulSet monitoring/prometheus",
+        "StatefulSet cicd/argocd-application-controller",
+        "Deployment cicd/argocd-server",
+        "Deployment cicd/argocd-redis",
+    }
