@@ -138,3 +138,13 @@ def test_a_million_breweries_are_not_made_to_show_one() -> None:
 def test_a_later_day_is_pinned() -> None:
     lines = "".join(json.dumps(brewery, separators=(",", ":")) + "\n" for brewery in catalog(700).at(9))
     assert sha256(lines.encode()).hexdigest() == PINNED_DAY_9
+
+
+def test_a_brewery_that_is_as_it_was_has_not_changed() -> None:
+    # With this seed the only brewery closes on day 1 and opens again on day 2.
+    once = Catalog(RecordSource([Generator(99).brewery(0)]), seed=39)
+    original = once.brewery(0, 0)
+    assert [once.brewery(0, day)["brewery_type"] for day in (0, 1, 2)] == ["micro", "closed", "micro"]
+    assert once.changes(0, 1).changed == once.changes(1, 2).changed == {original["id"]}
+    assert once.brewery(0, 2) == original
+    assert not once.changes(0, 2).changed
