@@ -2,15 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from xml.etree import ElementTree
 
+from harness.sarif import Result, Rule, log
 from harness.validate.check import Report
 from harness.validate.finding import Finding
 from harness.validate.rules import RULES
 
 FORMATS: Final = ("text", "json", "sarif", "junit")
-_SARIF: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def render(report: Report, form: str) -> str:
@@ -84,41 +84,22 @@ def as_json(report: Report) -> str:
 
 
 def sarif(report: Report) -> str:
-    """SARIF 2.1.0 (OASIS), as code-scanning services read it."""
-    used = sorted({finding.rule for finding in report.findings})
-    rules = [
-        {
-            "id": rule,
-            "shortDescription": {"text": RULES[rule].title},
-            "fullDescription": {"text": RULES[rule].why},
-            "properties": {"engine": RULES[rule].engine},
-        }
-        for rule in used
-    ]
-    run = {
-        "tool": {"driver": {"name": "harness validate", "rules": rules}},
-        "originalUriBaseIds": {"ROOT": {"uri": report.root.as_uri() + "/"}},
-        "results": [_result(finding, report.root, used) for finding in report.findings],
-    }
-    return json.dumps({"$schema": _SARIF, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
+    """SARIF 2.1.0."""
+    rules = {rule.id: Rule(rule.id, rule.title, rule.why, {"engine": rule.engine}) for rule in RULES.values()}
+    results = [_result(finding, report.root) for finding in report.findings]
+    return log("harness validate", rules, results, report.root.as_uri() + "/")
 
 
-def _result(finding: Finding, root: Path, rules: list[str]) -> dict[str, Any]:
-    result: dict[str, Any] = {
-        "ruleId": finding.rule,
-        "ruleIndex": rules.index(finding.rule),
-        "level": "error",
-        "message": {"text": finding.message},
-        "properties": {"environments": list(finding.environments), "resource": finding.resource},
-    }
-    if finding.file is not None and finding.file.is_relative_to(root):
-        location: dict[str, Any] = {
-            "artifactLocation": {"uri": finding.file.relative_to(root).as_posix(), "uriBaseId": "ROOT"}
-        }
-        if finding.line:
-            location["region"] = {"startLine": finding.line}
-        result["locations"] = [{"physicalLocation": location}]
-    return result
+def _result(finding: Finding, root: Path) -> Result:
+    known = finding.file is not None and finding.file.is_relative_to(root)
+    return Result(
+        finding.rule,
+        "error",
+        finding.message,
+        finding.file.relative_to(root).as_posix() if finding.file is not None and known else "",
+        finding.line if known else None,
+        {"environments": list(finding.environments), "resource": finding.resource},
+    )
 
 
 def junit(report: Report) -> str:
