@@ -21,6 +21,8 @@ from harness.setup.cache import content_key
 _FORMAT: Final = "1"
 """Raised when what is cached changes its shape."""
 _TIMEOUT_SECONDS: Final = 120
+_TWICE: Final = "already registered id"
+_TWICE_SAID: Final = "is in it twice"
 _BIG_DOCUMENT: Final = 20_000
 """Bytes from which on a document's parsed form is kept by itself: CRDs take seconds to parse and seldom change."""
 
@@ -84,6 +86,8 @@ def build_all(units: Sequence[Unit], *, offline: bool = False) -> list[Build]:
 
 
 def _build(unit: Unit, version: str, *, offline: bool) -> Build:
+    from harness.setup.tools import tool
+
     tree = unit.tree
     key = tree.key(version, _FORMAT)
     if tree.problems:
@@ -92,29 +96,31 @@ def _build(unit: Unit, version: str, *, offline: bool) -> Build:
     cached = cache.get(key)
     if cached is not None:
         return Build(unit, key, [Rendered(value, text) for value, text in cached])
+    program = tool("kustomize")
     try:
-        resources = _parse(_kustomize(unit.folder, tree, offline=offline))
+        resources = _parse(_kustomize(program, unit.folder, tree, offline=offline))
     except (HarnessError, YamlError) as error:
-        kustomization = tree.kustomizations[0].file
-        named = next(
-            (path for path in tree.files if path.name in str(error) and path != kustomization), kustomization
-        )
-        line = next((line for remote, _, line in tree.remotes if remote.url in str(error)), None)
-        return Build(unit, key, problems=[Problem("LH101", str(error), named, line)])
+        said, kustomization = str(error), tree.kustomizations[0].file
+        file = next((path for path in tree.files if path.name in said and path != kustomization), kustomization)
+        line = next((line for remote, _, line in tree.remotes if remote.url in said), None)
+        if line is None and file == kustomization:
+            quoted = re.search(r'"(\w+)"', said)
+            line = tree.kustomizations[0].line(*([quoted[1]] if quoted else []))
+        rule = "LH108" if _TWICE_SAID in said else "LH101"
+        return Build(unit, key, problems=[Problem(rule, said, file, line)])
     cache.put(key, [[resource.value, resource.text] for resource in resources])
     return Build(unit, key, resources)
 
 
-def _kustomize(folder: Path, tree: Tree, *, offline: bool) -> str:
+def _kustomize(program: Path, folder: Path, tree: Tree, *, offline: bool) -> str:
     from harness.setup.certificates import with_certificates
-    from harness.setup.tools import tool
 
     environment = with_certificates(os.environ) | git_environment(
         (remote for remote, _, _ in tree.remotes), offline=offline
     )
     try:
         done = subprocess.run(
-            [tool("kustomize"), "build", str(folder)],
+            [program, "build", str(folder)],
             env=environment,
             capture_output=True,
             encoding="utf-8",
@@ -135,11 +141,15 @@ def explain(stderr: str, folder: Path) -> str:
 
     >>> explain("Error: accumulating resources: accumulation err='x': no 'git' program on path", Path("/o"))
     "no 'git' program on path"
+    >>> explain("Error: may not add resource with an already registered id: Role.v1.rbac/a.b': must build", Path())
+    'Role a.b is in it twice'
     """
     text = " ".join(line for line in stderr.splitlines() if line.strip() and not line.startswith("# Warning"))
     text = re.sub(r"^Error: ", "", text)
     text = re.sub(r"^(?:accumulating (?:resources|components): )+", "", text)
     text = re.sub(r"^accumulation err='[^']*': ", "", text)
+    if found := re.search(rf"{_TWICE}: (\w+)[^/]*/([^\s':]+)", text):
+        return f"{found[1]} {found[2].removesuffix('.[noNs]')} {_TWICE_SAID}"
     return text.replace(f"{folder.parent}/", "").strip().rstrip(".") or "it said nothing"
 
 

@@ -91,9 +91,7 @@ def _kustomizations(unit: Unit) -> list[Path]:
 
 
 def _name(folder: Path, part: Path) -> str:
-    if part == folder:
-        return folder.name
-    return part.relative_to(folder).as_posix() if part.is_relative_to(folder) else part.name
+    return folder.name if part == folder else part.relative_to(folder).as_posix()
 
 
 def _expand(folder: Path, above: tuple[Path, ...]) -> list[Path]:
@@ -107,7 +105,7 @@ def _expand(folder: Path, above: tuple[Path, ...]) -> list[Path]:
 
 
 def _aggregated(folder: Path) -> list[Path] | None:
-    """The folders that a kustomization lists, if that is all it does."""
+    """The folders below its own that a kustomization lists, if that is all it does."""
     fields = _fields(folder)
     if (
         fields is None
@@ -118,7 +116,9 @@ def _aggregated(folder: Path) -> list[Path] | None:
     resources = fields.get("resources")
     if not isinstance(resources, list) or not resources or not all(isinstance(item, str) for item in resources):
         return None
-    parts = [(folder / item).resolve() if ".." in item else folder / item for item in resources]
+    if any(".." in item or Path(item).is_absolute() for item in resources):
+        return None
+    parts = [folder / item for item in resources]
     return parts if all(part.is_dir() and kustomization_file(part) for part in parts) else None
 
 

@@ -20,9 +20,18 @@ KUSTOMIZATION_NAMES: Final = ("kustomization.yaml", "kustomization.yml", "Kustom
 MAX_BYTES: Final = 2_000_000
 """No manifest written by hand comes near this; etcd takes 1.5 MB for one object."""
 
+_LISTS_OF_BASES: Final = ("resources", "bases", "components")
 _LISTS_OF_FILES: Final = ("crds", "configurations", "patchesStrategicMerge")
 _LISTS_WITH_PATH: Final = ("patches", "patchesJson6902", "replacements")
 _LISTS_OF_FILES_OR_INLINE: Final = ("generators", "transformers", "validators")
+_GENERATORS: Final = ("configMapGenerator", "secretGenerator")
+_LISTS: Final = (
+    *_LISTS_OF_BASES,
+    *_LISTS_OF_FILES,
+    *_LISTS_OF_FILES_OR_INLINE,
+    *_LISTS_WITH_PATH,
+    *_GENERATORS,
+)
 
 
 @dataclass(frozen=True)
@@ -142,44 +151,52 @@ def _walk(folder: Path, tree: Tree, above: tuple[Path, ...]) -> None:
 
 def _references(kustomization: Kustomization, tree: Tree) -> Iterator[tuple[str, int, str]]:
     """Each (reference, line, what it must be: base, manifest, data)."""
-    fields = kustomization.fields
-
-    def items(name: str) -> Iterator[tuple[int, Any]]:
-        value = fields.get(name)
-        if value is None:
-            return
-        if not isinstance(value, list):
+    for name in _LISTS:
+        value = kustomization.fields.get(name)
+        if value is not None and not isinstance(value, list):
             message = f"{kustomization.file.name} has '{name}' that is not a list."
             tree.problems.append(Problem("LH101", message, kustomization.file, kustomization.line(name)))
-            return
-        for index, item in enumerate(value):
-            yield kustomization.line(name, index), item
+    for reference, where, what in references(kustomization.fields):
+        yield reference, kustomization.line(*where), what
 
-    for name in ("resources", "bases", "components"):
-        for line, item in items(name):
-            yield str(item), line, "base"
+
+def references(fields: dict[str, Any]) -> Iterator[tuple[str, tuple[Step, ...], str]]:
+    """Everything that a kustomization's fields refer to.
+
+    Yields:
+        (reference, path of the field, what it must be: base, manifest or data).
+    """
+
+    def items(name: str) -> Iterator[tuple[tuple[Step, ...], Any]]:
+        value = fields.get(name)
+        for index, item in enumerate(value if isinstance(value, list) else []):
+            yield (name, index), item
+
+    for name in _LISTS_OF_BASES:
+        for where, item in items(name):
+            yield str(item), where, "base"
     for name in _LISTS_OF_FILES:
-        for line, item in items(name):
+        for where, item in items(name):
             if isinstance(item, str) and "\n" not in item:
-                yield item, line, "manifest"
+                yield item, where, "manifest"
     for name in _LISTS_OF_FILES_OR_INLINE:
-        for line, item in items(name):
+        for where, item in items(name):
             if isinstance(item, str) and "\n" not in item:
-                yield item, line, "base"
+                yield item, where, "base"
     for name in _LISTS_WITH_PATH:
-        for line, item in items(name):
+        for where, item in items(name):
             if isinstance(item, dict) and isinstance(item.get("path"), str):
-                yield item["path"], line, "manifest"
-    for name in ("configMapGenerator", "secretGenerator"):
-        for line, item in items(name):
+                yield item["path"], where, "manifest"
+    for name in _GENERATORS:
+        for where, item in items(name):
             if isinstance(item, dict):
                 for source in item.get("files") or []:
-                    yield str(source).partition("=")[2] or str(source), line, "data"
+                    yield str(source).partition("=")[2] or str(source), where, "data"
                 for source in [*(item.get("envs") or []), *([item["env"]] if "env" in item else [])]:
-                    yield str(source), line, "data"
+                    yield str(source), where, "data"
     openapi = fields.get("openapi")
     if isinstance(openapi, dict) and isinstance(openapi.get("path"), str):
-        yield openapi["path"], kustomization.line("openapi", "path"), "data"
+        yield openapi["path"], ("openapi", "path"), "data"
 
 
 def _follow(

@@ -26,9 +26,9 @@ from harness.validate.source import SourceMap
 
 _ABSENCE: Final = frozenset(
     {*(f"LH{number}" for number in range(301, 316)), "LH401", "LH402", "LH403", "LH404", "LH507", "LH601"}
-    | {"LH526", "LH527", "LH528", "LH529", "LH530", "LH531", "LH540", "LH541"}
+    | {"LH526", "LH527", "LH529", "LH530", "LH531", "LH540", "LH541"}
 )
-"""Rules that speak of what is not there: without meaning while a part of the environment cannot be built."""
+"""Rules that speak of what is not there: without meaning while a part of the environment cannot be read."""
 
 
 @dataclass
@@ -73,9 +73,11 @@ def validate(root: Path, names: Sequence[str] = (), *, offline: bool = False) ->
     complete = set(chosen) >= set(everything)
     with ThreadPoolExecutor(2) as pool:
         leaks = pool.submit(engines.credentials, root, _tracked(root))
-        defects = list(pool.map(lambda environment: list(_judge(environment)), found))
         everyone = {resource.key: resource for environment in found for resource in environment.resources}
         broken = schemas.check(list(everyone.values()))
+        for environment in found:
+            environment.malformed = {defect.resource.key for defect in broken if defect.rule == "LH201"}
+        defects = list(pool.map(lambda environment: list(_judge(environment)), found))
         problems += leaks.result()
     judged = [
         (environment.name, defect) for environment, list_ in zip(found, defects, strict=True) for defect in list_
@@ -84,9 +86,9 @@ def validate(root: Path, names: Sequence[str] = (), *, offline: bool = False) ->
     judged += parity.check(found)
     if complete:
         problems += _unused_files(root, found)
-    judged = [
-        (name, defect) for name, defect in judged if defect.rule not in _ABSENCE or name not in report.incomplete
-    ]
+    unclear = dict.fromkeys(report.incomplete, _ABSENCE)
+    unclear |= {environment.name: _ABSENCE for environment in found if environment.malformed}
+    judged = [(name, defect) for name, defect in judged if defect.rule not in unclear.get(name, ())]
     left = [(name, defect) for name, defect in judged if not _covered(accepted, name, defect)]
     problems = [problem for problem in problems if not any(item.covers_finding(problem, root) for item in accepted)]
     report.exempted = len(judged) - len(left)

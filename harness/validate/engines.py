@@ -31,7 +31,7 @@ def kube_score(environment: Environment) -> list[Defect]:
     """
     from harness.setup.tools import tool, tool_folder
 
-    scored = [resource.value for resource in environment.resources if resource.kind not in _NOT_SCORED]
+    scored = [resource.value for resource in environment.sound if resource.kind not in _NOT_SCORED]
     by_name = {(resource.kind, resource.namespace, resource.name): resource for resource in environment.resources}
     for pod in environment.pods:
         if pod.owner.parent is not None:
@@ -47,7 +47,7 @@ def kube_score(environment: Environment) -> list[Defect]:
         command = [str(tool("kube-score")), "score", "--output-format", "json", "-"]
         done = subprocess.run(command, input=stream, capture_output=True, text=True, check=False)
         try:
-            answer = list(_marks(json.loads(done.stdout or "")))
+            answer = list(_marks(json.loads(done.stdout or "") or []))
         except ValueError:
             said = telling_line(done.stderr or done.stdout)
             raise HarnessError(f"kube-score cannot read {environment.name} ({said}).") from None

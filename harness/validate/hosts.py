@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.render.positions import Step
-from harness.validate.model import Environment, Pod, dig, mappings
+from harness.validate.model import Environment, Pod, dig, listed, mappings, texts
 
 _QUALIFIED: Final = re.compile(
     r"(?<![\w-])([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)\.([a-z0-9-]+)\.svc\b(?:\.cluster\.local)?(?::(\d+))?"
@@ -53,11 +53,11 @@ def names_in(environment: Environment, pod: Pod) -> Iterator[tuple[tuple[Step, .
         if dig(volume, "configMap", "name")
     }
     if pod.role:
-        for key, text in (dig(pod.owner.value, "spec", "sparkConf") or {}).items():
+        for key, text in texts(dig(pod.owner.value, "spec", "sparkConf")).items():
             yield (*pod.owner.inside, "spec", "sparkConf", str(key)), str(text), False
     for path, container, first in pod.containers():
         for field in ("command", "args"):
-            for text in container.get(field) or []:
+            for text in listed(container.get(field)):
                 yield (*path, field), str(text), first
         for variable in mappings(container.get("env")):
             if "value" in variable:
@@ -68,5 +68,5 @@ def names_in(environment: Environment, pod: Pod) -> Iterator[tuple[tuple[Step, .
         read += [str(dig(source, "configMapRef", "name")) for source in mappings(container.get("envFrom"))]
         for mounted in read:
             config = environment.get("ConfigMap", pod.namespace, mounted) if mounted else None
-            for text in (config.value.get("data") or {}).values() if config else ():
+            for text in texts(config.value.get("data")).values() if config else ():
                 yield path, str(text), first

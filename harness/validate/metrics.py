@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from harness.render.positions import YamlError, load
 from harness.validate.finding import Defect
-from harness.validate.model import Environment, Resource, dig, mappings
+from harness.validate.model import Environment, Resource, dig, mappings, texts
 
 FILE: Final = Path(__file__).with_name("metrics.yaml")
 _STRING: Final = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`")
@@ -35,7 +35,7 @@ def check(environment: Environment) -> Iterator[Defect]:
     """Finds the queries of an environment that ask for what nothing exposes."""
     known = _known(environment)
     for config in environment.of_kind("ConfigMap"):
-        for key, text in (config.value.get("data") or {}).items():
+        for key, text in texts(config.value.get("data")).items():
             for where, expression in _queries(str(key), str(text)):
                 for metric in sorted(metrics_of(expression)):
                     if not known.fullmatch(metric):
@@ -98,7 +98,7 @@ def _known(environment: Environment) -> re.Pattern[str]:
 
 
 def _defined(config: Resource) -> Iterator[str]:
-    for key, text in (config.value.get("data") or {}).items():
+    for key, text in texts(config.value.get("data")).items():
         if not str(key).endswith((".yaml", ".yml")) or not re.search(
             r"^\s*(?:- )?(?:record|mappings):", str(text), re.M
         ):

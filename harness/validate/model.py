@@ -58,6 +58,16 @@ def mappings(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
+def listed(value: Any) -> list[Any]:
+    """A list; empty when it is none."""
+    return value if isinstance(value, list) else []
+
+
+def texts(value: Any) -> dict[str, str]:
+    """A mapping of texts; empty when it is no mapping."""
+    return {str(key): str(item) for key, item in value.items()} if isinstance(value, dict) else {}
+
+
 @dataclass(frozen=True, eq=False)
 class Resource:
     """One rendered resource.
@@ -100,12 +110,12 @@ class Resource:
     @cached_property
     def annotations(self) -> dict[str, str]:
         """Its annotations."""
-        return {str(key): str(value) for key, value in (dig(self.value, "metadata", "annotations") or {}).items()}
+        return texts(dig(self.value, "metadata", "annotations"))
 
     @cached_property
     def labels(self) -> dict[str, str]:
         """Its labels."""
-        return {str(key): str(value) for key, value in (dig(self.value, "metadata", "labels") or {}).items()}
+        return texts(dig(self.value, "metadata", "labels"))
 
     @cached_property
     def key(self) -> str:
@@ -144,7 +154,7 @@ class Pod:
     @property
     def labels(self) -> dict[str, str]:
         """Its labels."""
-        return {str(key): str(value) for key, value in (self.metadata.get("labels") or {}).items()}
+        return texts(self.metadata.get("labels"))
 
     @property
     def account(self) -> str:
@@ -159,7 +169,7 @@ class Pod:
     def containers(self) -> Iterator[tuple[tuple[Step, ...], dict[str, Any], bool]]:
         """Each container as (path in the owner, container, whether it is an init container)."""
         for field_name in ("initContainers", "containers"):
-            for index, container in enumerate(self.spec.get(field_name) or []):
+            for index, container in enumerate(listed(self.spec.get(field_name))):
                 if isinstance(container, dict):
                     # A sidecar (an init container that restarts) does not end before the others start.
                     first = field_name == "initContainers" and container.get("restartPolicy") != "Always"
@@ -180,7 +190,7 @@ def pods_of(resource: Resource) -> Iterator[Pod]:
         path = _TEMPLATES[resource.kind]
         template = dig(resource.value, *path)
         if isinstance(template, dict) and isinstance(template.get("spec"), dict):
-            yield Pod(resource, (*resource.inside, *path), template.get("metadata") or {}, template["spec"])
+            yield Pod(resource, (*resource.inside, *path), _mapping(template.get("metadata")), template["spec"])
     elif resource.kind in ("SparkApplication", "ScheduledSparkApplication") and resource.group == _SPARK_GROUP:
         path = ("spec",) if resource.kind == "SparkApplication" else ("spec", "template")
         spec = dig(resource.value, *path)
@@ -195,16 +205,16 @@ def _spark_pod(resource: Resource, path: tuple[Step, ...], spec: dict[str, Any],
     Memory and cores become requests and limits, as Spark's documentation of its Kubernetes properties has it.
     """
     section = spec[role]
-    template = section.get("template") or {}
-    pod: dict[str, Any] = dict(template.get("spec") or {})
+    template = _mapping(section.get("template"))
+    pod = dict(_mapping(template.get("spec")))
     name = f"spark-kubernetes-{role}"
     containers = mappings(pod.get("containers")) + mappings(section.get("sidecars"))
     main = next((container for container in containers if container.get("name") == name), {"name": name})
     env = mappings(main.get("env")) + mappings(section.get("env"))
-    env += [{"name": key, "value": value} for key, value in (section.get("envVars") or {}).items()]
+    env += [{"name": key, "value": value} for key, value in texts(section.get("envVars")).items()]
     env += [
         {"name": key, "valueFrom": {"secretKeyRef": reference}}
-        for key, reference in (section.get("envSecretKeyRefs") or {}).items()
+        for key, reference in _mapping(section.get("envSecretKeyRefs")).items()
     ]
     memory = section.get("memory")
     cpu = section.get("coreRequest") or section.get("cores")
@@ -226,8 +236,12 @@ def _spark_pod(resource: Resource, path: tuple[Step, ...], spec: dict[str, Any],
     pod["serviceAccountName"] = section.get("serviceAccount") or pod.get("serviceAccountName") or "default"
     if "podSecurityContext" in section:
         pod["securityContext"] = section["podSecurityContext"]
-    labels = {"spark-role": role, **(dig(template, "metadata", "labels") or {}), **(section.get("labels") or {})}
+    labels = {"spark-role": role} | texts(dig(template, "metadata", "labels")) | texts(section.get("labels"))
     return Pod(resource, (*resource.inside, *path, role), {"labels": labels}, pod, role)
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _binary(memory: Any) -> str:
@@ -241,15 +255,19 @@ class Environment:
     """All resources of an environment.
 
     Attributes:
-        name: The environment. root: The checkout. builds: Its units. resources: Everything that was rendered.
-        embedded: Manifests inside ConfigMaps, which a program there submits later (pod templates,
-        SparkApplications).
+        name: The environment.
+        root: The checkout.
+        builds: Its units.
+        resources: Everything that was rendered.
+        malformed: Content keys of resources that do not match their schema; what they make is not judged further.
+        embedded: Manifests inside ConfigMaps, which a program submits later (pod templates, SparkApplications).
     """
 
     name: str
     root: Path
     builds: list[Build]
     resources: list[Resource] = field(default_factory=list)
+    malformed: set[str] = field(default_factory=set)
     embedded: list[Resource] = field(default_factory=list)
 
     @cached_property
@@ -258,9 +276,14 @@ class Environment:
         return {(resource.kind, resource.namespace, resource.name): resource for resource in self.resources}
 
     @cached_property
+    def sound(self) -> list[Resource]:
+        """The resources that match their schemas."""
+        return [resource for resource in self.resources if resource.key not in self.malformed]
+
+    @cached_property
     def pods(self) -> list[Pod]:
         """Every pod that is made, those submitted later included."""
-        return [pod for resource in (*self.resources, *self.embedded) for pod in pods_of(resource)]
+        return [pod for resource in (*self.sound, *self.embedded) for pod in pods_of(resource)]
 
     @cached_property
     def namespaces(self) -> dict[str, Resource | None]:
@@ -299,8 +322,8 @@ _MANIFEST: Final = re.compile(r"^kind:\s*(?:Pod|SparkApplication|ScheduledSparkA
 
 
 def _embedded(parent: Resource) -> Iterator[Resource]:
-    for key, text in (parent.value.get("data") or {}).items():
-        if not isinstance(text, str) or not str(key).endswith((".yaml", ".yml")) or not _MANIFEST.search(text):
+    for key, text in texts(parent.value.get("data")).items():
+        if not key.endswith((".yaml", ".yml")) or not _MANIFEST.search(text):
             continue
         try:
             documents = load(text)
@@ -308,17 +331,16 @@ def _embedded(parent: Resource) -> Iterator[Resource]:
             continue  # A template with placeholders is no manifest yet.
         for value in documents:
             if isinstance(value, dict) and "apiVersion" in value:
-                yield Resource(value, parent.build, text, ("data", str(key)), parent)
+                yield Resource(value, parent.build, text, ("data", key), parent)
 
 
 def matches(selector: dict[str, Any] | None, labels: dict[str, str]) -> bool:
     """Whether a label selector (matchLabels, matchExpressions) selects labels; an empty one selects all."""
-    selector = selector or {}
-    for key, value in (selector.get("matchLabels") or {}).items():
-        if labels.get(str(key)) != str(value):
-            return False
+    selector = _mapping(selector)
+    if any(labels.get(key) != value for key, value in texts(selector.get("matchLabels")).items()):
+        return False
     for expression in mappings(selector.get("matchExpressions")):
-        key, values = str(expression.get("key")), [str(value) for value in expression.get("values") or []]
+        key, values = str(expression.get("key")), [str(value) for value in listed(expression.get("values"))]
         holds = {
             "In": labels.get(key) in values,
             "NotIn": labels.get(key) not in values,

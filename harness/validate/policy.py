@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from harness.validate.finding import Defect
-from harness.validate.model import Environment, Resource, dig, mappings
+from harness.validate.model import Environment, Resource, dig, listed, mappings, texts
 
+_LONG_RUNNING: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 _ENFORCE: Final = "pod-security.kubernetes.io/enforce"
 
 
@@ -16,6 +17,7 @@ def check(environment: Environment) -> Iterator[Defect]:
     yield from _bindings(environment)
     yield from _secrets(environment)
     yield from _namespaces(environment)
+    yield from _probes(environment)
 
 
 def _owners(environment: Environment) -> Iterator[Defect]:
@@ -46,7 +48,7 @@ def _roles(environment: Environment) -> Iterator[Defect]:
 
 
 def _list(rule: dict[str, Any], field: str) -> list[str]:
-    return [str(item) for item in rule.get(field) or []]
+    return [str(item) for item in listed(rule.get(field))]
 
 
 def _bindings(environment: Environment) -> Iterator[Defect]:
@@ -63,9 +65,9 @@ def _bindings(environment: Environment) -> Iterator[Defect]:
 def _secrets(environment: Environment) -> Iterator[Defect]:
     for secret in environment.of_kind("Secret"):
         for field in ("data", "stringData"):
-            for key, value in (secret.value.get(field) or {}).items():
+            for key, value in texts(secret.value.get(field)).items():
                 if value:
-                    yield Defect("LH504", f"{secret} has a value for {key} in git.", secret, (field, str(key)))
+                    yield Defect("LH504", f"{secret} has a value for {key} in git.", secret, (field, key))
 
 
 def _namespaces(environment: Environment) -> Iterator[Defect]:
@@ -74,7 +76,7 @@ def _namespaces(environment: Environment) -> Iterator[Defect]:
         policy.namespace
         for policy in environment.of_kind("NetworkPolicy")
         if not dig(policy.value, "spec", "podSelector")
-        and set(_list(policy.value.get("spec") or {}, "policyTypes")) == {"Ingress", "Egress"}
+        and set(map(str, listed(dig(policy.value, "spec", "policyTypes")))) == {"Ingress", "Egress"}
         and not dig(policy.value, "spec", "ingress")
         and not dig(policy.value, "spec", "egress")
     }
@@ -86,3 +88,16 @@ def _namespaces(environment: Environment) -> Iterator[Defect]:
             yield Defect("LH508", message, namespace, ("metadata", "labels"))
         if name in busy and name not in denied:
             yield Defect("LH507", f"{namespace} has pods and no NetworkPolicy that denies by default.", namespace)
+
+
+def _probes(environment: Environment) -> Iterator[Defect]:
+    """kube-score looks at pods behind a Service only."""
+    for pod in environment.pods:
+        if pod.owner.kind not in _LONG_RUNNING:
+            continue
+        for path, container, first in pod.containers():
+            if not first and not any(container.get(probe) for probe in ("livenessProbe", "readinessProbe")):
+                name = container.get("name")
+                yield Defect(
+                    "LH509", f"{pod.owner} {name} has neither liveness nor readiness probe.", pod.owner, path
+                )

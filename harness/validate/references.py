@@ -245,11 +245,11 @@ def _storage(environment: Environment, cluster: Cluster) -> Iterator[Defect]:
 
 def sources_of(application: Resource) -> list[tuple[tuple[Step, ...], dict[str, Any]]]:
     """The sources of an Application, each with its path in it."""
-    spec = application.value.get("spec") or {}
+    spec = application.value.get("spec")
     found: list[tuple[tuple[Step, ...], dict[str, Any]]] = []
-    if isinstance(spec.get("source"), dict):
-        found.append((("spec", "source"), spec["source"]))
-    for index, source in enumerate(mappings(spec.get("sources"))):
+    if isinstance(dig(spec, "source"), dict):
+        found.append((("spec", "source"), dig(spec, "source")))
+    for index, source in enumerate(mappings(dig(spec, "sources"))):
         found.append((("spec", "sources", index), source))
     return found
 

@@ -83,6 +83,7 @@ _RULES: Final = (
     Rule("LH506", "Roles do not list or watch Secrets", "Listing returns every value in the namespace."),
     Rule("LH507", "A namespace denies traffic by default", "What no policy selects may talk to everything."),
     Rule("LH508", "A namespace enforces the restricted Pod Security level", "A privileged pod would be admitted."),
+    Rule("LH509", "Long-running containers have a probe", "A process that hangs is never started again."),
     Rule(
         "LH511",
         "A pod meets the restricted Pod Security Standard",
@@ -98,7 +99,13 @@ _RULES: Final = (
         "kube-score",
         "container-image-tag",
     ),
-    Rule("LH523", "Probes are set and differ", "A hung pod keeps its traffic.", "kube-score", "pod-probes"),
+    Rule(
+        "LH523",
+        "Pods behind a Service have safe probes",
+        "A hung pod keeps its traffic.",
+        "kube-score",
+        "pod-probes",
+    ),
     Rule(
         "LH524",
         "Root file systems are read-only",
@@ -122,13 +129,6 @@ _RULES: Final = (
     ),
     Rule(
         "LH527", "A NetworkPolicy selects pods", "It protects nothing.", "kube-score", "networkpolicy-targets-pod"
-    ),
-    Rule(
-        "LH528",
-        "A pod is covered by NetworkPolicies in both directions",
-        "It may talk to everything.",
-        "kube-score",
-        "pod-networkpolicy",
     ),
     Rule(
         "LH529",
@@ -157,9 +157,6 @@ _RULES: Final = (
         "Without one it protects nothing.",
         "kube-score",
         "poddisruptionbudget-has-policy",
-    ),
-    Rule(
-        "LH533", "An API version is stable", "The next Kubernetes may not have it.", "kube-score", "stable-version"
     ),
     Rule("LH534", "Label values are valid", "The API server refuses the resource.", "kube-score", "label-values"),
     Rule(
@@ -199,13 +196,6 @@ _RULES: Final = (
         "horizontalpodautoscaler-has-target",
     ),
     Rule("LH541", "An Ingress has a Service", "It answers 503.", "kube-score", "ingress-targets-service"),
-    Rule(
-        "LH542",
-        "Containers are not privileged",
-        "A privileged container owns its node.",
-        "kube-score",
-        "container-security-context-privileged",
-    ),
     # Parity
     Rule("LH601", "A resource is in every environment", "What only one has was tested in one only."),
     Rule("LH602", "Environments differ only in what has to differ", "A drifted setting shows first in production."),

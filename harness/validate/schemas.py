@@ -8,6 +8,7 @@ Go module.
 import importlib.metadata
 import importlib.util
 import json
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -32,7 +33,10 @@ CRD_MODULES: Final = {
 }
 """API groups whose operator the cluster brings: (Go module, version, folder of its CRDs)."""
 
+_ERROR: Final = re.compile(r"- at '([^']*)': (.*?)(?=\s+- at '|\s*$)")
 _KEPT_RESULTS: Final = 5_000
+_FORMAT: Final = "2"
+"""Raised when what is cached changes its meaning."""
 _PACKAGE: Final = "kubernetes-validate"
 
 
@@ -50,7 +54,9 @@ def check(resources: Sequence[Resource]) -> list[Defect]:
     modules = sorted(group for group in groups & CRD_MODULES.keys() if group not in deployed)
     schemas = _crd_schemas(crds, modules)
     cache = Cache("conformance")
-    state = content_key(tool_folder("kubeconform").name, _package_version(), schemas.name, *KUBERNETES_VERSIONS)
+    state = content_key(
+        tool_folder("kubeconform").name, _package_version(), schemas.name, *KUBERNETES_VERSIONS, _FORMAT
+    )
     known: dict[str, dict[str, str]] = cache.get(state) or {}
     new = list({resource.key: resource for resource in resources if resource.key not in known}.values())
     if new:
@@ -116,7 +122,9 @@ def _kubeconform(
         if item["status"] == "statusError" and "could not find schema" in item["msg"]:
             found[index] = [("?", "")]
         elif item.get("validationErrors"):
-            found[index] = [(str(error["path"]), str(error["msg"])) for error in item["validationErrors"]]
+            # Its list has only the outermost error of each branch; the message has them all.
+            errors = [(path, said) for path, said in _ERROR.findall(item["msg"]) if said != "validation failed"]
+            found[index] = errors or [(str(error["path"]), str(error["msg"])) for error in item["validationErrors"]]
         elif item["status"] in ("statusInvalid", "statusError"):
             found[index] = [("", telling_line(str(item["msg"])))]
     return found

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.secrets.catalogue import Catalogue
-from harness.validate.model import Environment, Resource, dig, mappings
+from harness.validate.model import Environment, Resource, dig, mappings, texts
 
 REFLECTOR: Final = "reflector.v1.k8s.emberstack.com"
 
@@ -39,7 +39,7 @@ def origins(environment: Environment, catalogue: Catalogue) -> Origins:
     for resource in environment.resources:
         if resource.kind in ("Secret", "ConfigMap"):
             fields = ("data", "stringData", "binaryData")
-            keys = frozenset(str(key) for field in fields for key in resource.value.get(field) or {})
+            keys = frozenset(str(key) for field in fields for key in texts(resource.value.get(field)))
             found[resource.kind, resource.namespace, resource.name] = Origin(keys, resource)
             for namespace in _copies(resource.annotations, environment):
                 found.setdefault((resource.kind, namespace, resource.name), Origin(keys, reflector))
@@ -66,8 +66,8 @@ def _external(resource: Resource, environment: Environment, found: Origins, refl
     elif not dig(resource.value, "spec", "dataFrom"):
         keys = frozenset(str(item.get("secretKey")) for item in mappings(dig(resource.value, "spec", "data")))
     found["Secret", resource.namespace, name] = Origin(keys, resource)
-    annotations = dig(resource.value, "spec", "target", "template", "metadata", "annotations") or {}
-    for namespace in _copies({str(key): str(value) for key, value in annotations.items()}, environment):
+    annotations = texts(dig(resource.value, "spec", "target", "template", "metadata", "annotations"))
+    for namespace in _copies(annotations, environment):
         found.setdefault(("Secret", namespace, name), Origin(keys, reflector))
 
 

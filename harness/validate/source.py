@@ -9,7 +9,7 @@ from typing import Any, Final
 from harness.render.build import Build
 from harness.render.positions import Document, Step, YamlError, parse
 from harness.render.tree import Tree
-from harness.validate.model import Resource, dig, mappings
+from harness.validate.model import Resource, dig, listed, mappings
 
 HASH: Final = re.compile(r"-[bcdfghkmt2456789]{10}$")
 """What kustomize appends to the names of generated ConfigMaps: hexadecimal digits in an alphabet of its own."""
@@ -29,6 +29,9 @@ class Sources:
         of the path; the later one, nearer to the overlay, of two that have as much. What no file here holds comes
         from a generator, else from an upstream base: then the line that names that.
         """
+        patched = self._patch(kind, name, path)
+        if patched:
+            return patched
         best: tuple[int, Path, int] | None = None
         for file, document in self._documents.get((kind, name), []) or self._documents.get(
             (kind, HASH.sub("", name)), []
@@ -54,6 +57,27 @@ class Sources:
                     found[kind, name].append((file, document))
         return found
 
+    def _patch(self, kind: str, name: str, path: tuple[Step, ...]) -> tuple[Path, int] | None:
+        """The JSON patch of a kustomization that changes the path, or something below it."""
+        if not path:
+            return None
+        for kustomization in reversed(self._tree.kustomizations):
+            for index, item in enumerate(mappings(kustomization.fields.get("patches"))):
+                target, text = item.get("target"), item.get("patch")
+                if not isinstance(text, str) or dig(target, "kind") not in (kind, None):
+                    continue
+                if not re.fullmatch(str(dig(target, "name") or ".*"), name):
+                    continue
+                try:
+                    operations = [operation for document in parse(text) for operation in mappings(document.value)]
+                except YamlError:
+                    continue
+                for operation in operations:
+                    steps = str(operation.get("path")).strip("/").split("/")
+                    if steps[: len(path)] == list(map(str, path)):
+                        return kustomization.file, kustomization.line("patches", index)
+        return None
+
     def _generator(self, kind: str, name: str, path: tuple[Step, ...]) -> tuple[Path, int] | None:
         generator = {"ConfigMap": "configMapGenerator", "Secret": "secretGenerator"}.get(kind)
         if generator is None:
@@ -70,7 +94,7 @@ class Sources:
         return None
 
     def _data_file(self, folder: Path, item: dict[str, Any], key: str) -> Path | None:
-        for source in item.get("files") or []:
+        for source in listed(item.get("files")):
             name, _, file = str(source).rpartition("=")
             path = Path(folder / file).resolve()
             if (name or path.name) == key and path in {known.resolve() for known in self._tree.files}:

@@ -143,9 +143,14 @@ def check(environment: Environment, origins: Origins) -> Iterator[Defect]:
     order = Order(environment)
     services = service_names(environment)
     yield from _structure(environment, order)
+    told: set[tuple[str, str]] = set()
     for resource in environment.resources:
         for needed, why, path in _needs_of_resource(environment, resource):
-            yield from _judge(order, resource, needed, why, path)
+            # What a whole part lacks is told once, of its first resource.
+            if (resource.build.unit.name, why) not in told:
+                defects = list(_judge(order, resource, needed, why, path))
+                yield from defects
+                told |= {(resource.build.unit.name, why)} if defects else set()
         for pod in pods_of(resource):
             if pod.at_sync:
                 yield from _pod(environment, order, origins, services, pod)
@@ -165,9 +170,8 @@ def _pod(
             service = environment.get("Service", namespace, name)
             if service is None or (namespace, name) in seen:
                 continue
-            behind = [
-                *environment.selected(namespace, {"matchLabels": dig(service.value, "spec", "selector") or {}})
-            ]
+            selector = dig(service.value, "spec", "selector")
+            behind = environment.selected(namespace, {"matchLabels": selector}) if selector else []
             latest = next((pod.owner for pod in behind if order.later(pod.owner, resource)), None)
             if latest is None or latest is resource:
                 continue
@@ -265,7 +269,7 @@ def _structure(environment: Environment, order: Order) -> Iterator[Defect]:
         return
     if any(WAVE in application.annotations for application in applications):
         config = next((found for found in environment.of_kind("ConfigMap") if found.name == "argocd-cm"), None)
-        script = str((config.value.get("data") or {}).get(_HEALTH, "")) if config else ""
+        script = str(dig(config.value, "data", _HEALTH) or "") if config else ""
         if "health_status" not in script and "hs." not in script:
             where = config or applications[0]
             message = f"{where} has no {_HEALTH}, so waves across Applications do nothing."
