@@ -1,0 +1,240 @@
+"""Reads a git repository: refs, trees, blobs and what is not committed yet. Nothing in it is written."""
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from harness.errors import HarnessError
+
+SYMLINK: Final = "120000"
+SUBMODULE: Final = "160000"
+_USAGE: Final = 2
+_FETCH_HINT: Final = (
+    "run 'git fetch --unshallow origin' (or in CI check out the whole history, as in fetch-depth: 0), then again"
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file of a tree.
+
+    Attributes:
+        mode: Git's mode: 100644, 100755, 120000 (symbolic link), 160000 (submodule).
+        oid: Object id; empty for a file that is read from the working tree.
+    """
+
+    mode: str
+    oid: str
+
+
+class Repository:
+    """A repository, open for reading; use it as a context manager."""
+
+    def __init__(self, folder: Path) -> None:
+        """Opens the repository that `folder` is in.
+
+        Raises:
+            HarnessError: There is no git, or `folder` is in no repository.
+        """
+        self._folder = folder
+        if not folder.is_dir():
+            raise HarnessError(f"{folder} is not a folder: name a checkout with --repo.", exit_code=_USAGE)
+        bare = self._try("rev-parse", "--is-bare-repository")
+        if bare is None:
+            raise HarnessError(
+                f"{folder} is in no git repository: run it in a checkout, or name one with --repo.",
+                exit_code=_USAGE,
+            )
+        self.bare: Final = bare.strip() == "true"
+        top = self._git("rev-parse", "--absolute-git-dir" if self.bare else "--show-toplevel")
+        self.root: Final = Path(top.rstrip("\n"))
+        self._folder = self.root
+        self._objects: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        """Starts using it."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Ends git's reading process."""
+        if self._objects is not None:
+            assert self._objects.stdin is not None  # noqa: S101 - opened as a pipe below
+            assert self._objects.stdout is not None  # noqa: S101 - likewise
+            self._objects.stdin.close()
+            self._objects.stdout.close()
+            self._objects.wait()
+            self._objects = None
+
+    @property
+    def name(self) -> str:
+        """The repository's name: its folder's."""
+        return self.root.stem if self.bare else self.root.name
+
+    @property
+    def shallow(self) -> bool:
+        """Whether its history is cut."""
+        return self._git("rev-parse", "--is-shallow-repository").strip() == "true"
+
+    def remotes(self) -> list[str]:
+        """The URLs of its remotes."""
+        found = self._try("config", "--get-regexp", r"^remote\..*\.url$") or ""
+        return [line.partition(" ")[2] for line in found.splitlines()]
+
+    def commit(self, ref: str) -> str:
+        """The commit that a ref names.
+
+        Raises:
+            HarnessError: There is no such commit here.
+        """
+        found = None
+        if ref and not ref.startswith("-"):
+            found = self._try("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+        if found is None:
+            if self.shallow:
+                raise HarnessError(
+                    f"This clone is shallow and has no commit {ref!r}: {_FETCH_HINT}.", exit_code=_USAGE
+                )
+            raise HarnessError(
+                f"There is no commit {ref!r} in {self.root}: see 'git branch --all', or run 'git fetch' first.",
+                exit_code=_USAGE,
+            )
+        return found.strip()
+
+    def merge_base(self, base: str, head: str) -> str:
+        """The commit at which two commits parted.
+
+        Raises:
+            HarnessError: They have no common ancestor.
+        """
+        found = self._try("merge-base", base, head)
+        if found is None:
+            if self.shallow:
+                raise HarnessError(
+                    f"This clone is shallow and does not reach back to where {base[:10]} and {head[:10]} parted: "
+                    f"{_FETCH_HINT}.",
+                    exit_code=_USAGE,
+                )
+            raise HarnessError(
+                f"{base[:10]} and {head[:10]} have no common ancestor: compare the two trees with --direct.",
+                exit_code=_USAGE,
+            )
+        return found.split()[0]
+
+    def tree(self, commit: str) -> dict[str, Entry]:
+        """The files of a commit by their path."""
+        entries: dict[str, Entry] = {}
+        for line in self._git("ls-tree", "-r", "-z", "--full-tree", commit).split("\0"):
+            about, tab, path = line.partition("\t")
+            if tab:
+                mode, _, oid = about.split(" ")
+                entries[path] = Entry(mode, oid)
+        return entries
+
+    def working_tree(self) -> dict[str, Entry]:
+        """The files of the working tree by their path: uncommitted and untracked ones too, ignored ones not.
+
+        Raises:
+            HarnessError: The repository is bare.
+        """
+        if self.bare:
+            raise HarnessError(
+                f"{self.root} is a bare repository without a working tree: name HEAD, too.", exit_code=_USAGE
+            )
+        born = self._try("rev-parse", "--verify", "--quiet", "HEAD") is not None
+        entries = self.tree("HEAD") if born else {}
+        status = self._git("status", "--porcelain=v2", "-z", "--untracked-files=all", "--no-renames")
+        for line in status.split("\0"):
+            if line.startswith("? "):
+                path = line[2:]
+                if path.endswith("/"):  # another repository inside this one
+                    entries[path.rstrip("/")] = Entry(SUBMODULE, "")
+                    continue
+            elif line.startswith("1 "):
+                path = line.split(" ", 8)[8]
+                if entries.get(path, Entry("", "")).mode == SUBMODULE:
+                    continue
+            elif line.startswith("u "):
+                path = line.split(" ", 10)[10]
+            else:
+                continue
+            place = self.root / path
+            if place.is_symlink():
+                entries[path] = Entry(SYMLINK, "")
+            elif place.is_file():
+                entries[path] = Entry("100755" if os.access(place, os.X_OK) else "100644", "")
+            else:
+                entries.pop(path, None)
+        return entries
+
+    def blob(self, oid: str) -> bytes:
+        """The content of a blob.
+
+        Raises:
+            HarnessError: The repository lacks it, as a partial clone without its remote does.
+        """
+        if self._objects is None:
+            self._objects = subprocess.Popen(
+                ["git", "cat-file", "--batch"],
+                cwd=self.root,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=_environment(),
+            )
+        source, answers = self._objects.stdin, self._objects.stdout
+        assert source is not None  # noqa: S101 - opened as a pipe above
+        assert answers is not None  # noqa: S101 - likewise
+        source.write(oid.encode() + b"\n")
+        source.flush()
+        header = answers.readline().split()
+        if len(header) != 3:
+            raise HarnessError(f"Object {oid[:10]} is missing in {self.root}: run 'git fetch' and 'git fsck'.")
+        content = answers.read(int(header[2]))
+        answers.read(1)
+        return content
+
+    def _git(self, *arguments: str) -> str:
+        done = self._run(*arguments)
+        if done.returncode != 0:
+            said = done.stderr.strip().splitlines()
+            raise HarnessError(
+                f"git {arguments[0]} failed in {self._folder}: {said[-1] if said else 'no message'}."
+            )
+        return done.stdout
+
+    def _try(self, *arguments: str) -> str | None:
+        done = self._run(*arguments)
+        if "dubious ownership" in done.stderr:
+            raise HarnessError(
+                f"{self._folder} belongs to another user, so git does not read it: "
+                f"run 'git config --global --add safe.directory {self._folder.absolute()}'.",
+                exit_code=_USAGE,
+            )
+        return done.stdout if done.returncode == 0 else None
+
+    def _run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        try:
+            return subprocess.run(
+                ["git", "--no-optional-locks", "-c", "core.quotePath=false", *arguments],
+                cwd=self._folder,
+                capture_output=True,
+                encoding="utf-8",
+                errors="surrogateescape",
+                check=False,
+                stdin=subprocess.DEVNULL,
+                env=_environment(),
+            )
+        except FileNotFoundError:
+            raise HarnessError("git is not installed: install it, then run it again.") from None
+
+
+def _environment() -> dict[str, str]:
+    """The process's own, without what a git hook sets: that would lead to another repository or index."""
+    hooked = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY")
+    kept = {key: value for key, value in os.environ.items() if key not in hooked}
+    return kept | {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
