@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
     silver.add_argument("--max-drop", type=float, default=_DEFAULTS.drop)
     jobs.add_parser("silver_to_gold", help="stage the gold tables")
     gate = jobs.add_parser("quality_gate", help="check silver and staged gold, then publish")
-    gate.add_argument("--max-age-days", type=int, default=_DEFAULTS.max_age_days)
+    gate.add_argument("--max-age-hours", type=float, default=_DEFAULTS.max_age_hours)
     upkeep = jobs.add_parser("maintenance", help="OPTIMIZE, VACUUM, history, restore")
     upkeep.add_argument(
         "actions", nargs="*", default=["optimize", "vacuum"], metavar="optimize|vacuum|history|restore"
@@ -84,7 +84,7 @@ def _run(options: argparse.Namespace) -> None:
         lines = [f"staged from {silver_to_gold.run(spark, layout)}"]
     elif options.job == "quality_gate":
         lines = [
-            str(outcome) for outcome in quality_gate.run(spark, layout, Limits(max_age_days=options.max_age_days))
+            str(outcome) for outcome in quality_gate.run(spark, layout, Limits(max_age_hours=options.max_age_hours))
         ]
     else:
         lines = maintenance.run(

@@ -8,6 +8,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as sf
 
 from brewery.contract.layout import GOLD_TABLES, Layout
+from brewery.contract.manifest import Manifest
 from lakehouse import bronze, publish
 from lakehouse.errors import explained
 from lakehouse.ledger import LedgerRow, require_ledger
@@ -19,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def run(
-    spark: SparkSession, layout: Layout, limits: checks.Limits | None = None, today: dt.date | None = None
+    spark: SparkSession, layout: Layout, limits: checks.Limits | None = None, now: dt.datetime | None = None
 ) -> list[Outcome]:
     """Check, then publish.
 
@@ -27,7 +28,7 @@ def run(
         spark: Session.
         layout: Paths.
         limits: What the gate allows.
-        today: Day that the age of the newest ingestion date counts from; by default today's, UTC.
+        now: Aware time that the age of the newest snapshot counts to; by default the present.
 
     Returns:
         All outcomes.
@@ -42,7 +43,8 @@ def run(
     newest = ledger[-1]
     made_from = publish.Stage.of(newest)
     frames = publish.staged(spark, layout, made_from)
-    today = today or dt.datetime.now(dt.timezone.utc).date()
+    now = now or dt.datetime.now(dt.timezone.utc)
+    manifest = bronze.read_manifest(Files(spark, layout.root), layout, newest.ingestion_date, newest.run_id)
 
     def staged_outcomes(name: str) -> list[Outcome]:
         with explained(f"check {layout.gold_staging(name)}"):
@@ -53,8 +55,8 @@ def run(
         with explained(f"check the table {layout.silver_breweries}"):
             silver = spark.read.format("delta").load(layout.silver_breweries)
             outcomes = measure(silver, checks.silver_expectations(newest))
-        outcomes += _reconciled(spark, layout, ledger)
-        outcomes += checks.freshness_outcomes((today - newest.ingestion_date).days, limits)
+        outcomes += _reconciled(spark, layout, ledger, manifest)
+        outcomes += checks.freshness_outcomes(manifest, now, limits)
         for table in of_gold:
             outcomes += table
     results.keep(spark, layout, "publish", (newest.ingestion_date, newest.run_id), outcomes)
@@ -64,9 +66,8 @@ def run(
     return outcomes
 
 
-def _reconciled(spark: SparkSession, layout: Layout, ledger: list[LedgerRow]) -> list[Outcome]:
+def _reconciled(spark: SparkSession, layout: Layout, ledger: list[LedgerRow], manifest: Manifest) -> list[Outcome]:
     newest = ledger[-1]
-    manifest = bronze.read_manifest(Files(spark, layout.root), layout, newest.ingestion_date, newest.run_id)
     with explained(f"count the rows of {layout.silver_rejected}"):
         rejected = (
             spark.read.format("delta")

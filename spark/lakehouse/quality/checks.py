@@ -1,5 +1,6 @@
 """The expectations of the pipeline, declared. Numbers that differ from run to run come in as arguments."""
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -22,12 +23,12 @@ class Limits:
     Attributes:
         rejected_share: Greatest share of a snapshot that may be rejected, 0 to 1.
         drop: Greatest share by which a snapshot may be smaller than the state before it, 0 to 1.
-        max_age_days: Greatest age of the newest ingestion date, in days.
+        max_age_hours: Greatest age of the newest snapshot, from the end of its ingestion, in hours.
     """
 
     rejected_share: float = 0.05
     drop: float = 0.2
-    max_age_days: int = 2
+    max_age_hours: float = 48
 
 
 def snapshot_outcomes(
@@ -148,9 +149,8 @@ def gold_expectations(name: str, newest: LedgerRow, runs: int) -> list[Expectati
     return expectations
 
 
-def freshness_outcomes(age_days: int, limits: Limits) -> list[Outcome]:
-    """The newest ingestion date is recent enough."""
-    return judge(
-        [Expectation(SILVER_RUNS.name, "age_of_newest_date_in_days", at_most=limits.max_age_days)],
-        {"age_of_newest_date_in_days": age_days},
-    )
+def freshness_outcomes(manifest: Manifest, now: dt.datetime, limits: Limits) -> list[Outcome]:
+    """The newest snapshot was taken recently enough, whatever day it stands for."""
+    name = "age_of_newest_snapshot_in_hours"
+    hours = (now - manifest.finished_at).total_seconds() / 3600
+    return judge([Expectation(BRONZE, name, at_most=limits.max_age_hours)], {name: round(hours, 2)})
