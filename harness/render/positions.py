@@ -5,6 +5,7 @@ Values are read as Kubernetes reads them: dates stay strings, and a lone `=` is 
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -93,8 +94,11 @@ def _name_of(node: Any) -> str | None:
     return None
 
 
-def parse(text: str) -> list[Document]:
+@lru_cache(maxsize=1_000)
+def parse(text: str) -> tuple[Document, ...]:
     """Parses every document of a YAML text; empty documents are left out.
+
+    Environments share most of their files, so what was parsed is kept; nobody changes a document.
 
     Raises:
         YamlError: The text is not YAML.
@@ -112,10 +116,12 @@ def parse(text: str) -> list[Document]:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise YamlError(error.problem or "not YAML", mark.line + 1 if mark else None) from error
+        # What is never closed is missed behind the last line.
+        line = min(mark.line + 1, max(1, len(text.splitlines()))) if mark else None
+        raise YamlError(error.problem or "not YAML", line) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise YamlError(" ".join(str(error).split()) or "not YAML", None) from error
-    return documents
+    return tuple(documents)
 
 
 def load(text: str) -> list[Any]:

@@ -71,7 +71,7 @@ def _identity(resource: Resource) -> tuple[str, str, str, str]:
 
 def differences(left: Any, right: Any, path: tuple[Step, ...] = ()) -> Iterator[tuple[tuple[Step, ...], str, str]]:
     """The fields in which two resources differ and need not, as (path, one value, the other), shortened."""
-    if any(pattern.fullmatch("/".join(map(str, path))) for pattern in _MAY_DIFFER):
+    if left == right or any(pattern.fullmatch("/".join(map(str, path))) for pattern in _MAY_DIFFER):
         return
     left, right = _manifest(left, path), _manifest(right, path)
     if _NOTHING in (left, right) and (isinstance(left, dict) or isinstance(right, dict)):

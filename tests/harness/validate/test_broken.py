@@ -1,0 +1,113 @@
+"""Each defect of `broken/` is rejected with its rule, and with no other; each rule has a defect."""
+
+import json
+import secrets
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.render.tree import MAX_BYTES
+from harness.validate.check import Report, validate
+from harness.validate.rules import RULES
+
+pytestmark = pytest.mark.tools
+
+HERE = Path(__file__).parent
+BROKEN = sorted(path.name for path in (HERE / "broken").iterdir())
+WHOLE = ("LH109", "LH601", "LH602", "LH901", "LH902")
+"""Rules that are judged only when all environments are looked at."""
+
+
+def huge_file(root: Path) -> None:
+    file = root / "overlays/north/app/extra.yaml"
+    file.write_text(file.read_text() + "  more: " + "x" * MAX_BYTES)
+
+
+def credential(root: Path) -> None:
+    token = "ghp_" + "".join(
+        secrets.choice("ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz0123456789") for _ in range(36)
+    )
+    (root / "base/app/settings.yaml").write_text(f"token: {token}\n")
+
+
+MADE: dict[str, Callable[[Path], None]] = {"LH106-huge-file": huge_file, "LH505-credential": credential}
+"""Defects that do not belong in a repository."""
+
+
+def rules_of(report: Report) -> set[str]:
+    return {finding.rule for finding in report.findings}
+
+
+def test_the_sound_checkout_has_no_findings(sound: Path) -> None:
+    report = validate(sound)
+    assert report.findings == []
+    assert report.resources == {"north": 19, "south": 19}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_defect_is_rejected_with_its_rule(sound: Path, name: str) -> None:
+    shutil.copytree(HERE / "broken" / name, sound, dirs_exist_ok=True)
+    rule = name[:5]
+    report = validate(sound, () if rule in WHOLE else ("north",))
+    assert rules_of(report) == {rule}
+    for finding in report.findings:
+        assert finding.file is not None
+        assert finding.line is not None
+        assert 1 <= finding.line <= len(finding.file.read_bytes().splitlines())
+        assert finding.message.endswith(".")
+
+
+@pytest.mark.parametrize("name", sorted(MADE))
+def test_a_defect_made_here_is_rejected_with_its_rule(sound: Path, name: str) -> None:
+    MADE[name](sound)
+    report = validate(sound, ("north",))
+    assert rules_of(report) == {name[:5]}
+
+
+def test_every_rule_has_a_defect() -> None:
+    assert {name[:5] for name in (*BROKEN, *MADE)} == set(RULES)
+
+
+def test_the_rest_is_reported_when_one_part_cannot_be_built(sound: Path) -> None:
+    (sound / "overlays/north/app/extra.yaml").write_text("a: [\n")
+    policy = sound / "base/misc/namespaces.yaml"
+    policy.write_text(policy.read_text().replace("enforce: restricted", "enforce: baseline", 1))
+    report = validate(sound, ("north",))
+    assert [finding.rule for finding in report.findings] == ["LH508", "LH104"]
+    assert report.incomplete == ["north"]
+
+
+def test_a_finding_of_both_environments_is_one(sound: Path) -> None:
+    web = sound / "base/app/web.yaml"
+    web.write_text(web.read_text().replace("serviceAccountName: web", "serviceAccountName: absent"))
+    (finding,) = validate(sound).findings
+    assert finding.environments == ("north", "south")
+    assert finding.file == web
+    assert finding.line == 1 + web.read_text().splitlines().index("      serviceAccountName: absent")
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("spec.template.spec.containers", "text"),
+        ("spec.template.spec.volumes", 5),
+        ("spec.template.spec.containers.0.env", {}),
+        ("spec.template.spec.containers.0.command", 7),
+        ("spec.template.metadata.labels", []),
+        ("spec.selector", None),
+        ("metadata.annotations", ["a"]),
+        ("spec.template", None),
+    ],
+)
+def test_a_malformed_resource_is_a_finding_and_no_traceback(sound: Path, path: str, value: object) -> None:
+    patch = [{"op": "add", "path": "/" + path.replace(".", "/"), "value": value}]
+    kustomization = {
+        "resources": ["../../../base/app", "extra.yaml"],
+        "components": ["../images"],
+        "patches": [{"target": {"kind": "Deployment", "name": "web"}, "patch": json.dumps(patch)}],
+    }
+    (sound / "overlays/north/app/kustomization.yaml").write_text(json.dumps(kustomization))
+    report = validate(sound, ("north",))
+    assert rules_of(report) & {"LH101", "LH201", "LH538"}
