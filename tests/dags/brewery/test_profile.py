@@ -52,3 +52,10 @@ def test_merging_pages_is_the_same_as_one_page(monkeypatch: pytest.MonkeyPatch) 
         merged.merge(add(ProfileBuilder(), *records[start : start + 10]))
     assert merged.build() == whole
     assert whole.fields["a"] == {"number": 100}
+
+
+def test_a_decomposed_letter_that_is_escaped_beside_one_that_is_not_ascii_is_seen() -> None:
+    text = '{"name": "Café", "city": "Cafe\\u0301"}'
+    builder = ProfileBuilder()
+    builder.add([text], [json.loads(text)])
+    assert builder.build().not_nfc == 1
