@@ -352,17 +352,18 @@ def _likeness(before: Any, after: Any) -> float:
     """The share of leaves that two items have in common; 0 unless both are mappings."""
     if not (isinstance(before, dict) and isinstance(after, dict)):
         return 0.0
-    left, right = set(_leaves(before)), set(_leaves(after))
+    left, right = set(leaves(before)), set(leaves(after))
     return len(left & right) / max(len(left | right), 1)
 
 
-def _leaves(value: Any, path: tuple[Step, ...] = ()) -> Iterator[tuple[tuple[Step, ...], str]]:
+def leaves(value: Any, path: tuple[Step, ...] = ()) -> Iterator[tuple[tuple[Step, ...], str]]:
+    """Each scalar, empty list and empty mapping of a value, with its path; list items count without their index."""
     if isinstance(value, dict) and value:
         for key, item in value.items():
-            yield from _leaves(item, (*path, key))
+            yield from leaves(item, (*path, key))
     elif isinstance(value, list) and value:
         for item in value:
-            yield from _leaves(item, path)
+            yield from leaves(item, path)
     else:
         yield path, canonical(value)
 
