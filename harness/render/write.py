@@ -45,6 +45,10 @@ def write(builds: Sequence[Build], folder: Path) -> int:
         if folder.exists():
             folder.rename(aside / "old")
         new.rename(folder)
+    except OSError as error:
+        raise HarnessError(
+            f"{folder} cannot be written ({error.strerror}): make room, or name another --out."
+        ) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return count
