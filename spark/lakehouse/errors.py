@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from py4j.protocol import Py4JError
-from pyspark.sql.utils import (
-    CapturedException as CapturedException,  # type: ignore[attr-defined] # where both 3.3 and 3.5 have it
-)
+from pyspark.sql import utils
+
+CapturedException: type[Exception] = utils.CapturedException  # type: ignore[attr-defined] # public in 3.3, kept in 3.5
+"""What pyspark makes of the exceptions of Spark and Delta, in 3.3 as in 3.5."""
 
 
 class LakehouseError(Exception):

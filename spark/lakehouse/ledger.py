@@ -8,9 +8,10 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as sf
 
 from brewery.contract.layout import Layout
+from lakehouse import deltalog
 from lakehouse.errors import LakehouseError, explained
 from lakehouse.storage import Files
-from lakehouse.tables import SILVER_RUNS, shaped
+from lakehouse.tables import SILVER_RUNS, replace_since
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,10 @@ class LedgerRow:
         return self.bronze_records - self.silver_records - self.duplicates - self.rejected
 
 
-def read_ledger(spark: SparkSession, layout: Layout) -> list[LedgerRow]:
-    """All rows in order of their dates; `applied_at` is aware, UTC."""
+def read_ledger(spark: SparkSession, files: Files, layout: Layout) -> list[LedgerRow]:
+    """All rows in order of their dates, none where there is no ledger; `applied_at` is aware, UTC."""
+    if not deltalog.exists(files, layout.silver_runs):
+        return []
     names = [field.name for field in fields(LedgerRow)]
     with explained(f"read the table {layout.silver_runs}"):
         # As text: the Python driver would otherwise shift timestamps to its own time zone.
@@ -53,19 +56,19 @@ def read_ledger(spark: SparkSession, layout: Layout) -> list[LedgerRow]:
     return sorted(ledger, key=lambda row: row.ingestion_date)
 
 
-def require_ledger(spark: SparkSession, layout: Layout) -> list[LedgerRow]:
+def require_ledger(spark: SparkSession, files: Files, layout: Layout) -> list[LedgerRow]:
     """As `read_ledger`, of a silver that has to hold something.
 
     Raises:
         LakehouseError: It does not.
     """
-    rows = read_ledger(spark, layout) if Files(spark, layout.root).exists(layout.silver_runs) else []
+    rows = read_ledger(spark, files, layout)
     if not rows:
         raise LakehouseError(f"Silver in {layout.root} holds no run yet: run bronze_to_silver first.")
     return rows
 
 
-def write_ledger(spark: SparkSession, layout: Layout, row: LedgerRow) -> None:
+def write_ledger(spark: SparkSession, files: Files, layout: Layout, row: LedgerRow) -> None:
     """Enter a run, in place of what the ledger says about its date and later ones.
 
     Runs are applied in order of their dates, so what the ledger has about later dates is from before a restore.
@@ -78,7 +81,5 @@ def write_ledger(spark: SparkSession, layout: Layout, row: LedgerRow) -> None:
             else sf.lit(value).alias(name)
             for name, value in zip(SILVER_RUNS.column_names, values, strict=True)
         ]
-        frame = shaped(spark.range(0, 1, 1, 1).select(*literals), SILVER_RUNS)
-        frame.write.format("delta").mode("overwrite").option(
-            "replaceWhere", f"ingestion_date >= date'{row.ingestion_date.isoformat()}'"
-        ).save(layout.silver_runs)
+        frame = spark.range(0, 1, 1, 1).select(*literals)
+        replace_since(files, frame, SILVER_RUNS, layout.silver_runs, row.ingestion_date)

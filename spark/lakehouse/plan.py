@@ -2,10 +2,11 @@
 
 import datetime as dt
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
+from lakehouse.deltalog import Commit
 from lakehouse.errors import LakehouseError
 
 _MARK: Final = "lakehouse_run"
@@ -44,23 +45,6 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Commit:
-    """One row of a Delta table's history.
-
-    Attributes:
-        version: Version that the commit made.
-        operation: `MERGE`, `WRITE`, `RESTORE`, `OPTIMIZE`, ...
-        restored_version: For a RESTORE, the version that it went back to.
-        user_metadata: The commit's `userMetadata`.
-    """
-
-    version: int
-    operation: str
-    restored_version: int | None = None
-    user_metadata: str | None = None
-
-
-@dataclass(frozen=True)
 class Held:
     """What silver holds: every date up to and including that of `mark`.
 
@@ -73,23 +57,23 @@ class Held:
     version: int
 
 
-def resolve(history: Sequence[Commit]) -> Held | None:
-    """Work out from its history what a table holds now: a RESTORE leads back to the version that it restored.
+def resolve(newest_first: Iterable[Commit]) -> Held | None:
+    """Work out from its commits what a table holds now: a RESTORE leads back to the version that it restored.
 
     Args:
-        history: Commits in any order.
+        newest_first: Commits; no more of them are taken than it needs.
 
     Returns:
         None for a table to which no run was applied.
     """
-    commits = {commit.version: commit for commit in history}
-    version = max(commits, default=-1)
-    while version in commits:
-        commit = commits[version]
+    wanted: int | None = None
+    for commit in newest_first:
+        if wanted is not None and commit.version > wanted:
+            continue
         mark = Mark.from_json(commit.user_metadata)
         if mark:
-            return Held(mark, version)
-        version = commit.restored_version if commit.restored_version is not None else version - 1
+            return Held(mark, commit.version)
+        wanted = commit.restored_version
     return None
 
 

@@ -13,6 +13,7 @@ from lakehouse import tables
 from lakehouse.errors import LakehouseError, explained
 from lakehouse.ledger import LedgerRow
 from lakehouse.storage import Files
+from lakehouse.tables import commit_metadata
 
 _THREADS = 4
 """Small tables are written side by side: most of the time of each is Delta's and the file system's, not Spark's."""
@@ -37,21 +38,20 @@ def marker_path(layout: Layout) -> str:
     return f"{layout.root}/gold/_staging/_stage.json"
 
 
-def stage(spark: SparkSession, layout: Layout, frames: Mapping[str, DataFrame], made_from: Stage) -> None:
+def stage(files: Files, layout: Layout, frames: Mapping[str, DataFrame], made_from: Stage) -> None:
     """Write the tables aside, in place of what was staged before.
 
     Args:
-        spark: Session.
+        files: The lakehouse's file system.
         layout: Paths.
         frames: One for each of `GOLD_TABLES`.
         made_from: What they were made from.
     """
-    files = Files(spark, layout.root)
     files.delete(marker_path(layout))
 
     def write(name: str) -> None:
         with explained(f"write {layout.gold_staging(name)}"):
-            frames[name].coalesce(1).write.mode("overwrite").parquet(layout.gold_staging(name))
+            frames[name].write.mode("overwrite").parquet(layout.gold_staging(name))
 
     with ThreadPoolExecutor(_THREADS) as pool:
         list(pool.map(write, GOLD_TABLES))
@@ -67,13 +67,12 @@ def stage(spark: SparkSession, layout: Layout, frames: Mapping[str, DataFrame], 
     )
 
 
-def staged(spark: SparkSession, layout: Layout, expected: Stage) -> dict[str, DataFrame]:
-    """The staged tables.
+def staged(spark: SparkSession, files: Files, layout: Layout, expected: Stage) -> dict[str, DataFrame]:
+    """The staged tables, each in one partition: they are small, and nothing has to be shuffled to check them.
 
     Raises:
         LakehouseError: Nothing is staged, or something that silver has moved on from.
     """
-    files = Files(spark, layout.root)
     path = marker_path(layout)
     if not files.exists(path):
         raise LakehouseError("No gold tables are staged: run silver_to_gold before quality_gate.")
@@ -90,7 +89,10 @@ def staged(spark: SparkSession, layout: Layout, expected: Stage) -> dict[str, Da
             "run silver_to_gold again before quality_gate."
         )
     with explained(f"read {layout.root}/gold/_staging"):
-        return {name: spark.read.schema(_schema(name)).parquet(layout.gold_staging(name)) for name in GOLD_TABLES}
+        return {
+            name: spark.read.schema(_schema(name)).parquet(layout.gold_staging(name)).coalesce(1)
+            for name in GOLD_TABLES
+        }
 
 
 def _schema(name: str) -> str:
@@ -98,16 +100,12 @@ def _schema(name: str) -> str:
 
 
 def publish(spark: SparkSession, layout: Layout, frames: Mapping[str, DataFrame], made_from: Stage) -> None:
-    """Replace the contents of each gold table, in one commit for each."""
-    metadata = json.dumps({"run_id": made_from.run_id, "ingestion_date": made_from.ingestion_date.isoformat()})
+    """Replace each gold table, in one commit for each, whose `userMetadata` names the run."""
 
     def write(name: str) -> None:
-        path = layout.gold(name)
-        tables.ensure(spark, tables.GOLD[name], path)
-        with explained(f"write the table {path}"):
-            tables.shaped(frames[name], tables.GOLD[name]).coalesce(1).write.format("delta").mode(
-                "overwrite"
-            ).option("overwriteSchema", "true").option("userMetadata", metadata).save(path)
+        with explained(f"write the table {layout.gold(name)}"):
+            tables.replace(frames[name], tables.GOLD[name], layout.gold(name))
 
-    with ThreadPoolExecutor(_THREADS) as pool:
+    metadata = json.dumps({"run_id": made_from.run_id, "ingestion_date": made_from.ingestion_date.isoformat()})
+    with commit_metadata(spark, metadata), ThreadPoolExecutor(_THREADS) as pool:
         list(pool.map(write, GOLD_TABLES))

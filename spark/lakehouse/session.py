@@ -54,9 +54,7 @@ _LOCAL: Final = {
     "spark.driver.bindAddress": "127.0.0.1",
     # The parallel collector has the best throughput on two cores; compiling huge methods keeps the generated
     # code of wide rows out of the interpreter; the rest shortens the start.
-    "spark.driver.extraJavaOptions": (
-        "-XX:+UseParallelGC -XX:-DontCompileHugeMethods -XX:-UsePerfData -Dlog4j2.disableJmx=true"
-    ),
+    "spark.driver.extraJavaOptions": ("-XX:+UseParallelGC -XX:-UsePerfData -Dlog4j2.disableJmx=true"),
 }
 
 

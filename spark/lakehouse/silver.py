@@ -2,8 +2,7 @@
 
 import datetime as dt
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from delta.tables import DeltaTable
@@ -12,55 +11,20 @@ from pyspark.sql import functions as sf
 
 from brewery.contract.layout import Layout
 from brewery.contract.manifest import Manifest
+from lakehouse import deltalog, tables
 from lakehouse import plan as planning
-from lakehouse import tables
 from lakehouse.errors import CapturedException, LakehouseError, explained
 from lakehouse.ledger import LedgerRow
 from lakehouse.records import REASON_SEPARATOR
 from lakehouse.snapshot import Snapshot
+from lakehouse.storage import Files
 
 log = logging.getLogger(__name__)
 
-_USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
-
-def history(spark: SparkSession, path: str, limit: int | None = None) -> list[planning.Commit]:
-    """The commits of a Delta table, newest first; all that the log still has when `limit` is None."""
-    with explained(f"read the history of {path}"):
-        table = DeltaTable.forPath(spark, path)
-        rows = (table.history() if limit is None else table.history(limit)).collect()
-    return [
-        planning.Commit(
-            version=row["version"],
-            operation=row["operation"],
-            restored_version=_restored_version(row["operationParameters"])
-            if row["operation"] == "RESTORE"
-            else None,
-            user_metadata=row["userMetadata"],
-        )
-        for row in rows
-    ]
-
-
-def _restored_version(parameters: Mapping[str, str]) -> int | None:
-    version = parameters.get("version")
-    return int(version) if version and version.isdecimal() else None
-
-
-def held(spark: SparkSession, layout: Layout) -> planning.Held | None:
-    """What silver holds, from its history; the newest commit tells it on most days."""
-    newest = planning.resolve(history(spark, layout.silver_breweries, limit=1))
-    return newest or planning.resolve(history(spark, layout.silver_breweries))
-
-
-@contextmanager
-def _marked(spark: SparkSession, mark: planning.Mark) -> Iterator[None]:
-    """Commits within the block name the run that they apply."""
-    spark.conf.set(_USER_METADATA, mark.to_json())
-    try:
-        yield
-    finally:
-        spark.conf.unset(_USER_METADATA)
+def held(files: Files, layout: Layout) -> planning.Held | None:
+    """What silver holds, from its log; on most days the newest commit tells it."""
+    return planning.resolve(deltalog.commits(files, layout.silver_breweries))
 
 
 def restore(spark: SparkSession, layout: Layout, version: int) -> bool:
@@ -77,27 +41,44 @@ def restore(spark: SparkSession, layout: Layout, version: int) -> bool:
     return True
 
 
-def write_rejected(spark: SparkSession, layout: Layout, manifest: Manifest, snapshot: Snapshot) -> None:
+def write_rejected(files: Files, layout: Layout, manifest: Manifest, snapshot: Snapshot) -> None:
     """Put a run's rejected records in place of what the table has for its date and later ones.
 
     As with the ledger, what is there about a later date is from before a restore, and will be written again.
     """
-    since = f"ingestion_date >= date'{manifest.ingestion_date.isoformat()}'"
-    with explained(f"write the table {layout.silver_rejected}"):
-        there = spark.read.format("delta").load(layout.silver_rejected).where(since)
-        if not snapshot.rejected_count and not there.limit(1).count():
-            return
-        rows = snapshot.rejected.select(
-            sf.lit(manifest.ingestion_date).alias("ingestion_date"),
-            sf.lit(manifest.run_id).alias("run_id"),
-            "source_file",
-            "id",
-            sf.split("reasons", REASON_SEPARATOR).alias("reasons"),
-            "raw",
-        )
-        tables.shaped(rows, tables.SILVER_REJECTED).coalesce(1).write.format("delta").mode("overwrite").option(
-            "replaceWhere", since
-        ).save(layout.silver_rejected)
+    path = layout.silver_rejected
+    # The table is partitioned: without a folder for a date it has never had a row for it.
+    replaces = any(date >= manifest.ingestion_date for date in _rejected_dates(files, layout))
+    if not snapshot.rejected_count and not replaces and deltalog.exists(files, path):
+        return
+    rows = snapshot.rejected.select(
+        sf.lit(manifest.ingestion_date).alias("ingestion_date"),
+        sf.lit(manifest.run_id).alias("run_id"),
+        "source_file",
+        "id",
+        sf.split("reasons", REASON_SEPARATOR).alias("reasons"),
+        "raw",
+    )
+    with explained(f"write the table {path}"):
+        tables.replace_since(files, rows.coalesce(1), tables.SILVER_REJECTED, path, manifest.ingestion_date)
+
+
+def _rejected_dates(files: Files, layout: Layout) -> list[dt.date]:
+    names = (name.partition("ingestion_date=") for name in files.folders(layout.silver_rejected))
+    return [dt.date.fromisoformat(date) for before, found, date in names if found and not before]
+
+
+def count_rejected(spark: SparkSession, files: Files, layout: Layout, date: dt.date, run_id: str) -> int:
+    """Rows of a run in `silver/breweries_rejected`.
+
+    Raises:
+        LakehouseError: The table cannot be read.
+    """
+    if date not in _rejected_dates(files, layout):
+        return 0
+    with explained(f"count the rows of {layout.silver_rejected}"):
+        rows = spark.read.format("delta").load(layout.silver_rejected)
+        return rows.where((sf.col("ingestion_date") == sf.lit(date)) & (sf.col("run_id") == run_id)).count()
 
 
 def load(spark: SparkSession, layout: Layout, manifest: Manifest, snapshot: Snapshot) -> None:
@@ -113,10 +94,11 @@ def load(spark: SparkSession, layout: Layout, manifest: Manifest, snapshot: Snap
         date.alias("ingestion_date"),
         sf.lit(manifest.run_id).alias("run_id"),
     )
-    with explained(f"write the table {layout.silver_breweries}"), _marked(spark, mark(manifest, snapshot)):
-        tables.shaped(rows, tables.SILVER_BREWERIES, snapshot.new_columns).write.format("delta").mode(
-            "overwrite"
-        ).option("overwriteSchema", "true").save(layout.silver_breweries)
+    with (
+        explained(f"write the table {layout.silver_breweries}"),
+        tables.commit_metadata(spark, mark(manifest, snapshot).to_json()),
+    ):
+        tables.replace(rows, tables.SILVER_BREWERIES, layout.silver_breweries, snapshot.new_columns)
 
 
 def mark(manifest: Manifest, snapshot: Snapshot) -> planning.Mark:
@@ -170,7 +152,7 @@ def merge(spark: SparkSession, layout: Layout, manifest: Manifest, snapshot: Sna
         builder: Any = target.alias("t").merge(source.alias("s"), "t.id = s.id")
         if snapshot.rejected_count:
             builder = builder.whenMatchedUpdate("s._known and t.is_current", {"last_seen": date})
-        with _marked(spark, mark(manifest, snapshot)):
+        with tables.commit_metadata(spark, mark(manifest, snapshot).to_json()):
             (
                 builder.whenMatchedUpdate("not s._known", _quoted(updates))
                 .whenNotMatchedInsert("not s._known", _quoted(inserts))
@@ -216,7 +198,7 @@ def evolve(spark: SparkSession, layout: Layout, snapshot: Snapshot) -> None:
         log.info("silver has new columns: %s", ", ".join(missing))
 
 
-def count(spark: SparkSession, layout: Layout, applied: planning.Held) -> LedgerRow:
+def count(spark: SparkSession, files: Files, layout: Layout, applied: planning.Held) -> LedgerRow:
     """Count in the tables what a run has left there.
 
     Raises:
@@ -239,18 +221,12 @@ def count(spark: SparkSession, layout: Layout, applied: planning.Held) -> Ledger
             )
             .collect()[0]
         )
-        rejected = (
-            spark.read.format("delta")
-            .load(layout.silver_rejected)
-            .where((sf.col("ingestion_date") == sf.lit(date)) & (sf.col("run_id") == run.run_id))
-            .count()
-        )
     row = LedgerRow(
         ingestion_date=date,
         run_id=run.run_id,
         bronze_records=run.bronze_records,
         duplicates=run.duplicates,
-        rejected=rejected,
+        rejected=count_rejected(spark, files, layout, date, run.run_id),
         silver_version=applied.version,
         applied_at=dt.datetime.now(dt.timezone.utc),
         **counts.asDict(),

@@ -50,6 +50,11 @@ class Files:
         with explained(f"list {path}"):
             return sorted(s.getPath().getName() for s in self._fs.listStatus(self._path(path)) if s.isDirectory())
 
+    def names(self, path: str) -> list[str]:
+        """Names of all that is in a folder."""
+        with explained(f"list {path}"):
+            return [status.getPath().getName() for status in self._fs.listStatus(self._path(path))]
+
     def read_text(self, path: str) -> str:
         """The whole of a UTF-8 file."""
         with explained(f"read {path}"):

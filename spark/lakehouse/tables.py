@@ -1,15 +1,17 @@
 """The Delta tables: columns with their comments, table comments, properties."""
 
-from collections.abc import Iterable, Sequence
+import datetime as dt
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
 from brewery.contract.layout import GOLD_TABLES, Layout
-from lakehouse.errors import explained
+from lakehouse import deltalog
+from lakehouse.storage import Files
 
 PROPERTIES: Final = {
     # Every query reads whole columns of a few files: statistics on columns would cost each write and skip nothing.
@@ -18,6 +20,9 @@ PROPERTIES: Final = {
     "delta.logRetentionDuration": "interval 30 days",
     "delta.deletedFileRetentionDuration": "interval 7 days",
 }
+
+
+_USER_METADATA: Final = "spark.databricks.delta.commitInfo.userMetadata"
 
 
 @dataclass(frozen=True)
@@ -213,23 +218,49 @@ def all_tables(layout: Layout) -> dict[str, Table]:
     }
 
 
-def ensure(spark: SparkSession, table: Table, path: str) -> None:
-    """Create a table, empty and with its comments, where there is none.
+def replace(frame: DataFrame, table: Table, path: str, extra: Iterable[str] = ()) -> None:
+    """Create the table, or put a frame in place of all that it has, in one commit; comments and properties with it.
 
-    Raises:
-        LakehouseError: The place cannot be written, or holds something else.
+    Args:
+        frame: Has every column of the table.
+        table: The definition.
+        path: Where it lies.
+        extra: See `shaped`.
     """
-    with explained(f"create the table {path}"):
-        if DeltaTable.isDeltaTable(spark, path):
-            return
-        builder = DeltaTable.createIfNotExists(spark).location(path).comment(table.comment)
-        for column in table.columns:
-            builder = builder.addColumn(column.name, column.type, comment=column.comment)
-        if table.partition_by:
-            builder = builder.partitionedBy(*table.partition_by)
-        for key, value in PROPERTIES.items():
-            builder = builder.property(key, value)
-        builder.execute()
+    writer = shaped(frame, table, extra).writeTo(f"delta.`{path}`").using("delta")
+    for key, value in {"comment": table.comment, **PROPERTIES}.items():
+        writer = writer.tableProperty(key, value)
+    if table.partition_by:
+        writer = writer.partitionedBy(*(sf.col(name) for name in table.partition_by))
+    writer.createOrReplace()
+
+
+@contextmanager
+def commit_metadata(spark: SparkSession, text: str) -> Iterator[None]:
+    """Commits within the block carry this `userMetadata`."""
+    spark.conf.set(_USER_METADATA, text)
+    try:
+        yield
+    finally:
+        spark.conf.unset(_USER_METADATA)
+
+
+def append(files: Files, frame: DataFrame, table: Table, path: str) -> None:
+    """Add rows to a table; creates it where there is none."""
+    if deltalog.exists(files, path):
+        shaped(frame, table).write.format("delta").mode("append").save(path)
+    else:
+        replace(frame, table, path)
+
+
+def replace_since(files: Files, frame: DataFrame, table: Table, path: str, since: dt.date) -> None:
+    """Put rows in place of those of a date and later ones; creates the table where there is none."""
+    if deltalog.exists(files, path):
+        condition = f"ingestion_date >= date'{since.isoformat()}'"
+        writer = shaped(frame, table).write.format("delta").mode("overwrite")
+        writer.option("replaceWhere", condition).save(path)
+    else:
+        replace(frame, table, path)
 
 
 def shaped(frame: DataFrame, table: Table, extra: Iterable[str] = ()) -> DataFrame:

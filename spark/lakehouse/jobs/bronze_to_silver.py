@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from brewery.contract.layout import Layout
 from brewery.contract.manifest import Manifest
-from lakehouse import bronze, ledger, plan, records, silver, snapshot, tables
+from lakehouse import bronze, ledger, plan, records, silver, snapshot
 from lakehouse.errors import LakehouseError
 from lakehouse.ledger import LedgerRow
 from lakehouse.quality import results
@@ -79,12 +79,11 @@ def run(spark: SparkSession, layout: Layout, limits: Limits | None = None) -> li
     """
     layout = spark_layout(layout)
     job = _Job(spark, layout, Files(spark, layout.root), limits or Limits())
-    _create_tables(job)
     state = _look(job)
     todo = plan.make_plan(state.entered, state.held, state.run_ids)
     if todo.repair and state.held:
         log.warning("entering run %s, which silver holds and the ledger lacks", state.held.mark.run_id)
-        ledger.write_ledger(spark, layout, silver.count(spark, layout, state.held))
+        ledger.write_ledger(spark, job.files, layout, silver.count(spark, job.files, layout, state.held))
         state = _look(job)
     if not todo.apply:
         log.info("silver holds all that bronze has committed")
@@ -92,22 +91,9 @@ def run(spark: SparkSession, layout: Layout, limits: Limits | None = None) -> li
     return _carry_out(job, state, todo)
 
 
-def _create_tables(job: _Job) -> None:
-    wanted = (
-        (tables.SILVER_BREWERIES, job.layout.silver_breweries),
-        (tables.SILVER_REJECTED, job.layout.silver_rejected),
-        (tables.SILVER_RUNS, job.layout.silver_runs),
-        (tables.QUALITY_RESULTS, job.layout.quality_results),
-    )
-    with ThreadPoolExecutor(len(wanted)) as pool:
-        list(pool.map(lambda item: tables.ensure(job.spark, *item), wanted))
-
-
 def _look(job: _Job) -> _State:
-    with ThreadPoolExecutor(2) as pool:
-        reading = pool.submit(ledger.read_ledger, job.spark, job.layout)
-        held = silver.held(job.spark, job.layout)
-        rows = {row.ingestion_date: row for row in reading.result()}
+    held = silver.held(job.files, job.layout)
+    rows = {row.ingestion_date: row for row in ledger.read_ledger(job.spark, job.files, job.layout)}
     applied = plan.effective(
         {date: plan.Applied(row.run_id, row.silver_version) for date, row in rows.items()}, held
     )
@@ -166,7 +152,7 @@ def _take(job: _Job, manifest: Manifest) -> Snapshot:
 
 def _gate(job: _Job, manifest: Manifest, taken: Snapshot, previous: LedgerRow | None) -> None:
     outcomes = snapshot_outcomes(manifest, taken, previous, job.limits)
-    results.keep(job.spark, job.layout, "snapshot", (manifest.ingestion_date, manifest.run_id), outcomes)
+    results.keep(job.spark, job.files, job.layout, "snapshot", (manifest.ingestion_date, manifest.run_id), outcomes)
     why = ", ".join(
         f"{reason} ({number})" for reason, number in sorted(taken.reasons.items(), key=lambda i: -i[1])[:3]
     )
@@ -179,16 +165,16 @@ def _gate(job: _Job, manifest: Manifest, taken: Snapshot, previous: LedgerRow | 
 
 def _apply(job: _Job, manifest: Manifest, taken: Snapshot, *, from_nothing: bool) -> LedgerRow:
     """Three commits: rejected records, silver, ledger. Silver's is the one that counts, see `plan.resolve`."""
-    silver.write_rejected(job.spark, job.layout, manifest, taken)
+    silver.write_rejected(job.files, job.layout, manifest, taken)
     (silver.load if from_nothing else silver.merge)(job.spark, job.layout, manifest, taken)
-    held = silver.held(job.spark, job.layout)
+    held = silver.held(job.files, job.layout)
     if held is None or held.mark.run_id != manifest.run_id:
         raise LakehouseError(
             f"Silver does not hold run {manifest.run_id} after it was written: another job writes it at the same "
             "time; let it end, then run this job again."
         )
-    row = silver.count(job.spark, job.layout, held)
-    ledger.write_ledger(job.spark, job.layout, row)
+    row = silver.count(job.spark, job.files, job.layout, held)
+    ledger.write_ledger(job.spark, job.files, job.layout, row)
     log.info(
         "%s: %d records, %d added, %d changed, %d removed, %d rejected, %d duplicates, %d current",
         row.ingestion_date,

@@ -5,13 +5,11 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as sf
 
 from brewery.contract.layout import GOLD_TABLES, Layout
-from brewery.contract.manifest import Manifest
-from lakehouse import bronze, publish
+from lakehouse import bronze, publish, silver
 from lakehouse.errors import explained
-from lakehouse.ledger import LedgerRow, require_ledger
+from lakehouse.ledger import require_ledger
 from lakehouse.quality import checks, results
 from lakehouse.quality.expectations import Outcome, measure
 from lakehouse.storage import Files, spark_layout
@@ -39,12 +37,13 @@ def run(
     """
     layout = spark_layout(layout)
     limits = limits or checks.Limits()
-    ledger = require_ledger(spark, layout)
+    files = Files(spark, layout.root)
+    ledger = require_ledger(spark, files, layout)
     newest = ledger[-1]
     made_from = publish.Stage.of(newest)
-    frames = publish.staged(spark, layout, made_from)
+    frames = publish.staged(spark, files, layout, made_from)
     now = now or dt.datetime.now(dt.timezone.utc)
-    manifest = bronze.read_manifest(Files(spark, layout.root), layout, newest.ingestion_date, newest.run_id)
+    manifest = bronze.read_manifest(files, layout, newest.ingestion_date, newest.run_id)
 
     def staged_outcomes(name: str) -> list[Outcome]:
         with explained(f"check {layout.gold_staging(name)}"):
@@ -53,28 +52,15 @@ def run(
     with ThreadPoolExecutor(4) as pool:
         of_gold = pool.map(staged_outcomes, GOLD_TABLES)
         with explained(f"check the table {layout.silver_breweries}"):
-            silver = spark.read.format("delta").load(layout.silver_breweries)
-            outcomes = measure(silver, checks.silver_expectations(newest))
-        outcomes += _reconciled(spark, layout, ledger, manifest)
+            breweries = spark.read.format("delta").load(layout.silver_breweries)
+            outcomes = measure(breweries, checks.silver_expectations(newest))
+        rejected = silver.count_rejected(spark, files, layout, newest.ingestion_date, newest.run_id)
+        outcomes += checks.reconciliation_outcomes(ledger, manifest, rejected)
         outcomes += checks.freshness_outcomes(manifest, now, limits)
         for table in of_gold:
             outcomes += table
-    results.keep(spark, layout, "publish", (newest.ingestion_date, newest.run_id), outcomes)
+    results.keep(spark, files, layout, "publish", (newest.ingestion_date, newest.run_id), outcomes)
     results.require(outcomes, "gold keeps its state; correct the cause and run the jobs again")
     publish.publish(spark, layout, frames, made_from)
     log.info("gold is published from run %s", newest.run_id)
     return outcomes
-
-
-def _reconciled(spark: SparkSession, layout: Layout, ledger: list[LedgerRow], manifest: Manifest) -> list[Outcome]:
-    newest = ledger[-1]
-    with explained(f"count the rows of {layout.silver_rejected}"):
-        rejected = (
-            spark.read.format("delta")
-            .load(layout.silver_rejected)
-            .where(
-                (sf.col("ingestion_date") == sf.lit(newest.ingestion_date)) & (sf.col("run_id") == newest.run_id)
-            )
-            .count()
-        )
-    return checks.reconciliation_outcomes(ledger, manifest, rejected)

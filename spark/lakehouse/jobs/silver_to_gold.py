@@ -7,7 +7,7 @@ from brewery.contract.layout import Layout
 from lakehouse import gold, publish
 from lakehouse.errors import explained
 from lakehouse.ledger import LedgerRow, require_ledger
-from lakehouse.storage import spark_layout
+from lakehouse.storage import Files, spark_layout
 
 
 def run(spark: SparkSession, layout: Layout) -> LedgerRow:
@@ -24,26 +24,31 @@ def run(spark: SparkSession, layout: Layout) -> LedgerRow:
         LakehouseError: Silver holds nothing yet, or the lakehouse cannot be read or written.
     """
     layout = spark_layout(layout)
-    newest = require_ledger(spark, layout)[-1]
+    files = Files(spark, layout.root)
+    newest = require_ledger(spark, files, layout)[-1]
     with explained(f"read the table {layout.silver_breweries}"):
         counts = gold.location_counts(spark.read.format("delta").load(layout.silver_breweries))
-        counts = counts.persist(StorageLevel.MEMORY_AND_DISK)
+        cached = counts.persist(StorageLevel.MEMORY_AND_DISK)
     try:
         with explained("count the breweries by location"):
-            # Filled once, before the tables that are made from it are written side by side.
-            counts.count()
+            # Filled once, before the tables that are made from it are written side by side; from then on in one
+            # partition, so that rolling it up shuffles nothing.
+            cached.count()
+        counts = cached.coalesce(1)
         publish.stage(
-            spark,
+            files,
             layout,
             {
                 "breweries_by_type_and_location": gold.breweries_by_type_and_location(counts),
                 "breweries_by_type": gold.breweries_by_type(counts),
                 "breweries_by_country": gold.breweries_by_country(counts),
                 "location_coverage": gold.location_coverage(counts),
-                "daily_changes": gold.daily_changes(spark.read.format("delta").load(layout.silver_runs)),
+                "daily_changes": gold.daily_changes(
+                    spark.read.format("delta").load(layout.silver_runs).coalesce(1)
+                ),
             },
             publish.Stage.of(newest),
         )
     finally:
-        counts.unpersist()
+        cached.unpersist()
     return newest

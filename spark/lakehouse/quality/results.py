@@ -1,26 +1,35 @@
 """Outcomes kept: as rows of `quality/results` and as text."""
 
 import datetime as dt
+import json
 import logging
 from collections.abc import Sequence
 
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as sf
 
 from brewery.contract.layout import Layout
 from lakehouse import tables
 from lakehouse.errors import LakehouseError, explained
 from lakehouse.quality.expectations import Outcome
+from lakehouse.storage import Files
 
 log = logging.getLogger(__name__)
 
 
 def keep(
-    spark: SparkSession, layout: Layout, gate: str, run: tuple[dt.date, str], outcomes: Sequence[Outcome]
+    spark: SparkSession,
+    files: Files,
+    layout: Layout,
+    gate: str,
+    run: tuple[dt.date, str],
+    outcomes: Sequence[Outcome],
 ) -> None:
     """Log the outcomes and append them to `quality/results`.
 
     Args:
         spark: Session.
+        files: The lakehouse's file system.
         layout: Paths.
         gate: `snapshot` or `publish`.
         run: Ingestion date and run id that were checked.
@@ -30,29 +39,27 @@ def keep(
         log.log(logging.INFO if outcome.passed else logging.WARNING, "%s", outcome)
     now = dt.datetime.now(dt.timezone.utc).isoformat()
     rows = [
-        (
-            now,
-            gate,
-            outcome.expectation.table,
-            outcome.expectation.name,
-            outcome.expectation.severity,
-            outcome.passed,
-            outcome.observed,
-            outcome.expectation.expected,
-            run[0].isoformat(),
-            run[1],
-        )
+        {
+            "checked_at": now,
+            "gate": gate,
+            "table": outcome.expectation.table,
+            "expectation": outcome.expectation.name,
+            "severity": outcome.expectation.severity,
+            "passed": outcome.passed,
+            "observed": outcome.observed,
+            "expected": outcome.expectation.expected,
+            "ingestion_date": run[0].isoformat(),
+            "run_id": run[1],
+        }
         for outcome in outcomes
     ]
-    schema = ", ".join(
-        f"`{column.name}` {'boolean' if column.type == 'boolean' else 'string'}"
-        for column in tables.QUALITY_RESULTS.columns
-    )
+    table = tables.QUALITY_RESULTS
+    schema = ", ".join(f"`{c.name}` {'boolean' if c.type == 'boolean' else 'string'}" for c in table.columns)
     with explained(f"write the table {layout.quality_results}"):
-        frame = spark.createDataFrame(rows, schema)
-        tables.shaped(frame, tables.QUALITY_RESULTS).coalesce(1).write.format("delta").mode("append").save(
-            layout.quality_results
-        )
+        # One literal that the JVM takes apart: rows from Python would take a detour over pickled RDDs.
+        parsed = sf.from_json(sf.lit(json.dumps(rows)), f"array<struct<{schema.replace('` ', '`:')}>>")
+        frame = spark.range(0, 1, 1, 1).select(sf.explode(parsed).alias("row")).select("row.*")
+        tables.append(files, frame, table, layout.quality_results)
 
 
 def require(outcomes: Sequence[Outcome], otherwise: str) -> None:
