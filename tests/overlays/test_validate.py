@@ -1,0 +1,49 @@
+"""Our own overlays: no finding without a reasoned exemption."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.secrets.catalogue import read
+from harness.validate.check import Report, validate
+from harness.validate.model import Environment, pods_of
+from harness.validate.output import text
+from harness.validate.references import uses
+
+pytestmark = pytest.mark.tools
+
+
+@pytest.fixture(scope="module")
+def report(repo: Path) -> Report:
+    return validate(repo)
+
+
+def test_there_are_no_findings(report: Report) -> None:
+    assert report.environments == ["eks", "minikube"]
+    assert report.findings == [], text(report)
+
+
+def test_the_catalogue_names_who_reads_each_secret(repo: Path) -> None:
+    """`readers` is what a rotation is judged by, so it has to be what the manifests say."""
+    from harness.render.build import build_all
+    from harness.render.environments import units
+    from harness.validate.model import environment
+
+    found: Environment = environment("minikube", repo, build_all(units(repo, "minikube")))
+    readers: dict[tuple[str, str], set[str]] = {}
+    for resource in (*found.resources, *found.embedded):
+        for pod in pods_of(resource):
+            owner = resource.parent or resource
+            name = (
+                owner.name.rpartition("-")[0]
+                if owner.kind == "ConfigMap" and owner.name[-10:].isalnum()
+                else owner.name
+            )
+            for kind, secret, _, _, _ in uses(pod):
+                if kind == "Secret":
+                    readers.setdefault((pod.namespace, secret), set()).add(f"{owner.namespace}/{owner.kind}/{name}")
+    for item in read().secrets:
+        actual = set[str]().union(
+            *(readers.get((place.namespace, place.name), set()) for place in (item.place, *item.mirrors))
+        )
+        assert {reader.removesuffix("-") for reader in actual} == set(item.readers), item.place
