@@ -104,7 +104,7 @@ def git_environment(remotes: Iterable[Remote], *, offline: bool = False) -> dict
             raise HarnessError(f"{base_url} is used with more than one tag in one kustomization: use one.")
         tops = sorted({remote.path.partition("/")[0] for remote in bases})
         try:
-            repository = _repository(bases[0], tops)
+            repository = _repository(bases[0], tops, offline=offline)
         except HarnessError:
             if offline or not _answers("github.com"):
                 raise
@@ -117,8 +117,10 @@ def git_environment(remotes: Iterable[Remote], *, offline: bool = False) -> dict
     return variables
 
 
-def module_folder(module: str, version: str) -> Path:
-    """The folder of a Go module in the module cache, fetched on first use; Go's checksum database vouches for it.
+def module_folder(module: str, version: str, *, offline: bool = False) -> Path:
+    """The folder of a Go module in the module cache; Go's checksum database vouches for it.
+
+    It is fetched on first use, unless `offline`.
 
     Raises:
         HarnessError: It cannot be had.
@@ -137,7 +139,7 @@ def module_folder(module: str, version: str) -> Path:
         done = subprocess.run(
             [str(go(ROOT / "tools")), "mod", "download", "-json", f"{module}@{version}"],
             cwd=empty,
-            env=go_environment(),
+            env=go_environment() | ({"GOPROXY": "off"} if offline else {}),
             capture_output=True,
             text=True,
             check=False,
@@ -156,12 +158,12 @@ def module_folder(module: str, version: str) -> Path:
     return Path(answer["Dir"])
 
 
-def _repository(remote: Remote, tops: list[str]) -> Path:
+def _repository(remote: Remote, tops: list[str], *, offline: bool) -> Path:
     """A bare repository whose tag holds the wanted top folders of the module."""
     name = f"{remote.repo}-{content_key(remote.module, remote.tag, *tops)}"
 
     def build(aside: Path) -> None:
-        source = module_folder(remote.module, remote.tag)
+        source = module_folder(remote.module, remote.tag, offline=offline)
         work = aside / "work"
         for top in tops:
             for path in sorted((source / top).rglob("*")):

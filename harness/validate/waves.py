@@ -75,21 +75,19 @@ class Order:
 
     @cached_property
     def roots(self) -> set[str]:
-        """The Applications that are applied by hand: those of Applications that no other syncs.
+        """The Applications that are applied by hand: those that make others, and that no other makes.
 
-        One that (through another) syncs its own manifest was applied by hand first, and took itself over.
+        One that (through others) syncs its own manifest was applied by hand first, and took itself over; so were
+        the others of its circle, and what they sync.
         """
+        applications = self.environment.of_kind("Application")
+        makers = {str(self.owner(child)) for child in applications}
         found: set[str] = set()
-        for application in self.environment.of_kind("Application"):
-            parents = [str(application)]
-            owner = self.owner(application)
-            while owner is not None and str(owner) not in parents:
-                parents.append(str(owner))
-                owner = self.owner(owner)
-            makes = any(self.owner(child) is application for child in self.environment.of_kind("Application"))
-            if makes and (
-                self.owner(application) is None or (owner is not None and str(owner) == str(application))
-            ):
+        for application in applications:
+            above = [application]
+            while (owner := self.owner(above[-1])) is not None and owner not in above:
+                above.append(owner)
+            if str(application) in makers and (len(above) == 1 or owner is application):
                 found.add(str(application))
         return found
 

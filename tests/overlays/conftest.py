@@ -1,6 +1,5 @@
 """The rendered overlays."""
 
-import difflib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,29 +10,6 @@ from harness.render.build import build_all
 from harness.render.environments import units
 
 Resource = dict[str, Any]
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-goldens", action="store_true", help="Write what is rendered now into goldens/.")
-
-
-@pytest.fixture(scope="session")
-def golden(request: pytest.FixtureRequest) -> Callable[[str, list[str]], None]:
-    """Compares lines with a golden file, or with --update-goldens writes it."""
-    update = request.config.getoption("--update-goldens", default=False)
-
-    def compare(name: str, lines: list[str]) -> None:
-        file = Path(__file__).parent / "goldens" / name
-        if update:
-            file.parent.mkdir(exist_ok=True)
-            file.write_text("\n".join(lines) + "\n")
-        changed = list(
-            difflib.unified_diff(file.read_text().splitlines(), lines, name, "rendered", n=0, lineterm="")
-        )
-        hint = "If this is meant: pytest tests/overlays --update-goldens, and commit the file with the change."
-        assert not changed, "\n".join([*changed, hint])
-
-    return compare
 
 
 class Overlay:

@@ -17,7 +17,7 @@ from harness.setup.tools import tool
 
 pytestmark = pytest.mark.tools
 
-Golden = Callable[[str, list[str]], None]
+Golden = Callable[[str, str], None]
 HASH = re.compile(r"-[bcdfghkmt2456789]{10}(?![a-z0-9-])")
 
 
@@ -44,7 +44,7 @@ def flat(value: Any, path: str = "") -> dict[str, str]:
 
 
 def test_the_inventory(overlay: Any, golden: Golden) -> None:
-    golden(f"{overlay.name}.txt", sorted(map(identity, overlay.resources)))
+    golden(f"{overlay.name}.txt", "\n".join(sorted(map(identity, overlay.resources))) + "\n")
 
 
 def test_the_differences_between_the_environments(overlay_of: Callable[[str], Any], golden: Golden) -> None:
@@ -62,12 +62,12 @@ def test_the_differences_between_the_environments(overlay_of: Callable[[str], An
         lines += [
             f"{key}: {path}" for path in sorted(left.keys() | right.keys()) if left.get(path) != right.get(path)
         ]
-    golden("differences.txt", lines)
+    golden("differences.txt", "\n".join(lines) + "\n")
 
 
 @pytest.mark.parametrize("name", ["minikube", "eks"])
 def test_the_whole_is_the_sum_of_its_parts(repo: Path, name: str) -> None:
-    """kustomize builds overlays/<env> at once into the same resources as the harness in parts."""
+    """Kustomize builds overlays/<env> at once into the same resources as the harness in parts."""
     parts = units(repo, name)
     remotes = [remote for unit in parts for remote, _, _ in unit.tree.remotes]
     environment = {**with_certificates({"PATH": "/usr/bin:/bin"}), **git_environment(remotes)}

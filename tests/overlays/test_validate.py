@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from harness.render.build import build_all
+from harness.render.environments import units
 from harness.secrets.catalogue import read
 from harness.validate.check import Report, validate
-from harness.validate.model import Environment, pods_of
+from harness.validate.model import environment, pods_of
 from harness.validate.output import text
 from harness.validate.references import uses
+from harness.validate.source import HASH
 
 pytestmark = pytest.mark.tools
 
@@ -25,20 +28,12 @@ def test_there_are_no_findings(report: Report) -> None:
 
 def test_the_catalogue_names_who_reads_each_secret(repo: Path) -> None:
     """`readers` is what a rotation is judged by, so it has to be what the manifests say."""
-    from harness.render.build import build_all
-    from harness.render.environments import units
-    from harness.validate.model import environment
-
-    found: Environment = environment("minikube", repo, build_all(units(repo, "minikube")))
+    found = environment("minikube", repo, build_all(units(repo, "minikube")))
     readers: dict[tuple[str, str], set[str]] = {}
     for resource in (*found.resources, *found.embedded):
         for pod in pods_of(resource):
             owner = resource.parent or resource
-            name = (
-                owner.name.rpartition("-")[0]
-                if owner.kind == "ConfigMap" and owner.name[-10:].isalnum()
-                else owner.name
-            )
+            name = HASH.sub("", owner.name)
             for kind, secret, _, _, _ in uses(pod):
                 if kind == "Secret":
                     readers.setdefault((pod.namespace, secret), set()).add(f"{owner.namespace}/{owner.kind}/{name}")
@@ -46,4 +41,4 @@ def test_the_catalogue_names_who_reads_each_secret(repo: Path) -> None:
         actual = set[str]().union(
             *(readers.get((place.namespace, place.name), set()) for place in (item.place, *item.mirrors))
         )
-        assert {reader.removesuffix("-") for reader in actual} == set(item.readers), item.place
+        assert actual == set(item.readers), item.place

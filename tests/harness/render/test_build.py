@@ -108,7 +108,7 @@ def test_an_upstream_base_comes_from_the_module(
 ) -> None:
     asked: list[tuple[str, str]] = []
 
-    def folder_of(name: str, version: str) -> Path:
+    def folder_of(name: str, version: str, *, offline: bool) -> Path:
         asked.append((name, version))
         return module
 
@@ -128,7 +128,7 @@ def test_an_upstream_base_comes_from_the_module(
 def test_a_base_that_cannot_be_had_is_one_sentence(
     built: Callable[[Path], tuple[list[Build], list[str]]], checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(name: str, version: str) -> Path:
+    def refused(name: str, version: str, *, offline: bool) -> Path:
         raise HarnessError(f"{name}@{version} could not be had (no such host): check the network.")
 
     monkeypatch.setattr(upstream, "module_folder", refused)
