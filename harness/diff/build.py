@@ -62,6 +62,7 @@ class Rendering:
         troubles: Why it could not be rendered, or not all of it.
         files: The files that it read.
         deployers: The Applications and their like in it, parsed.
+        partial: Whether what has no trouble was rendered nevertheless.
     """
 
     key: str
@@ -69,6 +70,7 @@ class Rendering:
     troubles: list[Trouble] = field(default_factory=list)
     files: frozenset[str] = frozenset()
     deployers: list[dict[str, Any]] = field(default_factory=list)
+    partial: bool = False
     _texts: list[Text] | None = None
 
     def texts(self) -> list[Text]:

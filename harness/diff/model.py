@@ -100,7 +100,7 @@ class Risk:
     """Something that a change can do.
 
     Attributes:
-        rule: Id of the rule (harness/diff/risks.py; docs/diff.md has the table).
+        rule: Id of the rule (harness/diff/risks/rules.py; docs/diff.md has the table).
         level: How bad it can get.
         sentence: What will happen, in words, with the resource's name.
         path: The field, as in `FieldChange.path`; empty for the resource as a whole.

@@ -33,7 +33,9 @@ class Application:
         cluster: What tells the destination.
         renderings: What it renders, one for each source.
         notes: What is not rendered, as sentences.
-        key: Content key of the whole.
+        extra: Its definition, where something of it is not rendered.
+        watched: Folders of this repository that are not rendered: Helm charts.
+        parent: The folder that holds its definition.
     """
 
     name: str
@@ -45,6 +47,8 @@ class Application:
     renderings: list[Rendering] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     extra: str = ""
+    watched: list[str] = field(default_factory=list)
+    parent: str = ""
 
     @property
     def key(self) -> str:
@@ -84,7 +88,7 @@ class Side:
         """
         self.snapshot = snapshot
         self.kustomizations = Kustomizations(snapshot, known)
-        self._config = config
+        self.config = config
         self._builder = builder
         self._remotes = {normalised_url(url) for url in (*remotes, *config.repositories)}
         self._renderings: dict[str, Rendering] = {}
@@ -96,30 +100,33 @@ class Side:
         Raises:
             HarnessError: kustomize cannot be had, or the configuration is wrong.
         """
-        roots = discover.roots(self.snapshot, self.kustomizations, self._config)
+        roots = discover.roots(self.snapshot, self.kustomizations, self.config)
         sources = [_root_source(root) for root in roots]
         renderings = self._render_all(sources)
         self._own = self._own_urls(renderings)
-        waiting: list[tuple[str, bool, Deployer]] = []
+        waiting: list[tuple[str, bool, Deployer, str]] = []
         for root, rendering in zip(roots, renderings, strict=True):
-            waiting += [(root.environment, root.certain, item) for item in self._deployers(rendering)]
+            found = self._deployers(rendering)
+            waiting += [(root.environment, root.certain, item, root.folder) for item in found]
         deployed: list[tuple[str, Application, list[Rendering]]] = []
         seen: set[tuple[str, Deployer]] = set()
         while waiting:
             batch = []
-            for environment, certain, deployer in waiting:
+            for environment, certain, deployer, parent in waiting:
                 name = self._environment(environment, certain, deployer)
                 if (name, deployer) not in seen:
                     seen.add((name, deployer))
-                    batch.append((name, certain, deployer))
-            followed = [self._followed(deployer) for _, _, deployer in batch]
-            rendered = iter(self._render_all([source for sources, _ in followed for source in sources]))
+                    batch.append((name, certain, deployer, parent))
+            followed = [self._followed(deployer) for _, _, deployer, _ in batch]
+            rendered = iter(self._render_all([source for sources, _, _ in followed for source in sources]))
             waiting = []
-            for (name, certain, deployer), (sources, notes) in zip(batch, followed, strict=True):
+            for (name, certain, deployer, parent), (sources, notes, charts) in zip(batch, followed, strict=True):
                 parts = [next(rendered) for _ in sources]
-                deployed.append((name, _application(deployer, parts, notes), parts))
+                application = _application(deployer, parts, notes)
+                application.watched, application.parent = charts, parent
+                deployed.append((name, application, parts))
                 for part in parts:
-                    waiting += [(name, certain, item) for item in self._deployers(part)]
+                    waiting += [(name, certain, item, part.folder) for item in self._deployers(part)]
         claimed = {rendering.folder for _, _, parts in deployed for rendering in parts}
         for environment, application, _ in deployed:
             self._add(environment, application)
@@ -162,9 +169,10 @@ class Side:
         }
         return self._remotes & used
 
-    def _followed(self, deployer: Deployer) -> tuple[list[Source], list[str]]:
-        """The sources of an Application that are rendered, and what is said of the others."""
+    def _followed(self, deployer: Deployer) -> tuple[list[Source], list[str], list[str]]:
+        """The sources of an Application that are rendered, what is said of the others, and charts among them."""
         sources: list[Source] = []
+        charts: list[str] = []
         notes = [f"{deployer.name} {deployer.problem}"] if deployer.problem else []
         for source in deployer.sources:
             other = self._own and source.repository and normalised_url(source.repository) not in self._own
@@ -174,9 +182,10 @@ class Side:
                 notes.append(f"{deployer.name} deploys {source.path} of another repository ({source.repository})")
             elif self.snapshot.entry(posixpath.join(source.path, _CHART)) is not None:
                 notes.append(f"{deployer.name}: the Helm chart in {source.path} is not rendered")
+                charts.append(source.path)
             else:
                 sources.append(source)
-        return sources, notes
+        return sources, notes, charts
 
     def _is_own(self, source: Source) -> bool:
         return bool(self._own) and normalised_url(source.repository) in self._own
@@ -225,7 +234,7 @@ class Side:
         if not self.snapshot.is_folder(folder):
             trouble = Trouble(f"{folder} is not there", folder)
             return Rendering(content_key(folder, "missing"), folder, [trouble])
-        rendering = Rendering("", folder)
+        rendering = Rendering("", folder, partial=True)
         parts: list[str] = [edits]
         texts: list[Text] = []
         if options.get("jsonnet") or edits:
