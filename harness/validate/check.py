@@ -73,7 +73,7 @@ def validate(root: Path, names: Sequence[str] = (), *, offline: bool = False) ->
     complete = set(chosen) >= set(everything)
     with ThreadPoolExecutor(2) as pool:
         leaks = pool.submit(engines.credentials, root, _tracked(root))
-        everyone = {resource.key: resource for environment in found for resource in environment.resources}
+        everyone = {resource.key: resource for environment in found for resource in environment.everything}
         broken = schemas.check(list(everyone.values()))
         for environment in found:
             environment.malformed = {defect.resource.key for defect in broken if defect.rule == "LH201"}
@@ -113,8 +113,13 @@ def _judge(environment: Environment) -> Iterator[Defect]:
     yield from waves.check(environment, made)
     yield from policy.check(environment)
     yield from metrics.check(environment)
-    yield from engines.pod_security(environment.pods)
-    yield from engines.kube_score(environment)
+    insecure = engines.pod_security(environment.pods)
+    yield from insecure
+    environment.malformed |= {defect.resource.key for defect in insecure if defect.rule == "LH201"}
+    for defect in engines.kube_score(environment):
+        if defect.rule == "LH201":
+            environment.malformed.add(defect.resource.key)
+        yield defect
 
 
 def _for_each(defects: Iterable[Defect], found: list[Environment]) -> Iterator[tuple[str, Defect]]:
@@ -123,7 +128,7 @@ def _for_each(defects: Iterable[Defect], found: list[Environment]) -> Iterator[t
     for defect in defects:
         by_key.setdefault(defect.resource.key, []).append(defect)
     for environment in found:
-        for resource in environment.resources:
+        for resource in environment.everything:
             for defect in by_key.get(resource.key, ()):
                 yield environment.name, Defect(defect.rule, defect.message, resource, defect.path)
 

@@ -4,6 +4,7 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,12 +13,14 @@ from harness.render.cache import Cache
 from harness.setup.cache import content_key
 from harness.setup.process import telling_line
 from harness.validate.finding import Defect, Finding
-from harness.validate.model import Environment, Pod, Resource, dig
+from harness.validate.model import Environment, Pod, Resource, dig, pods_of
 from harness.validate.rules import KUBE_SCORE
 
 _BUDGETS: Final = frozenset({"LH530", "LH531"})
 _SEVERAL: Final = 2
 _NOT_SCORED: Final = frozenset({"CustomResourceDefinition"})
+_FORMAT: Final = "2"
+"""Raised when what is cached changes its meaning."""
 _KEPT_FILES: Final = 2_000
 _BAD_GRADE: Final = 5
 """kube-score grades 1 (critical), 5 (warning), 7 (almost fine), 10 (fine)."""
@@ -27,33 +30,27 @@ def kube_score(environment: Environment) -> list[Defect]:
     """What kube-score finds in an environment, of the checks that the rules name.
 
     Raises:
-        HarnessError: kube-score cannot be had, or cannot read the resources.
+        HarnessError: kube-score cannot be had.
     """
-    from harness.setup.tools import tool, tool_folder
+    from harness.setup.tools import tool_folder
 
-    scored = [resource.value for resource in environment.sound if resource.kind not in _NOT_SCORED]
-    by_name = {(resource.kind, resource.namespace, resource.name): resource for resource in environment.resources}
-    for pod in environment.pods:
-        if pod.owner.parent is not None:
-            job = _as_job(pod)
-            scored.append(job)
-            by_name["Job", pod.namespace, job["metadata"]["name"]] = pod.owner
-    texts = [json.dumps(value) for value in scored]
+    scored = [(resource.value, resource) for resource in environment.sound if _is_scored(resource)]
+    scored += [(_as_job(pod), owner) for owner in environment.sound if owner.parent for pod in pods_of(owner)]
+    by_name = {
+        (str(value["kind"]), owner.namespace, str(dig(value, "metadata", "name"))): owner for value, owner in scored
+    }
+    texts = [json.dumps(value) for value, _ in scored]
     cache = Cache("scores")
-    key = content_key(tool_folder("kube-score").name, *sorted(KUBE_SCORE), *texts)
+    key = content_key(tool_folder("kube-score").name, *sorted(KUBE_SCORE), _FORMAT, *texts)
     answer = cache.get(key)
     if answer is None:
-        stream = "\n---\n".join(texts) + "\n"
-        command = [str(tool("kube-score")), "score", "--output-format", "json", "-"]
-        done = subprocess.run(command, input=stream, capture_output=True, text=True, check=False)
-        try:
-            answer = list(_marks(json.loads(done.stdout or "") or []))
-        except ValueError:
-            said = telling_line(done.stderr or done.stdout)
-            raise HarnessError(f"kube-score cannot read {environment.name} ({said}).") from None
+        answer = _score(texts)
         cache.put(key, answer)
-    found = []
-    for kind, namespace, name, check, comments in answer:
+    found = [
+        Defect("LH201", f"{scored[index][1]} cannot be read: {said}.", scored[index][1])
+        for index, said in answer["unread"]
+    ]
+    for kind, namespace, name, check, comments in answer["marks"]:
         marked = by_name.get((kind, namespace, name))
         if marked is None:
             continue
@@ -64,6 +61,43 @@ def kube_score(environment: Environment) -> list[Defect]:
             place = f" {container}" if container else ""
             found.append(Defect(rule.id, f"{marked}{place}: {text}.", marked, _container(marked, container)))
     return found
+
+
+def _is_scored(resource: Resource) -> bool:
+    return resource.parent is None and resource.kind not in _NOT_SCORED
+
+
+def _score(texts: list[str]) -> dict[str, Any]:
+    """What kube-score says: `marks`, and `unread` with the indexes of what it cannot read, and why.
+
+    One resource that it cannot read keeps it from reading any, so those are sought one by one and left out.
+    """
+    marks, said = _kube_score(texts)
+    if marks is not None:
+        return {"marks": marks, "unread": []}
+    with ThreadPoolExecutor(2) as pool:
+        unread = [
+            (index, said)
+            for index, (marks, said) in enumerate(pool.map(lambda text: _kube_score([text]), texts))
+            if marks is None
+        ]
+    bad = {index for index, _ in unread}
+    marks, said = _kube_score([text for index, text in enumerate(texts) if index not in bad])
+    if marks is None:
+        raise HarnessError(f"kube-score failed ({said}): run 'harness doctor'.")
+    return {"marks": marks, "unread": unread}
+
+
+def _kube_score(texts: list[str]) -> tuple[list[list[Any]] | None, str]:
+    from harness.setup.tools import tool
+
+    command = [str(tool("kube-score")), "score", "--output-format", "json", "-"]
+    stream = "\n---\n".join(texts) + "\n"
+    done = subprocess.run(command, input=stream, capture_output=True, text=True, check=False)
+    try:
+        return list(_marks(json.loads(done.stdout) or [])), ""
+    except ValueError:
+        return None, telling_line(done.stderr or done.stdout).rpartition("err=")[2]
 
 
 def _as_job(pod: Pod) -> dict[str, Any]:
@@ -86,8 +120,6 @@ def _marks(answer: Any) -> Iterator[list[Any]]:
 
 
 def _container(resource: Resource, container: str) -> tuple[str | int, ...]:
-    from harness.validate.model import pods_of
-
     for pod in pods_of(resource):
         for path, found, _ in pod.containers():
             if found.get("name") == container:
@@ -111,9 +143,10 @@ def pod_security(pods: Sequence[Pod]) -> list[Defect]:
     command = [str(tool("podsecurity"))]
     done = subprocess.run(command, input=json.dumps(templates), capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        # One malformed pod must not hide the others; the schema says what is wrong with it.
+        # One malformed pod must not hide the others.
         if len(pods) == 1:
-            return []
+            message = f"{pods[0].owner} cannot be read: {telling_line(done.stderr)}."
+            return [Defect("LH201", message, pods[0].owner, pods[0].path)]
         half = len(pods) // 2
         return pod_security(pods[:half]) + pod_security(pods[half:])
     found = []

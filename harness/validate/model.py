@@ -1,5 +1,6 @@
 """The rendered environment as validation sees it: resources, an index, and the pods that they make."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -275,15 +276,20 @@ class Environment:
         """Resources by (kind, namespace, name)."""
         return {(resource.kind, resource.namespace, resource.name): resource for resource in self.resources}
 
-    @cached_property
+    @property
+    def everything(self) -> list[Resource]:
+        """What is synced, and what is submitted later."""
+        return [*self.resources, *self.embedded]
+
+    @property
     def sound(self) -> list[Resource]:
-        """The resources that match their schemas."""
-        return [resource for resource in self.resources if resource.key not in self.malformed]
+        """The resources that match their schemas, those submitted later included."""
+        return [resource for resource in self.everything if resource.key not in self.malformed]
 
     @cached_property
     def pods(self) -> list[Pod]:
         """Every pod that is made, those submitted later included."""
-        return [pod for resource in (*self.sound, *self.embedded) for pod in pods_of(resource)]
+        return [pod for resource in self.sound for pod in pods_of(resource)]
 
     @cached_property
     def namespaces(self) -> dict[str, Resource | None]:
@@ -331,7 +337,7 @@ def _embedded(parent: Resource) -> Iterator[Resource]:
             continue  # A template with placeholders is no manifest yet.
         for value in documents:
             if isinstance(value, dict) and "apiVersion" in value:
-                yield Resource(value, parent.build, text, ("data", key), parent)
+                yield Resource(value, parent.build, json.dumps(value), ("data", key), parent)
 
 
 def matches(selector: dict[str, Any] | None, labels: dict[str, str]) -> bool:
