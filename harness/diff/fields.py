@@ -155,15 +155,11 @@ class _Comparison:
     def _one_side(self, value: Any, path: Path, kind: FieldKind) -> None:
         if self._fold_by_place(path, value, value):
             return
-        if isinstance(value, dict) and value and self._has_secret_below(path):
+        by_key = path[-1] in ("labels", "annotations") or self._has_secret_below(path)
+        if isinstance(value, dict) and value and by_key:
             for key, item in value.items():
                 self._one_side(item, (*path, key), kind)
             return
-        if isinstance(value, dict) and value and path[-1] in ("labels", "annotations"):
-            rest = {key: item for key, item in value.items() if not self._fold_by_place((*path, key), item, item)}
-            if not rest:
-                return
-            value = rest
         if kind is FieldKind.ADDED:
             self._change(kind, path, None, value)
         else:

@@ -121,6 +121,8 @@ _NAMES: Final[tuple[tuple[str, ...], ...]] = (
 )
 """Where the items of an unknown list may have a name."""
 
+_ALSO_KEYED: Final = ("ports", "volumeClaimTemplates", "rules", "tls")
+
 KeyOf = Callable[[dict[str, Any]], str | None]
 
 
@@ -140,7 +142,7 @@ def ordered(path: Path, group: str, keyed: bool) -> bool:
     if group not in BUILT_IN:
         return True
     if keyed:
-        return name in _ORDERED or not (name in _KEYS or name in ("ports", "volumeClaimTemplates", "rules", "tls"))
+        return name in _ORDERED or not (name in _KEYS or name in _OBJECT_SETS or name in _ALSO_KEYED)
     if (
         name in _OBJECT_SETS
         or name in _SETS

@@ -85,6 +85,8 @@ def canonical(value: Any) -> str:
 
 def same(left: Any, right: Any) -> bool:
     """Whether two values are the same JSON: unlike for Python, true is not 1, and 1 is not 1.0."""
+    if left is right:
+        return True
     if type(left) is not type(right):
         return False
     if isinstance(left, dict | list):
