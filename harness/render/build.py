@@ -96,6 +96,8 @@ def _build(unit: Unit, version: str, *, offline: bool) -> Build:
     cached = cache.get(key)
     if cached is not None:
         return Build(unit, key, [Rendered(value, text) for value, text in cached])
+    if problems := tree.syntax_problems():
+        return Build(unit, key, problems=problems)
     program = tool("kustomize")
     try:
         resources = _parse(_kustomize(program, unit.folder, tree, offline=offline))

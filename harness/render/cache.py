@@ -46,8 +46,9 @@ class Cache:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             json.dump(value, stream, separators=(",", ":"))
         Path(name).replace(self.path(key))
+        self._prune()
 
-    def prune(self) -> None:
+    def _prune(self) -> None:
         """Drops what has not been used for two weeks."""
         oldest = time.time() - _KEEP_SECONDS
         for path in self.folder.glob("*"):

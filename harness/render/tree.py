@@ -76,6 +76,16 @@ class Tree:
     remotes: list[tuple[Remote, Path, int]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
+    def syntax_problems(self) -> list[Problem]:
+        """The manifests that are not YAML; not part of the walk, since what was built before need not be parsed."""
+        problems = []
+        for path in self.manifests:
+            try:
+                parse(self.files[path].decode("utf-8"))
+            except YamlError as error:
+                problems.append(Problem("LH104", f"{path.name} is not valid YAML: {error}.", path, error.line))
+        return problems
+
     def key(self, *more: str) -> str:
         """A content key over all that the build reads, and over `more`."""
         parts: list[str | bytes] = [*more]
@@ -226,13 +236,9 @@ def _follow(
     if isinstance(content, Problem):
         tree.problems.append(content)
         return
-    text, tree.files[path] = content
+    _, tree.files[path] = content
     if what != "data":
         tree.manifests.append(path)
-        try:
-            parse(text)
-        except YamlError as error:
-            tree.problems.append(Problem("LH104", f"{path.name} is not valid YAML: {error}.", path, error.line))
 
 
 def _read_data(path: Path, file: Path, line: int) -> tuple[str, bytes] | Problem:

@@ -186,7 +186,10 @@ def _unused_files(root: Path, found: list[Environment]) -> list[Finding]:
         if path.name in KUSTOMIZATION_NAMES and path.resolve() not in used and _is_component(path):
             tree = walk(path.parent)
             used |= {file.resolve() for file in tree.files}
-            findings += [Finding(item.rule, item.message, (), "", item.file, item.line) for item in tree.problems]
+            findings += [
+                Finding(item.rule, item.message, (), "", item.file, item.line)
+                for item in (*tree.problems, *tree.syntax_problems())
+            ]
     used |= {path.resolve() for environment in found for path in aggregates(root, environment.name)}
     for path in files:
         if path.resolve() in used or _is_ours(path, root) or path.stem.endswith("_test"):
