@@ -1,29 +1,73 @@
-"""The `harness` command: a map of the commands, which live in the `command` module of their package."""
+"""The `harness` command: a map of the commands, each of which lives in the `command` module of its package."""
 
+import importlib
 import sys
+from typing import Any, Final, NamedTuple
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
+from brewery.errors import BreweryError
 from harness.console import print_error
-from harness.doctor.command import doctor
-from harness.embedded.command import run
 from harness.errors import HarnessError
-from harness.mock_api.command import mock_api
-from harness.report.command import report
-from harness.setup.command import setup
+
+
+class Place(NamedTuple):
+    """Where a command is: a function of a module, or a Typer app of it, and the panel of the help that lists it."""
+
+    module: str
+    attribute: str
+    panel: str
+
+
+COMMANDS: Final = {
+    "run": Place("harness.embedded.command", "run", "Pipeline"),
+    "mock-api": Place("harness.mock_api.command", "mock_api", "Pipeline"),
+    "report": Place("harness.report.command", "report", "Pipeline"),
+    "render": Place("harness.render.command", "render", "Platform"),
+    "validate": Place("harness.validate.command", "validate", "Platform"),
+    "diff": Place("harness.diff.command", "diff", "Platform"),
+    "secrets": Place("harness.secrets.command", "app", "Platform"),
+    "setup": Place("harness.setup.command", "setup", "This machine"),
+    "doctor": Place("harness.doctor.command", "doctor", "This machine"),
+}
+
+
+class Commands(TyperGroup):
+    """Imports a command when it is asked for: none waits for what only another one needs."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # noqa: ARG002
+        """Names in the order of the help (Click's signature, with Typer's own context)."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]  # noqa: ARG002
+        """The command of a name, or None (Click's signature, with Typer's own context)."""
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        found = getattr(importlib.import_module(place.module), place.attribute)
+        if not isinstance(found, typer.Typer):
+            function, found = found, typer.Typer(add_completion=False)
+            found.command(cmd_name)(function)
+        command: Any = get_command(found)
+        command.rich_help_panel = place.panel
+        return command
+
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Runs, renders, validates and reviews the lakehouse platform.",
 )
-app.command("run", rich_help_panel="Pipeline")(run)
-app.command("mock-api", rich_help_panel="Pipeline")(mock_api)
-app.command("report", rich_help_panel="Pipeline")(report)
-app.command("setup", rich_help_panel="This machine")(setup)
-app.command("doctor", rich_help_panel="This machine")(doctor)
+
+
+@app.callback()
+def _harness() -> None:
+    """Makes Typer build a group."""
 
 
 def main() -> None:
@@ -33,3 +77,6 @@ def main() -> None:
     except HarnessError as error:
         print_error(error)
         sys.exit(error.exit_code)
+    except BreweryError as error:
+        print_error(error)
+        sys.exit(1)

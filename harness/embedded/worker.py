@@ -101,6 +101,8 @@ def _prepare_database() -> None:
     """Create or upgrade the SQLite metadata; an interrupted creation leaves no database behind."""
     from pathlib import Path
 
+    # The user table that runs refer to: without it SQLAlchemy cannot replace the run of a day that is taken again.
+    import airflow.providers.fab.auth_manager.models  # noqa: F401  (imported for that effect)
     from airflow import settings
     from airflow.utils.db import initdb
 
@@ -191,9 +193,9 @@ def run(date: dt.date, emit: Callable[[Any], None]) -> None:
     _prepare_database()
     dags = _load_dags()
     from airflow.exceptions import AirflowException
-    from lakehouse.errors import LakehouseError
 
     from brewery.errors import BreweryError
+    from lakehouse.errors import LakehouseError
 
     own = (BreweryError, LakehouseError, AirflowException)
     listener = TaskListener(emit)

@@ -1,0 +1,55 @@
+"""Runs the real command, as a user would, in processes of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+class Cli:
+    """`harness run` into one lakehouse."""
+
+    def __init__(self, repo: Path, lakehouse: Path) -> None:
+        self.repo = repo
+        self.lakehouse = lakehouse
+
+    def start(self, *options: str, **environ: str) -> subprocess.Popen[str]:
+        """Start it; the caller waits."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "harness", "run", "--lakehouse", str(self.lakehouse), *options],
+            cwd=self.repo,
+            env={**os.environ, "COLUMNS": "200", **environ},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *options: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run it to its end."""
+        process = self.start(*options, **environ)
+        stdout, stderr = process.communicate(timeout=300)
+        return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+    def succeed(self, *options: str) -> str:
+        """Run it to its good end; what it printed."""
+        done = self.run(*options)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def fail(self, code: int, *options: str, **environ: str) -> str:
+        """Run it to its bad end; its one sentence."""
+        done = self.run(*options, **environ)
+        assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+        assert "Traceback" not in done.stderr + done.stdout
+        errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+        assert len(errors) == 1, done.stderr
+        return errors[0].removeprefix("error: ")
+
+
+@pytest.fixture(scope="module")
+def cli(repo: Path, tmp_path_factory: pytest.TempPathFactory) -> Cli:
+    """The command, with an empty lakehouse for each module."""
+    return Cli(repo, tmp_path_factory.mktemp("embedded") / "lakehouse")
