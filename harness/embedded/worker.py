@@ -79,7 +79,8 @@ def _register(listener: TaskListener) -> None:
             """Hook."""
             listener.failed(error)
 
-    get_listener_manager().add_listener(Hooks())
+    manager: Any = get_listener_manager()
+    manager.add_listener(Hooks())
 
 
 class ProgressHandler(logging.Handler):
