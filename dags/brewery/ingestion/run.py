@@ -4,6 +4,7 @@ import datetime as dt
 import gzip
 import hashlib
 import logging
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -214,6 +215,12 @@ def _stored_pages(
 ) -> Generator[_StoredPage, None, None]:
     """Fetch and store every page, in whatever order they arrive; a window of requests, not a queue of all."""
     pages = _pages(total, settings.page_size)
+    running = threading.Semaphore(settings.concurrency)
+    closed = threading.Event()
+
+    def store_unless_closed(number: int) -> _StoredPage | None:
+        with running:
+            return None if closed.is_set() else store(number)
 
     def store(number: int) -> _StoredPage | None:
         expected = min(settings.page_size, total - (number - 1) * settings.page_size)
@@ -238,7 +245,7 @@ def _stored_pages(
         while True:
             # One more than there are threads, so that no thread waits for this loop.
             while len(waiting) <= settings.concurrency and (number := next(numbers, None)) is not None:
-                waiting.add(pool.submit(store, number))
+                waiting.add(pool.submit(store_unless_closed, number))
             if not waiting:
                 break
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -249,8 +256,13 @@ def _stored_pages(
     except SuspiciousPageError as error:
         raise _MovedError(str(error)) from error
     finally:
+        closed.set()
         with client.cancelled():
             pool.shutdown(wait=True, cancel_futures=True)
+            # An interrupt while the pool starts a thread leaves one that it does not know and does not wait for.
+            for _ in range(settings.concurrency):
+                running.acquire()
+        running.release(settings.concurrency)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import csv
 import datetime as dt
 import hashlib
 import json
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -235,3 +236,40 @@ def test_two_runs_of_one_date_at_once_do_not_disturb_each_other(
         first, second = pool.map(lambda _: ingest(settings, storage, day), range(2))
     assert lines_of(first.run_id) == lines_of(second.run_id)
     assert all(run.committed and run.files == 10 for run in list_runs(storage, day))
+
+
+def test_an_interrupt_while_a_thread_starts_waits_for_what_that_thread_writes(
+    make_settings: MakeSettings, storage: Storage, day: dt.date, tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing, may_write = threading.Event(), threading.Event()
+    strays: list[threading.Thread] = []
+    write = Storage.write
+
+    class Interrupted(ThreadPoolExecutor):
+        """Interrupted between starting a thread and noting that it did."""
+
+        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+            if args != (2,):
+                return super().submit(fn, *args, **kwargs)
+            strays.append(threading.Thread(target=fn, args=args))
+            strays[0].start()
+            assert writing.wait(30)
+            raise KeyboardInterrupt
+
+        def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+            super().shutdown(wait, cancel_futures=cancel_futures)
+            # Late enough for the run's files to be removed by then, if nobody waits.
+            threading.Timer(0.2, may_write.set).start()
+
+    def write_late(self: Storage, path: str, data: bytes) -> None:
+        if path.endswith("page-00002.jsonl.gz"):
+            writing.set()
+            assert may_write.wait(30)
+        write(self, path, data)
+
+    monkeypatch.setattr("brewery.ingestion.run.ThreadPoolExecutor", Interrupted)
+    monkeypatch.setattr(Storage, "write", write_late)
+    with MockApi(breweries=420) as api, pytest.raises(KeyboardInterrupt):
+        ingest(make_settings(api.url), storage, day)
+    strays[0].join(30)
+    assert tree() == {}
