@@ -3,11 +3,19 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The one flag that accepts what is written now as what is expected."""
+    parser.addoption(
+        "--update-goldens", action="store_true", help="write the expected files anew; review them in git"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -29,6 +37,24 @@ def pytest_configure(config: pytest.Config) -> None:
 def repo() -> Path:
     """The checkout's root."""
     return ROOT
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compares a text with goldens/NAME beside the test's file; `--update-goldens` writes it instead."""
+    folder = request.path.parent / "goldens"
+
+    def compare(name: str, text: str) -> None:
+        file = folder / name
+        if request.config.getoption("--update-goldens"):
+            folder.mkdir(exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+            return
+        if not file.is_file():
+            pytest.fail(f"{file} is missing: run with --update-goldens, and review it")
+        assert text == file.read_text(encoding="utf-8"), f"{file.name} differs: --update-goldens accepts it"
+
+    return compare
 
 
 @pytest.fixture(scope="session")

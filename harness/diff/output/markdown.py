@@ -63,6 +63,7 @@ _NAMES_SHARE: Final = 66
 """Per cent of the room for names, when they do not all fit."""
 _KINDS_COUNTED: Final = 6
 _END: Final = "</details>\n\n"
+_GROUP_SHOWN: Final = 80
 _REF_SHOWN: Final = 60
 _LINK_SHOWN: Final = 300
 
@@ -194,7 +195,7 @@ class _Comment:
         counted = ", ".join(f"{_MARKS[level]} {count} {level}" for level, count in rest.items() if count)
 
         def more(count: int) -> str:
-            return f"- and {plural(count, 'risk')} more, none of them higher"
+            return f"- and {count:,} more, none of them higher"
 
         return [
             _List("**Not rendered, so not reviewed**\n", problems, lambda count: f"- and {count:,} more"),
@@ -327,7 +328,6 @@ class _Names:
     """The names of the resources that have no details, grouped so that they take little room."""
 
     def __init__(self, listed: Sequence[Entry]) -> None:
-        self._order = sorted(range(len(listed)), key=lambda index: -worst(listed[index].resource))
         keys = []
         environments: dict[tuple[str, str, str, str], dict[str, None]] = {}
         for entry in listed:
@@ -337,6 +337,10 @@ class _Names:
             keys.append(key)
         # The group of a name never depends on what else is listed, so that fewer names are never longer.
         self._groups = [((", ".join(environments[key]), *key[:3]), key[3]) for key in keys]
+        # The dangerous first; then by group, so that a list that is cut holds as many names as it can.
+        self._order = sorted(
+            range(len(listed)), key=lambda index: (-worst(listed[index].resource), self._groups[index])
+        )
 
     def write(self, indices: Iterable[int], room: int) -> tuple[str, int]:
         """The list, and how many of these resources it does not name because it is full."""
@@ -363,7 +367,8 @@ def _write_names(ordered: Sequence[tuple[tuple[str, ...], str]]) -> str:
     rows = []
     for (environments, sign, kind, namespace), names in groups.items():
         place = f" {code(namespace)}" if namespace else ""
-        rows.append(f"- {code(environments)} {code(f'{sign} {kind}')}{place}: {code(', '.join(names))}")
+        head = f"{code(_cut(environments, _GROUP_SHOWN))} {code(_cut(f'{sign} {kind}', _GROUP_SHOWN))}{place}"
+        rows.append(f"- {head}: {code(', '.join(names))}")
     return "\n".join(["**Without details here**\n", *rows, "", ""])
 
 

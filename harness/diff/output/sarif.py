@@ -5,6 +5,7 @@ from typing import Final
 
 from harness.diff.model import Level, Review
 from harness.diff.output.groups import risk_groups
+from harness.diff.risks.rules import RULES
 from harness.sarif import Result, Rule, log
 
 NOT_RENDERED: Final = Rule(
@@ -20,18 +21,12 @@ DRIFT: Final = Rule(
 _LEVELS: Final[Mapping[Level, str]] = {Level.HIGH: "error", Level.MEDIUM: "warning", Level.LOW: "note"}
 
 
-def sarif(review: Review, rules: Mapping[str, Rule] | None = None) -> str:
-    """The risks, what was not reviewed, and new drift; each once, however many environments have it.
-
-    Args:
-        review: What to show.
-        rules: The rules of the risks by id; a rule that is missing there is described by its id.
-    """
+def sarif(review: Review) -> str:
+    """The risks, what was not reviewed, and new drift; each once, however many environments have it."""
     results = [*_risks(review), *_problems(review), *_notes(review), *_drift(review)]
-    known = {rule.id: rule for rule in (NOT_RENDERED, NOT_COVERED, DRIFT)} | dict(rules or {})
-    for result in results:
-        known.setdefault(result.rule, Rule(result.rule, result.rule, result.rule))
-    return log("harness diff", known, results)
+    rules = {rule.id: Rule(rule.id, rule.title, rule.why) for rule in RULES.values()}
+    rules |= {rule.id: rule for rule in (NOT_RENDERED, NOT_COVERED, DRIFT)}
+    return log("harness diff", rules, results)
 
 
 def _risks(review: Review) -> Iterator[Result]:

@@ -38,6 +38,7 @@ class _Dumper(_DUMPER):  # type: ignore[misc]  # the C dumper is chosen at run t
 
 
 def _text(dumper: Any, value: str) -> Any:
+    value = value.encode("utf-8", "backslashreplace").decode("utf-8")
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
 
 

@@ -26,7 +26,7 @@ function apply() {
       || !words.every((word) => textOf(card).includes(word));
     leaves.get(card.id).hidden = card.hidden;
   }
-  for (const group of groups) group.hidden = !group.querySelector("article:not([hidden]), li:not([hidden])");
+  for (const group of groups) group.hidden = !group.querySelector("article:not([hidden]), [data-for]:not([hidden])");
   const shown = shownCards().length;
   const all = `${cards.length.toLocaleString("en")} resource${cards.length === 1 ? "" : "s"}`;
   filters.elements.count.value = shown === cards.length ? all : `${shown.toLocaleString("en")} of ${all}`;

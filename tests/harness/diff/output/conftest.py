@@ -2,9 +2,12 @@
 
 import secrets
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
 from harness.diff.model import (
     ApplicationReview,
@@ -107,12 +110,12 @@ def scheduler(memory: str = "3Gi") -> ResourceChange:
         folded={"managed label": 2, "checksum": 1},
         risks=(
             Risk(
-                "image",
+                "DF401",
                 Level.MEDIUM,
                 "Deployment orchestrator/scheduler runs airflow:2.11.2.",
                 f"{CONTAINER}.image",
             ),
-            Risk("restart", Level.LOW, "The pods of Deployment orchestrator/scheduler are replaced."),
+            Risk("DF301", Level.LOW, "The pods of Deployment orchestrator/scheduler are replaced."),
         ),
         before_yaml=SCHEDULER_YAML,
         after_yaml=after,
@@ -127,7 +130,7 @@ def claim_removed() -> ResourceChange:
         None,
         risks=(
             Risk(
-                "volume-removed",
+                "DF101",
                 Level.HIGH,
                 "PersistentVolumeClaim deepstorage/minio-data is removed, and the data on it with it.",
             ),
@@ -149,7 +152,7 @@ def secret_changed() -> ResourceChange:
             FieldChange("data.replication", FieldKind.ADDED, secret=True),
             FieldChange("data.old", FieldKind.REMOVED, secret=True),
         ),
-        risks=(Risk("secret-changed", Level.MEDIUM, "The keys password, replication and old of Secret change."),),
+        risks=(Risk("DF801", Level.MEDIUM, "The keys password, replication and old of Secret change."),),
         before_yaml=yaml,
         after_yaml=yaml.replace("<redacted>", "<redacted, changed>"),
     )
@@ -334,7 +337,7 @@ def hostile() -> Review:
             FieldChange('data["`````"]', FieldKind.SET, attack, attack + "`````\r\n\x1b[2J\u202egnp.exe"),
             FieldChange("data.text", FieldKind.SET, "a", "b", lines=("@@ -1 +1 @@", "-```", "+~~~ @team")),
         ),
-        risks=(Risk("image", Level.HIGH, f"Runs {attack}", "data"),),
+        risks=(Risk("DF401", Level.HIGH, f"Runs {attack}", "data"),),
         before_yaml=attack,
         after_yaml=attack + "\n`````\x1b[2J\u202egnp.exe</pre></td>",
         source=Source("a`b/@owner.yaml", 1),
@@ -362,7 +365,7 @@ def big(applications: int = 25, resources: int = 20, lines: int = 40) -> Review:
         body = "".join(f"  key-{line}: value {line} of {number}\n" for line in range(lines))
         head = f"apiVersion: v1\nkind: {kind}\nmetadata:\n  name: service-{number:04}\ndata:\n"
         new = "new" if number % 3 else f"new in {environment}"
-        risks = (Risk("restart", Level(number // 10 % 3 + 1), f"{identity} restarts."),) if number % 10 == 0 else ()
+        risks = (Risk("DF301", Level(number // 10 % 3 + 1), f"{identity} restarts."),) if number % 10 == 0 else ()
         if number % 5 == 0:
             return ResourceChange(ChangeKind.ADDED, None, identity, risks=risks, after_yaml=head + body)
         after = body.replace(f"value 7 of {number}", new)
@@ -408,8 +411,8 @@ SAMPLES: dict[str, Callable[[], Review]] = {
 
 @pytest.fixture(params=sorted(SAMPLES))
 def sample(request: pytest.FixtureRequest) -> Review:
-    """Each of the reviews in turn."""
-    return SAMPLES[request.param]()
+    """Each of the reviews in turn; of the big one a part."""
+    return big(applications=3) if request.param == "big" else SAMPLES[request.param]()
 
 
 @pytest.fixture
@@ -435,3 +438,96 @@ def canary() -> tuple[str, Review]:
     application = ApplicationReview("a", "a", ChangeKind.CHANGED, (resource,))
     parity = Parity("eks", "x", (Difference(identity, "data.a", value, value, secret=True, status="new"),), 0, 1)
     return value, Review(BASE, HEAD, (EnvironmentReview("eks", (application,)),), parity=(parity,))
+
+
+TEXTS = (
+    "1",
+    "true",
+    "nginx:1.2",
+    "a b",
+    "",
+    "x" * 300,
+    "`",
+    "```",
+    "````\n```",
+    "|",
+    "</details>",
+    "<b>",
+    "@team",
+    "é\r\n",
+)
+VALUES: tuple[Any, ...] = (*TEXTS, 1, 1.5, True, None, [], {}, ["a", 1], {"a": {"b": ["c"]}}, "\x1b[0m\u202e\udc80")
+
+
+def random_review(seed: int) -> Review:
+    """Any review: from nothing to more than a comment takes; each name occurs nowhere else in the text."""
+    random = Random(seed)
+    size = random.choice((0, 1, 3, 10, 40))
+    counter = iter(range(1_000_000))
+
+    def text() -> str:
+        return random.choice(TEXTS) * random.choice((1, 1, 1, 30))
+
+    def identity() -> Identity:
+        kind = random.choice(("ConfigMap", "Deployment", "Role", "X" * random.choice((5, 70))))
+        return Identity("v1", kind, random.choice(("", "web", "data")), f"name{next(counter):06}x")
+
+    def field() -> FieldChange:
+        kind = random.choice(list(FieldKind))
+        before, after = random.choice(VALUES), random.choice(VALUES)
+        lines = tuple(random.choice("+- @") + text() for _ in range(random.choice((0, 0, 3))))
+        return FieldChange(f"spec.{text()}", kind, before, after, random.random() < 0.2, lines)
+
+    def resource() -> ResourceChange:
+        change = random.choice(list(ChangeKind))
+        one = identity()
+        before = None if change is ChangeKind.ADDED else one
+        after = None if change is ChangeKind.REMOVED else one
+        whole = change in (ChangeKind.ADDED, ChangeKind.REMOVED)
+        return ResourceChange(
+            change,
+            before,
+            after,
+            () if whole else tuple(field() for _ in range(random.randrange(4))),
+            {"managed label": 1} if random.random() < 0.3 else {},
+            tuple(
+                Risk(text(), random.choice(list(Level)), text(), text()) for _ in range(random.choice((0, 0, 1, 3)))
+            ),
+            "" if before is None else f"a: {text()}\n" * random.randrange(40),
+            "" if after is None else f"a: {text()}\n" * random.randrange(40),
+            random.choice((None, Source("base/a.yaml", 3), Source("b.yaml", 1, "base"))),
+            random.choice(("", "", "other")),
+        )
+
+    shared = [resource() for _ in range(random.randrange(size + 1))]
+
+    def application(number: int) -> ApplicationReview:
+        change = random.choice((ChangeKind.CHANGED, ChangeKind.CHANGED, ChangeKind.ADDED, ChangeKind.REMOVED))
+        own = [resource() for _ in range(random.randrange(size + 1))]
+        waves = (random.choice((None, 1, 2)), random.choice((None, 1, 2)))
+        return ApplicationReview(f"app{number}", f"apps/{number}", change, (*shared, *own), *waves, {"checksum": 1})
+
+    def environment(number: int) -> EnvironmentReview:
+        return EnvironmentReview(
+            f"env{number}-{'é' * random.choice((1, 200))}",
+            tuple(application(index) for index in range(random.choice((0, 1, 2)))),
+            tuple(ImageChange(text(), text(), (identity(),), text()) for _ in range(random.choice((0, 1, 30)))),
+        )
+
+    environments = tuple(environment(number) for number in range(random.choice((1, 2, 3, 20 if size < 10 else 3))))
+    some = range(random.choice((0, 0, 1, 20)))
+    difference = Difference(identity(), text(), random.choice(VALUES), random.choice(VALUES), text(), "new")
+    return Review(
+        Side(text() or "main", random.choice(("", "0" * 40))),
+        Side(text() or "head"),
+        environments,
+        tuple(BuildProblem("head", environments[0].name, text(), text(), text(), 1) for _ in some),
+        tuple(Note("env", text(), text(), random.random() < 0.5) for _ in some),
+        tuple(Parity("a", "b", (difference,) * 3, None, 3) for _ in some[:2]),
+    )
+
+
+@pytest.fixture(scope="session")
+def reviews() -> SearchStrategy[Review]:
+    """Any review."""
+    return st.integers(0, 2**32).map(random_review)
