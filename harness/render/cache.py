@@ -49,8 +49,16 @@ class Cache:
         self._prune()
 
     def _prune(self) -> None:
-        """Drops what has not been used for two weeks."""
-        oldest = time.time() - _KEEP_SECONDS
+        """Drops what has not been used for two weeks; looks once a day, for there may be thousands of values."""
+        mark = self.folder / ".pruned"
+        now = time.time()
+        try:
+            if now - mark.stat().st_mtime < _TOUCH_SECONDS:
+                return
+        except FileNotFoundError:
+            pass
+        mark.touch()
+        oldest = now - _KEEP_SECONDS
         for path in self.folder.glob("*"):
             try:
                 if path.stat().st_mtime < oldest:

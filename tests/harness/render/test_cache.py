@@ -19,7 +19,7 @@ def test_it_gives_back_what_was_put(cache: Cache) -> None:
     assert cache.get("a") is None
     cache.put("a", {"x": [1, "é"]})
     assert cache.get("a") == {"x": [1, "é"]}
-    assert [path.name for path in cache.folder.iterdir()] == ["a.json"]
+    assert [path.name for path in cache.folder.glob("*.json")] == ["a.json"]
 
 
 def test_what_was_not_used_for_two_weeks_goes_and_what_was_used_stays(cache: Cache) -> None:
@@ -28,6 +28,7 @@ def test_what_was_not_used_for_two_weeks_goes_and_what_was_used_stays(cache: Cac
         cache.put(key, key)
     for key in ("unused", "used"):
         os.utime(cache.path(key), (old, old))
+    os.utime(cache.folder / ".pruned", (old, old))
     assert cache.get("used") == "used"
     cache.put("new", 1)
-    assert sorted(path.stem for path in cache.folder.iterdir()) == ["new", "used"]
+    assert sorted(path.stem for path in cache.folder.glob("*.json")) == ["new", "used"]
