@@ -152,8 +152,6 @@ class Builder:
             found[index].deployers = deployers_in(result)
             Cache("diff").put(key, [[text.text, text.origin] for text in result])
             Cache("diff-deployers").put(key, found[index].deployers)
-        Cache("diff").prune()
-        Cache("diff-deployers").prune()
 
     def _one(self, program: Path, job: Job, contents: dict[str, tuple[str, bytes]]) -> list[Text] | Trouble:
         file = job.inputs.kustomization

@@ -306,12 +306,12 @@ class _Comparison:
 
 
 def is_secret_field(group: str, kind: str, path: Path) -> bool:
-    """Whether a field holds a secret, or is inside one that does."""
+    """Whether a field holds secrets, or is inside one that does."""
     if kind == "Secret" and group == "":
-        if path[:1] in (("data",), ("stringData",)) and len(path) > 1:
+        if path[:1] in (("data",), ("stringData",)):
             return True
         return path[:2] == ("metadata", "annotations") and len(path) > 2 and "last-applied" in str(path[2])
-    return kind == "SealedSecret" and path[:2] == ("spec", "encryptedData") and len(path) > 2
+    return kind == "SealedSecret" and path[:2] == ("spec", "encryptedData")
 
 
 def holds_secret(value: Any) -> bool:

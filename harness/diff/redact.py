@@ -40,7 +40,11 @@ def manifest(value: dict[str, Any], other: dict[str, Any] | None = None) -> str:
 
 
 def _redacted(value: Any, other: Any, group: str, kind: str, path: tuple[str, ...]) -> Any:
-    if is_secret_field(group, kind, path) or (path and not isinstance(value, dict | list) and holds_secret(value)):
+    # The keys of a mapping of secrets are shown.
+    keys = isinstance(value, dict) and path and path[-1] in ("data", "stringData", "encryptedData")
+    if (is_secret_field(group, kind, path) and not keys) or (
+        path and not isinstance(value, dict | list) and holds_secret(value)
+    ):
         return REDACTED if other is None or same(value, other) else REDACTED_CHANGED
     if isinstance(value, dict):
         if path and holds_secret({key: item for key, item in value.items() if not isinstance(item, dict | list)}):

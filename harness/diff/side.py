@@ -132,7 +132,8 @@ class Side:
             self._add(environment, application)
         for root, rendering in zip(roots, renderings, strict=True):
             if root.folder in claimed:
-                self.environments.setdefault(root.environment, [])
+                if root.certain:
+                    self.environments.setdefault(root.environment, [])
             else:
                 self._add(root.environment, Application(root.folder, root.folder, False, renderings=[rendering]))
 

@@ -64,3 +64,18 @@ def checkout(tmp_path: Path) -> Checkout:
 @pytest.fixture
 def checkouts(tmp_path: Path) -> Callable[[str], Checkout]:
     return lambda name: Checkout(tmp_path / name)
+
+
+@pytest.fixture
+def layout(checkout: Checkout) -> Callable[[str], Checkout]:
+    """A repository with the files of one of the folders in layouts/, committed."""
+
+    def make(name: str) -> Checkout:
+        source = Path(__file__).parent / "layouts" / name
+        files = {
+            path.relative_to(source).as_posix(): path.read_bytes() for path in source.rglob("*") if path.is_file()
+        }
+        checkout.commit(files)
+        return checkout
+
+    return make

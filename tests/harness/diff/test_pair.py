@@ -59,7 +59,7 @@ def test_a_newer_version_a_moved_group_another_kind_and_another_namespace_are_th
 
 
 def test_a_new_name_with_the_same_content_is_a_rename_and_with_other_content_is_not() -> None:
-    spec = {"replicas": 1, "image": "i", "port": 80, "user": "u"}
+    spec: dict[str, Any] = {"replicas": 1, "image": "i", "port": 80, "user": "u"}
     assert _only(resource(name="old", **spec), resource(name="new", **spec, more=1))
     assert not _only(resource(name="old", **spec), resource(name="new", replicas=3, image="j", port=81))
 
