@@ -16,6 +16,7 @@ from airflow.providers.common.compat.sdk import DAG
 
 from brewery.orchestration.datasets import BRONZE, GOLD
 from brewery.orchestration.defaults import task_defaults
+from brewery.orchestration.figures import send_figures
 from brewery.orchestration.settings import OrchestrationSettings
 from brewery.orchestration.spark import spark_task
 
@@ -38,5 +39,11 @@ with DAG(
     (
         spark_task("bronze_to_silver", settings)
         >> spark_task("silver_to_gold", settings)
-        >> spark_task("quality_gate", settings, outlets=[GOLD])
+        >> spark_task(
+            "quality_gate",
+            settings,
+            outlets=[GOLD],
+            on_success_callback=send_figures,
+            on_failure_callback=send_figures,
+        )
     )

@@ -93,6 +93,11 @@ class Layout:
         """Delta table: the outcome of each expectation at each gate."""
         return f"{self.root}/quality/results"
 
+    @property
+    def figures(self) -> str:
+        """JSON file: the newest run's figures for monitoring (`contract.figures`)."""
+        return f"{self.root}/quality/figures.json"
+
 
 def page_file(page: int) -> str:
     """Name of the bronze file that holds one page of the API, counted from 1.

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from airflow.exceptions import AirflowFailException
@@ -16,28 +16,24 @@ APPLICATION_TEMPLATE = "spark-application.yaml"
 """Jinja template of a SparkApplication, in `OrchestrationSettings.spark_template_dir`; `params.job` is the job."""
 
 
-def spark_task(
-    job: str, settings: OrchestrationSettings, *, outlets: Sequence[Any] = (), doc_md: str | None = None
-) -> BaseOperator:
+def spark_task(job: str, settings: OrchestrationSettings, **arguments: Any) -> BaseOperator:
     """One task for one job of `lakehouse.jobs`.
 
     Args:
         job: Module name within `lakehouse.jobs`; also the task's id.
         settings: Whether Spark runs in this process or on Kubernetes.
-        outlets: Datasets that the job's success updates.
-        doc_md: Documentation of the task.
+        **arguments: Of any Airflow operator, such as `outlets` or `on_success_callback`.
     """
     if settings.spark_mode == "kubernetes":
-        return _on_kubernetes(job, settings, outlets, doc_md)
+        return _on_kubernetes(job, settings, arguments)
     from airflow.providers.common.compat.standard.operators import PythonOperator
 
     return PythonOperator(
         task_id=job,
         python_callable=run_locally,
         op_kwargs={"job": job},
-        outlets=list(outlets),
-        doc_md=doc_md,
         do_xcom_push=False,
+        **arguments,
     )
 
 
@@ -57,9 +53,7 @@ def run_locally(job: str) -> None:
         raise AirflowFailException(str(error)) from error
 
 
-def _on_kubernetes(
-    job: str, settings: OrchestrationSettings, outlets: Sequence[Any], doc_md: str | None
-) -> BaseOperator:
+def _on_kubernetes(job: str, settings: OrchestrationSettings, arguments: Mapping[str, Any]) -> BaseOperator:
     from airflow.providers.cncf.kubernetes.operators.spark_kubernetes import SparkKubernetesOperator
 
     return SparkKubernetesOperator(
@@ -77,6 +71,5 @@ def _on_kubernetes(
         execution_timeout=dt.timedelta(hours=1),
         reattach_on_restart=True,
         delete_on_termination=True,
-        outlets=list(outlets),
-        doc_md=doc_md,
+        **arguments,
     )

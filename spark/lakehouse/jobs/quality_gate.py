@@ -6,10 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 from pyspark.sql import SparkSession
 
+from brewery.contract.figures import Figures
 from brewery.contract.layout import GOLD_TABLES, Layout
+from brewery.contract.manifest import Manifest
 from lakehouse import bronze, publish, silver
 from lakehouse.errors import explained
-from lakehouse.ledger import require_ledger
+from lakehouse.ledger import LedgerRow, require_ledger
 from lakehouse.quality import checks, results
 from lakehouse.quality.expectations import Outcome, measure
 from lakehouse.storage import Files, spark_layout
@@ -60,7 +62,26 @@ def run(
         for table in of_gold:
             outcomes += table
     results.keep(spark, files, layout, "publish", (newest.ingestion_date, newest.run_id), outcomes)
+    failed = sum(outcome.failed for outcome in outcomes)
+    if failed:
+        files.write_text(layout.figures, _figures(newest, manifest, failed, published=None).to_json())
     results.require(outcomes, "gold keeps its state; correct the cause and run the jobs again")
     publish.publish(spark, layout, frames, made_from)
+    published = dt.datetime.now(dt.timezone.utc)
+    files.write_text(layout.figures, _figures(newest, manifest, 0, published=published).to_json())
     log.info("gold is published from run %s", newest.run_id)
     return outcomes
+
+
+def _figures(newest: LedgerRow, manifest: Manifest, failed: int, *, published: dt.datetime | None) -> Figures:
+    return Figures(
+        run_id=newest.run_id,
+        bronze=newest.bronze_records,
+        silver=newest.total,
+        gold=newest.total if published else None,
+        rejected=newest.rejected,
+        duplicates=newest.duplicates,
+        failed_expectations=failed,
+        ingested=manifest.finished_at.timestamp(),
+        gold_published=published.timestamp() if published else None,
+    )

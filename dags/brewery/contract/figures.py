@@ -1,0 +1,48 @@
+"""What a quality gate leaves for monitoring: one small file, written by the Spark job and read by Airflow."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Figures of the newest run.
+
+    Attributes:
+        run_id: The run.
+        bronze: Records as received.
+        silver: Current breweries in silver.
+        gold: Breweries in the gold tables; None where the gate did not let them be published.
+        rejected: Records of the run that were rejected.
+        duplicates: Records of the run whose id came again later.
+        failed_expectations: Expectations of severity error that did not hold.
+        ingested: Unix time at which the snapshot was complete.
+        gold_published: Unix time at which gold was published; None where it was not.
+    """
+
+    run_id: str
+    bronze: int
+    silver: int
+    gold: int | None
+    rejected: int
+    duplicates: int
+    failed_expectations: int
+    ingested: float
+    gold_published: float | None
+
+    def to_json(self) -> str:
+        """As one JSON object."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Figures":
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: It is something else.
+        """
+        try:
+            values = json.loads(text)
+            return cls(**{field.name: values[field.name] for field in fields(cls)})
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"not the figures of a quality gate ({error!r})") from None

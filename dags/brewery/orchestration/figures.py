@@ -1,0 +1,49 @@
+"""The pipeline's own figures as Airflow metrics, which the StatsD exporter offers to Prometheus."""
+
+import logging
+from typing import Any
+
+from airflow.providers.common.compat.sdk import Stats
+
+from brewery.contract.figures import Figures
+from brewery.errors import BreweryError, StorageMissingError
+from brewery.orchestration.tasks import open_lakehouse
+from brewery.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def gauges(figures: Figures) -> dict[str, float]:
+    """Metric name -> value; what a failed gate did not reach keeps its former value.
+
+    docs/monitoring.md lists the names and the Prometheus metrics that they become.
+    """
+    values = {
+        "lakehouse.records.bronze": figures.bronze,
+        "lakehouse.records.silver": figures.silver,
+        "lakehouse.records.gold": figures.gold,
+        "lakehouse.rejected": figures.rejected,
+        "lakehouse.duplicates": figures.duplicates,
+        "lakehouse.failed_expectations": figures.failed_expectations,
+        "lakehouse.ingested": figures.ingested,
+        "lakehouse.gold_published": figures.gold_published,
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def send_figures(_context: Any) -> None:
+    """Send what the newest quality gate left in the lakehouse; a callback of the gate's task.
+
+    The gate's own result stands whatever happens here, so what cannot be sent is logged.
+    """
+    try:
+        storage = open_lakehouse(Settings.from_env())
+        figures = Figures.from_json(storage.read(storage.layout.figures).decode())
+    except StorageMissingError:
+        log.info("No quality gate has left figures yet.")
+        return
+    except (BreweryError, ValueError) as error:
+        log.warning("The figures of the quality gate were not sent: %s", error)
+        return
+    for name, value in gauges(figures).items():
+        Stats.gauge(name, value)
