@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from harness.diff.model import (
     ApplicationReview,
     ChangeKind,
+    Difference,
     EnvironmentReview,
     Identity,
     Level,
+    Parity,
     ResourceChange,
     Review,
     Risk,
@@ -135,6 +137,44 @@ def wave(application: ApplicationReview) -> str:
     if application.change is ChangeKind.ADDED:
         return "" if after is None else f"wave {after}"
     return f"wave {'none' if before is None else before} → {'none' if after is None else after}"
+
+
+def where(environment: str, application: str) -> str:
+    """Where something is that belongs to no resource; the repository as a whole has neither of both.
+
+    >>> where("eks", "web"), where("", ""), where("eks", "")
+    ('eks/web', 'repository', 'eks')
+    """
+    return "/".join(part for part in (environment, application) if part) or "repository"
+
+
+def is_comparison(review: Review) -> bool:
+    """Whether there is no change to review: only two environments, beside each other, in one tree."""
+    return bool(review.parity) and review.base == review.head
+
+
+def headline(review: Review) -> str:
+    """The first line: which environments the change touches, or how the environments differ."""
+    if is_comparison(review) and not review.problems:
+        return f"{'; '.join(parity.sentence for parity in review.parity)}."
+    return review.headline
+
+
+def compared(review: Review) -> tuple[str, ...]:
+    """The tree or the two trees that were looked at."""
+    return (str(review.head),) if is_comparison(review) else (str(review.base), str(review.head))
+
+
+def differences(review: Review, parity: Parity) -> list[Difference]:
+    """The differences to show: beside a change, not those that are declared and stay as they were."""
+    if is_comparison(review):
+        return list(parity.differences)
+    return [item for item in parity.differences if not item.reason or item.status != "same"]
+
+
+def everywhere(review: Review, environments: Iterable[str]) -> bool:
+    """Whether these are all environments that the change touches, so that naming them says nothing."""
+    return set(environments) == {environment.name for environment in review.environments if environment.touched}
 
 
 def levels(risks: Iterable[Risk]) -> dict[Level, int]:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -13,13 +14,18 @@ from harness.diff.model import ApplicationReview, ChangeKind, EnvironmentReview,
 from harness.diff.output.align import Fold, Row, side_by_side
 from harness.diff.output.groups import (
     Entry,
+    compared,
     entries,
+    everywhere,
     folded,
+    headline,
     image_groups,
+    is_comparison,
     levels,
     risk_groups,
     shown,
     wave,
+    where,
     worst,
 )
 from harness.diff.output.values import (
@@ -124,6 +130,11 @@ def html(review: Review) -> str:
     cards = [card for _, groups in sections for group in groups for card in group.cards]
     return environment.get_template("review.html.j2").render(
         review=review,
+        headline=headline(review),
+        compared=compared(review),
+        comparison=is_comparison(review),
+        everywhere=partial(everywhere, review),
+        where=where,
         sections=sections,
         cards=cards,
         kinds=sorted({card.resource.identity.kind for card in cards}),

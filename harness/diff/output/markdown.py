@@ -26,19 +26,25 @@ from harness.diff.output.escape import block, cell, code, prose, tag
 from harness.diff.output.groups import (
     Entry,
     RiskGroup,
+    compared,
+    differences,
     entries,
+    everywhere,
     folded,
+    headline,
     image_groups,
+    is_comparison,
     levels,
     risk_groups,
     wave,
+    where,
     worst,
 )
 from harness.diff.output.values import (
     REORDERED,
     SIGNS,
     Line,
-    as_yaml,
+    compact,
     field_lines,
     folded_text,
     plural,
@@ -64,6 +70,7 @@ _NAMES_SHARE: Final = 66
 _KINDS_COUNTED: Final = 6
 _END: Final = "</details>\n\n"
 _GROUP_SHOWN: Final = 80
+_VALUE_SHOWN: Final = 80
 _REF_SHOWN: Final = 60
 _LINK_SHOWN: Final = 300
 
@@ -159,19 +166,19 @@ class _Comment:
 
     def _top(self, room: int) -> str:
         review = self._review
-        compared = f"{code(_cut(str(review.base), _REF_SHOWN))} → {code(_cut(str(review.head), _REF_SHOWN))}"
+        trees = " → ".join(code(_cut(side, _REF_SHOWN)) for side in compared(review))
         if review.files_changed:
-            compared += f", {plural(review.files_changed, 'file')}"
+            trees += f", {plural(review.files_changed, 'file')}"
         counts = folded(review)
         away = f" · folded away: {prose(folded_text(counts))}" if counts else ""
         if len(away) > room // 10:
             away = f" · folded away: {sum(counts.values()):,}"
         touched = [environment for environment in review.environments if environment.touched]
-        headline = f"### {prose(review.headline)}\n\n"
-        if len(headline) > room // 4:
+        first = f"### {prose(headline(review))}\n\n"
+        if len(first) > room // 4:
             whole = plural(len(review.environments), "environment")
-            headline = f"### Touches {len(touched):,} of {whole}: {review.totals}.\n\n"
-        text = f"{headline}{compared}{away}\n\n"
+            first = f"### Touches {len(touched):,} of {whole}: {review.totals}.\n\n"
+        text = f"{first}{trees}{away}\n\n"
         return text + _table(review).fit(min(room // 2, room - len(text)))
 
     def _summary(self, room: int) -> str:
@@ -182,7 +189,8 @@ class _Comment:
 
     def _urgent(self) -> list[_List]:
         problems = [
-            f"- {code(f'{problem.environment}/{problem.application}')} at {problem.side}: {prose(problem.sentence)}"
+            f"- {code(where(problem.environment, problem.application))} at {problem.side}: "
+            + prose(problem.sentence)
             + (f" ({code(problem.file + (f':{problem.line}' if problem.line else ''))})" if problem.file else "")
             for problem in self._review.problems
         ]
@@ -210,9 +218,8 @@ class _Comment:
 
     def _risk(self, group: RiskGroup) -> str:
         risk = group.risk
-        touched = {environment.name for environment in self._review.environments if environment.touched}
-        where = "" if set(group.environments) == touched else f" ({_names(group.environments)})"
-        return f"- {_MARKS[risk.level]} {risk.level} {code(risk.rule)} {prose(risk.sentence)}{where}"
+        only = "" if everywhere(self._review, group.environments) else f" ({_names(group.environments)})"
+        return f"- {_MARKS[risk.level]} {risk.level} {code(risk.rule)} {prose(risk.sentence)}{only}"
 
     def _rest(self) -> list[_List]:
         images = [
@@ -223,7 +230,7 @@ class _Comment:
             for group in image_groups(self._review)
         ]
         notes = [
-            f"- {code(f'{note.environment}/{note.application}')}: "
+            f"- {code(where(note.environment, note.application))}: "
             f"{'**changed, look at it yourself**: ' if note.changed else ''}{prose(note.sentence)}"
             for note in sorted(self._review.notes, key=lambda note: not note.changed)
         ]
@@ -234,7 +241,7 @@ class _Comment:
                 images,
                 lambda count: f"| and {count:,} more | | | |",
             ),
-            *(_parity(parity) for parity in self._review.parity),
+            *(_parity(self._review, parity) for parity in self._review.parity),
             _List("**Not covered**\n", notes, lambda count: f"- and {count:,} more"),
         ]
 
@@ -298,29 +305,29 @@ def _applications(review: Review) -> list[str]:
     return rows
 
 
-def _parity(parity: Parity) -> _List:
+def _parity(review: Review, parity: Parity) -> _List:
     rows = []
-    for difference in parity.differences:
-        if difference.reason and difference.status == "same":
-            continue
+    for difference in differences(review, parity):
         path = f" {difference.path}" if difference.path else ""
-        row = f"- {difference.status} {code(f'{difference.identity}{path}')}"
-        if difference.reason:
-            row += f" ({prose(difference.reason)})"
-        elif difference.secret:
+        status = "" if is_comparison(review) else f"{difference.status} "
+        row = f"- {status}{code(f'{difference.identity}{path}')}"
+        if difference.secret:
             row += ": secrets, not shown"
         elif path:
             left, right = (
-                "absent" if value is None else code(_cut(" ".join(as_yaml(value)), 80))
+                "absent" if value is None else code(_cut(compact(value), _VALUE_SHOWN))
                 for value in (difference.left, difference.right)
             )
             row += f": {left} and {right}"
         else:
             row += f": only in {code(parity.left if difference.left is not None else parity.right)}"
+        row += f" ({prose(difference.reason)})" if difference.reason else ""
         rows.append(row)
     head = f"**Parity**: {prose(parity.sentence)}."
     if not rows:
         return _List("", [head], lambda count: f"and {count:,} more")
+    if is_comparison(review) and len(review.parity) == 1:
+        head = ""
     return _List(f"{head}\n", rows, lambda count: f"- and {plural(count, 'difference')} more")
 
 
@@ -384,7 +391,17 @@ class _Details:
             min(_resource(entry, short=True), whole, key=len)
             for entry, whole in zip(listed, self._full, strict=True)
         ]
-        self._order = sorted(range(len(listed)), key=lambda index: -worst(listed[index].resource))
+        # The same in another environment takes one line, and comes right after.
+        first: dict[tuple[ChangeKind, str], int] = {}
+        for index, entry in enumerate(listed):
+            first.setdefault((entry.resource.change, entry.resource.title), index)
+        self._order = sorted(
+            range(len(listed)),
+            key=lambda index: (
+                -worst(listed[index].resource),
+                first[listed[index].resource.change, listed[index].resource.title],
+            ),
+        )
         opened = " open" if len(listed) <= _OPEN else ""
         self._heads = {
             environment.name: f"<details{opened}><summary><b>{tag(environment.name)}</b>: {environment.totals}"

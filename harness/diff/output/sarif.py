@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from harness.diff.model import Level, Review
-from harness.diff.output.groups import risk_groups
+from harness.diff.output.groups import risk_groups, where
 from harness.diff.risks.rules import RULES
 from harness.sarif import Result, Rule, log
 
@@ -55,7 +55,7 @@ def _problems(review: Review) -> Iterator[Result]:
         yield Result(
             NOT_RENDERED.id,
             "error",
-            f"{problem.environment}/{problem.application} at {problem.side}: {problem.sentence}",
+            f"{where(problem.environment, problem.application)} at {problem.side}: {problem.sentence}",
             problem.file,
             problem.line or (1 if problem.file else None),
             {"environments": [problem.environment], "application": problem.application, "side": problem.side},
@@ -69,7 +69,7 @@ def _notes(review: Review) -> Iterator[Result]:
             yield Result(
                 NOT_COVERED.id,
                 "warning",
-                f"{note.environment}/{note.application}: {note.sentence}",
+                f"{where(note.environment, note.application)}: {note.sentence}",
                 properties={"environments": [note.environment], "application": note.application},
                 fingerprint="\n".join([NOT_COVERED.id, note.environment, note.application, note.sentence]),
             )

@@ -3,12 +3,14 @@
 import io
 from typing import Final
 
+from rich.cells import cell_len, chop_cells
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from harness.diff.model import (
+    REDACTED,
     ApplicationReview,
     ChangeKind,
     EnvironmentReview,
@@ -20,12 +22,18 @@ from harness.diff.model import (
 )
 from harness.diff.output.groups import (
     Entry,
+    compared,
+    differences,
     entries,
+    everywhere,
     folded,
+    headline,
     image_groups,
+    is_comparison,
     risk_groups,
     shown,
     wave,
+    where,
 )
 from harness.diff.output.values import (
     REORDERED,
@@ -85,11 +93,9 @@ class _Writer:
 
     def write(self) -> None:
         review = self._review
-        self._line(0, (review.headline, "bold"))
-        compared = f"{review.base} → {review.head}"
-        if review.files_changed:
-            compared += f", {plural(review.files_changed, 'file')}"
-        self._line(0, (compared, "dim"))
+        self._line(0, (headline(review), "bold"))
+        files = f", {plural(review.files_changed, 'file')}" if review.files_changed else ""
+        self._line(0, (f"{' → '.join(compared(review))}{files}", "dim"))
         self._problems()
         self._risks()
         self._images()
@@ -112,10 +118,13 @@ class _Writer:
         self._console.print(Padding(line, (0, 0, 0, indent)))
 
     def _code(self, indent: int, sign: str, content: str) -> None:
-        """A line whose own spaces count."""
-        line = Text(f"{sign} {content}" if sign != "@" else content, style=_LINE_STYLES[sign], overflow="fold")
-        line.tab_size = 4
-        self._console.print(Padding(line, (0, 0, 0, indent)))
+        """A line whose own spaces count; what does not fit goes on below, without a sign."""
+        head = "" if sign == "@" else f"{sign} "
+        room = max(self._console.width - indent - len(head), 1)
+        for part in chop_cells(content.expandtabs(4), room) or [""]:
+            line = Text(f"{' ' * indent}{head}{part}", style=_LINE_STYLES[sign], no_wrap=True, overflow="ignore")
+            self._console.print(line)
+            head = " " * len(head)
 
     def _blank(self) -> None:
         self._console.print()
@@ -130,8 +139,8 @@ class _Writer:
         self._heading(("Not rendered, so not reviewed", "bold red"))
         for problem in self._review.problems:
             place = f" {problem.file}{f':{problem.line}' if problem.line else ''}" if problem.file else ""
-            where = f"{problem.environment}/{problem.application} at {problem.side}"
-            self._line(2, (where, "bold"), ": ", problem.sentence, (place, "dim"))
+            side = f"{where(problem.environment, problem.application)} at {problem.side}"
+            self._line(2, (side, "bold"), ": ", problem.sentence, (place, "dim"))
 
     def _risks(self) -> None:
         groups = risk_groups(self._review)
@@ -143,7 +152,7 @@ class _Writer:
         grid.add_column(overflow="fold")
         for group in groups:
             sentence = Text(one_line(group.risk.sentence))
-            sentence.append(f" {one_line(group.risk.rule)} [{one_line(', '.join(group.environments))}]", "dim")
+            sentence.append(f" {one_line(group.risk.rule)}{self._only(group.environments)}", "dim")
             grid.add_row(Text(str(group.risk.level), _LEVEL_STYLES[group.risk.level]), sentence)
         self._console.print(Padding(grid, (0, 0, 0, 2)))
 
@@ -156,7 +165,11 @@ class _Writer:
             note = f" ({group.note})" if group.note else ""
             self._line(2, (group.before or "none", "red"), " → ", (group.after or "none", "green"), note)
             users = ", ".join(str(resource) for resource in group.resources)
-            self._line(4, (f"{users} [{', '.join(group.environments)}]", "dim"))
+            self._line(4, (f"{users}{self._only(group.environments)}", "dim"))
+
+    def _only(self, environments: tuple[str, ...]) -> str:
+        """Names the environments, unless they are all that are touched."""
+        return "" if everywhere(self._review, environments) else f" [{one_line(', '.join(environments))}]"
 
     def _environment(self, environment: EnvironmentReview, applications: list[ApplicationReview]) -> None:
         whole = f" ({environment.change})" if environment.change is not ChangeKind.CHANGED else ""
@@ -179,14 +192,16 @@ class _Writer:
     def _resource(self, entry: Entry) -> None:
         resource = entry.resource
         source = resource.source
-        place = f"  {source.file}:{source.line}" if source else ""
+        place = f"{source.file}:{source.line}" if source else ""
         style = _CHANGE_STYLES[resource.change]
         extent = ""
         if resource.change in (ChangeKind.ADDED, ChangeKind.REMOVED):
             extent = f"  {plural(len(split_lines(resource.after_yaml or resource.before_yaml)), 'line')}"
-        self._line(
-            4, (SIGNS[resource.change], style), " ", (resource.title, style), (extent, "dim"), (place, "dim")
-        )
+        title = one_line(f"{SIGNS[resource.change]} {resource.title}")
+        fits = 4 + cell_len(f"{title}{extent}  {place}") <= self._console.width
+        self._line(4, (title, style), (extent, "dim"), (f"  {place}" if fits else "", "dim"))
+        if place and not fits:
+            self._line(8, (place, "dim"))
         if resource.risks:
             marks = [(f"{risk.level} {risk.rule}", _LEVEL_STYLES[risk.level]) for risk in resource.risks]
             self._line(8, marks[0], *(part for mark in marks[1:] for part in (", ", mark)))
@@ -207,16 +222,17 @@ class _Writer:
             self._code(10, line.sign, line.text)
 
     def _parity(self, parity: Parity) -> None:
-        self._heading(("Parity", "bold"), f"  {parity.sentence}.")
-        for difference in parity.differences:
-            if difference.reason and difference.status == "same":
-                continue
+        if not is_comparison(self._review):
+            self._heading(("Parity", "bold"), f"  {parity.sentence}.")
+        elif parity.differences:
+            self._blank()
+        for difference in differences(self._review, parity):
             path = f" {difference.path}" if difference.path else ""
             reason = f" ({difference.reason})" if difference.reason else ""
             status = "" if difference.status == "same" else f"{difference.status}: "
             self._line(2, (status, "yellow"), f"{difference.identity}{path}", (reason, "dim"))
             for name, value in ((parity.left, difference.left), (parity.right, difference.right)):
-                lines = ["<redacted>"] if difference.secret else as_yaml(value) if value is not None else ["absent"]
+                lines = [REDACTED] if difference.secret else as_yaml(value) if value is not None else ["absent"]
                 self._line(4, (f"{name}: ", "dim"), *(lines if len(lines) == 1 else []))
                 if len(lines) > 1:
                     for content in lines:
@@ -228,4 +244,4 @@ class _Writer:
         self._heading(("Not covered", "bold"))
         for note in self._review.notes:
             changed = ("changed, look at it yourself: ", "yellow") if note.changed else ""
-            self._line(2, (f"{note.environment}/{note.application}: ", "dim"), changed, note.sentence)
+            self._line(2, (f"{where(note.environment, note.application)}: ", "dim"), changed, note.sentence)

@@ -1,5 +1,6 @@
 """Values and field changes as lines of text, the same in every format that people read."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -98,6 +99,16 @@ def as_yaml(value: Any) -> list[str]:
         value, Dumper=_Dumper, allow_unicode=True, default_flow_style=False, sort_keys=False, width=1_000_000
     )
     return split_lines(text.removesuffix("...\n"))
+
+
+def compact(value: Any) -> str:
+    """A JSON value on one line.
+
+    >>> compact("3"), compact(["a", 1])
+    ("'3'", '["a", 1]')
+    """
+    lines = as_yaml(value)
+    return lines[0] if len(lines) == 1 else one_line(json.dumps(value, ensure_ascii=False))
 
 
 def field_lines(change: FieldChange) -> list[Line]:

@@ -318,6 +318,20 @@ def broken() -> Review:
     )
 
 
+def environments() -> Review:
+    """No change: two environments beside each other."""
+    lone = Difference(CLAIM, "", None, "has it")
+    replicas = Difference(SCHEDULER, "spec.replicas", 1, 2, "Sizes differ.")
+    secret = Difference(Identity("v1", "Secret", "a", "b"), "data.key", secret=True)
+    several = Difference(SCHEDULER, f"{CONTAINER}.args", ["a", "b"], ["a"])
+    return Review(
+        WORKING_TREE,
+        WORKING_TREE,
+        (EnvironmentReview("eks"), EnvironmentReview("minikube")),
+        parity=(Parity("minikube", "eks", (lone, secret, several, replicas), None, 3),),
+    )
+
+
 def nothing() -> Review:
     """No change that means anything."""
     folded_only = ApplicationReview("a", "a", ChangeKind.CHANGED, (), folded={"generated name": 3}, unchanged=4)
@@ -403,6 +417,7 @@ SAMPLES: dict[str, Callable[[], Review]] = {
     "loss": loss,
     "moved": moved,
     "broken": broken,
+    "environments": environments,
     "nothing": nothing,
     "hostile": hostile,
     "big": big,

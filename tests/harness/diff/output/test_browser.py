@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Dialog, Page, sync_playwright
 
 from harness.diff.model import Review
+from harness.diff.output.groups import headline
 from harness.diff.output.html import html
 
 pytestmark = pytest.mark.browser
@@ -80,7 +81,7 @@ def focused(page: Page) -> str:
 def test_it_is_whole_without_a_network(opened: Opener, sample: Review, width: int) -> None:
     page, trouble = opened(sample, width)
     assert trouble == []
-    assert page.locator("h1").inner_text() == " ".join(sample.headline.split())
+    assert page.locator("h1").inner_text() == " ".join(headline(sample).split())
     assert page.locator("article").count() == len(list(sample.walk()))
     assert page.evaluate("document.documentElement.scrollWidth") == width
 

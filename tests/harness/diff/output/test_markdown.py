@@ -1,12 +1,15 @@
 """The comment: whole ones as they were reviewed, and what holds for any of them."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
+from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
+from markdown_it import MarkdownIt
 
 from harness.diff.model import Review
 from harness.diff.output.escape import prose
@@ -16,7 +19,7 @@ from harness.errors import HarnessError
 Reviews = Callable[..., Review]
 
 
-@pytest.mark.parametrize("name", ["upgrade", "loss", "moved", "broken", "nothing", "hostile"])
+@pytest.mark.parametrize("name", ["upgrade", "loss", "moved", "broken", "environments", "nothing", "hostile"])
 def test_whole_comments(name: str, review: Reviews, golden: Callable[[str, str], None]) -> None:
     golden(f"{name}.md", markdown(review(name)))
 
@@ -117,6 +120,54 @@ def test_nothing_leaves_its_place(review: Reviews) -> None:
     assert outside.count("<!--") == 1
     assert "\x1b" not in comment
     assert "\u202e" not in comment
+
+
+class Reader(HTMLParser):
+    """What a reader gets of a comment: text outside of code, tags, and the rows of tables."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: Counter[str] = Counter()
+        self.text = ""
+        self.code = ""
+        self.comments: list[str] = []
+        self._open: list[str] = []
+        self.feed(html)
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        assert {name for name, _ in attrs} <= {"open", "class", "style"}
+        self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag, "what is opened inside is closed inside"
+
+    def handle_data(self, data: str) -> None:
+        if {"code", "pre"} & set(self._open):
+            self.code += data
+        else:
+            self.text += data
+
+    def handle_comment(self, data: str) -> None:
+        self.comments.append(data)
+
+
+MARKUP = {"h3", "p", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "details", "summary", "b", "strong"}
+
+
+@pytest.mark.parametrize("limit", [2_500, 65_536])
+def test_a_renderer_sees_only_our_markup(sample: Review, limit: int) -> None:
+    comment = markdown(sample, limit=limit)
+    reader = Reader(MarkdownIt("commonmark", {"html": True}).enable("table").render(comment))
+    assert set(reader.tags) <= MARKUP | {"code", "pre"}
+    assert reader.comments == [MARKER[4:-3]]
+    assert not re.search(r"[@#]\w|://", reader.text)
+    assert reader.tags["h3"] == 1
+    for environment, _, resource in sample.walk():
+        assert environment.name in reader.code
+        if limit > 60_000:
+            assert resource.identity.name in reader.code
 
 
 def test_tables_keep_their_columns(review: Reviews) -> None:

@@ -15,7 +15,7 @@ from harness.diff.output.text import text
 Reviews = Callable[..., Review]
 
 
-@pytest.mark.parametrize("name", ["upgrade", "loss", "moved", "broken", "nothing", "hostile"])
+@pytest.mark.parametrize("name", ["upgrade", "loss", "moved", "broken", "environments", "nothing", "hostile"])
 def test_whole_texts(name: str, review: Reviews, golden: Callable[[str, str], None]) -> None:
     golden(f"{name}.txt", text(review(name)))
 

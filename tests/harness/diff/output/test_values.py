@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.diff.model import FieldChange, FieldKind
-from harness.diff.output import align, escape, values
+from harness.diff.output import align, escape, groups, values
 from harness.diff.output.values import Line, as_yaml, field_lines, scalars, split_lines, visible
 
 
-@pytest.mark.parametrize("module", [values, escape, align])
+@pytest.mark.parametrize("module", [values, escape, align, groups])
 def test_examples(module: ModuleType) -> None:
     result = doctest.testmod(module)
     assert result.attempted > 0
