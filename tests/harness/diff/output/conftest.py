@@ -349,7 +349,7 @@ def hostile() -> Review:
         identity,
         fields=(
             FieldChange('data["`````"]', FieldKind.SET, attack, attack + "`````\r\n\x1b[2J\u202egnp.exe"),
-            FieldChange("data.text", FieldKind.SET, "a", "b", lines=("@@ -1 +1 @@", "-```", "+~~~ @team")),
+            FieldChange("data.text", FieldKind.SET, "a", "b", lines=("@@ -1 +1 @@", "````", "-```", "+~~~ @team")),
         ),
         risks=(Risk("DF401", Level.HIGH, f"Runs {attack}", "data"),),
         before_yaml=attack,

@@ -137,7 +137,7 @@ def test_a_phone_shows_one_side_after_the_other(opened: Opener, review: Reviews)
     assert right is not None
     assert right["y"] >= left["y"] + left["height"]
     assert left["width"] > 300
-    assert page.locator("#r1 tr.equal").first.locator(".right").is_hidden()
+    assert page.locator("#r1 tr.equal").first.locator(".left").is_hidden()
     assert page.locator("nav a").first.is_hidden()
     page.locator(".treebox > summary").click()
     assert page.locator("nav a").first.is_visible()
