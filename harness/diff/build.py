@@ -13,8 +13,6 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
-import yaml
-
 from harness.diff.edits import edit
 from harness.diff.git import SYMLINK
 from harness.diff.inputs import Inputs, Trouble
@@ -231,14 +229,11 @@ def _lay_out(root: Path, contents: dict[str, tuple[str, bytes]], job: Job) -> Pa
         if job.edits:
             edit(fields, json.loads(job.edits))
         fields["buildMetadata"] = sorted({*(fields.get("buildMetadata") or []), "originAnnotations"})
-        text = yaml.dump(fields, Dumper=_DUMPER, sort_keys=False, allow_unicode=True)
+        text = json.dumps(fields)  # JSON is YAML in which no text can be taken for something else
     if file.is_symlink():
         file.unlink()
     file.write_text(text, encoding="utf-8")
     return root / job.inputs.folder
-
-
-_DUMPER: Final[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def _with_origin(text: str) -> Text:

@@ -198,9 +198,11 @@ class Side:
             return False
 
     def _deployers(self, rendering: Rendering) -> list[Deployer]:
+        if not rendering.deployers:
+            return []
         repository = Folders(
             sorted(folder for folder in self.snapshot.folders if folder != "."),
-            sorted(self.snapshot.paths()) if rendering.deployers else [],
+            sorted(self.snapshot.paths()),
             self._documents,
         )
         return [item for resource in rendering.deployers for item in deployers(resource, repository)]

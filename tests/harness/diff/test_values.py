@@ -28,6 +28,7 @@ JSON = st.recursive(
         ("a: 0x10\nb: 1_000", {"a": 16, "b": 1000}),
         ("a: 1e3", {"a": "1e3"}),
         ("a: .inf", {"a": float("inf")}),
+        ("a: y\nb: No\nc: 'n'\nd: yea", {"a": True, "b": False, "c": "n", "d": "yea"}),
     ],
 )
 def test_numbers_and_keys_are_read_as_kubernetes_does(text: str, value: Any) -> None:
