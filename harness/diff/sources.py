@@ -57,7 +57,7 @@ def _text(snapshot: Snapshot, path: str) -> str:
 
 def _line(text: str, kind: str, name: str) -> int | None:
     """The line of the document, or generator entry, with a name; None when there is none."""
-    named = re.compile(rf"^[\s-]*name: [\"']?{re.escape(name)}[\"']?\s*$", re.MULTILINE)
+    named = re.compile(rf"(?:^[\s-]*|[{{,]\s*)name: [\"']?{re.escape(name)}[\"']?\s*(?:$|[,}}])", re.MULTILINE)
     start, first = 1, None
     for document in re.split(r"^---[^\n]*\n", text, flags=re.MULTILINE):
         found = named.search(document)
