@@ -2,7 +2,7 @@
 # Everything else is installed on first use: Python packages into .venv, the rest into the user's cache.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-compat bench lint format lock validate clean
+.PHONY: help setup run test test-deps test-compat bench lint format lock validate clean
 
 # Options of `make run` and `make bench` ("harness run --help"), and of pytest ("-n 0" turns the workers off).
 ARGS ?=
@@ -33,6 +33,10 @@ test: ## Linters, types and every test that needs no Docker (PYTEST_ARGS="-k sil
 	$(BIN)/mypy || status=1; \
 	$(BIN)/python -m pytest $(WORKERS) $(PYTEST_ARGS) || status=1; \
 	exit $$status
+
+test-deps: ## Debian or Ubuntu, as root: the browser, promtool and PostgreSQL that some tests skip without
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium prometheus postgresql
 
 test-compat: ## The Spark jobs on Spark 3.3 with Delta 2.3 (needs a Python 3.10)
 	@$(VENV) test

@@ -7,15 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.setup.tools import TOOLS, tool
-
 HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="module")
 def promtool() -> str:
-    if "promtool" in TOOLS:
-        return str(tool("promtool"))
     found = shutil.which("promtool")
     if found is None:
         pytest.skip("no promtool: install Prometheus (Debian's package `prometheus` has it)")
@@ -32,7 +28,16 @@ def run(*command: str) -> None:
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
 
 
-def test_the_configuration_is_valid(promtool: str, monitoring: Path) -> None:
+def test_the_configuration_is_valid(promtool: str, monitoring: Path, tmp_path: Path) -> None:
+    probe = tmp_path / "probe.yaml"
+    probe.write_text("scrape_configs: [{job_name: pods, kubernetes_sd_configs: [{role: pod}]}]\n")
+    known = subprocess.run(
+        [promtool, "check", "config", "--syntax-only", probe], capture_output=True, text=True, check=False
+    )
+    if known.returncode:
+        pytest.skip(
+            "this promtool knows no Kubernetes discovery (Debian's is built so): put Prometheus's own on PATH"
+        )
     run(promtool, "check", "config", "--syntax-only", str(monitoring / "prometheus-config.yaml"))
 
 
