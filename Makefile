@@ -34,9 +34,9 @@ test: ## Linters, types and every test that needs no Docker (PYTEST_ARGS="-k sil
 	$(BIN)/python -m pytest $(WORKERS) $(PYTEST_ARGS) || status=1; \
 	exit $$status
 
-test-deps: ## Debian or Ubuntu, as root: the browser, promtool and PostgreSQL that some tests skip without
+test-deps: ## Debian or Ubuntu, as root: the browser and promtool that some tests skip without
 	apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium prometheus postgresql
+	DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium prometheus
 
 test-compat: ## The Spark jobs on Spark 3.3 with Delta 2.3 (needs a Python 3.10)
 	@$(VENV) test
