@@ -1,8 +1,9 @@
 """Compares an environment at both sides: its Applications, and the resources of those that changed."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from harness.diff.build import Text
@@ -28,6 +29,7 @@ from harness.diff.side import Application
 from harness.diff.sources import Locator
 from harness.diff.values import canonical
 
+ELSEWHERE: Final = "also in another Application"
 _BOTH: Final = "both"
 
 
@@ -97,26 +99,41 @@ class Environment:
         for item in matches:
             self._note(item)
             self._tell(item)
-        changed = [item for item in matches if self._comparable(item) and not _same(item)]
+        comparable = [self._comparable(item) for item in matches]
+        changed = [item for item, fit in zip(matches, comparable, strict=True) if fit and not _same(item)]
+        halves = [item for item, fit in zip(matches, comparable, strict=True) if not fit]
         names = (
-            generated_names(_texts(item.before for item in changed)),
-            generated_names(_texts(item.after for item in changed)),
+            generated_names(_texts(item.before for item in changed + halves)),
+            generated_names(_texts(item.after for item in changed + halves)),
         )
         for item in changed:
             self._pair(item, names)
-        pairs = [(item, pair_) for item in changed for pair_ in item.pairs]
-        crossed = pair_across([pair_ for _, pair_ in pairs])
-        owners = {item.shown.name: item for item in changed}
+        # What only one side has of an Application that the other side cannot render is neither added nor removed,
+        # but what another Application lost may have gone there.
+        half = [pair_ for item in halves for pair_ in _half(item, names)]
+        crossed = pair_across([pair_ for item in changed for pair_ in item.pairs] + half)
+        unknown = {id(pair_.before or pair_.after) for pair_ in half}
+        crossed = [
+            pair_
+            for pair_ in crossed
+            if (pair_.before and pair_.after) or id(pair_.before or pair_.after) not in unknown
+        ]
+        owners = {item.shown.name: item for item in changed + halves}
         by_owner: dict[str, list[Pair]] = defaultdict(list)
         for pair_ in crossed:
             resource = pair_.after or pair_.before
             assert resource is not None  # noqa: S101 - one side always exists
-            by_owner[self._owner(resource, owners, changed)].append(pair_)
+            by_owner[_owner(resource, owners)].append(pair_)
+        twice = {name: self._elsewhere(owners[name], pairs) for name, pairs in by_owner.items()}
         images: list[Replaced] = []
         reviews = []
         for name, item in owners.items():
-            review = self._review(item, by_owner[name], names, images)
-            if review.resources or review.folded or review.change is not ChangeKind.CHANGED or _moved_wave(review):
+            pairs = [pair_ for pair_ in by_owner[name] if pair_ not in twice.get(name, [])]
+            review = self._review(item, pairs, names, images)
+            if twice.get(name):
+                review = replace(review, folded={**review.folded, ELSEWHERE: len(twice[name])})
+            whole = item in changed and (review.change is not ChangeKind.CHANGED or _moved_wave(review))
+            if review.resources or review.folded or whole:
                 reviews.append(review)
         reviews.sort(key=lambda review: (_wave(review), review.name))
         kind = (
@@ -138,14 +155,21 @@ class Environment:
         )
         return Result(environment, self._problems, self._notes, touched)
 
-    def _owner(self, resource: Resource, owners: dict[str, _Match], changed: list[_Match]) -> str:
-        if resource.application in owners:
-            return resource.application
-        return next(
-            item.shown.name
-            for item in changed
-            if item.before is not None and item.before.name == resource.application
-        )
+    def _elsewhere(self, item: _Match, pairs: list[Pair]) -> list[Pair]:
+        """What a folder that no Application deploys lost or got, and the environment has before and after."""
+        if item.shown.argocd:
+            return []
+        found = []
+        for applications, lone in (
+            (self._after, [pair_ for pair_ in pairs if pair_.after is None]),
+            (self._before, [pair_ for pair_ in pairs if pair_.before is None]),
+        ):
+            wanted = {resource.identity for pair_ in lone if (resource := pair_.before or pair_.after)}
+            there = _present(applications or [], wanted, item)
+            found += [
+                pair_ for pair_ in lone if (resource := pair_.before or pair_.after) and resource.identity in there
+            ]
+        return found
 
     def _note(self, item: _Match) -> None:
         before, after = item.before, item.after
@@ -297,6 +321,47 @@ def match(before: Sequence[Application], after: Sequence[Application]) -> list[_
         other = left.pop(same_path[0].name) if len(same_path) == 1 else None
         matches.append(_Match(application, other))
     return matches + [_Match(None, application) for application in left.values()]
+
+
+def _present(applications: Sequence[Application], wanted: set[Identity], item: _Match) -> set[Identity]:
+    """Which of some resources other Applications of an environment have."""
+    if not wanted:
+        return set()
+    names = re.compile("|".join(re.escape(identity.name) for identity in wanted))
+    others = [application for application in applications if application not in (item.before, item.after)]
+    bare = generated_names(_texts(others))
+    return {
+        resource.identity
+        for application in others
+        for resource in parse(
+            [text for text in application.texts() if names.search(text.text)],
+            application.name,
+            application.namespace,
+            bare,
+        )
+    } & wanted
+
+
+def _owner(resource: Resource, owners: dict[str, _Match]) -> str:
+    """The name under which the Application of a resource is reviewed."""
+    if resource.application in owners:
+        return resource.application
+    return next(
+        name
+        for name, item in owners.items()
+        if item.before is not None and item.before.name == resource.application
+    )
+
+
+def _half(item: _Match, names: tuple[Names, Names]) -> list[Pair]:
+    """What one side has of an Application that the other side cannot render, each for itself."""
+    sides = [
+        parse(application.texts(), application.name, application.namespace, bare) if application else []
+        for application, bare in zip((item.before, item.after), names, strict=True)
+    ]
+    if all(sides):
+        return []
+    return [Pair(resource, None) for resource in sides[0]] + [Pair(None, resource) for resource in sides[1]]
 
 
 def _same(item: _Match) -> bool:

@@ -238,6 +238,19 @@ def test_applications_are_not_taken_as_gone_when_what_defines_them_is_broken(che
     assert any("web is not compared, because overlays/one" in problem.sentence for problem in review.problems)
 
 
+def test_what_moved_to_an_application_that_base_cannot_render_is_not_taken_as_deleted(repo: Any) -> None:
+    both = {**overlay("one/a"), **overlay("one/b"), "overlays/one/kustomization.yaml": "resources: [a, b]\n"}
+    namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: kept}\n"
+    repo.commit({"overlays/one/service.yaml": None, **both, "overlays/one/a/service.yaml": namespace})
+    repo.commit({"overlays/one/b/kustomization.yaml": "resources: [gone.yaml]\n"})
+    repo.write({**both, "overlays/one/b/service.yaml": namespace})
+    review = repo.review()
+    assert [problem.side for problem in review.problems] == ["base"]
+    changes = {f"{resource.change} {resource.identity}" for *_, resource in review.walk()}
+    assert changes == {"moved Namespace kept", "added Service one/a"}
+    assert "DF105" not in {risk.rule for *_, risk in review.risks}
+
+
 def test_no_kustomize(repo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> Path:
         raise HarnessError(f"{name} could not be built: check the network.")

@@ -144,3 +144,18 @@ def test_the_same_trees_make_the_same_review(repo: Any) -> None:
         {"base/all.yaml": API.replace("80", "81"), "overlays/two/kustomization.yaml": "resources: [../../base]\n"}
     )
     assert repr(repo.review(first, "HEAD")) == repr(repo.review(first, "HEAD"))
+
+
+def test_a_folder_that_no_application_deploys_and_another_one_has_too_is_no_removal(repo: Any) -> None:
+    listing = {"overlays/one/kustomization.yaml": "resources: [a, b]\n", "overlays/one/patch.yaml": None}
+    parts = {
+        f"overlays/one/{name}/{file}": text
+        for name in "ab"
+        for file, text in {"kustomization.yaml": "resources: [api.yaml]\n", "api.yaml": API}.items()
+    }
+    repo.commit({**listing, **parts})
+    repo.write({"overlays/one/kustomization.yaml": "resources: [a]\n", **dict.fromkeys(list(parts)[2:])})
+    review = repo.review()
+    assert review.headline == "Touches no environment (one)."
+    (application,) = review.environments[0].applications
+    assert (application.change, application.folded) == (ChangeKind.REMOVED, {"also in another Application": 1})
