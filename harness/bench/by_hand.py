@@ -1,0 +1,127 @@
+"""`python -m harness.bench.by_hand BRONZE_RUN LAKEHOUSE DATE`: bronze to gold in DuckDB and delta-rs; prints JSON.
+
+What somebody would write by hand for the same tables, in one process: no manifest, no checksums, no gate, no repair
+after an interruption. The same cleaning, rejection, deduplication, history columns and five gold tables.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+import duckdb
+from deltalake import DeltaTable, write_deltalake
+
+from brewery.contract.fields import COORDINATE_FIELDS, REQUIRED_FIELDS, SOURCE_FIELDS, TEXT_FIELDS
+from harness.bench.spark_stages import peak_bytes
+
+_COORDINATES: Final = (
+    "longitude between -180 and 180 and latitude between -90 and 90 and longitude is not null and latitude is not null"
+)
+
+
+def _snapshot(db: duckdb.DuckDBPyConnection, bronze_run: Path) -> None:
+    columns = ", ".join(f"'{name}': 'VARCHAR'" for name in SOURCE_FIELDS)
+    cleaned = ", ".join(f"nullif(trim(nfc_normalize({name})), '') as {name}" for name in TEXT_FIELDS)
+    reasons = ", ".join(f"case when {name} is null then 'missing:{name}' end" for name in REQUIRED_FIELDS)
+    numbers = ", ".join(f"try_cast({name} as double) as {name}" for name in COORDINATE_FIELDS)
+    content = ", ".join((*TEXT_FIELDS[1:], *COORDINATE_FIELDS))
+    db.execute(f"""
+        create temp table parsed as
+        select {cleaned}, {numbers}, parse_filename(filename) as source_file
+        from read_json('{bronze_run}/page-*.jsonl.gz', format='newline_delimited', columns={{{columns}}},
+                       filename=true)
+    """)  # noqa: S608  (field names of the contract and a path of this benchmark)
+    db.execute(f"""
+        create temp table judged as
+        select * replace (lower(brewery_type) as brewery_type,
+                          case when {_COORDINATES} then longitude end as longitude,
+                          case when {_COORDINATES} then latitude end as latitude),
+               case when longitude is null and latitude is null then 'missing'
+                    when {_COORDINATES} then 'valid' else 'invalid' end as coordinates_status,
+               list_filter([{reasons}], reason -> reason is not null) as reasons
+        from parsed
+    """)  # noqa: S608  (as above)
+    db.execute(f"""
+        create temp table snapshot as
+        select * exclude (reasons), hash({content}) as record_hash from judged where len(reasons) = 0
+        qualify row_number() over (partition by id order by source_file desc) = 1
+    """)  # noqa: S608  (as above)
+
+
+def _silver(db: duckdb.DuckDBPyConnection, table: str, date: str) -> None:
+    if not DeltaTable.is_deltatable(table):
+        db.execute(f"""
+            create temp table silver as
+            select *, date '{date}' as first_seen, date '{date}' as last_seen, true as is_current,
+                   'added' as last_change, date '{date}' as last_change_on, date '{date}' as ingestion_date
+            from snapshot
+        """)  # noqa: S608  (as above)
+    else:
+        before = DeltaTable(table).to_pyarrow_dataset()
+        db.register("before", before)
+        content = ", ".join(
+            f"case when s.id is null then b.{name} else s.{name} end as {name}"
+            for name in (*TEXT_FIELDS, *COORDINATE_FIELDS, "source_file", "coordinates_status", "record_hash")
+        )
+        db.execute(f"""
+            create temp table silver as
+            select {content},
+                   coalesce(b.first_seen, date '{date}') as first_seen,
+                   case when s.id is null then b.last_seen else date '{date}' end as last_seen,
+                   s.id is not null as is_current,
+                   case when b.id is null or (s.id is not null and not b.is_current) then 'added'
+                        when s.id is null and b.is_current then 'removed'
+                        when s.record_hash <> b.record_hash then 'changed' else b.last_change end as last_change,
+                   case when b.id is null or s.id is null and b.is_current or s.id is not null and not b.is_current
+                             or s.record_hash <> b.record_hash then date '{date}'
+                        else b.last_change_on end as last_change_on,
+                   case when s.id is null then b.ingestion_date else date '{date}' end as ingestion_date
+            from snapshot s full join before b on s.id = b.id
+        """)  # noqa: S608  (as above)
+    write_deltalake(table, db.table("silver").to_arrow_reader(), mode="overwrite")
+
+
+def _gold(db: duckdb.DuckDBPyConnection, root: str, date: str) -> None:
+    share = "count({}) / count(*)::double"
+    tables = {
+        "breweries_by_type_and_location": """
+            select country, state_province, city, brewery_type, count(*) as brewery_count
+            from silver where is_current group by all""",
+        "breweries_by_type": "select brewery_type, count(*) as brewery_count from silver where is_current group by all",
+        "breweries_by_country": "select country, count(*) as brewery_count from silver where is_current group by all",
+        "location_coverage": f"""
+            select country, count(*) as brewery_count, {share.format("longitude")} as share_with_coordinates,
+                   {share.format("website_url")} as share_with_website, {share.format("phone")} as share_with_phone,
+                   {share.format("postal_code")} as share_with_postal_code
+            from silver where is_current group by all""",
+        "daily_changes": f"""
+            select date '{date}' as ingestion_date, count_if(is_current) as total,
+                   count_if(last_change = 'added' and last_change_on = date '{date}') as added,
+                   count_if(last_change = 'changed' and last_change_on = date '{date}') as changed,
+                   count_if(last_change = 'removed' and last_change_on = date '{date}') as removed,
+                   (select count(*) from judged where len(reasons) > 0) as rejected,
+                   (select count(*) from judged where len(reasons) = 0) - (select count(*) from snapshot) as duplicates
+            from silver""",
+    }
+    for name, query in tables.items():
+        mode = "append" if name == "daily_changes" else "overwrite"
+        write_deltalake(f"{root}/gold/{name}", db.sql(query).to_arrow_reader(), mode=mode)
+
+
+def main(bronze_run: Path, root: str, date: str) -> None:
+    """Do the work and print how long it took."""
+    started = time.monotonic()
+    with duckdb.connect() as db:
+        _snapshot(db, bronze_run)
+        rejected = db.sql("select * from judged where len(reasons) > 0")
+        write_deltalake(f"{root}/silver/breweries_rejected", rejected.to_arrow_reader(), mode="append")
+        _silver(db, f"{root}/silver/breweries", date)
+        _gold(db, root, date)
+    seconds = time.monotonic() - started
+    sys.stdout.write(json.dumps({"seconds": seconds, "peak_bytes": peak_bytes("self")}) + "\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3])

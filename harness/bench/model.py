@@ -1,0 +1,64 @@
+"""What a benchmark measures."""
+
+from dataclasses import dataclass
+from typing import Final
+
+STAGES: Final = ("ingestion", "session", "silver", "gold", "gate")
+"""In order; `session` is the start of Spark, once for all jobs of a day."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of one day.
+
+    Attributes:
+        name: One of `STAGES`.
+        seconds: Wall time.
+        peak_bytes: Largest resident size up to the stage's end, of the Python process and the JVM together.
+    """
+
+    name: str
+    seconds: float
+    peak_bytes: int
+
+
+@dataclass(frozen=True)
+class Day:
+    """One day of one size.
+
+    Attributes:
+        label: `first load` or `next day`.
+        records: Records in bronze.
+        stages: The pipeline's, in order.
+        by_hand_seconds: Bronze to gold by hand.
+        by_hand_peak_bytes: Largest resident size of that process.
+    """
+
+    label: str
+    records: int
+    stages: tuple[Stage, ...]
+    by_hand_seconds: float
+    by_hand_peak_bytes: int
+
+    def stage(self, name: str) -> Stage:
+        """A stage by name."""
+        return next(stage for stage in self.stages if stage.name == name)
+
+    @property
+    def bronze_to_gold_seconds(self) -> float:
+        """Silver, gold and gate, without the start of Spark."""
+        return sum(self.stage(name).seconds for name in ("silver", "gold", "gate"))
+
+    @property
+    def ratio(self) -> float:
+        """How many times as long as by hand."""
+        return self.bronze_to_gold_seconds / self.by_hand_seconds
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where it was measured."""
+
+    cores: int
+    memory_bytes: int
+    processor: str

@@ -1,0 +1,46 @@
+"""`python -m harness.bench.spark_stages LAKEHOUSE`: the three Spark jobs in one session, timed; prints JSON."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from brewery.contract.layout import Layout
+from lakehouse.jobs import bronze_to_silver, quality_gate, silver_to_gold
+from lakehouse.session import get_session
+
+
+def peak_bytes(pid: int | str) -> int:
+    """Largest resident size of a process so far, in bytes (VmHWM of proc(5))."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise ValueError(f"process {pid} has no VmHWM")
+
+
+def main(root: str) -> None:
+    """Run the jobs on what bronze holds."""
+    stages: list[dict[str, Any]] = []
+    jvm: list[int] = []
+
+    def timed(name: str, work: Callable[[], Any]) -> Any:
+        started = time.monotonic()
+        result = work()
+        seconds = time.monotonic() - started
+        peak = sum(peak_bytes(pid) for pid in ("self", *jvm))
+        stages.append({"name": name, "seconds": seconds, "peak_bytes": peak})
+        return result
+
+    spark = timed("session", get_session)
+    jvm.append(int(spark.sparkContext._jvm.java.lang.ProcessHandle.current().pid()))
+    layout = Layout(root)
+    rows = timed("silver", lambda: bronze_to_silver.run(spark, layout))
+    timed("gold", lambda: silver_to_gold.run(spark, layout))
+    timed("gate", lambda: quality_gate.run(spark, layout))
+    sys.stdout.write(json.dumps({"records": rows[-1].bronze_records, "stages": stages}) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
