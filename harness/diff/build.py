@@ -72,9 +72,15 @@ class Rendering:
     _texts: list[Text] | None = None
 
     def texts(self) -> list[Text]:
-        """The resources, read from the cache when first asked for."""
+        """The resources, read from the cache when first asked for.
+
+        Raises:
+            HarnessError: The cache was changed meanwhile.
+        """
         if self._texts is None:
-            cached = Cache("diff").get(self.key) or []
+            cached = [] if self.troubles else Cache("diff").get(self.key)
+            if cached is None:
+                raise HarnessError(f"The cache in {Cache('diff').folder} was changed meanwhile: run it again.")
             self._texts = [Text(text, _join(self.folder, origin)) for text, origin in cached]
         return self._texts
 
@@ -118,7 +124,8 @@ class Builder:
             found[index] = rendering
             if rendering.troubles:
                 continue
-            deployers = Cache("diff-deployers").get(key) if job.inputs.pinned else None
+            kept = job.inputs.pinned and Cache("diff").path(key).is_file()
+            deployers = Cache("diff-deployers").get(key) if kept else None
             if deployers is None:
                 missing.append((index, job, key))
             else:

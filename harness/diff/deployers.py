@@ -15,6 +15,8 @@ from harness.diff.values import canonical, dig, mappings
 WAVE: Final = "argocd.argoproj.io/sync-wave"
 _FLUX: Final = "kustomize.toolkit.fluxcd.io/"
 _PLACEHOLDER: Final = re.compile(r"\{\{-?\s*\.?([\w.\-\[\]]+)\s*-?\}\}")
+_INDEX: Final = re.compile(r"\{\{-?\s*index \.([\w.]+) (\d+)\s*-?\}\}")
+"""`{{ index .path.segments 1 }}`, as Go templates have it for `{{path[1]}}`."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,10 @@ def _application_set(resource: dict[str, Any], repository: Folders) -> Iterator[
     name = _name(resource)
     if not isinstance(template, dict):
         return
+    if dig(resource, "spec", "templatePatch"):
+        problem = "is an ApplicationSet with a templatePatch, which is not followed"
+        yield Deployer(name, None, "", (), canonical(resource.get("spec")), problem=problem)
+        return
     for generator in mappings(dig(resource, "spec", "generators")):
         try:
             parameters = _parameters(generator, repository)
@@ -190,11 +196,13 @@ def _parameters(generator: dict[str, Any], repository: Folders) -> list[dict[str
         return [_flat(element) for element in mappings(generator["list"].get("elements"))]
     if isinstance(generator.get("git"), dict):
         git = generator["git"]
+        values = {f"values.{key}": str(value) for key, value in (git.get("values") or {}).items()}
         if git.get("directories"):
-            return [_path_parameters(folder) for folder in _match(mappings(git["directories"]), repository.folders)]
+            folders = _match(mappings(git["directories"]), repository.folders)
+            return [{**values, **_path_parameters(folder)} for folder in folders]
         patterns = mappings(git.get("files"))
         return [
-            {**_flat(document), **_path_parameters(posixpath.dirname(file) or ".")}
+            {**values, **_flat(document), **_path_parameters(posixpath.dirname(file) or ".")}
             for file in _match(patterns, repository.files)
             for document in repository.read(file)
             if isinstance(document, dict)
@@ -253,7 +261,8 @@ def _flat(value: Any, prefix: str = "") -> dict[str, str]:
 
 def _fill(value: Any, parameters: dict[str, str]) -> Any:
     if isinstance(value, str):
-        return _PLACEHOLDER.sub(lambda found: parameters.get(found[1], found[0]), value)
+        plain = _INDEX.sub(lambda found: parameters.get(f"{found[1]}[{found[2]}]", found[0]), value)
+        return _PLACEHOLDER.sub(lambda found: parameters.get(found[1], found[0]), plain)
     if isinstance(value, dict):
         return {_fill(key, parameters): _fill(item, parameters) for key, item in value.items()}
     return [_fill(item, parameters) for item in value] if isinstance(value, list) else value

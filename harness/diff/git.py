@@ -39,6 +39,7 @@ class Repository:
         Raises:
             HarnessError: There is no git, or `folder` is in no repository.
         """
+        folder = folder.absolute()
         self._folder = folder
         if not folder.is_dir():
             raise HarnessError(f"{folder} is not a folder: name a checkout with --repo.", exit_code=_USAGE)
@@ -212,7 +213,7 @@ class Repository:
         if "dubious ownership" in done.stderr:
             raise HarnessError(
                 f"{self._folder} belongs to another user, so git does not read it: "
-                f"run 'git config --global --add safe.directory {self._folder.absolute()}'.",
+                f"run 'git config --global --add safe.directory {self._folder}'.",
                 exit_code=_USAGE,
             )
         return done.stdout if done.returncode == 0 else None

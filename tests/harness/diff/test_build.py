@@ -12,6 +12,7 @@ from harness.diff.git import Repository
 from harness.diff.inputs import Kustomizations
 from harness.diff.snapshot import Snapshot, Store
 from harness.paths import ROOT
+from harness.render.cache import Cache
 from harness.render.positions import split
 from harness.render.tree import walk
 from harness.render.upstream import git_environment
@@ -106,6 +107,26 @@ def test_a_kustomization_of_which_nothing_changed_is_not_built_again(
     assert built(checkout.root, "app") == first
     checkout.commit({"app/unread.txt": "x"})
     assert built(checkout.root, "app") == first
+
+
+@pytest.mark.parametrize("cache", ["diff", "diff-deployers"])
+def test_half_of_a_cached_rendering_is_built_anew(checkout: Any, cache: str) -> None:
+    checkout.commit({**FILES, "app/a.txt": f"{checkout.root}{cache}"})
+    first = built(checkout.root, "app")
+    with Repository(checkout.root) as repository:
+        snapshot = Snapshot(repository.working_tree(), Store(repository))
+        (rendering,) = Builder().build(snapshot, [Job(Kustomizations(snapshot, {}).inputs("app"))])
+        Cache(cache).path(rendering.key).unlink()
+    assert built(checkout.root, "app") == first
+
+
+def test_a_branch_of_another_repository_is_not_taken_from_the_cache(checkout: Any) -> None:
+    remotes = {"https://example.com/a//b?ref=v1.2.3": True, "https://example.com/a//b?ref=main": False}
+    for remote, pinned in remotes.items():
+        checkout.commit({"app/kustomization.yaml": f"resources: ['{remote}']\n"})
+        with Repository(checkout.root) as repository:
+            snapshot = Snapshot(repository.working_tree(), Store(repository))
+            assert Kustomizations(snapshot, {}).inputs("app").pinned is pinned
 
 
 @pytest.mark.parametrize(

@@ -32,13 +32,13 @@ def test_a_monorepo_of_apps_with_overlays(layout: Callable[[str], Any]) -> None:
     lines(repo, "apps/web/overlays/production/settings.properties", "mode=production", "mode=live")
     review: Review = repo.review()
     assert touched(review) == {
-        "production": ["apps/web/overlays/production: changed ConfigMap web-production/web-settings"],
+        "production": ["web-production: changed ConfigMap web-production/web-settings"],
         "staging": [],
         "argocd": [],
     }
     (risk,) = [risk for *_, risk in review.risks if risk.rule == "DF301"]
     assert "Deployment web-production/web" in risk.sentence
-    assert any("not followed" in note.sentence for note in review.notes)
+    assert review.notes == ()
 
 
 def test_a_base_touches_every_environment_that_uses_it(layout: Callable[[str], Any]) -> None:
@@ -46,8 +46,8 @@ def test_a_base_touches_every_environment_that_uses_it(layout: Callable[[str], A
     lines(repo, "apps/api/base/deployment.yaml", "api:1.0.0", "api:1.1.0")
     review: Review = repo.review()
     assert touched(review) == {
-        "production": ["apps/api/overlays/production: changed Deployment api-production/api"],
-        "staging": ["apps/api/overlays/staging: changed Deployment api-staging/api"],
+        "production": ["api-production: changed Deployment api-production/api"],
+        "staging": ["api-staging: changed Deployment api-staging/api"],
         "argocd": [],
     }
     images = review.environments[1].images
@@ -56,19 +56,67 @@ def test_a_base_touches_every_environment_that_uses_it(layout: Callable[[str], A
     ]
 
 
-def test_a_template_that_can_be_filled_in_makes_applications(layout: Callable[[str], Any]) -> None:
+@pytest.mark.parametrize(
+    ("template", "name"),
+    [
+        ("{{path.basename}}-{{path[1]}}", "staging-api"),
+        (
+            "{{.path.basename}}-{{ index .path.segments 0 }}-{{.path.path}}",
+            "staging-apps-apps/api/overlays/staging",
+        ),
+        ("{{ .path.basename | upper }}", "apps/api/overlays/staging"),
+    ],
+)
+def test_a_template_that_is_not_followed_is_named_and_its_folders_reviewed(
+    layout: Callable[[str], Any], template: str, name: str
+) -> None:
     repo = layout("monorepo")
-    lines(
-        repo,
-        "argocd/appset.yaml",
-        "'{{ index .path.segments 1 }}-{{ .path.basename }}'",
-        "'{{path.basename}}-{{path[1]}}'",
-    )
+    lines(repo, "argocd/appset.yaml", "{{ index .path.segments 1 }}-{{ .path.basename }}", template)
     repo.commit({})
     lines(repo, "apps/api/overlays/staging/settings.properties", "mode=staging", "mode=test")
     review: Review = repo.review()
-    assert touched(review)["staging"] == ["staging-api: changed ConfigMap api-staging/api-settings"]
+    assert touched(review)["staging"] == [f"{name}: changed ConfigMap api-staging/api-settings"]
     assert touched(review)["production"] == []
+    assert any("ApplicationSet apps" in note.sentence for note in review.notes) is ("upper" in template)
+
+
+@pytest.mark.parametrize(
+    ("generator", "expected"),
+    [
+        ("list: {elements: [{app: web, env: staging}]}", ["web-staging"]),
+        (
+            "matrix: {generators: [{list: {elements: [{app: web}, {app: api}]}}, "
+            "{list: {elements: [{env: staging}]}}]}",
+            ["web-staging", "api-staging"],
+        ),
+        ("git: {files: [{path: 'apps/*/overlays/*/app.json'}]}", ["web-staging"]),
+    ],
+)
+def test_generators(layout: Callable[[str], Any], generator: str, expected: list[str]) -> None:
+    repo = layout("monorepo")
+    source = "{repoURL: x, path: 'apps/{{app}}/overlays/{{env}}'}"
+    template = f"{{metadata: {{name: '{{{{app}}}}-{{{{env}}}}'}}, spec: {{source: {source}, destination: {{}}}}}}"
+    text = (
+        "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {name: apps}\n"
+        f"spec:\n  generators:\n  - {generator}\n  template: {template}\n"
+    )
+    repo.commit(
+        {"argocd/appset.yaml": text, "apps/web/overlays/staging/app.json": '{"app": "web", "env": "staging"}'}
+    )
+    for app in ("web", "api"):
+        lines(repo, f"apps/{app}/overlays/staging/settings.properties", "mode=staging", "mode=test")
+    review: Review = repo.review()
+    names = {line.partition(":")[0] for line in touched(review)["staging"]}
+    assert names == {*expected, *(["apps/api/overlays/staging"] if len(expected) == 1 else [])}
+
+
+def test_a_generator_that_asks_a_cluster_is_named(layout: Callable[[str], Any]) -> None:
+    repo = layout("monorepo")
+    lines(repo, "argocd/appset.yaml", "    - git:", "    - clusters: {}\n    - git:")
+    sentences = [note.sentence for note in repo.review().notes]
+    assert sentences == [
+        "apps is an ApplicationSet whose generator 'clusters' cannot be resolved without a cluster."
+    ]
 
 
 def test_plain_manifests_and_helm(layout: Callable[[str], Any]) -> None:

@@ -136,6 +136,7 @@ def test_each_removed_field_is_reported(sides: tuple[Side, Side]) -> None:
     assert missed == []
 
 
+_NOT_SPEC = ("apiVersion", "kind", "metadata", "status")
 _FOLDED = {MANAGED, CHECKSUM, SERVER, NUMBER}
 
 
@@ -159,12 +160,9 @@ def test_a_change_of_every_resource_is_reported_in_its_environment_and_applicati
             texts = []
             for text in application.texts():
                 (document,) = load(text.text)
-                fields = [
-                    path
-                    for path in _leaves(document)
-                    if path[0] not in ("apiVersion", "kind", "metadata", "status")
-                ]
-                if not fields:
+                fields = [path for path in _leaves(document) if path[0] not in _NOT_SPEC]
+                # CustomResourceDefinitions are the bulk of the text; the test above has each of their fields.
+                if not fields or document["kind"] == "CustomResourceDefinition":
                     texts.append(text)
                     continue
                 changed = _mutated(document, source.choice(fields))
