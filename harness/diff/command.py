@@ -90,6 +90,8 @@ def _show(found: "Review", form: str, output: Path | None, limit: int, link: str
 
     colour = output is None and out.is_terminal and not out.no_color
     text = render(found, form, width=out.width, colour=colour, limit=limit, link=link)
+    # Git's file names may be any bytes; what is no UTF-8 in them is shown as a replacement character.
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     if output is None:
         typer.echo(text, nl=not text.endswith("\n"))
         return

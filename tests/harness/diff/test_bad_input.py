@@ -347,3 +347,11 @@ def test_fail_on(repo: Any, tmp_path: Path) -> None:
     diff("HEAD", repo=repo.root, fail_on="DF101", output=tmp_path / "out.txt")
     assert "LoadBalancer" in (tmp_path / "out.txt").read_text(encoding="utf-8")
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "html", "json", "sarif"])
+def test_file_names_that_are_not_utf8(repo: Any, form: str, tmp_path: Path) -> None:
+    name = os.fsdecode(b"overlays/one/caf\xe9.yaml")
+    repo.write({name: SERVICE.format("unread")})
+    diff("HEAD", repo=repo.root, form=form, output=tmp_path / "out")
+    assert (tmp_path / "out").read_text(encoding="utf-8")
