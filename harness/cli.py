@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "run": Place("harness.embedded.command", "run", "Pipeline"),
     "mock-api": Place("harness.mock_api.command", "mock_api", "Pipeline"),
     "report": Place("harness.report.command", "report", "Pipeline"),
+    "bench": Place("harness.bench.command", "bench", "Pipeline"),
     "render": Place("harness.render.command", "render", "Platform"),
     "validate": Place("harness.validate.command", "validate", "Platform"),
     "diff": Place("harness.diff.command", "diff", "Platform"),

@@ -17,7 +17,8 @@ from brewery.contract.fields import COORDINATE_FIELDS, REQUIRED_FIELDS, SOURCE_F
 from harness.bench.spark_stages import peak_bytes
 
 _COORDINATES: Final = (
-    "longitude between -180 and 180 and latitude between -90 and 90 and longitude is not null and latitude is not null"
+    "longitude between -180 and 180 and latitude between -90 and 90 and "
+    "longitude is not null and latitude is not null"
 )
 
 
@@ -32,7 +33,7 @@ def _snapshot(db: duckdb.DuckDBPyConnection, bronze_run: Path) -> None:
         select {cleaned}, {numbers}, parse_filename(filename) as source_file
         from read_json('{bronze_run}/page-*.jsonl.gz', format='newline_delimited', columns={{{columns}}},
                        filename=true)
-    """)  # noqa: S608  (field names of the contract and a path of this benchmark)
+    """)
     db.execute(f"""
         create temp table judged as
         select * replace (lower(brewery_type) as brewery_type,
@@ -40,14 +41,14 @@ def _snapshot(db: duckdb.DuckDBPyConnection, bronze_run: Path) -> None:
                           case when {_COORDINATES} then latitude end as latitude),
                case when longitude is null and latitude is null then 'missing'
                     when {_COORDINATES} then 'valid' else 'invalid' end as coordinates_status,
-               list_filter([{reasons}], reason -> reason is not null) as reasons
+               list_filter([{reasons}], lambda reason: reason is not null) as reasons
         from parsed
-    """)  # noqa: S608  (as above)
+    """)
     db.execute(f"""
         create temp table snapshot as
-        select * exclude (reasons), hash({content}) as record_hash from judged where len(reasons) = 0
+        select * exclude (reasons), (hash({content}) >> 1)::bigint as record_hash from judged where len(reasons) = 0
         qualify row_number() over (partition by id order by source_file desc) = 1
-    """)  # noqa: S608  (as above)
+    """)
 
 
 def _silver(db: duckdb.DuckDBPyConnection, table: str, date: str) -> None:
@@ -57,7 +58,7 @@ def _silver(db: duckdb.DuckDBPyConnection, table: str, date: str) -> None:
             select *, date '{date}' as first_seen, date '{date}' as last_seen, true as is_current,
                    'added' as last_change, date '{date}' as last_change_on, date '{date}' as ingestion_date
             from snapshot
-        """)  # noqa: S608  (as above)
+        """)
     else:
         before = DeltaTable(table).to_pyarrow_dataset()
         db.register("before", before)
@@ -79,7 +80,7 @@ def _silver(db: duckdb.DuckDBPyConnection, table: str, date: str) -> None:
                         else b.last_change_on end as last_change_on,
                    case when s.id is null then b.ingestion_date else date '{date}' end as ingestion_date
             from snapshot s full join before b on s.id = b.id
-        """)  # noqa: S608  (as above)
+        """)
     write_deltalake(table, db.table("silver").to_arrow_reader(), mode="overwrite")
 
 
@@ -89,8 +90,10 @@ def _gold(db: duckdb.DuckDBPyConnection, root: str, date: str) -> None:
         "breweries_by_type_and_location": """
             select country, state_province, city, brewery_type, count(*) as brewery_count
             from silver where is_current group by all""",
-        "breweries_by_type": "select brewery_type, count(*) as brewery_count from silver where is_current group by all",
-        "breweries_by_country": "select country, count(*) as brewery_count from silver where is_current group by all",
+        "breweries_by_type": """
+            select brewery_type, count(*) as brewery_count from silver where is_current group by all""",
+        "breweries_by_country": """
+            select country, count(*) as brewery_count from silver where is_current group by all""",
         "location_coverage": f"""
             select country, count(*) as brewery_count, {share.format("longitude")} as share_with_coordinates,
                    {share.format("website_url")} as share_with_website, {share.format("phone")} as share_with_phone,
@@ -102,12 +105,16 @@ def _gold(db: duckdb.DuckDBPyConnection, root: str, date: str) -> None:
                    count_if(last_change = 'changed' and last_change_on = date '{date}') as changed,
                    count_if(last_change = 'removed' and last_change_on = date '{date}') as removed,
                    (select count(*) from judged where len(reasons) > 0) as rejected,
-                   (select count(*) from judged where len(reasons) = 0) - (select count(*) from snapshot) as duplicates
+                   (select count(*) from judged where len(reasons) = 0)
+                       - (select count(*) from snapshot) as duplicates
             from silver""",
     }
     for name, query in tables.items():
-        mode = "append" if name == "daily_changes" else "overwrite"
-        write_deltalake(f"{root}/gold/{name}", db.sql(query).to_arrow_reader(), mode=mode)
+        rows = db.sql(query).to_arrow_reader()
+        if name == "daily_changes":
+            write_deltalake(f"{root}/gold/{name}", rows, mode="append")
+        else:
+            write_deltalake(f"{root}/gold/{name}", rows, mode="overwrite")
 
 
 def main(bronze_run: Path, root: str, date: str) -> None:

@@ -29,7 +29,7 @@ def main(root: str) -> None:
         started = time.monotonic()
         result = work()
         seconds = time.monotonic() - started
-        peak = sum(peak_bytes(pid) for pid in ("self", *jvm))
+        peak = peak_bytes("self") + sum(peak_bytes(pid) for pid in jvm)
         stages.append({"name": name, "seconds": seconds, "peak_bytes": peak})
         return result
 

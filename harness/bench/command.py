@@ -1,0 +1,82 @@
+"""`harness bench`: how long the pipeline and the review take, beside what one would write by hand."""
+
+import datetime as dt
+import re
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from harness.console import err, out
+from harness.errors import HarnessError
+from harness.paths import ROOT
+
+PAGE: Final = ROOT / "docs" / "benchmarks.md"
+CHART: Final = ROOT / "docs" / "images" / "benchmarks.svg"
+SIZES: Final = (10_000, 100_000, 1_000_000)
+PARTS: Final = ("pipeline", "diff")
+
+
+def bench(
+    size: Annotated[
+        list[int] | None,
+        typer.Option(min=1, help="Number of breweries; repeatable. Default: 10000, 100000 and 1000000."),
+    ] = None,
+    only: Annotated[str | None, typer.Option(help=f"One part: {' or '.join(PARTS)}.", metavar="PART")] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Put the figures into docs/benchmarks.md and its chart.")
+    ] = False,
+) -> None:
+    """Time the pipeline at several sizes beside DuckDB and delta-rs, and the overlay review beside kustomize."""
+    if only is not None and only not in PARTS:
+        raise HarnessError(f"there is no part {only!r} to bench: name {' or '.join(PARTS)}", exit_code=2)
+    if only in (None, "pipeline"):
+        _pipeline(tuple(size or SIZES), write)
+    if only in (None, "diff"):
+        _diff(write)
+
+
+def _pipeline(sizes: tuple[int, ...], write: bool) -> None:
+    from harness.bench.page import chart, markdown
+    from harness.bench.pipeline import machine, measure
+
+    results = {size: measure(size, lambda line: err.print(line, highlight=False)) for size in sizes}
+    command = "make bench" if sizes == SIZES else f"harness bench {' '.join(f'--size {size}' for size in sizes)}"
+    text = markdown(command, machine(), results, dt.datetime.now(dt.UTC).date())
+    out.print(text, highlight=False, markup=False, soft_wrap=True)
+    if write:
+        _replace(CHART, chart(results))
+        _replace(PAGE, with_section(_page(), "pipeline", text))
+
+
+def _diff(write: bool) -> None:
+    from harness.bench.page import review_markdown
+    from harness.bench.pipeline import machine
+    from harness.diff.bench import bench_diff
+
+    text = review_markdown(machine(), bench_diff(), dt.datetime.now(dt.UTC).date())
+    out.print(text, highlight=False, markup=False, soft_wrap=True)
+    if write:
+        _replace(PAGE, with_section(_page(), "diff", text))
+
+
+def _page() -> str:
+    return PAGE.read_text(encoding="utf-8")
+
+
+def with_section(page: str, name: str, text: str) -> str:
+    """The page with the text between `<!-- name -->` and `<!-- /name -->` replaced.
+
+    Raises:
+        HarnessError: The page has no such marks.
+    """
+    pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+    if not pattern.search(page):
+        raise HarnessError(f"{PAGE.name} has no section between <!-- {name} --> and <!-- /{name} -->: put it back")
+    return pattern.sub(lambda match: f"{match[1]}{text}{match[2]}", page)
+
+
+def _replace(path: Path, text: str) -> None:
+    aside = path.with_name(f".{path.name}.new")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(path)

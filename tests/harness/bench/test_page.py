@@ -1,0 +1,38 @@
+"""The page on benchmarks: tables, chart, and where they go."""
+
+import datetime as dt
+
+import pytest
+
+from harness.bench.command import with_section
+from harness.bench.model import STAGES, Day, Machine, Stage
+from harness.bench.page import chart, markdown
+from harness.errors import HarnessError
+
+DAY = Day("first load", 1000, tuple(Stage(name, 2.0, 300 * 1024**2) for name in STAGES), 1.5, 100 * 1024**2)
+
+
+def test_the_ratio_leaves_the_start_of_spark_out() -> None:
+    assert DAY.bronze_to_gold_seconds == 6.0
+    assert DAY.ratio == 4.0
+
+
+def test_the_tables_have_each_stage_and_the_comparison() -> None:
+    text = markdown("make bench", Machine(2, 8 * 1024**3, "A processor"), {1000: [DAY]}, dt.date(2025, 1, 31))
+    assert "`make bench`, 2025-01-31, on 2 cores (A processor), 8 GiB" in text
+    assert "| 1,000 | first load | silver | 2.0 | 500 | 300 MiB |" in text
+    assert "| 1,000 | first load | 6.0 s | 1.5 s | 4.0 | 100 MiB |" in text
+
+
+def test_the_chart_is_svg_with_both_sides() -> None:
+    svg = chart({1000: [DAY]})
+    assert svg.startswith("<svg")
+    assert "by hand" in svg
+    assert "6.0" in svg
+
+
+def test_a_section_replaces_only_itself() -> None:
+    page = "a\n<!-- pipeline -->\nold\n<!-- /pipeline -->\nb\n"
+    assert with_section(page, "pipeline", "new\n") == "a\n<!-- pipeline -->\nnew\n<!-- /pipeline -->\nb\n"
+    with pytest.raises(HarnessError, match="diff"):
+        with_section(page, "diff", "new")
