@@ -23,9 +23,9 @@ def test_two_days_by_hand(tmp_path: Path, repo: Path) -> None:
             api.day = day
             settings = Settings.from_env({"LAKEHOUSE_URI": str(lake), "BREWERY_API_URL": f"{api.url}/v1"})
             taken = ingest(settings, Storage.for_uri(str(lake)), date)
+            folders = (str(Path(taken.manifest_path).parent), str(tmp_path / "by-hand"))
             done = subprocess.run(
-                [sys.executable, "-m", "harness.bench.by_hand"]
-                + [str(Path(taken.manifest_path).parent), str(tmp_path / "by-hand"), date.isoformat()],
+                [sys.executable, "-m", "harness.bench.by_hand", *folders, date.isoformat()],
                 cwd=repo,
                 capture_output=True,
                 text=True,
