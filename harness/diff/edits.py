@@ -44,8 +44,15 @@ def edit(fields: dict[str, Any], options: dict[str, Any]) -> None:
         options: `spec.source.kustomize`.
 
     Raises:
-        ValueError: An image cannot be read.
+        ValueError: They cannot be applied.
     """
+    try:
+        _edit(fields, options)
+    except (AttributeError, TypeError) as error:
+        raise ValueError("the Application's options for its kustomization are not what Argo CD takes") from error
+
+
+def _edit(fields: dict[str, Any], options: dict[str, Any]) -> None:
     for name in ("namePrefix", "nameSuffix", "namespace"):
         if options.get(name):
             fields[name] = options[name]

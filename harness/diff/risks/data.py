@@ -101,9 +101,9 @@ def _stateful_set(change: Change) -> Iterator[Finding]:
                 f"{change.name} changes {item.path}, which cannot change in place: it must be made anew",
                 item.path,
             )
-    before = {dig(claim, "metadata", "name"): claim for claim in _claims(change.old)}
+    before = {str(dig(claim, "metadata", "name")): claim for claim in _claims(change.old)}
     for claim in _claims(change.new):
-        name = dig(claim, "metadata", "name")
+        name = str(dig(claim, "metadata", "name"))
         where_ = f"spec.volumeClaimTemplates[name={name}].spec.resources.requests.storage"
         path = ("spec", "resources", "requests", "storage")
         yield from _size(

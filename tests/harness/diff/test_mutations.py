@@ -15,6 +15,10 @@ from harness.diff.compare import Environment
 from harness.diff.config import Config
 from harness.diff.fields import CHECKSUM, MANAGED, NUMBER, SERVER, compare
 from harness.diff.git import Repository
+from harness.diff.model import Identity
+from harness.diff.pair import Resource
+from harness.diff.risks.context import Change
+from harness.diff.risks.judge import judge
 from harness.diff.side import Application, Side
 from harness.diff.snapshot import Snapshot, Store
 from harness.diff.sources import Locator
@@ -134,6 +138,57 @@ def test_each_removed_field_is_reported(sides: tuple[Side, Side]) -> None:
             if not found.changes and not set(found.folded) & _FOLDED:
                 missed.append(f"{document['kind']} {document['metadata']['name']} {path}")
     assert missed == []
+
+
+def _nodes(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    for step, item in value.items() if isinstance(value, dict) else enumerate(value):
+        yield (*path, step)
+        if isinstance(item, dict | list):
+            yield from _nodes(item, (*path, step))
+
+
+def _replaced(value: Any, path: tuple[str | int, ...], odd: Any) -> Any:
+    step: Any = path[0]
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[step] = odd if len(path) == 1 else _replaced(value[step], path[1:], odd)
+    return copy
+
+
+def test_no_odd_value_in_any_place_ends_a_review(sides: tuple[Side, Side]) -> None:
+    source = random.Random(11)
+    odd_values = [
+        None,
+        "x",
+        1,
+        True,
+        [],
+        {},
+        [None],
+        ["x", 1],
+        {"name": None},
+        [{"name": ["x"]}],
+        {"x": {"y": "z"}},
+    ]
+    count = 0
+    for environment, _, _, document in _documents(sides[0]):
+        if environment != "minikube" or document["kind"] == "CustomResourceDefinition":
+            continue
+        before = resource_of(document)
+        for path in _nodes(document):
+            changed = _replaced(document, path, source.choice(odd_values))
+            for old, new in ((document, changed), (changed, document)):
+                change = Change(resource_of(old), resource_of(new), compare(old, new))
+                assert all(risk.sentence for risk in judge(change))
+            judge(Change(None, resource_of(changed)))
+            judge(Change(before, None))
+            count += 1
+    assert count > 3_000
+
+
+def resource_of(value: dict[str, Any]) -> Resource:
+    metadata = value["metadata"] if isinstance(value.get("metadata"), dict) else {}
+    identity = Identity(str(value["apiVersion"]), str(value["kind"]), "", str(metadata.get("name")))
+    return Resource(value, identity, "", "app")
 
 
 _NOT_SPEC = ("apiVersion", "kind", "metadata", "status")
