@@ -84,12 +84,14 @@ def read(snapshot: Snapshot) -> Config:
         table = tomllib.loads(snapshot.text(FILE))
     except (tomllib.TOMLDecodeError, UnreadableError) as error:
         raise HarnessError(f"{FILE} cannot be read ({error}): mend it, then run it again.", exit_code=2) from None
-    return _config(table.get("tool", {}).get("harness", {}).get("diff", {}))
+    for name in ("tool", "harness", "diff"):
+        table = table.get(name, {})
+        if not isinstance(table, dict):
+            raise _wrong("is not a table")
+    return _config(table)
 
 
-def _config(table: Any) -> Config:
-    if not isinstance(table, dict):
-        raise _wrong("is not a table")
+def _config(table: dict[str, Any]) -> Config:
     if strange := sorted(set(table) - _FIELDS):
         raise _wrong(f"has the unknown field {strange[0]!r} (known: {', '.join(sorted(_FIELDS))})")
     environments = table.get("environments", {})

@@ -196,7 +196,7 @@ def _parameters(generator: dict[str, Any], repository: Folders) -> list[dict[str
         return [_flat(element) for element in mappings(generator["list"].get("elements"))]
     if isinstance(generator.get("git"), dict):
         git = generator["git"]
-        values = {f"values.{key}": str(value) for key, value in (git.get("values") or {}).items()}
+        values = _flat({"values": git["values"]}) if isinstance(git.get("values"), dict) else {}
         if git.get("directories"):
             folders = _match(mappings(git["directories"]), repository.folders)
             return [{**values, **_path_parameters(folder)} for folder in folders]

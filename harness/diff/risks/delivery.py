@@ -85,7 +85,7 @@ def _flux(change: Change) -> Iterator[Finding]:
     if change.gone is not None:
         yield "DF601", f"{change.gone.identity} is removed; with prune, all that it deployed goes with it", ""
     elif change.before is not None:
-        if change.new.get("spec", {}).get("prune") and not change.old.get("spec", {}).get("prune"):
+        if dig(change.new, "spec", "prune") and not dig(change.old, "spec", "prune"):
             yield "DF602", f"{change.name} prunes from now on", "spec.prune"
         for name in ("path", "sourceRef"):
             if found := change.touches("spec", name):

@@ -68,9 +68,9 @@ def _named_by_hash(change: Change) -> bool:
 
 def _remade(change: Change) -> bool:
     """Whether Argo CD deletes the Job before it applies it."""
-    annotations = dig(change.new, "metadata", "annotations") or {}
-    options = str(annotations.get("argocd.argoproj.io/sync-options") or "")
-    return bool(annotations.get(_HOOK)) or any(option in options for option in _REPLACE)
+    options = str(dig(change.new, "metadata", "annotations", "argocd.argoproj.io/sync-options") or "")
+    hook = dig(change.new, "metadata", "annotations", _HOOK)
+    return bool(hook) or any(option in options for option in _REPLACE)
 
 
 def _shown(value: Any) -> str:

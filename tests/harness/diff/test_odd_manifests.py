@@ -73,7 +73,7 @@ def test_any_shape(kind: tuple[str, str], left: dict[str, Any], right: dict[str,
         found = compare(old.value, new.value) if old and new else None
         change = Change(old, new, found) if found else Change(old, new)
         assert all(risk.sentence for risk in judge(change))
-    list(replaced(compare(*values), after[0].identity))
+    list(replaced(compare(values[0], values[1]), after[0].identity))
     assert manifest(values[0], values[1])
     for resource in values:
         deployers(resource, Folders(["a", "a/b"], ["a/c.json"], lambda _: values))
