@@ -3,10 +3,10 @@
 import datetime as dt
 from collections.abc import Mapping
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
-from brewery.contract.layout import Layout
+from brewery.contract.layout import Layout, page_file
 from brewery.contract.manifest import Manifest, ManifestError
 from lakehouse.errors import LakehouseError, explained
 from lakehouse.storage import Files
@@ -71,6 +71,8 @@ def _read_if_committed(files: Files, layout: Layout, date: dt.date, run_id: str)
         manifest = Manifest.from_json(files.read_text(path))
         if (manifest.ingestion_date, manifest.run_id) != (date, run_id):
             raise ManifestError(f"it is that of run {manifest.run_id} of {manifest.ingestion_date.isoformat()}")
+        if any(file.name != page_file(file.page) for file in manifest.files):
+            raise ManifestError("it names files that are not pages")
     except ManifestError as error:
         raise LakehouseError(
             f"{path} cannot be used ({error}): move that run's folder out of bronze, "
@@ -122,7 +124,7 @@ def verify(spark: SparkSession, layout: Layout, manifest: Manifest) -> None:
 
 
 def read_lines(spark: SparkSession, layout: Layout, manifest: Manifest) -> DataFrame:
-    """The records of a run as they were received.
+    """The records of a run as they were received; files that the manifest does not name are passed over.
 
     Returns:
         `value` (JSON text), `source_file` (name within the run's folder), `position` (bigint: grows along the lines
@@ -133,9 +135,16 @@ def read_lines(spark: SparkSession, layout: Layout, manifest: Manifest) -> DataF
         return (
             spark.read.option("pathGlobFilter", _PAGES)
             .text(folder)
+            .select("value", sf.col("_metadata.file_name").alias("source_file"))
+            .where(page_of(sf.col("source_file")) <= manifest.pages)
             .select(
                 "value",
-                sf.col("_metadata.file_name").alias("source_file"),
+                "source_file",
                 sf.monotonically_increasing_id().alias("position"),
             )
         )
+
+
+def page_of(source_file: Column) -> Column:
+    """The page that a bronze file holds, from its name (see `layout.page_file`); bigint."""
+    return sf.substring_index(sf.substring_index(source_file, ".", 1), "-", -1).cast("bigint")

@@ -11,7 +11,7 @@ from brewery.contract.layout import Layout
 from lakehouse import deltalog
 from lakehouse.errors import LakehouseError, explained
 from lakehouse.storage import Files
-from lakehouse.tables import SILVER_RUNS, replace_since
+from lakehouse.tables import SILVER_RUNS, replace, rows_frame
 
 
 @dataclass(frozen=True)
@@ -68,18 +68,20 @@ def require_ledger(spark: SparkSession, files: Files, layout: Layout) -> list[Le
     return rows
 
 
-def write_ledger(spark: SparkSession, files: Files, layout: Layout, row: LedgerRow) -> None:
-    """Enter a run, in place of what the ledger says about its date and later ones.
+def entered(rows: Sequence[LedgerRow], row: LedgerRow) -> list[LedgerRow]:
+    """The ledger with a run in it, in place of what it says about the run's date and later ones.
 
     Runs are applied in order of their dates, so what the ledger has about later dates is from before a restore.
     """
-    values: Sequence[object] = [getattr(row, field.name) for field in fields(LedgerRow)]
+    return [*(earlier for earlier in rows if earlier.ingestion_date < row.ingestion_date), row]
+
+
+def write_ledger(spark: SparkSession, layout: Layout, rows: Sequence[LedgerRow]) -> None:
+    """Write the whole ledger, one commit: a row for each day is little, and replacing some of them costs more."""
+    values = [{name: _plain(value) for name, value in vars(row).items()} for row in rows]
     with explained(f"write the table {layout.silver_runs}"):
-        literals = [
-            sf.lit(value.isoformat()).cast("timestamp").alias(name)
-            if isinstance(value, dt.datetime)
-            else sf.lit(value).alias(name)
-            for name, value in zip(SILVER_RUNS.column_names, values, strict=True)
-        ]
-        frame = spark.range(0, 1, 1, 1).select(*literals)
-        replace_since(files, frame, SILVER_RUNS, layout.silver_runs, row.ingestion_date)
+        replace(rows_frame(spark, SILVER_RUNS, values), SILVER_RUNS, layout.silver_runs)
+
+
+def _plain(value: object) -> object:
+    return value.isoformat() if isinstance(value, (dt.date, dt.datetime)) else value

@@ -7,6 +7,7 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as sf
 
+from lakehouse.bronze import page_of
 from lakehouse.records import REASON_SEPARATOR
 
 _BROADCAST_IDS = 200_000
@@ -88,8 +89,7 @@ def take(records: DataFrame, new_columns: Sequence[str]) -> Snapshot:
 
 def _without_duplicates(accepted: DataFrame) -> tuple[DataFrame, int]:
     """Find the ids that come more than once by narrow rows, then look only those up in the wide ones."""
-    page = sf.regexp_extract("source_file", r"(\d+)", 1).cast("bigint")
-    order = sf.struct(page.alias("page"), sf.col("position").alias("position"))
+    order = sf.struct(page_of(sf.col("source_file")).alias("page"), sf.col("position").alias("position"))
     repeated = (
         accepted.groupBy("id")
         .agg(sf.count(sf.lit(1)).alias("_times"), sf.max(order).alias("_last"))

@@ -1,7 +1,8 @@
 """The Delta tables: columns with their comments, table comments, properties."""
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -216,6 +217,18 @@ def all_tables(layout: Layout) -> dict[str, Table]:
         **{layout.gold(name): GOLD[name] for name in GOLD_TABLES},
         layout.quality_results: QUALITY_RESULTS,
     }
+
+
+def rows_frame(spark: SparkSession, table: Table, rows: Sequence[Mapping[str, object]]) -> DataFrame:
+    """A few rows that the driver has, as one literal that the JVM takes apart.
+
+    Rows by `createDataFrame` would take a detour over pickled RDDs. Values are what JSON has; dates and timestamps
+    are ISO 8601 text.
+    """
+    kept = ("boolean", "bigint", "double")
+    fields = ", ".join(f"`{c.name}`: {c.type if c.type in kept else 'string'}" for c in table.columns)
+    parsed = sf.from_json(sf.lit(json.dumps(rows)), f"array<struct<{fields}>>")
+    return spark.range(0, 1, 1, 1).select(sf.explode(parsed).alias("row")).select("row.*")
 
 
 def replace(frame: DataFrame, table: Table, path: str, extra: Iterable[str] = ()) -> None:

@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 from brewery.contract.layout import Layout
 from brewery.contract.manifest import Manifest
 from lakehouse import bronze, ledger, plan, records, silver, snapshot
-from lakehouse.errors import LakehouseError
+from lakehouse.errors import LakehouseError, explained
 from lakehouse.ledger import LedgerRow
 from lakehouse.quality import results
 from lakehouse.quality.checks import Limits, snapshot_outcomes
@@ -83,7 +83,8 @@ def run(spark: SparkSession, layout: Layout, limits: Limits | None = None) -> li
     todo = plan.make_plan(state.entered, state.held, state.run_ids)
     if todo.repair and state.held:
         log.warning("entering run %s, which silver holds and the ledger lacks", state.held.mark.run_id)
-        ledger.write_ledger(spark, job.files, layout, silver.count(spark, job.files, layout, state.held))
+        repaired = silver.count(spark, job.files, layout, state.held)
+        ledger.write_ledger(spark, layout, ledger.entered(list(state.rows.values()), repaired))
         state = _look(job)
     if not todo.apply:
         log.info("silver holds all that bronze has committed")
@@ -112,6 +113,7 @@ def _carry_out(job: _Job, state: _State, todo: plan.Plan) -> list[LedgerRow]:
             bronze.verify(job.spark, job.layout, manifest)
     before = [date for date in state.applied if date < todo.apply[0]]
     previous = state.rows.get(max(before)) if before else None
+    rows = list(state.rows.values())
     done: list[LedgerRow] = []
     for date, manifest in manifests.items():
         taken = _take(job, manifest)
@@ -124,7 +126,10 @@ def _carry_out(job: _Job, state: _State, todo: plan.Plan) -> list[LedgerRow]:
                 if not silver.restore(job.spark, job.layout, todo.restore_to):
                     log.warning("silver is built again from bronze, from its first date on")
                     return _carry_out(job, state, plan.rebuild(state.applied, state.run_ids))
-            done.append(_apply(job, manifest, taken, from_nothing=todo.from_nothing and not done))
+            row = _apply(job, manifest, taken, from_nothing=todo.from_nothing and not done)
+            rows = ledger.entered(rows, row)
+            ledger.write_ledger(job.spark, job.layout, rows)
+            done.append(row)
         finally:
             taken.release()
     return done
@@ -136,8 +141,9 @@ def _take(job: _Job, manifest: Manifest) -> Snapshot:
     with ThreadPoolExecutor(1) as pool:
         verifying = pool.submit(bronze.verify, job.spark, job.layout, manifest)
         try:
-            lines = bronze.read_lines(job.spark, job.layout, manifest)
-            taken = snapshot.take(records.parse(lines, parsing), list(parsing.new_columns))
+            with explained(f"read bronze run {manifest.run_id}"):
+                lines = bronze.read_lines(job.spark, job.layout, manifest)
+                taken = snapshot.take(records.parse(lines, parsing), list(parsing.new_columns))
         except LakehouseError:
             # A damaged file is the better explanation of whatever reading it met.
             verifying.result()
@@ -164,7 +170,7 @@ def _gate(job: _Job, manifest: Manifest, taken: Snapshot, previous: LedgerRow | 
 
 
 def _apply(job: _Job, manifest: Manifest, taken: Snapshot, *, from_nothing: bool) -> LedgerRow:
-    """Three commits: rejected records, silver, ledger. Silver's is the one that counts, see `plan.resolve`."""
+    """Two commits, rejected records and silver; silver's is the one that counts, see `plan.resolve`."""
     silver.write_rejected(job.files, job.layout, manifest, taken)
     (silver.load if from_nothing else silver.merge)(job.spark, job.layout, manifest, taken)
     held = silver.held(job.files, job.layout)
@@ -174,7 +180,6 @@ def _apply(job: _Job, manifest: Manifest, taken: Snapshot, *, from_nothing: bool
             "time; let it end, then run this job again."
         )
     row = silver.count(job.spark, job.files, job.layout, held)
-    ledger.write_ledger(job.spark, job.files, job.layout, row)
     log.info(
         "%s: %d records, %d added, %d changed, %d removed, %d rejected, %d duplicates, %d current",
         row.ingestion_date,

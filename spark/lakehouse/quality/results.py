@@ -1,12 +1,10 @@
 """Outcomes kept: as rows of `quality/results` and as text."""
 
 import datetime as dt
-import json
 import logging
 from collections.abc import Sequence
 
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as sf
 
 from brewery.contract.layout import Layout
 from lakehouse import tables
@@ -53,13 +51,9 @@ def keep(
         }
         for outcome in outcomes
     ]
-    table = tables.QUALITY_RESULTS
-    schema = ", ".join(f"`{c.name}` {'boolean' if c.type == 'boolean' else 'string'}" for c in table.columns)
     with explained(f"write the table {layout.quality_results}"):
-        # One literal that the JVM takes apart: rows from Python would take a detour over pickled RDDs.
-        parsed = sf.from_json(sf.lit(json.dumps(rows)), f"array<struct<{schema.replace('` ', '`:')}>>")
-        frame = spark.range(0, 1, 1, 1).select(sf.explode(parsed).alias("row")).select("row.*")
-        tables.append(files, frame, table, layout.quality_results)
+        frame = tables.rows_frame(spark, tables.QUALITY_RESULTS, rows)
+        tables.append(files, frame, tables.QUALITY_RESULTS, layout.quality_results)
 
 
 def require(outcomes: Sequence[Outcome], otherwise: str) -> None:

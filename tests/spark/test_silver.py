@@ -1,0 +1,329 @@
+"""Bronze to silver over days: what is added, changed, removed, rejected; what a failure leaves."""
+
+import datetime as dt
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from pyspark.sql import SparkSession
+
+from brewery.contract.layout import Layout
+from lakehouse import ledger, silver
+from lakehouse.errors import LakehouseError
+from lakehouse.jobs import bronze_to_silver, maintenance
+from lakehouse.quality.checks import Limits
+
+pytestmark = pytest.mark.spark
+
+Make = Callable[..., dict[str, Any]]
+D1, D2, D3 = "2026-03-01", "2026-03-02", "2026-03-03"
+ANY = Limits(rejected_share=1.0, drop=1.0)
+
+
+def date(text: str) -> dt.date:
+    return dt.date.fromisoformat(text)
+
+
+def brief(lake: Any) -> dict[str, tuple[Any, ...]]:
+    """Silver as id -> (name, current, last change, on, first seen, last seen)."""
+    names = ("name", "is_current", "last_change", "last_change_on", "first_seen", "last_seen")
+    return {id: tuple(row[name] for name in names) for id, row in lake.silver().items()}
+
+
+def test_the_days_of_a_brewery(spark: SparkSession, layout: Layout, bronze: Any, lake: Any, brewery: Make) -> None:
+    bronze.write(D1, [[brewery("stays"), brewery("changes"), brewery("goes"), brewery("comes back")]])
+    bronze.write(D2, [[brewery("stays"), brewery("changes", name="New"), brewery("new")]])
+    bronze.write(D3, [[brewery("stays"), brewery("changes", name="New"), brewery("new"), brewery("comes back")]])
+    rows = bronze_to_silver.run(spark, layout, ANY)
+    d1, d2, d3 = date(D1), date(D2), date(D3)
+    assert brief(lake) == {
+        "stays": ("Brewery stays", True, "added", d1, d1, d3),
+        "changes": ("New", True, "changed", d2, d1, d3),
+        "goes": ("Brewery goes", False, "removed", d2, d1, d1),
+        "comes back": ("Brewery comes back", True, "added", d3, d1, d3),
+        "new": ("Brewery new", True, "added", d2, d2, d3),
+    }
+    counts = [(r.ingestion_date, r.bronze_records, r.added, r.changed, r.removed, r.total) for r in rows]
+    assert counts == [(d1, 4, 4, 0, 0, 4), (d2, 3, 1, 1, 2, 3), (d3, 4, 1, 0, 0, 4)]
+    assert lake.silver()["stays"]["run_id"] == rows[-1].run_id
+    assert lake.silver()["goes"]["run_id"] == rows[0].run_id
+    assert lake.silver()["stays"]["source_file"] == "page-00001.jsonl.gz"
+
+
+def test_the_second_day_does_not_double_the_first(
+    spark: SparkSession, layout: Layout, bronze: Any, lake: Any, brewery: Make
+) -> None:
+    """A count over all of bronze would see twice the records on the second day."""
+    for day in (D1, D2):
+        bronze.write(day, [[brewery("a"), brewery("b")]])
+        (row,) = bronze_to_silver.run(spark, layout)
+        assert (row.bronze_records, row.silver_records, row.total, row.unaccounted) == (2, 2, 2, 0)
+    assert len(lake.silver()) == 2
+
+
+def test_nothing_new_writes_nothing(
+    spark: SparkSession, layout: Layout, bronze: Any, lake: Any, brewery: Make
+) -> None:
+    assert bronze_to_silver.run(spark, layout) == []
+    bronze.write(D1, [[brewery("a")]])
+    assert len(bronze_to_silver.run(spark, layout)) == 1
+    before = lake.version(layout.silver_breweries), lake.version(layout.silver_runs)
+    assert bronze_to_silver.run(spark, layout) == []
+    assert (lake.version(layout.silver_breweries), lake.version(layout.silver_runs)) == before
+
+
+def test_rejected_records_are_kept_and_their_brewery_stays_current(
+    spark: SparkSession, layout: Layout, bronze: Any, lake: Any, brewery: Make
+) -> None:
+    bronze.write(D1, [[brewery("a"), brewery("b"), brewery("gone")]])
+    second = bronze.write(
+        D2, [[brewery("b")], [brewery("a", name=None), brewery("a", name=7), brewery("x", country="")]]
+    )
+    first_row, row = bronze_to_silver.run(spark, layout, ANY)
+    assert (row.silver_records, row.rejected, row.duplicates, row.unaccounted) == (1, 3, 0, 0)
+    d1, d2 = date(D1), date(D2)
+    assert brief(lake) == {
+        "a": ("Brewery a", True, "added", d1, d1, d2),
+        "b": ("Brewery b", True, "added", d1, d1, d2),
+        "gone": ("Brewery gone", False, "removed", d2, d1, d1),
+    }
+    assert lake.silver()["a"]["run_id"] == first_row.run_id
+    rejected = {
+        (r["id"], tuple(r["reasons"]), r["source_file"], r["run_id"], r["ingestion_date"])
+        for r in lake.rows(layout.silver_rejected)
+    }
+    where = ("page-00002.jsonl.gz", second.run_id, d2)
+    assert rejected == {
+        ("a", ("missing:name",), *where),
+        ("a", ("retyped:name:number",), *where),
+        ("x", ("missing:country",), *where),
+    }
+
+
+def test_a_date_again_replaces_its_rejected_records(
+    spark: SparkSession, layout: Layout, bronze: Any, lake: Any, brewery: Make
+) -> None:
+    bronze.write(D1, [[brewery("a"), brewery("bad", name=None)]])
+    bronze_to_silver.run(spark, layout, ANY)
+    assert len(lake.rows(layout.silver_rejected)) == 1
+    bronze.write(D1, [[brewery("a"), brewery("bad")]])
+    (row,) = bronze_to_silver.run(spark, layout, ANY)
+    assert (row.rejected, row.silver_records) == (0, 2)
+    assert lake.rows(layout.silver_rejected) == []
+
+
+def test_duplicates_across_pages(
+    spark: SparkSession, layout: Layout, bronze: Any, lake: Any, brewery: Make
+) -> None:
+    for day in (D1, D2):
+        pages = [[brewery("a", name=f"1 {day}"), brewery("b")], [brewery("a", name=f"2 {day}")]]
+        bronze.write(day, pages)
+        (row,) = bronze_to_silver.run(spark, layout)
+        assert (row.bronze_records, row.silver_records, row.duplicates) == (3, 2, 1)
+        assert lake.silver()["a"]["name"] == f"2 {day}"
+
+
+def test_a_new_field_becomes_a_column(
+    spark: SparkSession, layout: Layout, bronze: Any, lake: Any, brewery: Make
+) -> None:
+    bronze.write(D1, [[brewery("a"), brewery("b")]])
+    bronze.write(D2, [[brewery("a", rating=5), brewery("b")]])
+    bronze.write(D3, [[brewery("a"), brewery("b")]])
+    rows = bronze_to_silver.run(spark, layout)
+    assert [row.changed for row in rows] == [0, 1, 1]
+    assert {id: row["rating"] for id, row in lake.silver().items()} == {"a": None, "b": None}
+    before = spark.read.format("delta").option("versionAsOf", rows[1].silver_version).load(layout.silver_breweries)
+    assert {row["id"]: row["rating"] for row in before.collect()} == {"a": "5", "b": None}
+
+
+def test_a_snapshot_with_too_many_rejected_leaves_silver_untouched(
+    spark: SparkSession, layout: Layout, bronze: Any, lake: Any, brewery: Make
+) -> None:
+    bronze.write(D1, [[brewery(str(i)) for i in range(20)]])
+    bronze_to_silver.run(spark, layout)
+    before = lake.version(layout.silver_breweries)
+    bronze.write(D2, [[brewery(str(i), name=i if i < 2 else "x") for i in range(20)]])
+    with pytest.raises(LakehouseError, match=r"rejected_share is 0.1, expected ≤ 0.05.*retyped:name:number \(2\)"):
+        bronze_to_silver.run(spark, layout)
+    assert lake.version(layout.silver_breweries) == before
+    outcomes = {r["expectation"]: r for r in lake.rows(layout.quality_results) if r["ingestion_date"] == date(D2)}
+    assert outcomes["rejected_share"]["passed"] is False
+    assert outcomes["rejected_share"]["gate"] == "snapshot"
+    assert outcomes["records"]["passed"] is True
+    bronze.write(D2, [[brewery(str(i)) for i in range(20)]])
+    assert len(bronze_to_silver.run(spark, layout)) == 1
+
+
+@pytest.mark.parametrize(("second", "names"), [([["a"]], "drop"), ([[]], "records is 0")])
+def test_a_snapshot_that_lost_breweries_is_refused(
+    spark: SparkSession, layout: Layout, bronze: Any, brewery: Make, second: list[list[str]], names: str
+) -> None:
+    bronze.write(D1, [[brewery(id) for id in "abc"]])
+    bronze.write(D2, [[brewery(id) for id in page] for page in second])
+    with pytest.raises(LakehouseError, match=names):
+        bronze_to_silver.run(spark, layout)
+    assert [row.ingestion_date for row in ledger.read_ledger(spark, silver_files(spark, layout), layout)] == [
+        date(D1)
+    ]
+
+
+def silver_files(spark: SparkSession, layout: Layout) -> Any:
+    from lakehouse.storage import Files
+
+    return Files(spark, layout.root)
+
+
+@pytest.mark.parametrize("step", ["merge", "count"])
+def test_interrupted_between_commits(
+    spark: SparkSession,
+    layout: Layout,
+    bronze: Any,
+    lake: Any,
+    brewery: Make,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+) -> None:
+    bronze.write(D1, [[brewery("a"), brewery("b")]])
+    bronze_to_silver.run(spark, layout, ANY)
+    bronze.write(D2, [[brewery("a", name="New"), brewery("c"), brewery("bad", name=None)]])
+
+    def killed(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(silver, step, killed)
+        with pytest.raises(KeyboardInterrupt):
+            bronze_to_silver.run(spark, layout, ANY)
+    bronze_to_silver.run(spark, layout, ANY)
+    rows = lake.rows(layout.silver_runs)
+    by_date = {
+        r["ingestion_date"]: (r["added"], r["changed"], r["removed"], r["rejected"], r["total"]) for r in rows
+    }
+    assert by_date == {date(D1): (2, 0, 0, 0, 2), date(D2): (1, 1, 1, 1, 2)}
+    assert len(lake.rows(layout.silver_rejected)) == 1
+    assert {id for id, row in lake.silver().items() if row["is_current"]} == {"a", "c"}
+    assert bronze_to_silver.run(spark, layout, ANY) == []
+
+
+def test_interrupted_while_an_earlier_date_is_applied_again(
+    spark: SparkSession, layout: Layout, bronze: Any, lake: Any, brewery: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, day in enumerate((D1, D2, D3)):
+        bronze.write(day, [[brewery("a", name=f"name {number}"), brewery(day)]])
+    bronze_to_silver.run(spark, layout, ANY)
+    bronze.write(D2, [[brewery("a", name="corrected"), brewery("late")]])
+
+    def killed(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(silver, "write_rejected", killed)
+        with pytest.raises(KeyboardInterrupt):
+            bronze_to_silver.run(spark, layout, ANY)
+    assert {id for id, row in lake.silver().items() if row["is_current"]} == {"a", D1}
+    rows = bronze_to_silver.run(spark, layout, ANY)
+    assert [row.ingestion_date for row in rows] == [date(D2), date(D3)]
+    state = {id: (row["is_current"], row["last_change"]) for id, row in lake.silver().items()}
+    assert state == {
+        "a": (True, "changed"),
+        D1: (False, "removed"),
+        "late": (False, "removed"),
+        D3: (True, "added"),
+    }
+
+
+def test_history_that_was_vacuumed_is_made_up_from_bronze(
+    spark: SparkSession,
+    layout: Layout,
+    bronze: Any,
+    lake: Any,
+    brewery: Make,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for number, day in enumerate((D1, D2, D3)):
+        bronze.write(day, [[brewery("a", name=f"name {number}"), brewery(day)]])
+    bronze_to_silver.run(spark, layout, ANY)
+    current = {Path(unquote(name)).name for name in lake.frame(layout.silver_breweries).inputFiles()}
+    for file in Path(layout.silver_breweries).glob("*.parquet"):
+        if file.name not in current:
+            file.unlink()
+    bronze.write(D2, [[brewery("a", name="corrected"), brewery("late")]])
+    with caplog.at_level(logging.WARNING, logger="lakehouse"):
+        rows = bronze_to_silver.run(spark, layout, ANY)
+    assert "built again from bronze" in caplog.text
+    assert [row.ingestion_date for row in rows] == [date(D1), date(D2), date(D3)]
+    state = {id: (row["is_current"], row["first_seen"], row["name"]) for id, row in lake.silver().items()}
+    assert state == {
+        "a": (True, date(D1), "name 2"),
+        D1: (False, date(D1), f"Brewery {D1}"),
+        "late": (False, date(D2), "Brewery late"),
+        D3: (True, date(D3), f"Brewery {D3}"),
+    }
+
+
+def test_silver_that_was_restored_by_hand_catches_up(
+    spark: SparkSession, layout: Layout, bronze: Any, lake: Any, brewery: Make
+) -> None:
+    bronze.write(D1, [[brewery("a")]])
+    bronze.write(D2, [[brewery("b")]])
+    first, _ = bronze_to_silver.run(spark, layout, ANY)
+    expected = brief(lake)
+    lines = maintenance.run(spark, layout, ["restore"], table="silver/breweries", version=first.silver_version)
+    assert lines == [f"silver/breweries: restored to version {first.silver_version}"]
+    assert set(lake.silver()) == {"a"}
+    assert [row.ingestion_date for row in bronze_to_silver.run(spark, layout, ANY)] == [date(D2)]
+    assert brief(lake) == expected
+
+
+def test_a_damaged_file_is_named(spark: SparkSession, layout: Layout, bronze: Any, brewery: Make) -> None:
+    run = bronze.write(D1, [[brewery("a")], [brewery("b")]])
+    folder = Path(layout.bronze_run(date(D1), run.run_id))
+    data = bytearray((folder / "page-00002.jsonl.gz").read_bytes())
+    data[12] ^= 1
+    (folder / "page-00002.jsonl.gz").write_bytes(bytes(data))
+    with pytest.raises(LakehouseError, match=r"page-00002\.jsonl\.gz is not what was written"):
+        bronze_to_silver.run(spark, layout)
+    (folder / "page-00002.jsonl.gz").unlink()
+    with pytest.raises(LakehouseError, match=r"page-00002\.jsonl\.gz is missing"):
+        bronze_to_silver.run(spark, layout)
+    assert not Path(layout.silver_breweries).exists()
+
+
+def test_manifests(spark: SparkSession, layout: Layout, bronze: Any, lake: Any, brewery: Make) -> None:
+    run = bronze.write(D1, [[brewery("a")]])
+    unfinished = Path(layout.bronze_run(date(D2), "unfinished"))
+    unfinished.mkdir(parents=True)
+    (unfinished / "page-00001.jsonl.gz").write_bytes(b"half")
+    assert [row.run_id for row in bronze_to_silver.run(spark, layout)] == [run.run_id]
+    (unfinished / "_manifest.json").write_text('{"format": "other"}')
+    with pytest.raises(LakehouseError, match=r"unfinished/_manifest\.json cannot be used \(the manifest was not"):
+        bronze_to_silver.run(spark, layout)
+    assert set(lake.silver()) == {"a"}
+
+
+def test_a_file_that_the_manifest_does_not_name_is_not_read(
+    spark: SparkSession, layout: Layout, bronze: Any, lake: Any, brewery: Make
+) -> None:
+    run = bronze.write(D1, [[brewery("a")], [brewery("b")]])
+    folder = Path(layout.bronze_run(date(D1), run.run_id))
+    (folder / "page-00003.jsonl.gz").write_bytes((folder / "page-00002.jsonl.gz").read_bytes())
+    (row,) = bronze_to_silver.run(spark, layout)
+    assert (row.bronze_records, row.duplicates) == (2, 0)
+    assert set(lake.silver()) == {"a", "b"}
+
+
+def test_tables_and_columns_say_what_they_are(
+    spark: SparkSession, layout: Layout, bronze: Any, brewery: Make
+) -> None:
+    bronze.write(D1, [[brewery("a", rating=5), brewery("bad", name=None)]])
+    bronze.write(D2, [[brewery("a", mood="good")]])
+    bronze_to_silver.run(spark, layout, ANY)
+    for path in (layout.silver_breweries, layout.silver_rejected, layout.silver_runs, layout.quality_results):
+        detail = spark.sql(f"DESCRIBE DETAIL delta.`{path}`").collect()[0]
+        assert detail["description"], path
+        assert detail["properties"]["delta.deletedFileRetentionDuration"] == "interval 7 days"
+        for field in spark.read.format("delta").load(path).schema:
+            assert field.metadata.get("comment"), f"{path} {field.name}"
