@@ -34,6 +34,8 @@ _SPEED: Final = {
     # Bronze is thousands of small files: at the default cost of 4 MB each they become hundreds of tasks.
     "spark.sql.files.openCostInBytes": "65536",
     "spark.sql.files.maxPartitionBytes": "32m",
+    # How many tasks list folders (of bronze, and in VACUUM): the default of 10,000 is for whole data centres.
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",
     # The snapshot is cached once and read twice: compressing it costs more than the memory that it saves.
     "spark.sql.inMemoryColumnarStorage.compressed": "false",
     # The source of MERGE is cached and deterministic already; materialising it again copies a million rows.

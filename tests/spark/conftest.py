@@ -45,6 +45,9 @@ def spark(spark_variables: None) -> Iterator[SparkSession]:
     session.conf.set("spark.sql.shuffle.partitions", "1")
     # Plans of ten rows have nothing to adapt to, and each stage would be planned anew.
     session.conf.set("spark.sql.adaptive.enabled", "false")
+    # Compiling code for ten rows takes longer than interpreting them; the embedded run compiles throughout.
+    session.conf.set("spark.sql.codegen.wholeStage", "false")
+    session.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN")
     yield session
     session.stop()
 

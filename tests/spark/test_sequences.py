@@ -43,7 +43,7 @@ def snapshot(chance: random.Random, brewery: Callable[..., dict[str, Any]]) -> l
     return [records[:cut], records[cut:]]
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 3])
 def test_silver_is_what_the_contract_says(
     spark: SparkSession,
     layout: Layout,

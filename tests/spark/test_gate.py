@@ -1,0 +1,130 @@
+"""Write, audit, publish: gold changes only when every expectation holds."""
+
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from delta.tables import DeltaTable
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as sf
+
+from brewery.contract.layout import GOLD_TABLES, Layout
+from lakehouse.errors import LakehouseError
+from lakehouse.jobs import bronze_to_silver, quality_gate, silver_to_gold
+from lakehouse.quality.checks import Limits
+
+pytestmark = pytest.mark.spark
+
+Make = Callable[..., dict[str, Any]]
+D1, D2 = "2026-03-01", "2026-03-02"
+
+
+@pytest.fixture
+def day_one(spark: SparkSession, layout: Layout, bronze: Any, brewery: Make) -> None:
+    """Gold of one day is published."""
+    bronze.write(D1, [[brewery("a"), brewery("b", brewery_type="brewpub", phone=None, state_province=None)]])
+    bronze_to_silver.run(spark, layout)
+    silver_to_gold.run(spark, layout)
+    quality_gate.run(spark, layout)
+
+
+@pytest.mark.usefixtures("day_one")
+def test_gold_is_published_with_comments(spark: SparkSession, layout: Layout, lake: Any) -> None:
+    by_type = {row["brewery_type"]: row["brewery_count"] for row in lake.rows(layout.gold("breweries_by_type"))}
+    assert by_type == {"micro": 1, "brewpub": 1}
+    (coverage,) = lake.rows(layout.gold("location_coverage"))
+    assert (coverage["share_with_phone"], coverage["share_with_website"]) == (0.5, 1.0)
+    for name in GOLD_TABLES:
+        path = layout.gold(name)
+        assert spark.sql(f"DESCRIBE DETAIL delta.`{path}`").collect()[0]["description"], name
+        assert all(field.metadata.get("comment") for field in lake.frame(path).schema), name
+    results = lake.rows(layout.quality_results)
+    assert {row["gate"] for row in results} == {"snapshot", "publish"}
+    assert all(row["passed"] for row in results)
+
+
+@pytest.mark.usefixtures("day_one")
+def test_a_failed_gate_leaves_gold_as_it_was(
+    spark: SparkSession, layout: Layout, bronze: Any, lake: Any, brewery: Make
+) -> None:
+    before = {name: (lake.version(layout.gold(name)), lake.rows(layout.gold(name))) for name in GOLD_TABLES}
+    bronze.write(D2, [[brewery("a"), brewery("b"), brewery("c")]])
+    bronze_to_silver.run(spark, layout)
+    silver_to_gold.run(spark, layout)
+    damaged = spark.read.parquet(layout.gold_staging("breweries_by_country")).select(
+        "country", (sf.col("brewery_count") - 1).alias("brewery_count")
+    )
+    rows = damaged.collect()
+    spark.createDataFrame(rows, damaged.schema).write.mode("overwrite").parquet(
+        layout.gold_staging("breweries_by_country")
+    )
+    with pytest.raises(LakehouseError, match="gold/breweries_by_country breweries_all_counted is 2, expected = 3"):
+        quality_gate.run(spark, layout)
+    assert {name: (lake.version(layout.gold(name)), lake.rows(layout.gold(name))) for name in GOLD_TABLES} == before
+    failed = [row["expectation"] for row in lake.rows(layout.quality_results) if not row["passed"]]
+    assert failed == ["breweries_all_counted"]
+    silver_to_gold.run(spark, layout)
+    quality_gate.run(spark, layout)
+    assert [row["brewery_count"] for row in lake.rows(layout.gold("breweries_by_country"))] == [3]
+    changes = {row["ingestion_date"]: row["added"] for row in lake.rows(layout.gold("daily_changes"))}
+    assert changes == {dt.date(2026, 3, 1): 2, dt.date(2026, 3, 2): 1}
+
+
+@pytest.mark.usefixtures("day_one")
+def test_silver_that_was_tampered_with_fails_the_gate(spark: SparkSession, layout: Layout, lake: Any) -> None:
+    silver = DeltaTable.forPath(spark, layout.silver_breweries)
+    silver.update("id = 'a'", {"longitude": "500", "country": "null"})
+    silver_to_gold.run(spark, layout)
+    with pytest.raises(LakehouseError, match=r"country_present is 1.*coordinates_in_range is 1"):
+        quality_gate.run(spark, layout)
+    silver.delete("id = 'a'")
+    silver_to_gold.run(spark, layout)
+    with pytest.raises(LakehouseError, match="rows_of_newest_run is 1, expected = 2"):
+        quality_gate.run(spark, layout)
+
+
+@pytest.mark.usefixtures("day_one")
+def test_an_unknown_type_is_kept_and_reported(
+    spark: SparkSession, layout: Layout, bronze: Any, lake: Any, brewery: Make
+) -> None:
+    bronze.write(D2, [[brewery("a", brewery_type="Meadery"), brewery("b")]])
+    bronze_to_silver.run(spark, layout)
+    silver_to_gold.run(spark, layout)
+    outcomes = {o.expectation.name: o for o in quality_gate.run(spark, layout)}
+    assert not outcomes["type_known"].passed
+    assert not outcomes["type_known"].failed
+    assert "meadery" in {row["brewery_type"] for row in lake.rows(layout.gold("breweries_by_type"))}
+
+
+@pytest.mark.usefixtures("day_one")
+def test_a_snapshot_that_is_too_old_fails_the_gate(spark: SparkSession, layout: Layout) -> None:
+    later = dt.datetime.now(dt.timezone.utc) + dt.timedelta(hours=5)
+    with pytest.raises(LakehouseError, match="age_of_newest_snapshot_in_hours is 5, expected ≤ 4"):
+        quality_gate.run(spark, layout, Limits(max_age_hours=4), now=later)
+
+
+@pytest.mark.usefixtures("day_one")
+def test_the_gate_refuses_what_was_staged_from_another_silver(
+    spark: SparkSession, layout: Layout, bronze: Any, brewery: Make
+) -> None:
+    bronze.write(D2, [[brewery("a"), brewery("b")]])
+    bronze_to_silver.run(spark, layout)
+    with pytest.raises(LakehouseError, match="run silver_to_gold again"):
+        quality_gate.run(spark, layout)
+    marker = Path(layout.root) / "gold" / "_staging" / "_stage.json"
+    marker.with_name("._stage.json.crc").unlink()
+    marker.write_text("[]")
+    with pytest.raises(LakehouseError, match="is not what silver_to_gold writes"):
+        quality_gate.run(spark, layout)
+    marker.unlink()
+    with pytest.raises(LakehouseError, match="No gold tables are staged"):
+        quality_gate.run(spark, layout)
+
+
+def test_jobs_in_the_wrong_order(spark: SparkSession, layout: Layout) -> None:
+    with pytest.raises(LakehouseError, match="run bronze_to_silver first"):
+        silver_to_gold.run(spark, layout)
+    with pytest.raises(LakehouseError, match="run bronze_to_silver first"):
+        quality_gate.run(spark, layout)
