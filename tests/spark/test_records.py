@@ -200,7 +200,7 @@ def test_reasons_to_reject(spark: SparkSession, parse: Parse, brewery: Make) -> 
             ("3", None, "retyped:name:number"),
             ("4", None, "retyped:name:boolean,retyped:phone:array"),
             ("5", "Brewery 5", "retyped:city:object"),
-            (None, "Brewery ", "missing:id"),
+            (None, "Brewery", "missing:id"),
             (None, "Brewery 7", "retyped:id:number,missing:brewery_type"),
             ("8", "Brewery 8", "retyped:phone:number"),
         ],
