@@ -90,7 +90,7 @@ class Plan:
     """Steps, in this order.
 
     Attributes:
-        repair: The newest applied run is missing in the ledger: enter it.
+        repair: The ledger differs from what silver bears out: make it `effective`.
         restore_to: Version of silver to go back to before applying anything.
         from_nothing: The first run replaces all of silver.
         apply: Dates to apply, in order.
@@ -126,7 +126,7 @@ def make_plan(ledger: Mapping[dt.date, Applied], held: Held | None, committed: M
         LakehouseError: A date has to be applied again that bronze no longer has.
     """
     rows = effective(ledger, held)
-    repair = held is not None and rows[held.mark.ingestion_date] != ledger.get(held.mark.ingestion_date)
+    repair = rows != dict(ledger)
     wrong = [date for date, run in committed.items() if date not in rows or rows[date].run_id != run]
     if not wrong:
         return Plan(repair=repair)

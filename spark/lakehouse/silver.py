@@ -68,6 +68,13 @@ def _rejected_dates(files: Files, layout: Layout) -> list[dt.date]:
     return [dt.date.fromisoformat(date) for before, found, date in names if found and not before]
 
 
+def drop_rejected_after(spark: SparkSession, files: Files, layout: Layout, date: dt.date) -> None:
+    """Delete the rejected records of dates after one."""
+    if any(found > date for found in _rejected_dates(files, layout)):
+        with explained(f"delete rows of {layout.silver_rejected}"):
+            DeltaTable.forPath(spark, layout.silver_rejected).delete(sf.col("ingestion_date") > sf.lit(date))
+
+
 def count_rejected(spark: SparkSession, files: Files, layout: Layout, date: dt.date, run_id: str) -> int:
     """Rows of a run in `silver/breweries_rejected`.
 

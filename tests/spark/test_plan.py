@@ -55,7 +55,11 @@ def test_a_merge_that_the_ledger_lacks_is_entered() -> None:
 
 
 def test_what_a_restore_took_back_is_applied_again_whatever_the_ledger_says() -> None:
-    assert make_plan(LEDGER, held(D1, "a", 0), COMMITTED) == Plan(apply=(D2, D3))
+    assert make_plan(LEDGER, held(D1, "a", 0), COMMITTED) == Plan(repair=True, apply=(D2, D3))
+
+
+def test_a_ledger_without_silver_counts_for_nothing() -> None:
+    assert make_plan(LEDGER, None, COMMITTED) == Plan(repair=True, from_nothing=True, apply=(D1, D2, D3))
 
 
 def test_a_date_that_bronze_no_longer_has_stays_as_it_is() -> None:

@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 from brewery.contract.layout import Layout
 from lakehouse import ledger, silver
 from lakehouse.errors import LakehouseError
-from lakehouse.jobs import bronze_to_silver, maintenance
+from lakehouse.jobs import bronze_to_silver, maintenance, quality_gate, silver_to_gold
 from lakehouse.quality.checks import Limits
 
 pytestmark = pytest.mark.spark
@@ -276,6 +276,23 @@ def test_silver_that_was_restored_by_hand_catches_up(
     assert set(lake.silver()) == {"a"}
     assert [row.ingestion_date for row in bronze_to_silver.run(spark, layout, ANY)] == [date(D2)]
     assert brief(lake) == expected
+
+
+def test_a_bad_day_can_be_taken_out(
+    spark: SparkSession, layout: Layout, bronze: Any, lake: Any, brewery: Make
+) -> None:
+    bronze.write(D1, [[brewery("a")]])
+    bad = bronze.write(D2, [[brewery("b"), brewery("c", name="")]])
+    first, _ = bronze_to_silver.run(spark, layout, ANY)
+    folder = Path(layout.bronze_run(date(D2), bad.run_id))
+    folder.rename(folder.parents[3] / "taken out")
+    maintenance.run(spark, layout, ["restore"], table="silver/breweries", version=first.silver_version)
+    assert bronze_to_silver.run(spark, layout, ANY) == []
+    assert [row["ingestion_date"] for row in lake.rows(layout.silver_runs)] == [date(D1)]
+    assert lake.rows(layout.silver_rejected) == []
+    silver_to_gold.run(spark, layout)
+    quality_gate.run(spark, layout)
+    assert [row["total"] for row in lake.rows(layout.gold("daily_changes"))] == [1]
 
 
 def test_a_damaged_file_is_named(spark: SparkSession, layout: Layout, bronze: Any, brewery: Make) -> None:

@@ -4,7 +4,7 @@ import datetime as dt
 import logging
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyspark.sql import SparkSession
 
@@ -81,15 +81,30 @@ def run(spark: SparkSession, layout: Layout, limits: Limits | None = None) -> li
     job = _Job(spark, layout, Files(spark, layout.root), limits or Limits())
     state = _look(job)
     todo = plan.make_plan(state.entered, state.held, state.run_ids)
-    if todo.repair and state.held:
-        log.warning("entering run %s, which silver holds and the ledger lacks", state.held.mark.run_id)
-        repaired = silver.count(spark, job.files, layout, state.held)
-        ledger.write_ledger(spark, layout, ledger.entered(list(state.rows.values()), repaired))
-        state = _look(job)
+    if todo.repair:
+        state = _repair(job, state)
     if not todo.apply:
         log.info("silver holds all that bronze has committed")
         return []
     return _carry_out(job, state, todo)
+
+
+def _repair(job: _Job, state: _State) -> _State:
+    """Make the ledger say what silver bears out: after an interruption it lacks a run, after a restore it has more.
+
+    Rejected records of dates that silver does not hold go as well.
+    """
+    log.warning("the ledger is not what silver holds, and is put right")
+    rows: list[LedgerRow] = []
+    if state.held:
+        newest = state.held.mark.ingestion_date
+        known = state.rows.get(newest)
+        if known is None or known.run_id != state.held.mark.run_id:
+            known = silver.count(job.spark, job.files, job.layout, state.held)
+        rows = ledger.entered(list(state.rows.values()), known)
+    silver.drop_rejected_after(job.spark, job.files, job.layout, rows[-1].ingestion_date if rows else dt.date.min)
+    ledger.write_ledger(job.spark, job.layout, rows)
+    return replace(state, rows={row.ingestion_date: row for row in rows})
 
 
 def _look(job: _Job) -> _State:
