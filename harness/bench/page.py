@@ -87,7 +87,7 @@ def chart(results: Mapping[int, Sequence[Day]]) -> str:
     import vl_convert
 
     rows = [
-        {"breweries": f"{breweries:,}", "order": breweries, "day": day.label, "how": how, "seconds": seconds}
+        {"breweries": f"{breweries:,}", "day": day.label, "how": how, "seconds": seconds}
         for breweries, days in results.items()
         for day in days
         for how, seconds in (("pipeline", day.bronze_to_gold_seconds), ("by hand", day.by_hand_seconds))
@@ -107,7 +107,11 @@ def chart(results: Mapping[int, Sequence[Day]]) -> str:
                 },
             ],
             "encoding": {
-                "x": {"field": "breweries", "sort": {"field": "order"}, "axis": {"labelAngle": 0}},
+                "x": {
+                    "field": "breweries",
+                    "sort": [f"{breweries:,}" for breweries in results],
+                    "axis": {"labelAngle": 0},
+                },
                 "xOffset": {"field": "how", "sort": list(COLOURS)},
                 "y": {"field": "seconds", "type": "quantitative", "title": "seconds, bronze to gold"},
                 "color": {
