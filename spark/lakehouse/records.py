@@ -302,7 +302,12 @@ def record_hash(new_columns: Iterable[str]) -> Column:
 
 def _normalised(extracted: DataFrame, plan: ParsePlan) -> DataFrame:
     texts = [f"_{name}" for name in (*TEXT_FIELDS, *DEPRECATED_FIELDS, *plan.new_columns)]
-    normalise = sf.udf(_nfc, ArrayType(StringType()))
+
+    # Within this function, so that it travels by value: executors need not have this package.
+    def nfc(values: list[str | None]) -> list[str | None]:
+        return [None if value is None else unicodedata.normalize("NFC", value) for value in values]
+
+    normalise = sf.udf(nfc, ArrayType(StringType()))
     with_nfc = extracted.withColumn("_nfc", normalise(sf.array(*texts)))
     return with_nfc.select(
         *(
@@ -310,10 +315,6 @@ def _normalised(extracted: DataFrame, plan: ParsePlan) -> DataFrame:
             for name in extracted.columns
         )
     )
-
-
-def _nfc(texts: list[str | None]) -> list[str | None]:
-    return [None if text is None else unicodedata.normalize("NFC", text) for text in texts]
 
 
 def not_quite_nfc() -> str:
