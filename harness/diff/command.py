@@ -87,6 +87,7 @@ def _show(found: "Review", form: str, output: Path | None, limit: int, link: str
     """Prints the review, or writes it aside and renames it."""
     from harness.console import err, out
     from harness.diff.output import render
+    from harness.diff.output.groups import headline
 
     colour = output is None and out.is_terminal and not out.no_color
     text = render(found, form, width=out.width, colour=colour, limit=limit, link=link)
@@ -102,4 +103,4 @@ def _show(found: "Review", form: str, output: Path | None, limit: int, link: str
         aside.replace(output)
     except OSError as error:
         raise HarnessError(f"{output} cannot be written ({error.strerror}): name another --output.") from error
-    err.print(f"{found.headline} See {output}.", highlight=False, markup=False, soft_wrap=True)
+    err.print(f"{headline(found)} See {output}.", highlight=False, markup=False, soft_wrap=True)

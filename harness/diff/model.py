@@ -475,16 +475,22 @@ class Review:
 
     @property
     def headline(self) -> str:
-        """The first line: which environments the change touches, and which it does not."""
+        """The first line: which environments the change touches, which it does not, and of which nobody can say."""
         touched = [environment for environment in self.environments if environment.touched]
-        others = [environment.name for environment in self.environments if not environment.touched]
-        broken = f"; {_count(len(self.problems), 'part')} could not be rendered" if self.problems else ""
+        incomplete = {problem.environment for problem in self.problems}
+        rest = [environment.name for environment in self.environments if not environment.touched]
+        others = [name for name in rest if name not in incomplete]
+        unknown = [name for name in rest if name in incomplete]
+        broken = f"{_count(len(self.problems), 'part')} could not be rendered" if self.problems else ""
+        if unknown:
+            broken = f"whether it touches {_join(unknown, 'or')} is not known, {broken}"
+        end = f"; {broken}." if broken else "."
         if not touched:
             names = f" ({_join(others)})" if others else ""
-            return f"Touches no environment{names}{broken}."
+            return f"Touches no environment{' that could be rendered' if unknown else ''}{names}{end}"
+        not_ = f", not {_join(others, 'or')}" if others else ""
         named = [f"{environment.name} ({environment.totals})" for environment in touched]
-        rest = f", not {_join(others, 'or')}" if others else ""
-        return f"Touches {_join(named)}{rest}{broken}."
+        return f"Touches {_join(named)}{not_}{end}"
 
 
 def _join(names: list[str], word: str = "and") -> str:

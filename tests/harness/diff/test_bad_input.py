@@ -147,7 +147,9 @@ def test_one_side_that_does_not_build_is_named_and_the_rest_reviewed(
     assert expected in sentence(review)
     assert sentence(review).startswith("head one: ")
     assert tempfile.gettempdir() not in sentence(review)
-    assert review.headline == "Touches two (1 changed), not one; 1 part could not be rendered."
+    assert review.headline == (
+        "Touches two (1 changed); whether it touches one is not known, 1 part could not be rendered."
+    )
     with pytest.raises(HarnessError, match="not complete") as caught:
         diff("HEAD", repo=repo.root)
     assert caught.value.exit_code == 1
