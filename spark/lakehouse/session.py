@@ -56,7 +56,7 @@ _LOCAL: Final = {
     "spark.driver.bindAddress": "127.0.0.1",
     # The parallel collector has the best throughput on two cores. Java interprets methods of more than 8,000
     # bytes of code for ever, and what Spark generates for a row of twenty columns is longer: compiled, a million
-    # records parse in 6.9 s instead of 11.3 s. (With the quick compiler alone the start is faster, but it is 17.8 s.)
+    # records parse in 6.9 s instead of 11.3 s. (With the quick compiler alone the start is faster, but it is 17.8.)
     "spark.driver.extraJavaOptions": (
         "-XX:+UseParallelGC -XX:-DontCompileHugeMethods -XX:-UsePerfData -Dlog4j2.disableJmx=true"
     ),
