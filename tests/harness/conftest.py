@@ -1,14 +1,28 @@
-"""A lakehouse as the pipeline leaves it, written by delta-rs: no JVM."""
+"""A lakehouse as the pipeline leaves it, written by delta-rs: no JVM. And a browser to look at pages with."""
 
 import datetime as dt
+import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
+from playwright.sync_api import Browser, sync_playwright
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+# Root may not use Chromium's sandbox; the rest keeps it from calling home.
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 Row = Mapping[str, Any]
 LakehouseWriter = Callable[..., Path]
@@ -217,3 +231,14 @@ def write() -> LakehouseWriter:
 def lakehouse(tmp_path: Path, lakehouse_rows: dict[str, Any]) -> Path:
     """The small lakehouse, on disk."""
     return write_lakehouse(tmp_path / "lakehouse", **lakehouse_rows)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, for the tests of pages that people look at."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium: install one, on Debian with `apt-get install chromium`")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        yield chromium
+        chromium.close()
