@@ -1,0 +1,1 @@
+"""The Docker command and its daemon, as the rest of the harness uses them."""
