@@ -95,9 +95,14 @@ class Order:
         """A resource's order."""
         owner = self.owner(resource)
         level = Level(_phase(resource), _wave(resource), str(resource))
-        if owner is None or str(resource) in self.roots:
+        if owner is None or str(resource) in self.roots or self._holds_a_root(resource):
             return (Level(-2, 0, "before Argo CD"), level)
         return (*self.of(owner), level)
+
+    def _holds_a_root(self, resource: Resource) -> bool:
+        """Whether it is the namespace of an Application that is applied by hand, and so there before it."""
+        namespaces = {root.partition("/")[0].rpartition(" ")[2] for root in self.roots}
+        return resource.kind == "Namespace" and resource.name in namespaces
 
     def later(self, needed: Resource, needer: Resource) -> bool:
         """Whether a resource is applied in a later wave than another."""
