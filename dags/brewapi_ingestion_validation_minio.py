@@ -5,7 +5,8 @@ Every day: take a complete snapshot of the API into bronze, check it, and hand i
 1. `ingest_to_bronze` streams the API's pages into `bronze/breweries/ingestion_date=…/run_id=…/`, as received. The
    run's manifest, written last, commits it; until then the date keeps what it had.
 2. `validate_bronze` reads the committed run back: every file there, its size and SHA-256, every line, and the count
-   against what the API said. Its success updates the Dataset that starts `brew-process-transformation`.
+   against what the API said. Its success updates the Dataset that starts `brew-process-transformation`. What runs
+   without a manifest left more than a week ago is then removed.
 
 Fetching and writing are one task because they are one stream: between two pods the whole snapshot would have to be
 kept somewhere.

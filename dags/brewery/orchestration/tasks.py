@@ -4,10 +4,12 @@ import datetime as dt
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from airflow.exceptions import AirflowException, AirflowFailException
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
+from brewery.bronze import remove_uncommitted
 from brewery.errors import BreweryError
 from brewery.ingestion import Progress, ingest
 from brewery.orchestration.settings import OrchestrationSettings
@@ -18,6 +20,9 @@ from brewery.validation import validate
 log = logging.getLogger(__name__)
 progress_log = logging.getLogger("brewery.ingestion.progress")
 """One record a page, with `done`, `total` and `note` as attributes for whoever draws them."""
+
+KEEP_INTERRUPTED: Final = dt.timedelta(days=7)
+"""How long what an interrupted run left in bronze can still be looked at."""
 
 
 def ingest_date(ingestion_date: dt.date) -> None:
@@ -34,15 +39,17 @@ def ingest_date(ingestion_date: dt.date) -> None:
 
 
 def validate_date(ingestion_date: dt.date) -> None:
-    """Read a date's committed run back and check it against its manifest.
+    """Read a date's committed run back and check it against its manifest; then remove old uncommitted runs.
 
     Raises:
         AirflowFailException: The run is not what its manifest says.
         AirflowException: Another try may help.
     """
     with _for_airflow():
-        result = validate(open_lakehouse(Settings.from_env()), ingestion_date)
-    log.info("Validated: %s", result)
+        storage = open_lakehouse(Settings.from_env())
+        log.info("Validated: %s", validate(storage, ingestion_date))
+        for folder in remove_uncommitted(storage, KEEP_INTERRUPTED, dt.datetime.now(dt.UTC)):
+            log.info("Removed what an interrupted run left: %s", folder)
 
 
 def open_lakehouse(settings: Settings) -> Storage:
