@@ -2,7 +2,7 @@
 # Everything else is installed on first use: Python packages into .venv, the rest into the user's cache.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-deps test-compat bench lint format lock validate clean
+.PHONY: help setup run test test-deps test-compat e2e-deps bench lint format lock validate clean
 
 # Options of `make run` and `make bench` ("harness run --help"), and of pytest ("-n 0" turns the workers off).
 ARGS ?=
@@ -41,6 +41,11 @@ test-deps: ## Debian or Ubuntu, as root: the browser and promtool that some test
 test-compat: ## The Spark jobs on Spark 3.3 with Delta 2.3 (needs a Python 3.10)
 	@$(VENV) test
 	@$(BIN)/python -m harness.setup.compat $(PYTEST_ARGS)
+
+e2e-deps: ## Debian or Ubuntu, as root: Docker, its daemon, and what images and the cluster need
+	@$(VENV) test
+	@$(BIN)/harness docker install
+	@$(BIN)/harness docker start
 
 bench: ## Time the pipeline at 10 thousand, 100 thousand and 1 million breweries, beside DuckDB
 	@$(VENV) test

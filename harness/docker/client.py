@@ -1,4 +1,4 @@
-"""Runs the `docker` command; what goes wrong is one sentence with the command that helps.
+r"""Runs the `docker` command; what goes wrong is one sentence with the command that helps.
 
 >>> docker("image", "ls", "--quiet", doing="list the images")
 '3f1c…\n'
@@ -56,7 +56,7 @@ CAUSES: Final = (
     Cause(
         re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE),
         "Could not {doing}: the disk with Docker's data is full",
-        "make room ('docker system df' shows what is used, 'harness images prune' and 'docker system prune' free it)",
+        "make room ('docker system df' shows what is used, 'harness images prune' frees it)",
     ),
     Cause(
         re.compile(r"unable to apply caps: operation not permitted", re.IGNORECASE),
@@ -75,7 +75,7 @@ def docker_program() -> Path:
     found = shutil.which("docker")
     if found is None:
         raise HarnessError(
-            "There is no docker command on this machine: install Docker (on Debian or Ubuntu, as root: make e2e-deps)."
+            "There is no docker command: install Docker (on Debian or Ubuntu, as root: make e2e-deps)."
         )
     return Path(found)
 

@@ -28,11 +28,14 @@ FAILURES = {
     "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: "
     'Get "http://%2Fvar%2Frun%2Fdocker.sock/v1.24/version": dial unix /var/run/docker.sock: connect: permission '
     "denied": "group docker",
-    "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?": "make e2e-deps",
-    "failed to connect to the docker API at unix:///var/run/docker.sock; check if the path is correct": "make e2e-deps",
+    "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. "
+    "Is the docker daemon running?": "make e2e-deps",
+    "failed to connect to the docker API at unix:///var/run/docker.sock; "
+    "check if the path is correct": "make e2e-deps",
     "Error processing tar file(exit status 1): write /usr/lib/x.so: no space left on device": "is full",
-    "docker: Error response from daemon: failed to create task for container: runc create failed: unable to start "
-    "container process: unable to apply caps: operation not permitted: unknown.": "Docker 26 or newer",
+    "docker: Error response from daemon: failed to create task for container: runc create failed: "
+    "unable to start container process: unable to apply caps: operation not permitted: "
+    "unknown.": "Docker 26 or newer",
 }
 
 
