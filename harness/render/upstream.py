@@ -102,9 +102,8 @@ def git_environment(remotes: Iterable[Remote], *, offline: bool = False) -> dict
     for base_url, bases in wanted.items():
         if len({remote.tag for remote in bases}) > 1:
             raise HarnessError(f"{base_url} is used with more than one tag in one kustomization: use one.")
-        tops = sorted({remote.path.partition("/")[0] for remote in bases})
         try:
-            repository = _repository(bases[0], tops, offline=offline)
+            repository = _repository(bases[0], _tops(bases), offline=offline)
         except HarnessError:
             if offline or not _answers("github.com"):
                 raise
@@ -117,6 +116,21 @@ def git_environment(remotes: Iterable[Remote], *, offline: bool = False) -> dict
     return variables
 
 
+def repositories(remotes: Iterable[Remote], *, offline: bool = False) -> list[tuple[Remote, Path]]:
+    """A bare repository for each tag of an upstream project that is used, for who serves them to others.
+
+    Returns:
+        One of the project's bases, and the repository whose tag holds the folders of all of them.
+
+    Raises:
+        HarnessError: One cannot be had.
+    """
+    wanted: dict[tuple[str, str], list[Remote]] = {}
+    for remote in remotes:
+        wanted.setdefault((remote.base_url, remote.tag), []).append(remote)
+    return [(bases[0], _repository(bases[0], _tops(bases), offline=offline)) for bases in wanted.values()]
+
+
 def module_folder(module: str, version: str, *, offline: bool = False) -> Path:
     """The folder of a Go module in the module cache; Go's checksum database vouches for it.
 
@@ -125,7 +139,7 @@ def module_folder(module: str, version: str, *, offline: bool = False) -> Path:
     Raises:
         HarnessError: It cannot be had.
     """
-    from harness.setup.tools import go, go_environment
+    from harness.setup.gobuild import go, go_environment
 
     record = cache_root() / "modules" / f"{content_key(module, version)}.json"
     try:
@@ -156,6 +170,10 @@ def module_folder(module: str, version: str, *, offline: bool = False) -> Path:
     aside.write_text(json.dumps({"Dir": answer["Dir"], "Sum": answer.get("Sum")}), encoding="utf-8")
     aside.replace(record)
     return Path(answer["Dir"])
+
+
+def _tops(bases: Iterable[Remote]) -> list[str]:
+    return sorted({remote.path.partition("/")[0] for remote in bases})
 
 
 def _repository(remote: Remote, tops: list[str], *, offline: bool) -> Path:

@@ -5,14 +5,21 @@ Only the standard library: this runs before anything is installed.
 
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import HarnessError
 
 
 def run(
-    command: Sequence[str | Path], *, doing: str, hint: str, env: Mapping[str, str], cwd: Path | None = None
+    command: Sequence[str | Path],
+    *,
+    doing: str,
+    hint: str,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    on_line: Callable[[str], None] | None = None,
 ) -> str:
     """Runs `command` to its end without a standard input.
 
@@ -22,6 +29,7 @@ def run(
         hint: What the user can do when it fails; a sentence's second half, without the full stop.
         env: Its whole environment.
         cwd: Its folder; the current one when None.
+        on_line: Gets each line of its standard error as it comes, for progress.
 
     Returns:
         What it printed on its standard output.
@@ -29,22 +37,35 @@ def run(
     Raises:
         HarnessError: It did not start, or did not exit with 0.
     """
-    try:
-        done = subprocess.run(
-            [str(word) for word in command],
-            check=False,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            stdin=subprocess.DEVNULL,
-            env=dict(env),
-            cwd=cwd,
-        )
-    except OSError as error:
-        raise HarnessError(f"Could not {doing} ({command[0]}: {error.strerror}): {hint}.") from error
-    if done.returncode != 0:
-        raise HarnessError(f"Could not {doing} ({telling_line(done.stderr or done.stdout)}): {hint}.")
-    return done.stdout
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as results:
+        try:
+            process = subprocess.Popen(
+                [str(word) for word in command],
+                encoding="utf-8",
+                errors="replace",
+                stdin=subprocess.DEVNULL,
+                stdout=results,
+                stderr=subprocess.PIPE,
+                env=dict(env),
+                cwd=cwd,
+            )
+        except OSError as error:
+            raise HarnessError(f"Could not {doing} ({command[0]}: {error.strerror}): {hint}.") from error
+        complaint = []
+        with process:
+            try:
+                for line in process.stderr or ():
+                    complaint.append(line)
+                    if on_line:
+                        on_line(line.rstrip("\n"))
+            except BaseException:
+                process.terminate()
+                raise
+        results.seek(0)
+        output = results.read()
+    if process.returncode != 0:
+        raise HarnessError(f"Could not {doing} ({telling_line(''.join(complaint) or output)}): {hint}.")
+    return output
 
 
 def telling_line(output: str) -> str:

@@ -1,3 +1,4 @@
+import os
 import sys
 
 import pytest
@@ -35,3 +36,26 @@ def test_a_program_that_is_not_there() -> None:
 )
 def test_telling_line(output: str, expected: str) -> None:
     assert telling_line(output) == expected
+
+
+def test_progress_comes_line_by_line_and_stays_out_of_the_output() -> None:
+    program = "import sys; sys.stderr.write('one\\ntwo\\n'); print('result')"
+    seen: list[str] = []
+
+    assert run([sys.executable, "-c", program], doing="x", hint="y", env={}, on_line=seen.append) == "result\n"
+    assert seen == ["one", "two"]
+
+
+def test_a_program_ends_with_the_one_who_waits_for_it() -> None:
+    program = "import sys, os, time; sys.stderr.write(f'{os.getpid()}\\n'); sys.stderr.flush(); time.sleep(600)"
+    pid = 0
+
+    def interrupt(line: str) -> None:
+        nonlocal pid
+        pid = int(line)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run([sys.executable, "-c", program], doing="x", hint="y", env={}, on_line=interrupt)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
