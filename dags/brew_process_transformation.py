@@ -16,7 +16,7 @@ from airflow.providers.common.compat.sdk import DAG
 
 from brewery.orchestration.datasets import BRONZE, GOLD
 from brewery.orchestration.defaults import task_defaults
-from brewery.orchestration.figures import send_figures
+from brewery.orchestration.figures import dag_failed, dag_succeeded, send_figures
 from brewery.orchestration.settings import OrchestrationSettings
 from brewery.orchestration.spark import spark_task
 
@@ -32,6 +32,8 @@ with DAG(
     max_active_runs=1,
     dagrun_timeout=dt.timedelta(hours=4),
     default_args=task_defaults(settings),
+    on_success_callback=dag_succeeded,
+    on_failure_callback=dag_failed,
     template_searchpath=[settings.spark_template_dir],
     tags=["brewery", "silver", "gold", "spark"],
     doc_md=__doc__,

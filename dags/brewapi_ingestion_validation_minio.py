@@ -18,6 +18,7 @@ from airflow.providers.common.compat.sdk import DAG, task
 
 from brewery.orchestration.datasets import BRONZE
 from brewery.orchestration.defaults import task_defaults
+from brewery.orchestration.figures import dag_failed, dag_succeeded
 from brewery.orchestration.settings import OrchestrationSettings
 
 settings = OrchestrationSettings.from_env()
@@ -32,6 +33,8 @@ with DAG(
     max_active_runs=1,
     dagrun_timeout=dt.timedelta(hours=3),
     default_args=task_defaults(settings),
+    on_success_callback=dag_succeeded,
+    on_failure_callback=dag_failed,
     tags=["brewery", "bronze"],
     doc_md=__doc__,
 ):

@@ -86,6 +86,11 @@ def test_retries_start_within_a_minute_and_back_off(dags: dict[str, Any]) -> Non
             assert task.max_retry_delay <= dt.timedelta(minutes=10)
 
 
+def test_every_dag_says_how_its_runs_end(dags: dict[str, Any]) -> None:
+    callbacks = {(d.on_success_callback.__name__, d.on_failure_callback.__name__) for d in dags.values()}
+    assert callbacks == {("dag_succeeded", "dag_failed")}
+
+
 def test_no_facts_travel_by_xcom(dags: dict[str, Any]) -> None:
     assert all(not task.do_xcom_push for dag in dags.values() for task in dag.tasks)
 

@@ -47,3 +47,18 @@ def send_figures(_context: Any) -> None:
         return
     for name, value in gauges(figures).items():
         Stats.gauge(name, value)
+
+
+def dag_succeeded(context: Any) -> None:
+    """Say that a DAG's newest run succeeded; a callback of the DAG."""
+    _send_outcome(context, failed=False)
+
+
+def dag_failed(context: Any) -> None:
+    """Say that a DAG's newest run failed; a callback of the DAG."""
+    _send_outcome(context, failed=True)
+
+
+def _send_outcome(context: Any, *, failed: bool) -> None:
+    """A gauge and no counter: an alert on it clears with the next run that succeeds."""
+    Stats.gauge(f"lakehouse.dag_failed.{context['dag_run'].dag_id}", int(failed))

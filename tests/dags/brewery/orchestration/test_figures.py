@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -87,5 +88,16 @@ def test_the_exporter_maps_every_name(repo: Path) -> None:
 
     mapping = yaml.safe_load((repo / "base/orchestrator/files/statsd-mapping.yaml").read_text())["mappings"]
     patterns = [re.escape(m["match"]).replace(r"\*", "[^.]+") for m in mapping if m.get("match_type") != "regex"]
-    unmapped = [n for n in gauges(PUBLISHED) if not any(re.fullmatch(p, f"airflow.{n}") for p in patterns)]
+    names = [*gauges(PUBLISHED), "lakehouse.dag_failed.brew-process-transformation"]
+    unmapped = [n for n in names if not any(re.fullmatch(p, f"airflow.{n}") for p in patterns)]
     assert unmapped == []
+
+
+def test_a_dag_says_how_its_newest_run_ended(sent: dict[str, float]) -> None:
+    from brewery.orchestration.figures import dag_failed, dag_succeeded
+
+    context = {"dag_run": SimpleNamespace(dag_id="some-dag")}
+    dag_failed(context)
+    assert sent == {"lakehouse.dag_failed.some-dag": 1}
+    dag_succeeded(context)
+    assert sent == {"lakehouse.dag_failed.some-dag": 0}
