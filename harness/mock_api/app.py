@@ -379,6 +379,8 @@ def _instead(faults: list[Fault]) -> Response | None:
                 return replace(_json({"message": "Too Many Requests"}, 429), headers=_retry_after(**fault.options))
             case "server-error":
                 return _json({"message": "Internal Server Error"}, fault.options["status"])
+            case "client-error":
+                return _json({"message": "Forbidden"}, fault.options["status"])
             case "not-json":
                 return Response(200, _HTML, content_type="text/html; charset=utf-8")
             case "not-a-list":

@@ -56,6 +56,7 @@ KINDS: Final[dict[str, Kind]] = {
         },
     ),
     "server-error": Kind("response", "answers a 5xx status", {"status": Option(503, (), "500 to 599")}),
+    "client-error": Kind("response", "refuses with a 4xx status", {"status": Option(403, (), "400 to 499")}),
     "cut": Kind(
         "response",
         "cuts the connection",
@@ -225,8 +226,9 @@ def parse(text: str) -> Fault:
             )
         target = options if option in kind.options else scope
         target[option] = _value(name, option, known[option], value)
-    if name == "server-error" and not 500 <= options["status"] <= 599:
-        raise HarnessError("Fault server-error: status has to be from 500 to 599.", exit_code=2)
+    for error, lowest in (("client-error", 400), ("server-error", 500)):
+        if name == error and not lowest <= options["status"] <= lowest + 99:
+            raise HarnessError(f"Fault {name}: status has to be from {lowest} to {lowest + 99}.", exit_code=2)
     if scope["every"] < 1:
         raise HarnessError(f"Fault {name}: every has to be 1 or more.", exit_code=2)
     return Fault(name, text, options, scope, _pages(name, scope["page"]))

@@ -95,6 +95,12 @@ def test_server_error(api: MockApi, status: int) -> None:
     assert page(api).status_code == status
 
 
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_client_error(api: MockApi, status: int) -> None:
+    api.add_faults(f"client-error:status={status}")
+    assert page(api).status_code == status
+
+
 @pytest.mark.parametrize("reset", [0, 1])
 @pytest.mark.parametrize("at", ["before", "middle"])
 def test_cut(api: MockApi, at: str, reset: int) -> None:
@@ -340,6 +346,7 @@ def test_faults_of_one_path_leave_the_others_alone(api: MockApi) -> None:
         ("not-json:page=last", "page=last is not like"),
         ("not-json:every=0", "every has to be 1 or more"),
         ("server-error:status=404", "from 500 to 599"),
+        ("client-error:status=503", "from 400 to 499"),
     ],
 )
 def test_a_fault_that_cannot_be_read_is_refused(text: str, message: str) -> None:
