@@ -105,7 +105,8 @@ def assert_same(actual: "DataFrame", expected: "DataFrame") -> None:
     """Both have the same columns, types and rows; the order of rows does not count.
 
     Raises:
-        AssertionError: They differ; chispa shows where.
+        DataFramesNotEqualError: Rows differ; chispa shows which.
+        SchemasNotEqualError: Columns or types differ.
     """
     from chispa import assert_df_equality
 

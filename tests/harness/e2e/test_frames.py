@@ -4,6 +4,8 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from chispa import DataFramesNotEqualError
+from chispa.schema_comparer import SchemasNotEqualError
 from pyspark.sql import functions as sf
 
 from brewery.contract.layout import GOLD_TABLES, Layout
@@ -89,9 +91,9 @@ def test_a_difference_shows(pipeline: Any) -> None:
     actual = frames.read(spark, layout.gold("breweries_by_type"), frames.GOLD["breweries_by_type"])
     wanted = expected.gold("breweries_by_type")
     wanted[0]["brewery_count"] += 1
-    with pytest.raises(AssertionError):
+    with pytest.raises(DataFramesNotEqualError):
         frames.assert_same(actual, frames.frame(spark, wanted, frames.GOLD["breweries_by_type"]))
-    with pytest.raises(AssertionError):
+    with pytest.raises(DataFramesNotEqualError):
         frames.assert_same(actual.limit(1), actual)
-    with pytest.raises(AssertionError):
+    with pytest.raises(SchemasNotEqualError):
         frames.assert_same(actual.withColumn("brewery_count", sf.col("brewery_count").cast("int")), actual)
