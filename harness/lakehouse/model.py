@@ -4,6 +4,8 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from brewery.contract.ledger import LedgerRow
+
 
 @dataclass(frozen=True)
 class Count:
@@ -55,44 +57,6 @@ class DailyChange:
     removed: int
     rejected: int
     duplicates: int
-
-
-@dataclass(frozen=True)
-class Run:
-    """One row of the ledger: what one ingestion date brought to silver.
-
-    Attributes:
-        ingestion_date: The day that the snapshot stands for.
-        run_id: The bronze run that was applied.
-        bronze_records: Records as received.
-        silver_records: Records that became a silver row.
-        duplicates: Records whose id came again later in the snapshot.
-        rejected: Records that lack what silver requires.
-        added: Rows new to silver.
-        changed: Rows whose values changed.
-        removed: Rows that the snapshot no longer has.
-        total: Current rows afterwards.
-        silver_version: Version of silver/breweries that this run left.
-        applied_at: When, UTC.
-    """
-
-    ingestion_date: dt.date
-    run_id: str
-    bronze_records: int
-    silver_records: int
-    duplicates: int
-    rejected: int
-    added: int
-    changed: int
-    removed: int
-    total: int
-    silver_version: int
-    applied_at: dt.datetime
-
-    @property
-    def unaccounted(self) -> int:
-        """Bronze records that are neither in silver nor duplicates nor rejected; 0 in a sound run."""
-        return self.bronze_records - self.silver_records - self.duplicates - self.rejected
 
 
 @dataclass(frozen=True)
@@ -231,7 +195,7 @@ class Summary:
     location_rows: int
     coverage: Sequence[Coverage]
     daily_changes: Sequence[DailyChange]
-    runs: Sequence[Run]
+    runs: Sequence[LedgerRow]
     current: int
     gone: int
     without_coordinates: int
@@ -245,7 +209,7 @@ class Summary:
     versions: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def latest(self) -> Run:
+    def latest(self) -> LedgerRow:
         """The run of the newest ingestion date."""
         return self.runs[-1]
 

@@ -14,6 +14,7 @@ from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from brewery.contract.layout import GOLD_TABLES, Layout
+from brewery.contract.ledger import LedgerRow
 from harness.errors import HarnessError
 from harness.lakehouse.model import (
     Check,
@@ -24,7 +25,6 @@ from harness.lakehouse.model import (
     MapCell,
     Place,
     RejectedRecord,
-    Run,
     StageTime,
     State,
     Summary,
@@ -198,11 +198,11 @@ def summarise(
     )
 
 
-def _runs(lakehouse: Lakehouse) -> list[Run]:
-    columns = ", ".join(Run.__dataclass_fields__)
+def _runs(lakehouse: Lakehouse) -> list[LedgerRow]:
+    columns = ", ".join(LedgerRow.__dataclass_fields__)
     uri = lakehouse.layout.silver_runs
     runs = [
-        Run(**{**row, "applied_at": _utc(row["applied_at"])})
+        LedgerRow(**{**row, "applied_at": _utc(row["applied_at"])})
         for row in lakehouse.query(uri, f"select {columns} from t order by ingestion_date")  # noqa: S608 - our own names
     ]
     if not runs:
@@ -230,7 +230,7 @@ def _cells(lakehouse: Lakehouse) -> tuple[float, list[MapCell]]:
     return degrees, [MapCell(**row) for row in rows]
 
 
-def _ledger_filter(runs: Sequence[Run]) -> str:
+def _ledger_filter(runs: Sequence[LedgerRow]) -> str:
     """SQL that keeps the rows of runs in the ledger: those of a superseded run are history, not state."""
     return f"run_id in ({', '.join(_literal(run.run_id) for run in runs)})"
 
@@ -239,7 +239,7 @@ def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _rejected_reasons(lakehouse: Lakehouse, runs: Sequence[Run]) -> dict[str, int]:
+def _rejected_reasons(lakehouse: Lakehouse, runs: Sequence[LedgerRow]) -> dict[str, int]:
     uri = lakehouse.layout.silver_rejected
     if lakehouse.find(uri) is None:
         return {}
@@ -252,7 +252,7 @@ def _rejected_reasons(lakehouse: Lakehouse, runs: Sequence[Run]) -> dict[str, in
     return {row["reason"]: row["records"] for row in rows}
 
 
-def _rejected_examples(lakehouse: Lakehouse, runs: Sequence[Run]) -> list[RejectedRecord]:
+def _rejected_examples(lakehouse: Lakehouse, runs: Sequence[LedgerRow]) -> list[RejectedRecord]:
     uri = lakehouse.layout.silver_rejected
     if lakehouse.find(uri) is None:
         return []

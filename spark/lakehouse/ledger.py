@@ -2,39 +2,17 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as sf
 
 from brewery.contract.layout import Layout
+from brewery.contract.ledger import LedgerRow
 from lakehouse import deltalog
 from lakehouse.errors import LakehouseError, explained
 from lakehouse.storage import Files
 from lakehouse.tables import SILVER_RUNS, replace, rows_frame
-
-
-@dataclass(frozen=True)
-class LedgerRow:
-    """One applied run; the columns of `silver/runs` (see `tables.SILVER_RUNS`)."""
-
-    ingestion_date: dt.date
-    run_id: str
-    bronze_records: int
-    silver_records: int
-    duplicates: int
-    rejected: int
-    added: int
-    changed: int
-    removed: int
-    total: int
-    silver_version: int
-    applied_at: dt.datetime
-
-    @property
-    def unaccounted(self) -> int:
-        """Bronze records that are neither in silver nor duplicates nor rejected."""
-        return self.bronze_records - self.silver_records - self.duplicates - self.rejected
 
 
 def read_ledger(spark: SparkSession, files: Files, layout: Layout) -> list[LedgerRow]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame, SparkSession
 
 from brewery.contract.layout import GOLD_TABLES, Layout
+from brewery.contract.ledger import LedgerRow
 from lakehouse import tables
 from lakehouse.errors import LakehouseError, explained
-from lakehouse.ledger import LedgerRow
 from lakehouse.storage import Files
 from lakehouse.tables import commit_metadata
 

@@ -10,11 +10,11 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
 from brewery.contract.layout import Layout
+from brewery.contract.ledger import LedgerRow
 from brewery.contract.manifest import Manifest
 from lakehouse import deltalog, tables
 from lakehouse import plan as planning
 from lakehouse.errors import CapturedException, LakehouseError, explained
-from lakehouse.ledger import LedgerRow
 from lakehouse.records import REASON_SEPARATOR
 from lakehouse.snapshot import Snapshot
 from lakehouse.storage import Files

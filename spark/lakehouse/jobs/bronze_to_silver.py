@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pyspark.sql import SparkSession
 
 from brewery.contract.layout import Layout
+from brewery.contract.ledger import LedgerRow
 from brewery.contract.manifest import Manifest
 from lakehouse import bronze, ledger, plan, records, silver, snapshot
 from lakehouse.errors import LakehouseError, explained
-from lakehouse.ledger import LedgerRow
 from lakehouse.quality import results
 from lakehouse.quality.checks import Limits, snapshot_outcomes
 from lakehouse.snapshot import Snapshot

@@ -8,10 +8,11 @@ from pyspark.sql import SparkSession
 
 from brewery.contract.figures import Figures
 from brewery.contract.layout import GOLD_TABLES, Layout
+from brewery.contract.ledger import LedgerRow
 from brewery.contract.manifest import Manifest
 from lakehouse import bronze, publish, silver
 from lakehouse.errors import explained
-from lakehouse.ledger import LedgerRow, require_ledger
+from lakehouse.ledger import require_ledger
 from lakehouse.quality import checks, results
 from lakehouse.quality.expectations import Outcome, measure
 from lakehouse.storage import Files, spark_layout

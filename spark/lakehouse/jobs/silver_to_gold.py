@@ -4,9 +4,10 @@ from pyspark import StorageLevel
 from pyspark.sql import SparkSession
 
 from brewery.contract.layout import Layout
+from brewery.contract.ledger import LedgerRow
 from lakehouse import gold, publish
 from lakehouse.errors import explained
-from lakehouse.ledger import LedgerRow, require_ledger
+from lakehouse.ledger import require_ledger
 from lakehouse.storage import Files, spark_layout
 
 

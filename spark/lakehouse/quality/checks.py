@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from brewery.contract.fields import KNOWN_BREWERY_TYPES, REQUIRED_FIELDS, SOURCE_FIELDS
+from brewery.contract.ledger import LedgerRow
 from brewery.contract.manifest import Manifest
-from lakehouse.ledger import LedgerRow
 from lakehouse.quality.expectations import Expectation, Outcome, equals, judge, none_of
 from lakehouse.snapshot import Snapshot
 from lakehouse.tables import GOLD, SILVER_BREWERIES, SILVER_RUNS

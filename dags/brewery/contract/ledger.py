@@ -1,0 +1,42 @@
+"""A row of the ledger `silver/runs`: what one ingestion date brought to silver."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """One applied run; its fields are the table's columns.
+
+    Attributes:
+        ingestion_date: The day that the snapshot stands for.
+        run_id: The bronze run that was applied.
+        bronze_records: Records as received.
+        silver_records: Records that became a silver row.
+        duplicates: Records whose id came again later in the snapshot.
+        rejected: Records that lack what silver requires.
+        added: Rows new to silver.
+        changed: Rows whose values changed.
+        removed: Rows that the snapshot no longer has.
+        total: Current rows afterwards.
+        silver_version: Version of silver/breweries that this run left.
+        applied_at: When, UTC.
+    """
+
+    ingestion_date: dt.date
+    run_id: str
+    bronze_records: int
+    silver_records: int
+    duplicates: int
+    rejected: int
+    added: int
+    changed: int
+    removed: int
+    total: int
+    silver_version: int
+    applied_at: dt.datetime
+
+    @property
+    def unaccounted(self) -> int:
+        """Bronze records that are neither in silver nor duplicates nor rejected; 0 in a sound run."""
+        return self.bronze_records - self.silver_records - self.duplicates - self.rejected
