@@ -9,6 +9,8 @@ from harness.render.positions import YamlError, parse
 from harness.render.tree import KUSTOMIZATION_NAMES, Tree, kustomization_file, walk
 
 OVERLAYS: Final = "overlays"
+TEST_OVERLAYS: Final = {"e2e": "tests/e2e/overlay"}
+"""Environments of the tests and their folders: had by name, and in no list of environments."""
 _AGGREGATE_FIELDS: Final = frozenset({"apiVersion", "kind", "metadata", "resources"})
 
 
@@ -46,6 +48,9 @@ def overlay(root: Path, environment: str) -> Path:
     Raises:
         HarnessError: There is no such environment.
     """
+    test_overlay = root / TEST_OVERLAYS.get(environment, OVERLAYS)
+    if environment in TEST_OVERLAYS and test_overlay.is_dir():
+        return test_overlay
     known = environments(root)
     if environment not in known:
         there = f"overlays/ has {', '.join(known)}" if known else f"{root} has no overlays/"

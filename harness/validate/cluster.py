@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.errors import HarnessError
-from harness.render.environments import OVERLAYS
+from harness.render.environments import overlay
 from harness.render.positions import YamlError, load
 from harness.validate.model import dig
 
@@ -41,7 +41,7 @@ def read(root: Path, environment: str) -> Cluster:
     Raises:
         HarnessError: The file is not YAML.
     """
-    file = root / OVERLAYS / environment / FILE
+    file = overlay(root, environment) / FILE
     if not file.is_file():
         return Cluster()
     try:
