@@ -1,0 +1,129 @@
+"""Drives one cluster with kubectl.
+
+>>> Kubectl(Path("kubeconfig"), "kind-lakehouse").get("pods", "database")[0]["metadata"]["name"]
+'postgres-0'
+"""
+
+import json
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.setup.process import telling_line
+
+Object = dict[str, Any]
+"""A Kubernetes object as JSON has it."""
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    """A cluster as one context of a kubeconfig names it.
+
+    Attributes:
+        kubeconfig: The file.
+        context: The context's name.
+        program: kubectl.
+    """
+
+    kubeconfig: Path
+    context: str
+    program: Path
+
+    @property
+    def command(self) -> list[str]:
+        """The words of kubectl and of the cluster it works on, for who runs it on its own."""
+        return [str(self.program), "--kubeconfig", str(self.kubeconfig), "--context", self.context]
+
+    def run(self, *arguments: str, doing: str, stdin: str = "", timeout: float = 120) -> str:
+        """Runs `kubectl ARGUMENTS` to its end.
+
+        Args:
+            arguments: The command's arguments.
+            doing: What it is for, in words that go after "Could not".
+            stdin: What it reads.
+            timeout: Seconds after which it is given up.
+
+        Returns:
+            What it printed.
+
+        Raises:
+            HarnessError: It did not exit with 0, or not in time.
+        """
+        try:
+            done = subprocess.run(
+                [*self.command, *arguments],
+                input=stdin,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                check=False,
+                timeout=timeout,
+            )
+        except OSError as error:
+            raise HarnessError(
+                f"Could not {doing} ({self.program}: {error.strerror}): run 'harness doctor'."
+            ) from error
+        except subprocess.TimeoutExpired:
+            hint = "is the cluster overloaded?"
+            raise HarnessError(
+                f"Could not {doing}: {self.context} took longer than {timeout:.0f} s: {hint}"
+            ) from None
+        if done.returncode != 0:
+            raise HarnessError(f"Could not {doing} ({telling_line(done.stderr or done.stdout)}): see the cluster.")
+        return done.stdout
+
+    def get(self, kinds: str, namespace: str | None = None, *selection: str) -> list[Object]:
+        """Objects of one or several kinds (`pods,jobs`), in one namespace or, without, in all.
+
+        Args:
+            kinds: As kubectl takes them.
+            namespace: Where.
+            selection: More of kubectl's options, such as `--field-selector=type=Warning`.
+
+        Raises:
+            HarnessError: The cluster does not answer, or has no such kind.
+        """
+        where = ["--namespace", namespace] if namespace else ["--all-namespaces"]
+        options = ["--output=json", "--ignore-not-found", *selection]
+        said = self.run("get", kinds, *where, *options, doing=f"list {kinds}")
+        return list(json.loads(said)["items"]) if said.strip() else []
+
+    def apply(self, manifests: str, *, doing: str) -> None:
+        """Applies YAML documents server-side; what others own of them is taken over.
+
+        Raises:
+            HarnessError: The cluster refused one.
+        """
+        options = ["--server-side", "--force-conflicts", "--field-manager=harness-deploy", "--filename=-"]
+        self.run("apply", *options, doing=doing, stdin=manifests)
+
+    def wait(self, condition: str, *what: str, namespace: str | None, seconds: int, doing: str) -> None:
+        """Waits until a condition (`condition=available`) holds for resources.
+
+        Raises:
+            HarnessError: It does not within `seconds`.
+        """
+        where = ["--namespace", namespace] if namespace else []
+        options = [f"--for={condition}", f"--timeout={seconds}s", *where]
+        self.run("wait", *options, *what, doing=doing, timeout=seconds + 30)
+
+    def exec_words(self, namespace: str, target: str) -> list[str]:
+        """The words before those of a command that is to run in a pod, with its input and output passed on."""
+        return [*self.command, *_exec(namespace, target)]
+
+    def execute(
+        self, namespace: str, target: str, command: Sequence[str], *, doing: str, timeout: float = 120
+    ) -> str:
+        """Runs a command in a pod (`pod/NAME`, `deployment/NAME`) and returns what it printed.
+
+        Raises:
+            HarnessError: There is no such pod, or the command did not exit with 0 in time.
+        """
+        return self.run(*_exec(namespace, target), *command, doing=doing, timeout=timeout)
+
+
+def _exec(namespace: str, target: str) -> list[str]:
+    return ["exec", "--stdin", "--quiet", f"--namespace={namespace}", target, "--"]

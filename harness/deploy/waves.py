@@ -1,0 +1,116 @@
+"""In which order Argo CD brought the Applications up, read back from what the cluster remembers. Pure.
+
+The API server writes when an Application was made; Argo CD writes an Event for each change of its sync status and
+health. Kubernetes keeps Events for an hour; after that, the last change of health has to do.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+Object = dict[str, Any]
+
+WAVE: Final = "argocd.argoproj.io/sync-wave"
+_HEALTH: Final = "Updated health status: "
+_SYNC: Final = "Updated sync status: "
+_ARROW: Final = " -> "
+
+
+@dataclass(frozen=True)
+class Step:
+    """How one Application came up.
+
+    Attributes:
+        wave: Its wave.
+        application: Its name.
+        created: When its parent made it.
+        ready: When it was Synced and Healthy, its first sync being over, for the first time; None while it is not.
+    """
+
+    wave: int
+    application: str
+    created: datetime
+    ready: datetime | None
+
+
+def wave(application: Object) -> int:
+    """The wave of an Application; 0 where none or no number is said."""
+    said = (application.get("metadata", {}).get("annotations") or {}).get(WAVE, "0")
+    try:
+        return int(said)
+    except ValueError:
+        return 0
+
+
+def history(applications: Iterable[Object], events: Sequence[Object], *, root: str = "platform") -> list[Step]:
+    """The Applications below the root, in the order of wave and creation.
+
+    Args:
+        applications: As the API server has them.
+        events: Events about Applications, in any order.
+        root: The parent's name; it is in no wave.
+    """
+    steps = []
+    for application in applications:
+        name = str(application["metadata"]["name"])
+        if name != root:
+            created = _time(application["metadata"]["creationTimestamp"])
+            assert created is not None  # noqa: S101 - the API server always sets it
+            about = [event for event in events if _is_about(event, name)]
+            steps.append(Step(wave(application), name, created, _ready(application, about)))
+    return sorted(steps, key=lambda step: (step.wave, step.created, step.application))
+
+
+def violations(steps: Sequence[Step]) -> list[str]:
+    """What came before an earlier wave was ready, one sentence each; within one second counts as together."""
+    found = []
+    for step in steps:
+        for before in steps:
+            if before.wave >= step.wave:
+                continue
+            if before.ready is None:
+                found.append(f"{step.application} (wave {step.wave}) is there, {before.application} is not ready.")
+            elif before.ready > step.created:
+                late = (before.ready - step.created).total_seconds()
+                found.append(
+                    f"{step.application} (wave {step.wave}) came {late:.0f} s before {before.application} "
+                    f"(wave {before.wave}) was ready."
+                )
+    return found
+
+
+def _ready(application: Object, events: Sequence[Object]) -> datetime | None:
+    status = application.get("status") or {}
+    deployed = [_time(item.get("deployedAt")) for item in status.get("history") or []]
+    first_sync = min((time for time in deployed if time), default=None)
+    healthy, synced = False, False
+    for event in sorted(events, key=_when):
+        message = str(event.get("message", ""))
+        if message.startswith(_HEALTH):
+            healthy = message.rpartition(_ARROW)[2].strip() == "Healthy"
+        elif message.startswith(_SYNC):
+            synced = message.rpartition(_ARROW)[2].split()[:1] == ["Synced"]
+        else:
+            continue
+        time = _time(_when(event))
+        if healthy and synced and time and first_sync:
+            return max(time, first_sync)
+    health = status.get("health") or {}
+    if health.get("status") == "Healthy" and (status.get("sync") or {}).get("status") == "Synced" and first_sync:
+        changed = _time(health.get("lastTransitionTime"))
+        return max(first_sync, changed) if changed else first_sync
+    return None
+
+
+def _is_about(event: Object, name: str) -> bool:
+    about = event.get("involvedObject") or {}
+    return about.get("kind") == "Application" and about.get("name") == name
+
+
+def _when(event: Object) -> str:
+    return str(event.get("lastTimestamp") or event.get("eventTime") or event.get("firstTimestamp") or "")
+
+
+def _time(text: object) -> datetime | None:
+    return datetime.fromisoformat(text) if isinstance(text, str) and text else None
