@@ -13,11 +13,7 @@ def test_panels_are_found_within_rows_too(tmp_path: Path) -> None:
         "title": "Pipeline",
         "panels": [
             {"title": "Age", "targets": [{"refId": "A", "expr": "up"}, {"refId": "B", "expr": "down"}]},
-            {
-                "type": "row",
-                "title": "More",
-                "panels": [{"title": "Size", "targets": [{"refId": "A", "expr": "x"}]}],
-            },
+            {"type": "row", "title": "More", "panels": [within]},
             {"type": "text", "title": "Read me"},
         ],
     }
