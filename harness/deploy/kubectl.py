@@ -5,17 +5,22 @@
 """
 
 import json
+import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from harness.errors import HarnessError
 from harness.setup.process import telling_line
 
 Object = dict[str, Any]
 """A Kubernetes object as JSON has it."""
+
+
+_AWAY: Final = re.compile(r"refused|unable to connect|no such host|timeout|timed out", re.IGNORECASE)
+"""What kubectl says when nobody answers."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,13 @@ class Kubectl:
                 f"Could not {doing}: {self.context} took longer than {timeout:.0f} s: {hint}"
             ) from None
         if done.returncode != 0:
-            raise HarnessError(f"Could not {doing} ({telling_line(done.stderr or done.stdout)}): see the cluster.")
+            said = telling_line(done.stderr or done.stdout)
+            help_ = (
+                "'harness cluster status' tells whether it runs"
+                if _AWAY.search(said)
+                else "correct that, and try again"
+            )
+            raise HarnessError(f"Could not {doing} ({said}): {help_}.")
         return done.stdout
 
     def get(self, kinds: str, namespace: str | None = None, *selection: str) -> list[Object]:
