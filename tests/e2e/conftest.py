@@ -1,0 +1,102 @@
+"""The platform on a cluster that `harness e2e` has brought up, and days of the mocked API on it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from brewery.contract.layout import Layout
+from harness.deploy.cluster import connect
+from harness.deploy.kubectl import Kubectl
+from harness.e2e.expected import Expected
+from harness.e2e.forward import Forwards
+from harness.e2e.platform import Platform
+from harness.e2e.proof import Proof, Taken
+from harness.e2e.session import reader
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+ORDER = (
+    "test_pipeline",
+    "test_gold",
+    "test_silver",
+    "test_bronze",
+    "test_access",
+    "test_pods",
+    "test_secrets",
+    "test_storage",
+    "test_jupyter",
+    "test_monitoring",
+    "test_gitops",
+    "test_faults",
+)
+"""Modules in the order in which they run: the first proof first, what breaks things last."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Pyspark leaves the sockets over which rows are collected to the garbage collector."""
+    config.addinivalue_line("filterwarnings", "ignore:unclosed <socket:ResourceWarning")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the modules in order; a module that is not named runs after those that are."""
+    here = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        return ORDER.index(item.path.stem) if item.path.stem in ORDER else len(ORDER)
+
+    own = sorted((item for item in items if here in item.path.parents), key=place)
+    items[:] = [item for item in items if here not in item.path.parents] + own
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Kubectl:
+    """The running cluster (`harness cluster up`, `harness deploy e2e`)."""
+    return connect(None, None)
+
+
+@pytest.fixture(scope="session")
+def forwards(cluster: Kubectl) -> Iterator[Forwards]:
+    """Its Services' ports on this machine."""
+    with Forwards(cluster) as forwards:
+        yield forwards
+
+
+@pytest.fixture(scope="session")
+def platform(cluster: Kubectl, forwards: Forwards) -> Platform:
+    """The platform."""
+    return Platform(cluster, forwards)
+
+
+@pytest.fixture(scope="session")
+def proof(platform: Platform) -> Proof:
+    """Runs days on it."""
+    return Proof(platform)
+
+
+@pytest.fixture(scope="session")
+def days(proof: Proof) -> tuple[Taken, Taken]:
+    """The first two days, all the way to gold; run now unless this cluster has them already."""
+    return proof.first_two()
+
+
+@pytest.fixture(scope="session")
+def expected(proof: Proof, days: tuple[Taken, Taken]) -> Expected:
+    """What the lakehouse must hold after those days, and whatever ran since."""
+    return proof.expected()
+
+
+@pytest.fixture(scope="session")
+def spark(platform: Platform) -> Iterator["SparkSession"]:
+    """A session on this machine that may read everything."""
+    session = reader(platform.s3_endpoint, *platform.credentials("deepstorage"))
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="session")
+def layout() -> Layout:
+    """Where the tables lie, for Spark."""
+    return Layout("s3a://lakehouse")

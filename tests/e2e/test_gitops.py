@@ -1,0 +1,206 @@
+"""Git is what the cluster follows: commits come, manual changes go, and a broken commit breaks nothing that runs.
+
+Everything happens in the Application `jupyter`, which nothing else stands on. No test asks Argo CD to look: it does
+so by itself.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from harness.deploy.causes import is_ready
+from harness.deploy.kubectl import Kubectl
+from harness.deploy.served import Served
+from harness.deploy.wait import ARGOCD
+from harness.e2e.wait import until
+
+pytestmark = pytest.mark.e2e
+
+Object = dict[str, Any]
+
+APPLICATION = "jupyter"
+FOLDER = f"tests/e2e/overlay/{APPLICATION}"
+KUSTOMIZATION = f"{FOLDER}/kustomization.yaml"
+PROBE = f"{FOLDER}/probe.yaml"
+SECONDS = 180
+"""Twice the time of polling, building and applying on a busy machine."""
+
+
+@pytest.fixture(scope="module")
+def served(cluster: Kubectl) -> Served:
+    return Served(cluster)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def as_before(cluster: Kubectl, served: Served) -> Iterator[None]:
+    """Leaves the served branch and the cluster as they were."""
+    commit = served.head()
+    yield
+    served.reset(commit)
+    until(
+        lambda: all(revision(item) == commit and is_ready(item) for item in applications(cluster)) or None,
+        what="every Application follows the first commit again",
+        seconds=SECONDS,
+    )
+    assert probe(cluster) is None
+
+
+def applications(cluster: Kubectl) -> list[Object]:
+    return cluster.get("applications.argoproj.io", ARGOCD)
+
+
+def application(cluster: Kubectl) -> Object:
+    return next(item for item in applications(cluster) if item["metadata"]["name"] == APPLICATION)
+
+
+def revision(item: Object) -> str:
+    return str(item["status"].get("sync", {}).get("revision", ""))
+
+
+def probe(cluster: Kubectl) -> Object | None:
+    """The ConfigMap that the tests commit, as the cluster has it."""
+    found = cluster.get("configmaps", APPLICATION, "--field-selector=metadata.name=gitops-probe")
+    return found[0] if found else None
+
+
+def value(cluster: Kubectl) -> str | None:
+    found = probe(cluster)
+    return str(found["data"]["value"]) if found else None
+
+
+def manifest(text: str, kind: str = "ConfigMap") -> bytes:
+    metadata = {"name": "gitops-probe", "namespace": APPLICATION}
+    return yaml.safe_dump(
+        {"apiVersion": "v1", "kind": kind, "metadata": metadata, "data": {"value": text}}
+    ).encode()
+
+
+def with_resource(served: Served, *names: str) -> bytes:
+    """The Application's kustomization with more resources."""
+    document = yaml.safe_load(served.read(KUSTOMIZATION))
+    document["resources"] = [*document["resources"], *(name for name in names if name not in document["resources"])]
+    return yaml.safe_dump(document, sort_keys=False).encode()
+
+
+def without_resource(served: Served, name: str) -> bytes:
+    document = yaml.safe_load(served.read(KUSTOMIZATION))
+    document["resources"].remove(name)
+    return yaml.safe_dump(document, sort_keys=False).encode()
+
+
+def running(cluster: Kubectl) -> dict[str, list[int]]:
+    """Every running pod of the platform by its unique id, with the restarts of its containers."""
+    found = {}
+    for pod in cluster.get("pods", None, "--field-selector=status.phase=Running"):
+        restarts = [status["restartCount"] for status in pod["status"].get("containerStatuses", [])]
+        if pod["metadata"]["namespace"] not in ("kube-system", "local-path-storage"):
+            found[pod["metadata"]["uid"]] = restarts
+    return found
+
+
+def becomes(cluster: Kubectl, wanted: str | None) -> None:
+    until(
+        lambda: True if value(cluster) == wanted else None,
+        what=f"the ConfigMap's value becomes {wanted!r}",
+        seconds=SECONDS,
+        state=lambda: json.dumps(application(cluster)["status"].get("conditions", [])),
+    )
+
+
+def test_a_commit_changes_the_cluster_by_itself(cluster: Kubectl, served: Served) -> None:
+    served.commit({PROBE: manifest("one"), KUSTOMIZATION: with_resource(served, "probe.yaml")}, "Add a probe")
+    becomes(cluster, "one")
+    served.commit({PROBE: manifest("two")}, "Change the probe")
+    becomes(cluster, "two")
+
+
+def test_a_manual_change_is_healed(cluster: Kubectl, served: Served) -> None:
+    served.commit({PROBE: manifest("ours"), KUSTOMIZATION: with_resource(served, "probe.yaml")}, "Set the probe")
+    becomes(cluster, "ours")
+    patch = ["patch", "configmap", "gitops-probe", f"--namespace={APPLICATION}", "--type=merge"]
+    cluster.run(*patch, '--patch={"data": {"value": "theirs"}}', doing="change a ConfigMap by hand")
+    assert value(cluster) == "theirs"
+    becomes(cluster, "ours")
+    first = probe(cluster)
+    assert first is not None
+    delete = ["delete", "configmap", "gitops-probe", f"--namespace={APPLICATION}"]
+    cluster.run(*delete, doing="delete a ConfigMap by hand")
+    becomes(cluster, "ours")
+    second = probe(cluster)
+    assert second is not None
+    assert second["metadata"]["uid"] != first["metadata"]["uid"]
+
+
+def test_a_resource_that_leaves_git_leaves_the_cluster(cluster: Kubectl, served: Served) -> None:
+    served.commit({PROBE: manifest("here"), KUSTOMIZATION: with_resource(served, "probe.yaml")}, "Have a probe")
+    becomes(cluster, "here")
+    served.commit({PROBE: None, KUSTOMIZATION: without_resource(served, "probe.yaml")}, "Remove the probe")
+    becomes(cluster, None)
+
+
+@pytest.fixture
+def unharmed(cluster: Kubectl, served: Served) -> Iterator[Callable[[], None]]:
+    """Checks that what runs still runs, as the same pods, while a commit is broken; then takes the commit back."""
+    good, before = served.head(), running(cluster)
+
+    def check() -> None:
+        now = running(cluster)
+        assert {uid: now.get(uid) for uid in before} == before
+        others = [
+            item for item in applications(cluster) if item["metadata"]["name"] not in (APPLICATION, "platform")
+        ]
+        assert [item["metadata"]["name"] for item in others if not is_ready(item)] == []
+
+    yield check
+    served.reset(good)
+    until(
+        lambda: True if revision(application(cluster)) == good and is_ready(application(cluster)) else None,
+        what="the Application is well again once the commit is taken back",
+        seconds=SECONDS,
+    )
+
+
+def told(cluster: Kubectl, kind: str, text: str) -> None:
+    """Waits until the Application has a condition of a kind that says a text."""
+
+    def said() -> bool | None:
+        conditions = application(cluster)["status"].get("conditions") or []
+        return any(item["type"] == kind and text in item["message"] for item in conditions) or None
+
+    state = lambda: json.dumps(application(cluster)["status"].get("conditions", []))  # noqa: E731
+    until(said, what=f"{APPLICATION} has a {kind} that names {text}", seconds=SECONDS, state=state)
+
+
+def test_a_commit_that_does_not_build_leaves_the_platform_alone_and_says_why(
+    cluster: Kubectl, served: Served, unharmed: Callable[[], None]
+) -> None:
+    served.commit({KUSTOMIZATION: with_resource(served, "nowhere.yaml")}, "Name a file that is not there")
+    told(cluster, "ComparisonError", "nowhere.yaml")
+    unharmed()
+
+
+def test_a_commit_that_may_not_be_applied_leaves_the_platform_alone_and_says_why(
+    cluster: Kubectl, served: Served, unharmed: Callable[[], None]
+) -> None:
+    """Somebody with access to git only makes themselves an administrator of the cluster."""
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": "gitops-probe"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+        "subjects": [{"kind": "ServiceAccount", "name": "jupyterlab", "namespace": APPLICATION}],
+    }
+    changes = {PROBE: yaml.safe_dump(binding).encode(), KUSTOMIZATION: with_resource(served, "probe.yaml")}
+    served.commit(changes, "Make JupyterLab an administrator")
+
+    def refused() -> bool | None:
+        operation = application(cluster)["status"].get("operationState") or {}
+        resources = (operation.get("syncResult") or {}).get("resources") or []
+        return any("not permitted" in str(item.get("message")) for item in resources) or None
+
+    until(refused, what="Argo CD says that it is not permitted", seconds=SECONDS)
+    assert cluster.get("clusterrolebindings", None, "--field-selector=metadata.name=gitops-probe") == []
+    unharmed()
