@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "validate": Place("harness.validate.command", "validate", "Platform"),
     "diff": Place("harness.diff.command", "diff", "Platform"),
     "secrets": Place("harness.secrets.command", "app", "Platform"),
+    "cluster": Place("harness.cluster.command", "app", "Platform"),
     "docker": Place("harness.docker.command", "app", "This machine"),
     "setup": Place("harness.setup.command", "setup", "This machine"),
     "doctor": Place("harness.doctor.command", "doctor", "This machine"),

@@ -1,0 +1,1 @@
+"""Kubernetes on this machine: a kind cluster, its node image, its logs."""

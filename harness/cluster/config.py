@@ -1,0 +1,36 @@
+"""What kind is told about a cluster: its version 1alpha4 of `Cluster`."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+def kind_config(*, network: Path, every_capability: bool, api_port: int = 0) -> dict[str, Any]:
+    """A cluster of one node, whose pods the ptp plug-in connects.
+
+    Args:
+        network: The plug-in's configuration, a file on the machine where Docker's daemon runs.
+        every_capability: Whether the machine grants CAP_SYS_RESOURCE; without it, kubelet must not insist on
+            raising limits and scores, as in a user namespace.
+        api_port: The port of the API server on 127.0.0.1; any free one when 0.
+
+    Returns:
+        The document that `kind create cluster --config` reads.
+    """
+    mount = {"hostPath": str(network), "containerPath": f"/etc/cni/net.d/{network.name}", "readOnly": True}
+    config: dict[str, Any] = {
+        "kind": "Cluster",
+        "apiVersion": "kind.x-k8s.io/v1alpha4",
+        # kind's own plug-in is in upstream's node image only.
+        "networking": {"disableDefaultCNI": True, "apiServerAddress": "127.0.0.1", "apiServerPort": api_port},
+        "nodes": [{"role": "control-plane", "extraMounts": [mount]}],
+    }
+    if not every_capability:
+        config["featureGates"] = {"KubeletInUserNamespace": True}
+    return config
+
+
+def as_yaml(config: dict[str, Any]) -> str:
+    """The document as text."""
+    return yaml.safe_dump(config, sort_keys=False)
