@@ -58,6 +58,10 @@ class Task:
     host: str
 
 
+class AwayError(HarnessError):
+    """Airflow does not answer, or only with an error of its own."""
+
+
 class Airflow:
     """The Airflow at a base URL, without a final slash."""
 
@@ -136,17 +140,23 @@ class Airflow:
     def _ask(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, accept: str = "application/json"
     ) -> Any:
-        session = self._session or self._login()
-        answer = session.request(
-            method, f"{self.url}/api/v1{path}", json=body, headers={"Accept": accept}, timeout=_TIMEOUT
-        )
+        try:
+            session = self._session or self._login()
+            answer = session.request(
+                method, f"{self.url}/api/v1{path}", json=body, headers={"Accept": accept}, timeout=_TIMEOUT
+            )
+        except requests.RequestException as error:
+            raise AwayError(
+                f"Airflow's webserver does not answer {method} {path} ({type(error).__name__}): is it running?"
+            ) from error
         if answer.status_code in (requests.codes.unauthorized, requests.codes.forbidden):
             raise HarnessError(
                 f"Airflow does not let {self._credentials['username']} in with the password of the Secret "
                 "orchestrator/airflow-secrets: sync the Application orchestrator, whose Job sets it."
             )
         if answer.status_code >= requests.codes.bad_request:
-            raise HarnessError(
+            kind = AwayError if answer.status_code >= requests.codes.server_error else HarnessError
+            raise kind(
                 f"Airflow answered {method} {path} with {answer.status_code} ({answer.text[:200].strip()}): "
                 "see the webserver's log."
             )
@@ -157,7 +167,7 @@ class Airflow:
         page = session.get(f"{self.url}/login/", timeout=_TIMEOUT)
         token = _TOKEN.search(page.text)
         form = {**self._credentials, **({"csrf_token": token[1]} if token else {})}
-        session.post(f"{self.url}/login/", data=form, timeout=_TIMEOUT)
+        session.post(f"{self.url}/login/", data=form, timeout=_TIMEOUT).raise_for_status()
         self._session = session
         return session
 

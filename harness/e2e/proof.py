@@ -5,18 +5,20 @@ So a second start of the suite on the same cluster finds the days that are there
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from harness.e2e.airflow import Run, Task, succeeded
+from harness.e2e.airflow import AwayError, Run, Task, succeeded
 from harness.e2e.expected import Day, Expected, Record
 from harness.e2e.platform import Platform, Watched
 from harness.e2e.pods import Seen
 from harness.e2e.wait import HopelessError, until
 from harness.paths import RUN_DIR
+
+T = TypeVar("T")
 
 INGESTION: Final = "brewapi-ingestion-validation-minio"
 TRANSFORMATION: Final = "brew-process-transformation"
@@ -142,7 +144,7 @@ class Proof:
         """
         done = self._ended(run, attempts, _INGESTION_SECONDS * attempts)
         started = until(
-            lambda: next(iter(self.platform.airflow.started_by(done)), None),
+            _asking(lambda: next(iter(self.platform.airflow.started_by(done)), None), attempts),
             what=f"the Dataset event of {done.run_id} starts {TRANSFORMATION}",
             seconds=120,
         )
@@ -157,7 +159,8 @@ class Proof:
         def state() -> str:
             return ", ".join(f"{task.task_id} {task.state}" for task in self.platform.airflow.tasks(run))
 
-        return until(probe, what=f"{run.run_id} of {run.dag_id} ends", seconds=seconds, state=state)
+        what = f"{run.run_id} of {run.dag_id} ends"
+        return until(_asking(probe, attempts), what=what, seconds=seconds, state=state)
 
     def _run_scheduled(self, shown: Shown) -> Taken:
         """The day's scheduled run, which begins when the DAG is switched on; another one where that was spent."""
@@ -239,6 +242,20 @@ class Proof:
         aside = self._file.with_suffix(".new")
         aside.write_text(text, encoding="utf-8")
         aside.replace(self._file)
+
+
+def _asking(probe: Callable[[], T | None], attempts: int) -> Callable[[], T | None]:
+    """A probe of Airflow; where something is broken on purpose, Airflow may be away for a while."""
+
+    def patient() -> T | None:
+        try:
+            return probe()
+        except AwayError:
+            if attempts == 1:
+                raise
+            return None
+
+    return patient
 
 
 def _shown(conf: Mapping[str, Any]) -> Shown:

@@ -1,0 +1,176 @@
+"""Something breaks in mid-run; afterwards gold is exactly right: nothing lost, nothing doubled.
+
+Judged by the tables, never by the state of a task: a task may well have to be tried again.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from pyspark.sql import SparkSession
+
+from brewery.contract.layout import GOLD_TABLES, Layout
+from harness.deploy.kubectl import Kubectl
+from harness.deploy.wait import is_available
+from harness.e2e import frames
+from harness.e2e.expected import Expected
+from harness.e2e.platform import Platform
+from harness.e2e.proof import SECOND, Proof, Shown, Taken
+from harness.e2e.wait import until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.full, pytest.mark.timeout(1500)]
+
+ATTEMPTS = 4
+"""Of a task: the first and the three retries of production."""
+OUTAGE = ("server-error:path=any,times=60", "cut:share=0.2,times=10", "rate-limit:share=0.2,times=10")
+SLOW = "latency:ms=2000"
+"""On each answer of the API: an ingestion that lasts long enough to be hit."""
+
+
+@dataclass(frozen=True)
+class Victim:
+    """A pod to kill, and when.
+
+    Attributes:
+        namespace: Where it is.
+        selector: Its labels.
+        during: Labels of a pod that runs at that moment, and its namespace.
+        slow: Whether the ingestion has to be slow for that.
+    """
+
+    namespace: str
+    selector: str
+    during: tuple[str, str]
+    slow: bool = False
+
+
+INGESTING = ("orchestrator", "task_id=ingest_to_bronze")
+SUBMITTING = ("orchestrator", "task_id=bronze_to_silver")
+MERGING = ("processing", "spark-role=driver")
+COMPUTING = ("processing", "spark-role=executor")
+
+VICTIMS = {
+    "the scheduler while bronze is written": Victim(
+        "orchestrator", "app.kubernetes.io/component=scheduler", INGESTING, slow=True
+    ),
+    "the scheduler while Spark runs": Victim("orchestrator", "app.kubernetes.io/component=scheduler", MERGING),
+    "the pod of the ingestion": Victim(*INGESTING, during=INGESTING, slow=True),
+    "the pod that waits for Spark": Victim(*SUBMITTING, during=MERGING),
+    "the Spark driver": Victim(*MERGING, during=COMPUTING),
+    "a Spark executor": Victim(*COMPUTING, during=COMPUTING),
+    "MinIO while bronze is written": Victim("deepstorage", "app.kubernetes.io/name=minio", INGESTING, slow=True),
+    "MinIO while Spark runs": Victim("deepstorage", "app.kubernetes.io/name=minio", COMPUTING),
+    "PostgreSQL while Spark runs": Victim("database", "app.kubernetes.io/name=postgres", MERGING),
+}
+
+
+@pytest.fixture
+def next_day(proof: Proof, days: tuple[Taken, Taken]) -> Shown:
+    """A day that was not taken yet, with all that the second one had to bear."""
+    return Shown(max(taken.shown.day for taken in proof.taken()) + 1, SECOND.faults)
+
+
+@pytest.fixture
+def exactly_right(spark: SparkSession, layout: Layout, proof: Proof) -> Callable[[Taken], None]:
+    """Compares every table with what the API sent, the day that was hit included."""
+
+    def compare(taken: Taken) -> None:
+        assert proof.taken()[-1].ingestion.run_id == taken.ingestion.run_id
+        expected = Expected(proof.days(proof.taken()))
+        for table in GOLD_TABLES:
+            actual = frames.read(spark, layout.gold(table), frames.GOLD[table])
+            frames.assert_same(actual, frames.gold(spark, expected, table))
+        new = "".join(f", {name} string" for name in expected.new_columns)
+        silver = frames.read(spark, layout.silver_breweries, frames.SILVER + new)
+        frames.assert_same(silver, frames.silver(spark, expected))
+        frames.assert_same(frames.read(spark, layout.silver_runs, frames.RUNS), frames.runs(spark, expected))
+
+    return compare
+
+
+@pytest.fixture(autouse=True)
+def whole_again(cluster: Kubectl) -> None:
+    """A fault begins on a platform that runs."""
+
+    def whole() -> bool | None:
+        found = cluster.get("deployments.apps,statefulsets.apps")
+        return all(map(is_available, found)) or None
+
+    until(whole, what="every Deployment and StatefulSet runs", seconds=180)
+
+
+def kill(cluster: Kubectl, victim: Victim) -> str:
+    """Ends a pod as a lost node does, without a word to its processes, once the moment has come."""
+    namespace, selector = victim.during
+
+    def running() -> bool | None:
+        pods = cluster.get("pods", namespace, f"--selector={selector}", "--field-selector=status.phase=Running")
+        return bool(pods) or None
+
+    until(running, what=f"a pod {selector} runs in {namespace}", seconds=300)
+    found = cluster.get(
+        "pods", victim.namespace, f"--selector={victim.selector}", "--field-selector=status.phase=Running"
+    )
+    name = str(found[0]["metadata"]["name"])
+    options = [f"--namespace={victim.namespace}", "--grace-period=0", "--force", "--wait=false"]
+    cluster.run("delete", "pod", name, *options, doing=f"kill {name}")
+    return str(found[0]["metadata"]["uid"])
+
+
+@pytest.mark.parametrize("what", VICTIMS)
+def test_gold_is_exactly_right_after_a_loss_of(
+    platform: Platform,
+    proof: Proof,
+    next_day: Shown,
+    exactly_right: Callable[[Taken], None],
+    what: str,
+) -> None:
+    victim = VICTIMS[what]
+    run = proof.start(next_day)
+    if victim.slow:
+        platform.source.add_faults(SLOW)
+    killed = kill(platform.cluster, victim)
+    taken = proof.finish(next_day, run, attempts=ATTEMPTS)
+    left = platform.cluster.get("pods", victim.namespace)
+    assert killed not in {pod["metadata"]["uid"] for pod in left}
+    exactly_right(taken)
+
+
+def test_gold_is_exactly_right_after_the_api_failed_for_a_while(
+    platform: Platform, proof: Proof, next_day: Shown, exactly_right: Callable[[Taken], None]
+) -> None:
+    run = proof.start(next_day)
+    # More than one task can bear: it gives up after six failures of a page, and is tried again later.
+    platform.source.add_faults(
+        "server-error:path=any,times=60", "cut:share=0.2,times=10", "rate-limit:share=0.2,times=10"
+    )
+    taken = proof.finish(next_day, run, attempts=ATTEMPTS)
+    assert platform.source.stats()["by_status"].get("503", 0) > 0
+    exactly_right(taken)
+
+
+def test_a_bad_snapshot_is_stopped_and_gold_stays_as_it_was(
+    platform: Platform, proof: Proof, spark: SparkSession, layout: Layout, days: tuple[Taken, Taken]
+) -> None:
+    before = proof.expected()
+    last = proof.taken()[-1].shown
+    run = proof.start(Shown(last.day + 1, ("dirty:share=0.5",)))
+    airflow = platform.airflow
+    until(
+        lambda: airflow.run(run.dag_id, run.run_id).state == "success" or None, what="bronze is there", seconds=300
+    )
+    started = until(lambda: next(iter(airflow.started_by(run)), None), what="the second DAG starts", seconds=120)
+    until(
+        lambda: airflow.run("brew-process-transformation", started).state == "failed" or None,
+        what="the second DAG gives the snapshot up",
+        seconds=1200,
+    )
+    for table in GOLD_TABLES:
+        actual = frames.read(spark, layout.gold(table), frames.GOLD[table])
+        frames.assert_same(actual, frames.gold(spark, before, table))
+    # The next good snapshot of the date takes its place.
+    proof.take(Shown(last.day + 1, SECOND.faults))
+    after = proof.expected()
+    for table in GOLD_TABLES:
+        actual = frames.read(spark, layout.gold(table), frames.GOLD[table])
+        frames.assert_same(actual, frames.gold(spark, after, table))

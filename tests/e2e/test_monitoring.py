@@ -1,0 +1,159 @@
+"""Monitoring live: every target answers, every panel and rule has its data, an alert fires and clears."""
+
+import time
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from harness.deploy.kubectl import Kubectl
+from harness.e2e.platform import Platform
+from harness.e2e.prometheus import Prometheus
+from harness.e2e.proof import INGESTION, Proof, Shown, Taken
+from harness.e2e.queries import Query, panels, rules, selectors
+from harness.e2e.wait import until
+
+pytestmark = pytest.mark.e2e
+
+BASE: Final = Path(__file__).parents[2] / "base" / "monitoring"
+WINDOW: Final = "3h"
+"""How far back data may lie: executors are only there while a job runs."""
+
+TARGETS: Final = (
+    ("Airflow and the pipeline", 'up{namespace="orchestrator",app="airflow-statsd"}', 1),
+    ("Spark operator", 'up{namespace="processing",app="spark-operator"}', 1),
+    ("MinIO", 'up{job="pods",namespace="deepstorage"}', 1),
+    ("MinIO's buckets", 'up{job="minio-buckets"}', 1),
+    ("PostgreSQL", 'up{namespace="database"}', 1),
+    ("Argo CD", 'up{job="pods",namespace="cicd"}', 3),
+    ("kube-state-metrics", 'up{namespace="monitoring",app="kube-state-metrics"}', 1),
+    ("Prometheus", 'up{job="prometheus"}', 1),
+)
+"""What docs/monitoring.md says is asked: name, series, how many of them there are."""
+
+EMPTY: Final = {
+    "dashboard Platform, panel Targets that do not answer (A)": "they all answer",
+    "dashboard Platform, panel Restarts (A)": "nothing has restarted",
+}
+"""Panels that may be empty on a healthy platform, and why."""
+
+UNSEEN: Final = {
+    "spark_application_failed_submission_count": "appears with the first submission that fails",
+    "spark_application_failure_count": "appears with the first application that fails",
+    "spark_executor_failure_count": "appears with the first executor that fails",
+    "minio_s3_requests_5xx_errors_total": "appears with the first error of MinIO's own",
+}
+"""Metrics that a healthy platform does not have yet, and why."""
+
+
+@pytest.fixture(scope="module")
+def prometheus(platform: Platform, days: tuple[Taken, Taken]) -> Prometheus:
+    return platform.prometheus
+
+
+@pytest.fixture(scope="module")
+def backup(cluster: Kubectl) -> None:
+    """The nightly backup, run now: its age is on a dashboard and in an alert."""
+    name = f"postgres-backup-{int(time.time())}"
+    options = ["--namespace=database", "--from=cronjob/postgres-backup"]
+    cluster.run("create", "job", name, *options, doing="run the backup")
+
+    def ended() -> bool | None:
+        (job,) = cluster.get("jobs.batch", "database", f"--field-selector=metadata.name={name}")
+        conditions = {item["type"]: item for item in job.get("status", {}).get("conditions") or []}
+        assert "Failed" not in conditions, conditions["Failed"].get("message")
+        return "Complete" in conditions or None
+
+    until(ended, what=f"Job database/{name} ends", seconds=120)
+
+
+@pytest.fixture(scope="module")
+def failed(prometheus: Prometheus, proof: Proof, backup: None) -> tuple[bool, bool]:
+    """A run that the API refuses, then one that it answers; whether the alert fired and cleared."""
+    last = proof.taken()[-1].shown
+    run = proof.start(Shown(last.day, (*last.faults, "client-error:path=any")))
+    platform = proof.platform
+    until(
+        lambda: platform.airflow.run(run.dag_id, run.run_id).state == "failed" or None,
+        what=f"{run.run_id} of {run.dag_id} fails",
+        seconds=240,
+        state=lambda: str([(task.task_id, task.state, task.attempt) for task in platform.airflow.tasks(run)]),
+    )
+    fired = until(lambda: alert(prometheus) or None, what="the alert DagFailed fires", seconds=120)
+    proof.take(last)
+    until(lambda: not alert(prometheus) or None, what="the alert DagFailed clears", seconds=120)
+    return fired, alert(prometheus)
+
+
+def alert(prometheus: Prometheus) -> bool:
+    labels = [item for item in prometheus.firing() if item["alertname"] == "DagFailed"]
+    return any(item["dag_id"] == INGESTION for item in labels)
+
+
+def test_an_alert_fires_when_a_dag_fails_and_clears_when_it_succeeds(failed: tuple[bool, bool]) -> None:
+    assert failed == (True, False)
+
+
+@pytest.mark.parametrize(("name", "series", "count"), TARGETS, ids=[name for name, _, _ in TARGETS])
+def test_a_target_is_asked_and_answers(prometheus: Prometheus, name: str, series: str, count: int) -> None:
+    assert prometheus.value(f"count({series} == 1)") == count
+
+
+def test_nothing_that_is_asked_is_silent(prometheus: Prometheus) -> None:
+    # What comes and goes with a job may be about to go.
+    lasting = [target for target in prometheus.targets() if not target.job.startswith("spark-")]
+    assert {f"{target.url}: {target.error}" for target in lasting if target.health != "up"} == set()
+
+
+@pytest.mark.parametrize("job", ["spark-driver", "spark-executors"])
+def test_spark_was_asked_while_it_ran(prometheus: Prometheus, job: str) -> None:
+    found = prometheus.value(f'max(max_over_time(up{{job="{job}"}}[{WINDOW}]))')
+    assert found == 1
+
+
+@pytest.mark.parametrize("panel", panels(BASE / "grafana" / "dashboards"), ids=lambda query: query.where)
+def test_a_panel_has_data(prometheus: Prometheus, failed: tuple[bool, bool], panel: Query) -> None:
+    found = prometheus.query(f"last_over_time(({panel.expression})[{WINDOW}:15s])")
+    if panel.where not in EMPTY:
+        assert found
+
+
+@pytest.mark.parametrize("rule", rules(BASE / "prometheus" / "rules"), ids=lambda query: query.where)
+def test_a_rule_reads_series_that_exist(prometheus: Prometheus, failed: tuple[bool, bool], rule: Query) -> None:
+    wanted = selectors(prometheus.tree(rule.expression))
+    assert wanted
+    for selector in wanted:
+        if selector.metric in UNSEEN:
+            continue
+        series = prometheus.query(f"last_over_time({selector.promql}[{WINDOW}])")
+        assert series, selector.promql
+        # A matcher on a label that no series has would match all, or nothing, for ever.
+        assert any(selector.labels <= item["metric"].keys() for item in series), selector
+
+
+def test_prometheus_evaluates_every_rule(prometheus: Prometheus) -> None:
+    loaded = prometheus.rules()
+    assert len(loaded) == len(rules(BASE / "prometheus" / "rules"))
+    assert {f"{rule['name']}: {rule.get('lastError')}" for rule in loaded if rule["health"] != "ok"} == set()
+
+
+def test_a_healthy_platform_fires_no_alert(prometheus: Prometheus, failed: tuple[bool, bool]) -> None:
+    assert [item["alertname"] for item in prometheus.firing()] == []
+
+
+def test_the_pipelines_own_figures_are_true(
+    prometheus: Prometheus, failed: tuple[bool, bool], proof: Proof
+) -> None:
+    newest = proof.expected().ledger[-1]
+    figures = {
+        'lakehouse_records{layer="bronze"}': newest.bronze_records,
+        'lakehouse_records{layer="silver"}': newest.total,
+        'lakehouse_records{layer="gold"}': newest.total,
+        "lakehouse_rejected_records": newest.rejected,
+        "lakehouse_duplicate_records": newest.duplicates,
+        "lakehouse_failed_expectations": 0,
+    }
+    assert {name: prometheus.value(f"max({name})") for name in figures} == figures
+    age = prometheus.value("lakehouse_gold_freshness_seconds")
+    assert age is not None
+    assert 0 < age < 3600
