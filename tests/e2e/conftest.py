@@ -47,6 +47,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def place(item: pytest.Item) -> int:
         return ORDER.index(item.path.stem) if item.path.stem in ORDER else len(ORDER)
 
+    for item in items:
+        if here in item.path.parents and item.get_closest_marker("timeout") is None:
+            # The first one waits for both days.
+            item.add_marker(pytest.mark.timeout(1800))
     own = sorted((item for item in items if here in item.path.parents), key=place)
     items[:] = [item for item in items if here not in item.path.parents] + own
 

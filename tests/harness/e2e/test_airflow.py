@@ -61,9 +61,7 @@ def test_a_run_is_waited_for_until_it_succeeds() -> None:
 def test_a_failure_is_told_with_the_words_of_the_log() -> None:
     log = "INFO - start\nairflow.exceptions.AirflowException: The API answered 503: try later.\nINFO - end"
     airflow = Fake("running", [task("up_for_retry")], log)
-    with pytest.raises(
-        HopelessError, match=r"^Task ingest of r1 in dag failed: .*answered 503: try later\.$"
-    ):
+    with pytest.raises(HopelessError, match=r"^Task ingest of r1 in dag failed: .*answered 503: try later\.$"):
         succeeded(airflow, RUN)
     assert airflow.asked == [1]
 
