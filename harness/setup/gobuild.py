@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -29,13 +29,20 @@ LDFLAGS: Final = "-s -w"
 """No symbol table and no debugging information: a third less."""
 
 
-def programs(module: Path, packages: Mapping[str, str], *, ldflags: str = LDFLAGS) -> Path:
+def programs(
+    module: Path,
+    packages: Mapping[str, str],
+    *,
+    ldflags: str = LDFLAGS,
+    on_line: Callable[[str], None] | None = None,
+) -> Path:
     """Builds main packages as static programs, on first use.
 
     Args:
         module: The folder of the go.mod that pins them.
         packages: The import path of each, by the program's name.
         ldflags: The linker's flags; `-X` sets a version that upstream's own build would.
+        on_line: Gets Go's own lines, for who shows progress himself.
 
     Returns:
         A folder of the cache that holds the programs and nothing else.
@@ -55,7 +62,7 @@ def programs(module: Path, packages: Mapping[str, str], *, ldflags: str = LDFLAG
                 hint=NETWORK_HINT,
                 env=go_environment(),
                 cwd=module,
-                on_line=lambda line: say(f"building {names}: {line}"),
+                on_line=on_line or (lambda line: say(f"building {names}: {line}")),
             )
         for name, package in packages.items():
             (aside / program_name(package, module)).rename(aside / name)
@@ -80,6 +87,26 @@ def program_name(package: str, module: Path) -> str:
     path = _module_path(module) if package == "." else package
     parts = path.split("/")
     return parts[-2] if re.fullmatch(r"v\d+", parts[-1]) and len(parts) > 1 else parts[-1]
+
+
+def tools_of(module: Path) -> dict[str, str]:
+    """The main packages that the go.mod of `module` names as tools, by the names that Go gives the programs."""
+    text = (module / "go.mod").read_text(encoding="utf-8")
+    blocks = re.findall(r"^tool \((.*?)^\)", text, re.MULTILINE | re.DOTALL)
+    packages = re.findall(r"^tool ([^\s(]+)", text, re.MULTILINE) + " ".join(blocks).split()
+    return {program_name(package, module): package for package in packages}
+
+
+def version_of(package: str, module: Path) -> str:
+    """The version of the module that a package of go.mod comes from; empty when go.mod does not require it.
+
+    >>> version_of("github.com/argoproj/argo-cd/v3/cmd", ROOT / "images/upstream/argocd")
+    'v3.3.0'
+    """
+    text = (module / "go.mod").read_text(encoding="utf-8")
+    required = re.findall(r"^(?:require )?\s*([\w./-]+) (v[\w.+-]+)", text, re.MULTILINE)
+    fitting = [(path, version) for path, version in required if f"{package}/".startswith(f"{path}/")]
+    return max(fitting, default=("", ""), key=lambda pair: len(pair[0]))[1]
 
 
 def go_environment() -> dict[str, str]:

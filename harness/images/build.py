@@ -1,0 +1,152 @@
+"""Builds one image with Docker; an image whose inputs have not changed is left as it is."""
+
+import os
+import re
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from harness.diff.images import parts
+from harness.docker.client import docker, image_label
+from harness.images import contexts
+from harness.images.base import INPUTS
+from harness.images.inputs import files, key, revision, stage
+from harness.images.recipes import Recipe
+from harness.images.registry import local_name
+from harness.paths import ROOT
+from harness.setup.certificates import ca_bundle
+from harness.setup.gobuild import tools_of, version_of
+
+STANDS_IN_FOR: Final = "lakehouse.stands-in-for"
+"""The label that names upstream's image on one that was built in its place."""
+_OCI: Final = "org.opencontainers.image"
+_HINT: Final = "correct what the Dockerfile's step complains about, and build again: what is done is kept"
+_ON_SPARK: Final = re.compile(r"^ARG SPARK=", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Job:
+    """An image to build.
+
+    Attributes:
+        name: Its name and tag.
+        recipe: How.
+        key: A name for everything that it is made of.
+        spark: The Spark image that it is built on, or None.
+    """
+
+    name: str
+    recipe: Recipe
+    key: str
+    spark: str | None = None
+
+    @property
+    def current(self) -> bool:
+        """Whether Docker has it already, made of the same."""
+        return image_label(local_name(self.name), INPUTS) == self.key
+
+
+def builds_on_spark(recipe: Recipe) -> bool:
+    """Whether an image is built on the platform's Spark image."""
+    return _ON_SPARK.search(recipe.dockerfile.read_text(encoding="utf-8")) is not None
+
+
+def job(name: str, recipe: Recipe, *, base: str, spark: "Job | None" = None) -> Job:
+    """Works out what an image is made of.
+
+    Args:
+        name: Its name and tag.
+        recipe: How it is built.
+        base: The id of the base image.
+        spark: The Spark image, for one that is built on it.
+
+    Raises:
+        HarnessError: A file that it is made of is not there.
+    """
+    on_spark = spark if builds_on_spark(recipe) else None
+    others = [contexts.identity(context, recipe) for context in contexts.needed(recipe)]
+    others += [base, *([on_spark.key] if on_spark else [])]
+    made_of = key(files(_ignore(recipe)), recipe.dockerfile, *others)
+    return Job(name, recipe, made_of, on_spark.name if on_spark else None)
+
+
+def build(work: Job, say: Callable[[str], None], *, fresh: bool = False) -> None:
+    """Builds an image; its name and tag are given to it only when it is whole.
+
+    Args:
+        work: The image.
+        say: Gets what is being done.
+        fresh: Whether to run every step again.
+
+    Raises:
+        HarnessError: A step failed, something could not be fetched, or the disk is full.
+    """
+    recipe = work.recipe
+    with tempfile.TemporaryDirectory(prefix="image-") as name:
+        folder = Path(name)
+        arguments: list[str | Path] = ["--progress", "plain", "--file", recipe.dockerfile]
+        for context in contexts.needed(recipe):
+            (folder / context).mkdir()
+            arguments += [
+                "--build-context",
+                f"{context}={contexts.provide(context, recipe, folder / context, say)}",
+            ]
+        if bundle := ca_bundle(os.environ):
+            arguments += ["--secret", f"id=ca-bundle,src={bundle}"]
+        if work.spark:
+            arguments += ["--build-arg", f"SPARK={work.spark}"]
+        if fresh:
+            arguments += ["--no-cache"]
+        made_of = files(_ignore(recipe))
+        stage(made_of, folder / "context")
+        commit = revision([*made_of, recipe.dockerfile.relative_to(ROOT)])
+        arguments += ["--build-arg", f"SOURCE_DATE_EPOCH={commit.time}"]
+        labels = {INPUTS: work.key, f"{_OCI}.revision": commit.name}
+        if not recipe.own:
+            labels[STANDS_IN_FOR] = work.name
+            arguments += _labelled(labels)
+            labels = {f"{_OCI}.version": _version(work, [*arguments, folder / "context"], folder, say)}
+        else:
+            labels[f"{_OCI}.version"] = parts(work.name)[1]
+        _docker_build([*arguments, *_labelled(labels), "--tag", work.name, folder / "context"], work, say)
+
+
+def explain(line: str) -> str:
+    """The telling part of a line of Docker's progress.
+
+    >>> explain("#12 [packages 3/4] RUN apt-get update")
+    '[packages 3/4] RUN apt-get update'
+    """
+    return re.sub(r"^#\d+ ", "", line).strip()
+
+
+def _version(work: Job, arguments: list[str | Path], folder: Path, say: Callable[[str], None]) -> str:
+    """The version of upstream's program in an image that stands in for upstream's."""
+    recipe = work.recipe
+    if not recipe.version:
+        tool = next(iter(tools_of(recipe.folder).values()))
+        return version_of(tool, recipe.folder)
+    file = folder / "id"
+    _docker_build(["--iidfile", file, *arguments], work, say)
+    program, *options = recipe.version
+    printed = docker(
+        *("run", "--rm", "--network=none", "--read-only", "--entrypoint", program),
+        *(file.read_text(encoding="ascii").strip(), *options),
+        doing=f"ask for the version of {work.name}",
+    )
+    found = re.search(r"\d+(?:\.\d+)+", printed)
+    return found[0] if found else "unknown"
+
+
+def _docker_build(arguments: list[str | Path], work: Job, say: Callable[[str], None]) -> None:
+    docker("build", *arguments, doing=f"build {work.name}", hint=_HINT, on_line=lambda line: say(explain(line)))
+
+
+def _labelled(labels: Mapping[str, str]) -> list[str]:
+    return [word for name, value in labels.items() for word in ("--label", f"{name}={value}")]
+
+
+def _ignore(recipe: Recipe) -> Path:
+    return recipe.dockerfile.with_name("Dockerfile.dockerignore")

@@ -1,0 +1,98 @@
+"""What a Dockerfile is handed in besides its files: Go programs, jars, kustomize, upstream's own scripts.
+
+Each is a named context of Docker's, `COPY --from=NAME`. Where the Dockerfile has a stage of that name, which makes
+the same without the harness, the context takes its place.
+"""
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from harness.images.recipes import Recipe
+from harness.setup.cache import content_key
+from harness.setup.gobuild import LDFLAGS, go, go_environment, programs, programs_folder, tools_of
+from harness.setup.jars import jars, read_lock
+from harness.setup.packages import NETWORK_HINT
+from harness.setup.process import run
+from harness.setup.tools import tool, tool_folder
+
+NAMES: Final = frozenset({"programs", "jars", "kustomize", "upstream"})
+JARS: Final = ("delta", "s3")
+
+
+def needed(recipe: Recipe) -> list[str]:
+    """The contexts that a Dockerfile copies from, sorted."""
+    text = recipe.dockerfile.read_text(encoding="utf-8")
+    return sorted(NAMES & set(re.findall(r"--from=([\w-]+)", text)))
+
+
+def identity(name: str, recipe: Recipe) -> str:
+    """A name for a context that changes with its content; nothing is fetched or built."""
+    match name:
+        case "programs":
+            return programs_folder(recipe.folder, tools_of(recipe.folder), ldflags=ldflags(recipe)).name
+        case "jars":
+            return content_key(*(f"{name} {digest}" for name, digest in _jars().items()))
+        case "kustomize":
+            return tool_folder("kustomize").name
+        case _:
+            return content_key(recipe.folder / "go.sum")
+
+
+def provide(name: str, recipe: Recipe, folder: Path, say: Callable[[str], None]) -> Path:
+    """Makes a context.
+
+    Args:
+        name: One of `NAMES`.
+        recipe: The image that it is for.
+        folder: An empty folder that it may use.
+        say: Gets what is being done.
+
+    Returns:
+        The context's folder.
+
+    Raises:
+        HarnessError: Something could not be had.
+    """
+    match name:
+        case "programs":
+            say("compiling")
+            found = programs(recipe.folder, tools_of(recipe.folder), ldflags=ldflags(recipe), on_line=say)
+        case "jars":
+            say("fetching the jars of requirements/jars.json")
+            for jar in jars(*JARS):
+                shutil.copyfile(jar, folder / jar.name)
+            found = folder
+        case "kustomize":
+            say("compiling kustomize")
+            found = tool("kustomize").parent
+        case _:
+            found = _sources(recipe.folder)
+    return found
+
+
+def ldflags(recipe: Recipe) -> str:
+    """The linker's flags of an image's Go programs."""
+    file = recipe.folder / "ldflags"
+    return file.read_text(encoding="utf-8").strip() if file.is_file() else LDFLAGS
+
+
+def _jars() -> dict[str, str]:
+    lock = read_lock()
+    return {jar: digest for group in JARS for jar, digest in lock[group].jars.items()}
+
+
+def _sources(module: Path) -> Path:
+    """The folder of Go's module cache with the sources of the module's first tool."""
+    package = next(iter(tools_of(module).values()))
+    form = "{{with .Module}}{{.Dir}}{{end}}"
+    printed = run(
+        [go(module), "list", "-mod=readonly", "-f", form, package],
+        doing=f"find the sources of {package}",
+        hint=NETWORK_HINT,
+        env=go_environment(),
+        cwd=module,
+    )
+    return Path(printed.strip())

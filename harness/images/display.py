@@ -1,0 +1,58 @@
+"""Shows which images are being worked on: a row for each that is, a line for each that is done."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from harness.console import err
+
+_SHOWN = 90
+"""Characters of what a program says that fit beside an image's name."""
+
+
+class Display:
+    """The display on the standard error; rows may come from several threads."""
+
+    def __init__(self) -> None:
+        name, text = TextColumn("{task.description}"), TextColumn("{task.fields[text]}", style="dim")
+        self._progress = Progress(SpinnerColumn(), name, TimeElapsedColumn(), text, console=err, transient=True)
+
+    def __enter__(self) -> Self:
+        """Starts it."""
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Ends it."""
+        self._progress.stop()
+
+    @contextmanager
+    def row(self, name: str) -> Iterator[Callable[[str], None]]:
+        """Shows a row while something is done about an image; yields what changes its text."""
+        started = time.monotonic()
+        task = self._progress.add_task(escape(name), total=None, text="")
+        last = ""
+
+        def say(text: str) -> None:
+            nonlocal last
+            last = text
+            self._progress.update(task, text=escape(text[:_SHOWN]))
+
+        try:
+            yield say
+        except BaseException:
+            self._progress.console.print(f"[red]failed[/] {escape(name)}: {escape(last)}", highlight=False)
+            raise
+        else:
+            seconds = time.monotonic() - started
+            if seconds >= 1:
+                self._progress.console.print(f"{escape(name)}  [dim]{seconds:.0f} s[/]", highlight=False)
+        finally:
+            self._progress.remove_task(task)

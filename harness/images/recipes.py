@@ -1,0 +1,86 @@
+"""How each image can be built: the folder below images/ with its Dockerfile, and what that is given.
+
+The platform's own images are `lakehouse/<name>` (or `…/lakehouse-<name>` in a registry of one's own) and lie in
+`images/<name>`. Upstream's, built here only where no registry answers, lie in `images/upstream/<name>`.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from harness.paths import ROOT
+
+_OWN: Final = re.compile(r"(?:.*/)?lakehouse[/-](?P<name>[a-z0-9-]+)")
+OWN_FOLDERS: Final = ("images/{name}", "tests/e2e/{name}")
+"""Where an image of the platform's own is; the second has what only tests run."""
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """How an image of somebody else's is built.
+
+    Attributes:
+        folder: Its folder below images/upstream.
+        version: What prints the version of the program in it; empty when go.mod names it.
+    """
+
+    folder: str
+    version: tuple[str, ...] = ()
+
+
+# By the end of the repository's name: the same image may come from a mirror.
+UPSTREAM: Final[Mapping[str, Upstream]] = {
+    "argoproj/argocd": Upstream("argocd"),
+    "kubeflow/spark-operator/controller": Upstream("spark-operator"),
+    "library/postgres": Upstream("postgres", ("postgres", "--version")),
+    "library/redis": Upstream("redis", ("redis-server", "--version")),
+    "prom/prometheus": Upstream("prometheus", ("prometheus", "--version")),
+    "prometheuscommunity/postgres-exporter": Upstream("postgres-exporter"),
+    "prom/statsd-exporter": Upstream("statsd-exporter"),
+    "kube-state-metrics/kube-state-metrics": Upstream("kube-state-metrics"),
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one image is built.
+
+    Attributes:
+        folder: The folder with its Dockerfile, and go.mod where it has programs of Go's.
+        own: Whether it is the platform's own; else it stands in for upstream's.
+        version: What prints the version of what is in it; empty when that is known otherwise.
+    """
+
+    folder: Path
+    own: bool
+    version: tuple[str, ...] = ()
+
+    @property
+    def dockerfile(self) -> Path:
+        """Its Dockerfile; beside it is `Dockerfile.dockerignore`, which lists the files that it reads."""
+        return self.folder / "Dockerfile"
+
+    @property
+    def module(self) -> Path | None:
+        """The folder of its go.mod, or None."""
+        return self.folder if (self.folder / "go.mod").is_file() else None
+
+
+def recipe(repository: str, root: Path = ROOT) -> Recipe | None:
+    """How the image of a repository is built, or None when it can be pulled only.
+
+    >>> recipe("docker.io/example/lakehouse-airflow").folder.name
+    'airflow'
+    """
+    if own := _OWN.fullmatch(repository):
+        for form in OWN_FOLDERS:
+            folder = root / form.format(name=own["name"])
+            if (folder / "Dockerfile").is_file():
+                return Recipe(folder, own=True)
+        return None
+    for ending, upstream in UPSTREAM.items():
+        if f"/{repository}".endswith(f"/{ending}"):
+            return Recipe(root / "images" / "upstream" / upstream.folder, own=False, version=upstream.version)
+    return None
