@@ -98,12 +98,13 @@ class Cluster:
         return kubectl(self.kubeconfig, *arguments, doing=doing)
 
 
-def up(cluster: Cluster, *, api_port: int = 0) -> None:
+def up(cluster: Cluster, *, api_port: int = 0, on_failure: Callable[[], None] = lambda: None) -> None:
     """Makes a cluster and waits until it is of use; one that could not be finished is removed again.
 
     Args:
         cluster: Which.
         api_port: The port of its API server on 127.0.0.1; any free one when 0.
+        on_failure: Called before a cluster that did not become ready is removed, to save what tells why.
 
     Raises:
         HarnessError: Docker cannot be used, memory or disk are short, the name or the port is taken, or it did not
@@ -120,7 +121,9 @@ def up(cluster: Cluster, *, api_port: int = 0) -> None:
             with working(f"starting the cluster {cluster.name}") as say:
                 _create(cluster, image, api_port, say)
                 _finish(cluster, say)
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, HarnessError) and cluster.exists():
+                on_failure()
             with working(f"removing the cluster {cluster.name} again"):
                 remove(cluster)
             raise
