@@ -51,9 +51,14 @@ def create(cluster: Kubectl, manifest: str) -> str:
     return cluster.run("create", *options, doing="make a pod", stdin=manifest)
 
 
-@pytest.mark.parametrize("namespace", NAMESPACES)
+@pytest.mark.parametrize("namespace", [name for name in NAMESPACES if name != "misc"])
 def test_a_restricted_pod_is_accepted(cluster: Kubectl, namespace: str) -> None:
     assert create(cluster, pod(namespace, RESTRICTED)).strip() == "pod/security-probe"
+
+
+def test_nothing_may_run_in_misc(cluster: Kubectl) -> None:
+    with pytest.raises(HarnessError, match="exceeded quota"):
+        create(cluster, pod("misc", RESTRICTED))
 
 
 @pytest.mark.parametrize("namespace", NAMESPACES)
