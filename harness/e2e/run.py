@@ -94,7 +94,7 @@ def bundle(run: Run, cluster: Cluster) -> str:
         return "There is no cluster whose logs could tell more."
     moment = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
     folder = FOLDER / f"logs-{moment}"
-    code = run(harness("cluster", "logs", "--name", cluster.name, "--to", str(folder)))
+    code = run(harness("cluster", "logs", "--name", cluster.name, "--output", str(folder)))
     return f"The logs are in {_short(folder)}." if code == 0 else "The logs could not be collected."
 
 

@@ -27,6 +27,7 @@ ORDER = (
     "test_pods",
     "test_secrets",
     "test_storage",
+    "test_network",
     "test_jupyter",
     "test_monitoring",
     "test_gitops",
