@@ -2,9 +2,9 @@
 # Everything else is installed on first use: Python packages into .venv, the rest into the user's cache.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-deps test-compat e2e-deps bench lint format lock validate clean
+.PHONY: help setup run test test-deps test-compat e2e e2e-full e2e-deps bench lint format lock validate clean
 
-# Options of `make run` and `make bench` ("harness run --help"), and of pytest ("-n 0" turns the workers off).
+# Options of `make run`, `make e2e` and `make bench` ("harness run --help"), and of pytest ("-n 0" turns the workers off).
 ARGS ?=
 PYTEST_ARGS ?=
 # A file's tests stay in one worker, with its session; more workers than four would be as many Java machines.
@@ -46,6 +46,14 @@ e2e-deps: ## Debian or Ubuntu, as root: Docker, its daemon, and what images and 
 	@$(VENV) test
 	@$(BIN)/harness docker install
 	@$(BIN)/harness docker start
+
+e2e: ## The platform on a kind cluster, through Argo CD, proven from end to end (ARGS="--keep", ARGS="-k gold")
+	@$(VENV) test
+	@$(BIN)/harness e2e $(ARGS)
+
+e2e-full: ## The same, and everything that breaks something on purpose
+	@$(VENV) test
+	@$(BIN)/harness e2e --full $(ARGS)
 
 bench: ## Time the pipeline at 10 thousand, 100 thousand and 1 million breweries, beside DuckDB
 	@$(VENV) test
