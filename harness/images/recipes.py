@@ -13,8 +13,8 @@ from typing import Final
 from harness.paths import ROOT
 
 _OWN: Final = re.compile(r"(?:.*/)?lakehouse[/-](?P<name>[a-z0-9-]+)")
-OWN_FOLDERS: Final = ("images/{name}", "tests/e2e/{name}")
-"""Where an image of the platform's own is; the second has what only tests run."""
+_TESTS: Final = "tests/e2e"
+"""The folder with the images that only tests run."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,7 @@ def recipe(repository: str, root: Path = ROOT) -> Recipe | None:
     'airflow'
     """
     if own := _OWN.fullmatch(repository):
-        for form in OWN_FOLDERS:
-            folder = root / form.format(name=own["name"])
+        for folder in (root / "images" / own["name"], root / _TESTS / own["name"].replace("-", "_")):
             if (folder / "Dockerfile").is_file():
                 return Recipe(folder, own=True)
         return None

@@ -1,7 +1,7 @@
 """Gets all images of an environment into Docker: pulled where a registry answers, else built."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
@@ -66,8 +66,8 @@ def plan(images: Sequence[Wanted], *, registry: bool, base: str, fresh: bool = F
         found = recipes[image.name]
         if found and builds_on_spark(found) and spark is None:
             raise HarnessError(
-                f"{image.name} is built on the platform's Spark image, which is not among the images asked for: "
-                "ask for that, too."
+                f"{image.name} is built on the platform's Spark image, which the environment does not name: "
+                "let its SPARK_IMAGE name it."
             )
         plans.append(_plan(image.name, found, registry=registry, base=base, spark=spark, fresh=fresh))
     return plans
@@ -86,11 +86,14 @@ def _plan(name: str, found: Recipe | None, *, registry: bool, base: str, spark: 
     return Plan(name, Source.PRESENT if work.current and not fresh else Source.BUILD, work)
 
 
-def ensure(images: Sequence[Wanted], *, registry: bool = True, fresh: bool = False) -> list[Plan]:
+def ensure(
+    images: Sequence[Wanted], *, only: Collection[str] = (), registry: bool = True, fresh: bool = False
+) -> list[Plan]:
     """Pulls or builds what Docker does not have yet, as many at the same time as there are processors.
 
     Args:
-        images: The images.
+        images: The environment's images.
+        only: Names of those that are asked for, and what they are built on; all when empty.
         registry: Whether registries may be asked.
         fresh: Whether to build all of them again, with the newest packages of Debian.
 
@@ -105,9 +108,15 @@ def ensure(images: Sequence[Wanted], *, registry: bool = True, fresh: bool = Fal
         with display.row("debian:bookworm-slim") as say:
             say("looking")
             base = ensure_base(pull=registry, refresh=fresh)
-        plans = plan(images, registry=registry, base=base, fresh=fresh)
+        plans = selected(plan(images, registry=registry, base=base, fresh=fresh), only)
         _work(plans, display, fresh=fresh)
     return plans
+
+
+def selected(plans: Sequence[Plan], only: Collection[str]) -> list[Plan]:
+    """The plans for the images of `only`, and for what they are built on; all when it is empty."""
+    below = {part.job.spark for part in plans if part.name in only and part.job}
+    return [part for part in plans if not only or part.name in only or part.name in below]
 
 
 def _work(plans: Sequence[Plan], display: Display, *, fresh: bool) -> None:
