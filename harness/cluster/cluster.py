@@ -111,9 +111,9 @@ def up(cluster: Cluster, *, api_port: int = 0, on_failure: Callable[[], None] = 
             become ready.
         KeyboardInterrupt: Interrupted (SIGINT, SIGTERM).
     """
-    check_machine()
+    info = check_machine()
     _check_name(cluster)
-    image = ready_node_image()
+    image = ready_node_image(info, every_capability=grants_every_capability())
     with locked(cluster.folder.parent / f".{cluster.name}.lock"), _terminable():
         # Another process may have made it while this one waited.
         _check_name(cluster)
@@ -124,7 +124,7 @@ def up(cluster: Cluster, *, api_port: int = 0, on_failure: Callable[[], None] = 
         except BaseException as error:
             if isinstance(error, HarnessError) and cluster.exists():
                 on_failure()
-            with working(f"removing the cluster {cluster.name} again"):
+            with _undisturbed(), working(f"removing the cluster {cluster.name} again"):
                 remove(cluster)
             raise
 
@@ -239,3 +239,14 @@ def _terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Lets no second Ctrl-C or SIGTERM interrupt the cleaning up, nor the programs that it starts."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

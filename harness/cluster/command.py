@@ -90,8 +90,9 @@ def _show(found: Status) -> None:
     out.print(f"[bold]{found.name}[/]: {found.summary}")
     out.print(f"  export KUBECONFIG={found.kubeconfig}", highlight=False, soft_wrap=True)
     if found.troubles:
-        table = Table("pod", "container", "what", box=None, pad_edge=False, header_style="bold")
-        table.add_column("more", overflow="fold")
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for title in ("pod", "container", "what", "more"):
+            table.add_column(title, overflow="fold")
         for trouble in found.troubles:
             pod = f"{trouble.namespace}/{trouble.pod}"
             table.add_row(pod, trouble.container or "-", trouble.reason, escape(trouble.message))

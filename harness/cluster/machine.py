@@ -50,8 +50,11 @@ def daemon_info() -> DaemonInfo:
     return parse_info(docker("info", "--format", "{{json .}}", doing="ask Docker's daemon about itself"))
 
 
-def check_machine() -> None:
+def check_machine() -> DaemonInfo:
     """Returns when a cluster can be made here.
+
+    Returns:
+        What Docker's daemon says of itself.
 
     Raises:
         HarnessError: Docker cannot be used or lacks a feature, or memory or disk are short.
@@ -66,6 +69,7 @@ def check_machine() -> None:
     # A daemon on another machine has its data there.
     if info.data.is_dir():
         check_disk(shutil.disk_usage(info.data).free, info.data)
+    return info
 
 
 def check_memory(available: int | None) -> None:

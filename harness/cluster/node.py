@@ -5,6 +5,7 @@ starts that one. Content names the image, so that it is built once; after an int
 Docker's layers that were done are not done again.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -17,13 +18,19 @@ from typing import Final
 
 from harness.cluster import components
 from harness.cluster.components import COMPONENTS, CONTROL_PLANE, KUBERNETES_VERSION, SOURCES, required_version
+from harness.cluster.machine import DaemonInfo
 from harness.console import working
 from harness.docker.client import docker, image_id
+from harness.errors import HarnessError
+from harness.images.base import ensure_base
+from harness.images.registry import answers
 from harness.setup import gobuild
 from harness.setup.cache import cache_root, content_key, locked
 from harness.setup.packages import NETWORK_HINT, ROOT
 from harness.setup.process import run
 
+# As the release notes of kind v0.33.0 pin it, which tools/go.mod pins.
+UPSTREAM: Final = "kindest/node:v1.34.11@sha256:44e222ee2132dab25ff87301682f89eb82c7880ea3a1bf543bfe9708fd08d67d"
 REPOSITORY: Final = "lakehouse/kind-node"
 TOOLS: Final = ROOT / "tools"
 
@@ -79,12 +86,35 @@ def build_node_image() -> str:
     return name
 
 
-def ready_node_image() -> str:
-    """The image to start a node from, built on first use: see `build_node_image`."""
+def ready_node_image(info: DaemonInfo, *, every_capability: bool) -> str:
+    """The image to start a node from: the built one where it is there, upstream's where it can be had and works.
+
+    Args:
+        info: Docker's daemon.
+        every_capability: Whether the machine grants CAP_SYS_RESOURCE.
+
+    Returns:
+        A name. An image of upstream's is left to kind to pull.
+
+    Raises:
+        HarnessError: See `build_node_image`.
+    """
+    if (
+        image_id(node_image()) is None
+        and upstream_works(info, every_capability=every_capability)
+        and answers(UPSTREAM)
+    ):
+        return UPSTREAM
     return build_node_image()
 
 
+def upstream_works(info: DaemonInfo, *, every_capability: bool) -> bool:
+    """Whether upstream's image starts: it raises limits, and its systemd refuses control groups of version 1."""
+    return every_capability and info.cgroup_version >= 2
+
+
 def _build(name: str) -> None:
+    ensure_base(pull=True)
     with working("building the node's image") as say, _context() as context:
         (context / "Dockerfile").write_bytes((SOURCES / "Dockerfile").read_bytes())
         for image, stage in pod_images().items():
@@ -97,6 +127,16 @@ def _build(name: str) -> None:
         _docker_build(context, "node", name, "--build-arg", f"KUBERNETES_VERSION={KUBERNETES_VERSION}")
         # The node holds them from here on.
         docker("image", "rm", *pod_images(), doing="remove the images that the node holds")
+    _remove_others(name)
+
+
+def _remove_others(name: str) -> None:
+    """Removes the images of earlier nodes, but for those that a cluster uses."""
+    form = "{{.Repository}}:{{.Tag}}"
+    for other in docker("image", "ls", "--format", form, REPOSITORY, doing="list the node's images").split():
+        if other != name:
+            with contextlib.suppress(HarnessError):
+                docker("image", "rm", other, doing=f"remove {other}")
 
 
 def _docker_build(context: Path, stage: str, name: str, *options: str) -> None:
