@@ -61,11 +61,14 @@ def test_it_asks_for_its_token(platform: Platform, lab: str) -> None:
 
 def test_gold_is_what_the_notebook_shows(outputs: dict[str, list[str]], expected: Expected) -> None:
     shown = "\n".join(outputs["01-gold-with-duckdb"])
-    for row in expected.gold("breweries_by_type"):
-        assert re.search(rf"{row['brewery_type']}\s*│\s*{row['brewery_count']}\b", shown), row
+    # DuckDB leaves rows of a long table out.
+    by_type = {(row["brewery_type"], row["brewery_count"]) for row in expected.gold("breweries_by_type")}
+    found = {(name, int(count)) for name, count in re.findall(r"^│ ([a-z]+) +│ +(\d+) │$", shown, re.MULTILINE)}
+    assert found <= by_type
+    assert len(found) >= min(5, len(by_type))
     for row in expected.gold("daily_changes"):
-        counts = r"\s*│\s*".join(str(row[name]) for name in ("total", "added", "changed", "removed"))
-        assert re.search(rf"{row['ingestion_date'].isoformat()}\s*│\s*{counts}\b", shown), row
+        counts = r" +│ +".join(str(row[name]) for name in ("total", "added", "changed", "removed"))
+        assert re.search(rf"│ {row['ingestion_date'].isoformat()} +│ +{counts} │", shown), row
 
 
 def test_time_travel_works_from_a_notebook(outputs: dict[str, list[str]], expected: Expected) -> None:
