@@ -38,7 +38,23 @@ APT: Final = "'apt-get update' tells more; another mirror or a proxy can be set 
 def missing_programs() -> list[str]:
     """Programs of tier e2e that the machine does not have, by their packages' names."""
     absent = [package for program, package in PROGRAMS.items() if not _which(program)]
-    return absent if _which("dockerd") else [*absent, "docker.io"]
+    return [*absent, "docker.io"] if dockerd_version() is None or dockerd_too_old() else absent
+
+
+def dockerd_version() -> int | None:
+    """The major version of the daemon that is installed, or None when none is."""
+    program = _which("dockerd")
+    if program is None:
+        return None
+    said = run([program, "--version"], doing="ask dockerd for its version", hint=APT, env=os.environ)
+    found = re.search(r"version (\d+)\.", said)
+    return int(found[1]) if found else None
+
+
+def dockerd_too_old() -> bool:
+    """Whether the installed daemon asks for capabilities that this machine does not grant."""
+    version = dockerd_version()
+    return version is not None and version < FIRST_MODEST_VERSION and not grants_every_capability()
 
 
 def grants_every_capability(status: Path = Path("/proc/self/status")) -> bool:

@@ -2,15 +2,19 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Final
 
+from harness.cluster.machine import GIB, available_memory, daemon_info
+from harness.cluster.node import node_image
+from harness.docker.client import daemon_version, docker, image_id, require_daemon
+from harness.docker.install import dockerd_too_old, dockerd_version
 from harness.errors import HarnessError
+from harness.images.base import BASE
+from harness.images.registry import answers
 from harness.setup import compat, venv
 from harness.setup.cache import cache_root
 from harness.setup.certificates import ca_bundle
@@ -56,6 +60,10 @@ class Finding:
     remedy: str = ""
 
 
+E2E_DEPS: Final = "as root: make e2e-deps"
+# The platform and one Spark application, and all images with what building them leaves.
+E2E_MEMORY_GIB: Final = 6
+E2E_DISK_GIB: Final = 15
 EVERY: Final = (Tier.RUN, Tier.TEST, Tier.COMPAT, Tier.E2E)
 
 
@@ -73,7 +81,7 @@ def findings() -> Iterator[Finding]:
     for name in TOOLS:
         yield _tool(name)
     yield _old_python()
-    yield _docker()
+    yield from _docker()
 
 
 def _python() -> Finding:
@@ -163,25 +171,71 @@ def _old_python() -> Finding:
     return Finding(name, (Tier.COMPAT,), State.MISSING, "none found", f"pyenv install {compat.VERSION}")
 
 
-def _docker() -> Finding:
-    program = shutil.which("docker")
-    if program is None:
-        return Finding("Docker", (Tier.E2E,), State.MISSING, "no docker command", "install Docker")
-    answer = _docker_server(Path(program))
-    if answer:
-        return Finding("Docker", (Tier.E2E,), State.READY, f"server {answer}")
-    return Finding("Docker", (Tier.E2E,), State.MISSING, "the daemon does not answer", "start the Docker daemon")
-
-
-def _docker_server(program: Path) -> str:
+def _docker() -> Iterator[Finding]:
+    remedy = E2E_DEPS if shutil.which("apt-get") else "install Docker"
+    if not shutil.which("docker"):
+        yield Finding("Docker", (Tier.E2E,), State.MISSING, "no docker command", remedy)
+        return
     try:
-        done = subprocess.run(
-            [program, "version", "--format", "{{.Server.Version}}"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=10,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+        require_daemon()
+    except HarnessError as error:
+        yield Finding("Docker", (Tier.E2E,), State.MISSING, *_halves(error))
+        return
+    if dockerd_too_old():
+        detail = f"version {dockerd_version()} asks for capabilities that this machine does not grant"
+        yield Finding("Docker", (Tier.E2E,), State.MISSING, detail, remedy)
+        return
+    yield Finding("Docker", (Tier.E2E,), State.READY, f"server {daemon_version()}")
+    yield _buildx(remedy)
+    yield _base_image(remedy)
+    yield _node_image()
+    yield from _room()
+
+
+def _buildx(remedy: str) -> Finding:
+    try:
+        version = docker("buildx", "version", doing="ask for the version of buildx").split()[1]
+    except HarnessError:
+        return Finding("Docker's buildx", (Tier.E2E,), State.MISSING, "Dockerfiles here need BuildKit", remedy)
+    return Finding("Docker's buildx", (Tier.E2E,), State.READY, version)
+
+
+def _base_image(remedy: str) -> Finding:
+    name = f"image {BASE}"
+    if image_id(BASE):
+        return Finding(name, (Tier.E2E,), State.READY, "in Docker")
+    if answers(BASE):
+        return Finding(name, (Tier.E2E,), State.FIRST_USE, "to pull", "harness images build")
+    if shutil.which("mmdebstrap"):
+        detail = "no registry answers; to make from Debian's packages"
+        return Finding(name, (Tier.E2E,), State.FIRST_USE, detail, "harness images build")
+    return Finding(name, (Tier.E2E,), State.MISSING, "no registry answers, and there is no mmdebstrap", remedy)
+
+
+def _node_image() -> Finding:
+    if image_id(node_image()):
+        return Finding("image of a cluster's node", (Tier.E2E,), State.READY, "in Docker")
+    detail = "to pull, or to build in 20 minutes where no registry answers"
+    return Finding("image of a cluster's node", (Tier.E2E,), State.FIRST_USE, detail, "harness cluster up")
+
+
+def _room() -> Iterator[Finding]:
+    available = available_memory()
+    if available is not None:
+        enough = available >= E2E_MEMORY_GIB * GIB
+        detail = f"{available / GIB:.0f} GiB available, {E2E_MEMORY_GIB} are needed"
+        state, remedy = (State.READY, "") if enough else (State.MISSING, "stop other programs or clusters")
+        yield Finding("memory", (Tier.E2E,), state, detail, remedy)
+    folder = daemon_info().data
+    if folder.is_dir():
+        free = shutil.disk_usage(folder).free
+        enough = free >= E2E_DISK_GIB * GIB
+        detail = f"{free / GIB:.0f} GiB free in {folder}, {E2E_DISK_GIB} are needed"
+        state, remedy = (State.READY, "") if enough else (State.MISSING, "harness images prune")
+        yield Finding("disk for Docker", (Tier.E2E,), state, detail, remedy)
+
+
+def _halves(error: HarnessError) -> tuple[str, str]:
+    """A sentence "what is wrong: what to do." as finding and remedy."""
+    what, _, help_ = str(error).rstrip(".").partition(": ")
+    return what, help_
