@@ -22,6 +22,8 @@ from harness.setup.gobuild import tools_of, version_of
 STANDS_IN_FOR: Final = "lakehouse.stands-in-for"
 """The label that names upstream's image on one that was built in its place."""
 _OCI: Final = "org.opencontainers.image"
+VERSION: Final = f"{_OCI}.version"
+"""The label with the version of what is in an image, whatever its tag says."""
 _HINT: Final = "correct what the Dockerfile's step complains about, and build again: what is done is kept"
 _ON_SPARK: Final = re.compile(r"^ARG SPARK=", re.MULTILINE)
 
@@ -107,9 +109,9 @@ def build(work: Job, say: Callable[[str], None], *, fresh: bool = False) -> None
         if not recipe.own:
             labels[STANDS_IN_FOR] = work.name
             arguments += _labelled(labels)
-            labels = {f"{_OCI}.version": _version(work, [*arguments, folder / "context"], folder, say)}
+            labels = {VERSION: _version(work, [*arguments, folder / "context"], folder, say)}
         else:
-            labels[f"{_OCI}.version"] = parts(work.name)[1]
+            labels[VERSION] = parts(work.name)[1]
         _docker_build([*arguments, *_labelled(labels), "--tag", work.name, folder / "context"], work, say)
 
 
