@@ -91,10 +91,8 @@ def build(work: Job, say: Callable[[str], None], *, fresh: bool = False) -> None
         arguments: list[str | Path] = ["--progress", "plain", "--file", recipe.dockerfile]
         for context in contexts.needed(recipe):
             (folder / context).mkdir()
-            arguments += [
-                "--build-context",
-                f"{context}={contexts.provide(context, recipe, folder / context, say)}",
-            ]
+            contexts.provide(context, recipe, folder / context, say)
+            arguments += ["--build-context", f"{context}={folder / context}"]
         if bundle := ca_bundle(os.environ):
             arguments += ["--secret", f"id=ca-bundle,src={bundle}"]
         if work.spark:

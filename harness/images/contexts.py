@@ -4,12 +4,14 @@ Each is a named context of Docker's, `COPY --from=NAME`. Where the Dockerfile ha
 the same without the harness, the context takes its place.
 """
 
+import os
 import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from harness.images.inputs import TIME
 from harness.images.recipes import Recipe
 from harness.setup.cache import content_key
 from harness.setup.gobuild import LDFLAGS, go, go_environment, programs, programs_folder, tools_of
@@ -20,6 +22,8 @@ from harness.setup.tools import tool, tool_folder
 
 NAMES: Final = frozenset({"programs", "jars", "kustomize", "upstream"})
 JARS: Final = ("delta", "s3")
+UPSTREAMS: Final = ("hack/gpg-wrapper.sh", "hack/git-verify-wrapper.sh", "entrypoint.sh")
+"""Scripts of Argo CD's that its program calls by name."""
 
 
 def needed(recipe: Recipe) -> list[str]:
@@ -41,17 +45,14 @@ def identity(name: str, recipe: Recipe) -> str:
             return content_key(recipe.folder / "go.sum")
 
 
-def provide(name: str, recipe: Recipe, folder: Path, say: Callable[[str], None]) -> Path:
+def provide(name: str, recipe: Recipe, folder: Path, say: Callable[[str], None]) -> None:
     """Makes a context.
 
     Args:
         name: One of `NAMES`.
         recipe: The image that it is for.
-        folder: An empty folder that it may use.
+        folder: Where the context comes: a folder that is there.
         say: Gets what is being done.
-
-    Returns:
-        The context's folder.
 
     Raises:
         HarnessError: Something could not be had.
@@ -59,18 +60,21 @@ def provide(name: str, recipe: Recipe, folder: Path, say: Callable[[str], None])
     match name:
         case "programs":
             say("compiling")
-            found = programs(recipe.folder, tools_of(recipe.folder), ldflags=ldflags(recipe), on_line=say)
+            built = programs(recipe.folder, tools_of(recipe.folder), ldflags=ldflags(recipe), on_line=say)
+            found = sorted(built.iterdir())
         case "jars":
             say("fetching the jars of requirements/jars.json")
-            for jar in jars(*JARS):
-                shutil.copyfile(jar, folder / jar.name)
-            found = folder
+            found = jars(*JARS)
         case "kustomize":
             say("compiling kustomize")
-            found = tool("kustomize").parent
+            found = [tool("kustomize")]
         case _:
-            found = _sources(recipe.folder)
-    return found
+            sources = _sources(recipe.folder)
+            found = [sources / path for path in UPSTREAMS]
+    for path in found:
+        shutil.copyfile(path, folder / path.name)
+        (folder / path.name).chmod(0o644 if path.suffix == ".jar" else 0o755)
+        os.utime(folder / path.name, (TIME, TIME))
 
 
 def ldflags(recipe: Recipe) -> str:

@@ -16,7 +16,7 @@ TIME: Final = 1577836800
 """The time of every file in an image, so that a checkout's own times make no difference (images/settle.sh)."""
 OTHERS: Final = "# Without the harness"
 """Begins the part of a Dockerfile.dockerignore for stages whose outcome the harness hands in itself."""
-_FORMAT: Final = "1"
+_FORMAT: Final = "2"
 """Raised when building changes in a way that the files do not show."""
 _REVISION_TIMEOUT_SECONDS: Final = 30
 

@@ -34,10 +34,12 @@ class JarGroup:
     Attributes:
         coordinates: What was asked for, as `group:artifact:version`.
         jars: What that brings: SHA-256 of each file, in hexadecimal, by file name.
+        excludes: What of that is left out, as `group:artifact`: Spark has it, or nothing needs it.
     """
 
     coordinates: tuple[str, ...]
     jars: Mapping[str, str]
+    excludes: tuple[str, ...] = ()
 
 
 def jars(*groups: str, lock: Path = LOCK) -> list[Path]:
@@ -79,7 +81,10 @@ def read_lock(lock: Path = LOCK) -> dict[str, JarGroup]:
     """
     try:
         content = json.loads(lock.read_text(encoding="utf-8"))
-        return {name: JarGroup(tuple(group["coordinates"]), dict(group["jars"])) for name, group in content.items()}
+        return {
+            name: JarGroup(tuple(group["coordinates"]), dict(group["jars"]), tuple(group.get("excludes", ())))
+            for name, group in content.items()
+        }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise HarnessError(f"{lock} is not a readable lock of jars ({error}): restore it with git.") from error
 
@@ -94,9 +99,10 @@ def update_lock(lock: Path = LOCK) -> None:
     content = {}
     for name, group in groups.items():
         with tempfile.TemporaryDirectory(prefix="jars-") as folder:
-            found = resolve(group.coordinates, Path(folder))
+            found = resolve(group.coordinates, Path(folder), group.excludes)
             content[name] = {
                 "coordinates": list(group.coordinates),
+                **({"excludes": list(group.excludes)} if group.excludes else {}),
                 "jars": {path.name: sha256(path) for path in sorted(found)},
             }
     aside = lock.with_suffix(".json.new")
@@ -104,8 +110,8 @@ def update_lock(lock: Path = LOCK) -> None:
     aside.replace(lock)
 
 
-def resolve(coordinates: Sequence[str], folder: Path) -> list[Path]:
-    """Has Spark's resolver fetch `coordinates`, with what they depend on, into `folder`.
+def resolve(coordinates: Sequence[str], folder: Path, excludes: Sequence[str] = ()) -> list[Path]:
+    """Has Spark's resolver fetch `coordinates`, with what they depend on but `excludes`, into `folder`.
 
     Returns:
         The jars' files.
@@ -126,6 +132,7 @@ def resolve(coordinates: Sequence[str], folder: Path) -> list[Path]:
     }
     # The resolver is reached only through a submission; an empty script starts no Spark.
     command: list[str | Path] = [spark / "bin" / "spark-submit", "--packages", ",".join(coordinates)]
+    command += ["--exclude-packages", ",".join(excludes)] if excludes else []
     run(
         [*command, "--master", "local[1]", "--conf", f"spark.jars.ivy={folder / 'ivy'}", nothing],
         doing=f"fetch the Spark libraries {', '.join(coordinates)}",
@@ -166,7 +173,7 @@ def _cached(jar: str, group: JarGroup) -> Path:
 def _fetch(name: str, group: JarGroup, damaged: Sequence[str]) -> None:
     """Resolves the group and puts those of its jars that the cache lacks, or has damaged, into the cache."""
     with tempfile.TemporaryDirectory(prefix=".resolve-", dir=cache_root()) as folder:
-        found = {path.name: path for path in resolve(group.coordinates, Path(folder))}
+        found = {path.name: path for path in resolve(group.coordinates, Path(folder), group.excludes)}
         for jar, path in found.items():
             if jar not in group.jars:
                 raise HarnessError(

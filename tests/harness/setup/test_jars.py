@@ -37,7 +37,7 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Serve:
     def install(content: dict[str, bytes]) -> list[Sequence[str]]:
         asked: list[Sequence[str]] = []
 
-        def resolve(coordinates: Sequence[str], folder: Path) -> list[Path]:
+        def resolve(coordinates: Sequence[str], folder: Path, excludes: Sequence[str]) -> list[Path]:
             asked.append(coordinates)
             for name, data in content.items():
                 (folder / name).write_bytes(data)
@@ -141,7 +141,21 @@ def test_deltas_jars_have_the_version_of_deltas_python_package(repo: Path) -> No
 def test_s3_has_the_version_of_sparks_own_hadoop() -> None:
     bundled = next((spark_home() / "jars").glob("hadoop-client-api-*.jar")).stem.removeprefix("hadoop-client-api-")
 
-    assert read_lock()["s3"].coordinates == (f"org.apache.hadoop:hadoop-aws:{bundled}",)
+    assert f"org.apache.hadoop:hadoop-aws:{bundled}" in read_lock()["s3"].coordinates
+
+
+def test_s3_brings_nothing_that_spark_has_itself() -> None:
+    ours = {re.sub(r"-\d.*", "", jar.partition("_")[2]) for jar in read_lock()["s3"].jars}
+    sparks = {re.sub(r"-\d.*", "", path.name) for path in (spark_home() / "jars").glob("*.jar")}
+
+    assert not ours & sparks
+    assert "aws-java-sdk-bundle" not in ours
+
+
+def test_the_parts_of_amazons_library_are_of_one_version() -> None:
+    versions = {c.rpartition(":")[2] for c in read_lock()["s3"].coordinates if c.startswith("com.amazonaws:")}
+
+    assert len(versions) == 1
 
 
 @pytest.mark.spark
