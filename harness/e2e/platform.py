@@ -97,14 +97,20 @@ class Platform:
             return values["root-user"], values["root-password"]
         return values["access-key"], values["secret-key"]
 
-    def s3(self, access_key: str, secret_key: str) -> Any:
-        """A boto3 client for MinIO; it tries once, so that a refusal is seen as it is."""
+    def s3(self, access_key: str, secret_key: str, endpoint: str = "") -> Any:
+        """A boto3 client for MinIO; it tries once, so that a refusal is seen as it is.
+
+        Args:
+            access_key: A MinIO user.
+            secret_key: Its key.
+            endpoint: Another way to MinIO than the forwarded port.
+        """
         import boto3
         from botocore.config import Config
 
         return boto3.client(
             "s3",
-            endpoint_url=self.s3_endpoint,
+            endpoint_url=endpoint or self.s3_endpoint,
             aws_access_key_id=access_key,
             aws_secret_access_key=secret_key,
             region_name=REGION,

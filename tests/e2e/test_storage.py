@@ -131,3 +131,11 @@ def test_nobody_gets_in_without_a_key(platform: Platform) -> None:
     for bucket in ("airflow", "lakehouse"):
         with pytest.raises(ClientError, match="AccessDenied"):
             anyone.list_objects_v2(Bucket=bucket)
+
+
+def test_the_store_can_be_reached_from_outside_through_its_load_balancer(platform: Platform) -> None:
+    (service,) = platform.cluster.get("services", "deepstorage", "--field-selector=metadata.name=minio-external")
+    (address,) = service["status"]["loadBalancer"]["ingress"]
+    access_key, secret_key = platform.credentials("jupyter")
+    outside = platform.s3(access_key, secret_key, f"http://{address['ip']}:9000")
+    assert outside.list_objects_v2(Bucket="lakehouse", Prefix="gold/")["Name"] == "lakehouse"
