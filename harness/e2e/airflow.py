@@ -129,7 +129,7 @@ class Airflow:
         """Ids of the runs that a run's Dataset events have started."""
         query = f"source_dag_id={run.dag_id}&source_run_id={quote(run.run_id, safe='')}"
         events = self._ask("GET", f"/datasets/events?{query}")["dataset_events"]
-        return [started["run_id"] for event in events for started in event["created_dagruns"]]
+        return [started["dag_run_id"] for event in events for started in event["created_dagruns"]]
 
     def log(self, run: Run, task: Task, attempt: int | None = None) -> str:
         """The log of an attempt of a task, as the web interface shows it."""

@@ -163,21 +163,22 @@ class Proof:
         return until(_asking(probe, attempts), what=what, seconds=seconds, state=state)
 
     def _run_scheduled(self, shown: Shown) -> Taken:
-        """The day's scheduled run, which begins when the DAG is switched on; another one where that was spent."""
+        """The day's scheduled run, which begins when the DAG is switched on; another one where that has failed."""
         airflow = self.platform.airflow
-        spent = [run for run in airflow.runs(INGESTION) if run.kind == "scheduled"]
-        if spent:
-            return self.take(shown, date=spent[0].date)
+
+        def scheduled() -> Run | None:
+            return next((run for run in airflow.runs(INGESTION) if run.kind == "scheduled"), None)
+
+        begun = scheduled()
+        if begun is not None and begun.state == "failed":
+            return self.take(shown, date=begun.date)
         self._ready()
-        self.platform.source.show(shown.day, shown.faults)
+        if begun is None:
+            self.platform.source.show(shown.day, shown.faults)
         with self._watching():
             airflow.unpause(TRANSFORMATION)
             airflow.unpause(INGESTION)
-            run = until(
-                lambda: next((run for run in airflow.runs(INGESTION) if run.kind == "scheduled"), None),
-                what=f"the scheduler starts {INGESTION} by its schedule",
-                seconds=120,
-            )
+            run = until(scheduled, what=f"the scheduler starts {INGESTION} by its schedule", seconds=120)
             return self.finish(shown, run)
 
     def _ready(self) -> None:

@@ -85,6 +85,11 @@ def test_drivers_and_executors_ran_in_processing(proof: Proof, days: tuple[Taken
     assert all("sparkoperator.k8s.io/app-name" in pod.labels for pod in by_role["driver"])
 
 
+def test_executors_are_added_while_there_is_work(proof: Proof, days: tuple[Taken, Taken]) -> None:
+    executors = [pod for pod in proof.seen.values() if pod.labels.get("spark-role") == "executor"]
+    assert {int(pod.labels["spark-exec-id"]) for pod in executors} >= {1, 2}
+
+
 def test_the_logs_of_all_tasks_are_in_the_bucket_airflow(
     platform: Platform, days: tuple[Taken, Taken], tasks: dict[str, list[Task]]
 ) -> None:
