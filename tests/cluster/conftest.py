@@ -131,8 +131,9 @@ def make_pod() -> Callable[..., Object]:
 
 @pytest.fixture
 def greeter() -> Object:
-    """A pod that greets on port 8080."""
-    return pod("greeter", *GREET)
+    """A pod that greets on port 8080, and is ready when it does."""
+    probe = {"tcpSocket": {"port": 8080}, "periodSeconds": 1}
+    return pod("greeter", *GREET, container={"readinessProbe": probe})
 
 
 @pytest.fixture

@@ -51,11 +51,13 @@ DNS = policy(
 )
 
 
-def test_a_service_is_reached_by_its_name(namespace: Any, greeter: Object, make_pod: Any) -> None:
+def test_a_service_is_reached_by_its_name(
+    namespace: Any, greeter: Object, make_pod: Any, eventually: Eventually
+) -> None:
     namespace.apply(greeter, service("greeter"), make_pod("caller", "sleep", "infinity"))
     namespace.ready("greeter", "caller")
 
-    assert namespace.greeting("caller", "greeter", 80) == "hello"
+    eventually("the service answers", lambda: namespace.greeting("caller", "greeter", 80) == "hello")
     full = f"greeter.{namespace.name}.svc.cluster.local"
     address = namespace.get("service", "greeter")["spec"]["clusterIP"]
     assert address in namespace.run("caller", "getent", "hosts", full)
