@@ -137,7 +137,19 @@ def _of_pods(application: Object, pods: Iterable[Object]) -> Iterator[Cause]:
                 why = f"{ended.get('reason', 'Error')}, exit code {ended.get('exitCode', '?')}"
                 what = f"container {place[2]} of {where} ends again and again ({why})"
                 log = f"kubectl logs --previous -n {place[0]} {place[1]} -c {place[2]}"
-                yield Cause(name, number, 2, what, f"see '{log}'", 0, place)
+                yield Cause(name, number, 2, what, f"see '{log}'", 20, place)
+
+
+def crashed(pods: Iterable[Object]) -> list[tuple[str, str]]:
+    """The pods (namespace, name) with a container that waits, after a crash, to be started again."""
+    found = []
+    for pod in pods:
+        status = pod.get("status") or {}
+        containers = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
+        reasons = {((item.get("state") or {}).get("waiting") or {}).get("reason") for item in containers}
+        if "CrashLoopBackOff" in reasons:
+            found.append((_namespace(pod), _name(pod)))
+    return found
 
 
 def _of_jobs(application: Object, jobs: Iterable[Object]) -> Iterator[Cause]:

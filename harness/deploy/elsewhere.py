@@ -11,6 +11,7 @@ from typing import Any, Final
 import yaml
 
 from harness.deploy.kubectl import Kubectl
+from harness.deploy.wait import until_established
 from harness.errors import HarnessError
 from harness.render.build import Build
 from harness.render.upstream import module_folder
@@ -49,9 +50,7 @@ def bring_what_aws_brings(cluster: Kubectl, root: Path, environment: str) -> Non
     for file in sorted((module_folder(module, version) / folder).glob(f"{_GROUP}_*.yaml")):
         documents += [item for item in yaml.safe_load_all(file.read_text(encoding="utf-8")) if item]
     cluster.apply(yaml.safe_dump_all(documents, sort_keys=False), doing="make what an EKS cluster brings")
-    definitions = [f"crd/{item['metadata']['name']}" for item in documents if item["kind"] != "StorageClass"]
-    doing = "have the definitions of External Secrets accepted"
-    cluster.wait("condition=established", *definitions, namespace=None, seconds=60, doing=doing)
+    until_established(cluster, [item["metadata"]["name"] for item in documents if item["kind"] != "StorageClass"])
 
 
 def _is_external(resource: dict[str, Any]) -> bool:

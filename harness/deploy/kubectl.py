@@ -40,7 +40,16 @@ class Kubectl:
     @property
     def command(self) -> list[str]:
         """The words of kubectl and of the cluster it works on, for who runs it on its own."""
+        # An empty context is the file's current one.
         return [str(self.program), "--kubeconfig", str(self.kubeconfig), "--context", self.context]
+
+    def current_context(self) -> str:
+        """The context that the kubeconfig names as current.
+
+        Raises:
+            HarnessError: It names none.
+        """
+        return self.run("config", "current-context", doing=f"find the current context of {self.kubeconfig}").strip()
 
     def run(self, *arguments: str, doing: str, stdin: str = "", timeout: float = 120) -> str:
         """Runs `kubectl ARGUMENTS` to its end.
@@ -110,16 +119,6 @@ class Kubectl:
         """
         options = ["--server-side", "--force-conflicts", "--field-manager=harness-deploy", "--filename=-"]
         self.run("apply", *options, doing=doing, stdin=manifests)
-
-    def wait(self, condition: str, *what: str, namespace: str | None, seconds: int, doing: str) -> None:
-        """Waits until a condition (`condition=available`) holds for resources.
-
-        Raises:
-            HarnessError: It does not within `seconds`.
-        """
-        where = ["--namespace", namespace] if namespace else []
-        options = [f"--for={condition}", f"--timeout={seconds}s", *where]
-        self.run("wait", *options, *what, doing=doing, timeout=seconds + 30)
 
     def exec_words(self, namespace: str, target: str) -> list[str]:
         """The words before those of a command that is to run in a pod, with its input and output passed on."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from harness.deploy.causes import Cause, Patience, State, find, is_ready, log_line
+from harness.deploy.causes import Cause, Patience, State, crashed, find, is_ready, log_line
 from harness.deploy.kubectl import Kubectl
 from harness.deploy.waves import WAVE, wave
 from harness.errors import HarnessError
@@ -79,6 +79,72 @@ def until_ready(
         sleep(_POLL_SECONDS)
 
 
+def follow(cluster: Kubectl, commit: str) -> None:
+    """Lets the Applications that are there look at git at once, as a webhook does, and end syncs of other commits.
+
+    A sync that waits for health would keep a newer commit waiting (`argocd app terminate-op` does the same).
+
+    Raises:
+        HarnessError: The cluster does not answer.
+    """
+    here = f"--namespace={ARGOCD}"
+    end = ["--type=merge", '--patch={"status": {"operationState": {"phase": "Terminating"}}}']
+    for item in cluster.get("applications.argoproj.io", ARGOCD):
+        operation = (item.get("status") or {}).get("operationState") or {}
+        revision = ((operation.get("operation") or {}).get("sync") or {}).get("revision")
+        if operation.get("phase") == "Running" and revision != commit:
+            name = str(item["metadata"]["name"])
+            cluster.run("patch", "application.argoproj.io", name, here, *end, doing=f"end the old sync of {name}")
+    look = ["annotate", "applications.argoproj.io", "--all", "argocd.argoproj.io/refresh=normal", "--overwrite"]
+    cluster.run(*look, here, doing="let Argo CD look at git")
+
+
+def start_crashed_again(cluster: Kubectl, namespaces: Iterable[str]) -> None:
+    """Deletes pods that wait to be started after a crash: what made them crash may be corrected now.
+
+    Kubernetes would leave them alone for up to five minutes. Whoever made them makes them anew.
+
+    Raises:
+        HarnessError: The cluster does not answer.
+    """
+    for namespace in namespaces:
+        for _, name in crashed(cluster.get("pods", namespace)):
+            options = ["--wait=false", "--ignore-not-found", f"--namespace={namespace}"]
+            cluster.run("delete", "pod", name, *options, doing=f"start {name} again")
+
+
+def until_established(
+    cluster: Kubectl,
+    definitions: Iterable[str],
+    *,
+    seconds: float = 60,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Waits until the API server serves custom resources.
+
+    Args:
+        cluster: The cluster.
+        definitions: Names of their definitions.
+        seconds: How long at most.
+        clock: Seconds.
+        sleep: Waits for seconds.
+
+    Raises:
+        HarnessError: The time is over.
+    """
+    names, start = set(definitions), clock()
+    while True:
+        found = cluster.get("customresourcedefinitions.apiextensions.k8s.io")
+        served = {str(item["metadata"]["name"]) for item in found if _holds(item, "Established")}
+        if names <= served:
+            return
+        if clock() - start > seconds:
+            late = ", ".join(sorted(names - served))
+            raise HarnessError(f"{cluster.context} does not serve {late} after {seconds:.0f} s: run this again.")
+        sleep(_POLL_SECONDS)
+
+
 def until_available(
     cluster: Kubectl,
     what: str,
@@ -125,6 +191,11 @@ def until_available(
             late = f"{what[0].upper()}{what[1:]} is not up after {seconds / 60:.0f} min ({missing})"
             raise HarnessError(f"{late}: 'kubectl -n {namespace} describe pods' says how far it is.")
         sleep(_POLL_SECONDS)
+
+
+def _holds(item: Object, condition: str) -> bool:
+    conditions = (item.get("status") or {}).get("conditions") or []
+    return any(entry.get("type") == condition and entry.get("status") == "True" for entry in conditions)
 
 
 def is_available(workload: Object) -> bool:

@@ -14,7 +14,15 @@ from harness.deploy.git import Scratch
 from harness.deploy.kubectl import Kubectl
 from harness.deploy.phases import Phases
 from harness.deploy.served import NAMESPACE, Served
-from harness.deploy.wait import ARGOCD, ROOT_APPLICATION, until_available, until_ready
+from harness.deploy.wait import (
+    ARGOCD,
+    ROOT_APPLICATION,
+    follow,
+    start_crashed_again,
+    until_available,
+    until_established,
+    until_ready,
+)
 from harness.deploy.waves import Step, history
 from harness.errors import HarnessError
 from harness.render.build import Build, Rendered, build_all
@@ -27,7 +35,7 @@ from harness.secrets.work import bring
 
 _UP_SECONDS: Final = 300
 """How long the git server and Argo CD may take."""
-_DEFINITIONS: Final = ("crd/applications.argoproj.io", "crd/appprojects.argoproj.io")
+_DEFINITIONS: Final = ("applications.argoproj.io", "appprojects.argoproj.io")
 _GIT_USER: Final = ("Deployment", "argocd-repo-server")
 _STANDS_ON: Final = "minikube"
 
@@ -90,18 +98,19 @@ def deploy(root: Path, environment: str, cluster: Kubectl, phases: Phases, *, wi
             served.serve(git, commit)
         with phases("Argo CD"):
             cluster.apply(stream([builds["cicd/definitions"]]), doing="make Argo CD's definitions")
-            doing = "have Argo CD's definitions accepted"
-            cluster.wait("condition=established", *_DEFINITIONS, namespace=None, seconds=60, doing=doing)
+            until_established(cluster, _DEFINITIONS)
             argocd = builds[ARGOCD].resources
             cluster.apply(_texts(argocd, lambda item: item.kind != "Application"), doing="install Argo CD")
+            start_crashed_again(cluster, [ARGOCD])
             until_available(cluster, "Argo CD", ARGOCD, argocd, seconds=_UP_SECONDS)
         with phases("platform"):
             cluster.apply(
                 _texts(argocd, lambda item: item.kind == "Application"), doing="make the root Application"
             )
-            # What a webhook does: those that are there already look at once.
-            look = ["annotate", "applications.argoproj.io", "--all", "argocd.argoproj.io/refresh=normal"]
-            cluster.run(*look, "--overwrite", f"--namespace={ARGOCD}", doing="let Argo CD look at git")
+            follow(cluster, commit)
+            start_crashed_again(
+                cluster, (item.name for item in builds["misc"].resources if item.kind == "Namespace")
+            )
             children = [item.name for item in builds["cicd/applications"].resources if item.kind == "Application"]
             names = [ROOT_APPLICATION, *children]
             state = until_ready(cluster, names, commit, seconds=within, tell=phases.tell)

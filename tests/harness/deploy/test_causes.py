@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from harness.deploy.causes import Patience, State, find, log_line
+from harness.deploy.causes import Patience, State, crashed, find, log_line
 
 Object = dict[str, Any]
 
@@ -76,6 +76,16 @@ def test_a_log_line_says_more() -> None:
 def test_a_container_that_restarts_once_or_twice_is_no_cause() -> None:
     crashing: Object = {"state": waiting("CrashLoopBackOff"), "restartCount": 2}
     assert find(State([application("database", 2)], [pod("database", "p-0", **crashing)])) == []
+
+
+def test_who_waits_after_a_crash_is_found() -> None:
+    pods = [
+        pod("database", "a", state=waiting("CrashLoopBackOff")),
+        pod("database", "b", init=True, state=waiting("CrashLoopBackOff")),
+        pod("database", "c", state=waiting("ImagePullBackOff")),
+        pod("database", "d", state={"running": {}}),
+    ]
+    assert crashed(pods) == [("database", "a"), ("database", "b")]
 
 
 def test_what_is_healthy_is_not_looked_at() -> None:

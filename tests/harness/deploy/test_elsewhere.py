@@ -19,6 +19,11 @@ PROGRAM = """#!{python}
 import json, pathlib, sys
 if "apply" in sys.argv:
     pathlib.Path({applied!r}).write_text(sys.stdin.read())
+elif "customresourcedefinitions.apiextensions.k8s.io" in sys.argv:
+    import yaml
+    items = list(yaml.safe_load_all(pathlib.Path({applied!r}).read_text()))
+    established = {{"conditions": [{{"type": "Established", "status": "True"}}]}}
+    print(json.dumps({{"items": [{{"metadata": item["metadata"], "status": established}} for item in items]}}))
 elif "get" in sys.argv:
     items = json.load(open({state!r}))
     print(json.dumps({{"items": items[sys.argv[sys.argv.index("get") + 1]]}}))

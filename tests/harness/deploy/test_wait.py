@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness.deploy.kubectl import Kubectl
-from harness.deploy.wait import until_available, until_ready
+from harness.deploy.wait import until_available, until_established, until_ready
 from harness.errors import HarnessError
 from harness.render.build import Rendered
 
@@ -24,7 +24,8 @@ if "logs" in sys.argv:
 else:
     kinds = sys.argv[sys.argv.index("get") + 1].split(",")
     names = {{"applications.argoproj.io": "Application", "pods": "Pod", "jobs.batch": "Job", "events": "Event",
-              "deployments.apps": "Deployment", "statefulsets.apps": "StatefulSet"}}
+              "deployments.apps": "Deployment", "statefulsets.apps": "StatefulSet",
+              "customresourcedefinitions.apiextensions.k8s.io": "CustomResourceDefinition"}}
     items = [item for item in state["items"] if item["kind"] in [names[kind] for kind in kinds]]
     print(json.dumps({{"items": items}}))
 """
@@ -111,7 +112,7 @@ def test_it_says_what_a_process_that_crashes_said_last(fake: Fake) -> None:
     fake.has(application("database", 2, ready=False), crashing, log=log)
     with pytest.raises(HarnessError, match='its log says "FATAL: error: no such role"'):
         wait(fake, "database")
-    assert fake.now == 0
+    assert 20 <= fake.now < 30
 
 
 def test_it_names_who_is_late(fake: Fake) -> None:
@@ -163,3 +164,22 @@ def test_what_comes_before_argo_cd_ends_early_too(fake: Fake) -> None:
 def test_what_comes_before_argo_cd_and_is_late_is_named(fake: Fake) -> None:
     with pytest.raises(HarnessError, match=r"^The web is not up after 1 min \(web\)"):
         available(fake)
+
+
+def definition(*conditions: Object) -> Object:
+    status = {"conditions": list(conditions)} if conditions else {}
+    return {"kind": "CustomResourceDefinition", "metadata": {"name": "things.example.com"}, "status": status}
+
+
+def test_it_waits_until_a_definition_is_served(fake: Fake) -> None:
+    """A new one has no conditions at all for a moment."""
+    fake.has(definition())
+    fake.then = [(4, lambda: fake.has(definition({"type": "Established", "status": "True"})))]
+    until_established(fake.cluster, ["things.example.com"], clock=fake.clock, sleep=fake.sleep)
+    assert fake.now >= 4
+
+
+def test_a_definition_that_is_not_served_is_named(fake: Fake) -> None:
+    fake.has(definition({"type": "Established", "status": "False"}))
+    with pytest.raises(HarnessError, match=r"does not serve things\.example\.com after 60 s"):
+        until_established(fake.cluster, ["things.example.com"], clock=fake.clock, sleep=fake.sleep)
