@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "render": Place("harness.render.command", "render", "Platform"),
     "validate": Place("harness.validate.command", "validate", "Platform"),
     "diff": Place("harness.diff.command", "diff", "Platform"),
+    "deploy": Place("harness.deploy.command", "deploy", "Platform"),
     "images": Place("harness.images.command", "app", "Platform"),
     "secrets": Place("harness.secrets.command", "app", "Platform"),
     "cluster": Place("harness.cluster.command", "app", "Platform"),
