@@ -46,8 +46,8 @@ def values(cluster: Kubectl) -> dict[str, dict[str, str]]:
             key: base64.b64decode(value).decode() for key, value in (item.get("data") or {}).items()
         }
         for namespace in NAMESPACES
+        if namespace != "cicd"
         for item in cluster.get("secrets", namespace)
-        if not item["metadata"]["name"].startswith("argocd-")
     }
 
 
