@@ -34,6 +34,8 @@ TARGETS: Final = (
 EMPTY: Final = {
     "dashboard Platform, panel Targets that do not answer (A)": "they all answer",
     "dashboard Platform, panel Restarts (A)": "nothing has restarted",
+    "dashboard Spark, panel Failed in 24 hours (A)": "no application has failed",
+    "dashboard Storage, panel Errors of the object store (B)": "MinIO had no error of its own",
 }
 """Panels that may be empty on a healthy platform, and why."""
 
