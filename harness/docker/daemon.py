@@ -18,6 +18,8 @@ from harness.setup.cache import cache_root, locked
 from harness.setup.process import run, telling_line
 
 START_SECONDS: Final = 60
+# Popen complains about a child that outlives it, as this one is meant to.
+_STARTED: Final[list[subprocess.Popen[bytes]]] = []
 # It first stops its containers, each of which has ten seconds to end.
 STOP_SECONDS: Final = 90
 # Where systemd is the service manager, this folder exists (sd_booted(3)).
@@ -129,6 +131,7 @@ def _start_process() -> None:
                 f"Could not start Docker's daemon (dockerd: {error.strerror}): "
                 f"'make e2e-deps' installs it on Debian or Ubuntu."
             ) from error
+    _STARTED.append(process)
     if _reached(lambda: process.poll() is not None or daemon_version() is not None, START_SECONDS):
         if process.poll() is None:
             return
