@@ -3,6 +3,7 @@
 Only a daemon that was started here is stopped here: its process id is in a file of the user's cache.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -17,6 +18,9 @@ from harness.errors import HarnessError
 from harness.setup.cache import cache_root, locked
 from harness.setup.process import run, telling_line
 
+SYSTEM_CONFIGURATION: Final = Path("/etc/docker/daemon.json")
+BUILD_CACHE: Final = "8GB"
+"""Docker's own bound depends on the disk's size, and is tens of gigabytes."""
 START_SECONDS: Final = 60
 # Popen complains about a child that outlives it, as this one is meant to.
 _STARTED: Final[list[subprocess.Popen[bytes]]] = []
@@ -86,7 +90,10 @@ def stop() -> bool:
             return False
         os.kill(process, signal.SIGTERM)
         with err.status("stopping Docker's daemon"):
-            if not _reached(lambda: started_here() is None, STOP_SECONDS):
+            ended = _reached(lambda: started_here() is None, STOP_SECONDS)
+            for child in _STARTED:
+                child.poll()
+            if not ended:
                 raise HarnessError(
                     f"Docker's daemon (process {process}) did not stop within {STOP_SECONDS} s: see {log_file()}."
                 )
@@ -119,7 +126,7 @@ def _start_process() -> None:
     with log_file().open("wb") as log:
         try:
             process = subprocess.Popen(
-                ["dockerd", f"--pidfile={_pid_file()}"],
+                ["dockerd", f"--pidfile={_pid_file()}", *_configuration()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -139,6 +146,15 @@ def _start_process() -> None:
         process.terminate()
     said = telling_line(log_file().read_text(encoding="utf-8", errors="replace"))
     raise HarnessError(f"Docker's daemon did not come up ({said}): see {log_file()}.")
+
+
+def _configuration() -> list[str]:
+    """The daemon's configuration: the machine's own, else one that bounds what builds leave."""
+    if SYSTEM_CONFIGURATION.exists():
+        return []
+    file = state_folder() / "daemon.json"
+    file.write_text(json.dumps({"builder": {"gc": {"enabled": True, "defaultKeepStorage": BUILD_CACHE}}}))
+    return [f"--config-file={file}"]
 
 
 def _reached(condition: Callable[[], bool], seconds: float) -> bool:

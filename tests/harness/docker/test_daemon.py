@@ -1,5 +1,6 @@
 """The daemon is started once, and only the one that was started here is stopped."""
 
+import json
 import os
 from pathlib import Path
 
@@ -18,6 +19,7 @@ exit 1
 DOCKERD = """#!/bin/sh
 trap 'rm -f {folder}/up; exit 0' TERM
 for word; do case $word in --pidfile=*) echo $$ > "${{word#*=}}" ;; esac; done
+echo "$*" > {folder}/arguments
 touch {folder}/up
 while :; do sleep 0.1; done
 """
@@ -35,6 +37,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setattr("os.geteuid", lambda: 0)
     monkeypatch.setattr(daemon, "SYSTEMD", tmp_path / "no-systemd")
+    monkeypatch.setattr(daemon, "SYSTEM_CONFIGURATION", tmp_path / "no-configuration")
     for name, text in (("docker", DOCKER), ("dockerd", DOCKERD), ("systemctl", SYSTEMCTL)):
         write(tmp_path / name, text.format(folder=tmp_path))
     return tmp_path
@@ -55,6 +58,22 @@ def test_it_is_started_once_and_stopped(machine: Path) -> None:
     assert daemon.stop() is True
     assert not (machine / "up").exists()
     assert daemon.stop() is False
+
+
+def test_what_builds_leave_is_bounded_unless_the_machine_has_a_configuration(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon, "SYSTEM_CONFIGURATION", machine / "daemon.json")
+    daemon.start()
+    configuration = json.loads((daemon.state_folder() / "daemon.json").read_text())
+    assert configuration["builder"]["gc"] == {"enabled": True, "defaultKeepStorage": "8GB"}
+    assert f"--config-file={daemon.state_folder() / 'daemon.json'}" in (machine / "arguments").read_text()
+    daemon.stop()
+
+    (machine / "daemon.json").write_text("{}")
+    daemon.start()
+    assert "--config-file" not in (machine / "arguments").read_text()
+    daemon.stop()
 
 
 def test_one_that_something_else_started_is_left_alone(machine: Path) -> None:
