@@ -6,6 +6,7 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
+from harness.cluster.machine import GIB
 from harness.doctor import checks
 from harness.doctor.checks import EVERY, Finding, State, Tier, findings
 from harness.doctor.command import doctor
@@ -96,3 +97,68 @@ def test_a_broken_ca_bundle_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
     assert bundle.state is State.MISSING
     assert "gone.pem" in bundle.detail
+
+
+@pytest.fixture
+def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine whose only program is `docker`, which answers."""
+    program = tmp_path / "docker"
+    program.write_text(
+        '#!/bin/sh\ncase "$1" in\nversion) echo 26.1.5 ;;\nbuildx) echo "github.com/docker/buildx v0.13.1" ;;\n'
+        f'info) echo \'{{"CgroupVersion": "2", "DockerRootDir": "{tmp_path}"}}\' ;;\nesac\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(checks, "dockerd_too_old", lambda: False)
+    monkeypatch.setattr(checks, "answers", lambda _: False)
+    monkeypatch.setattr(checks, "available_memory", lambda: 32 * GIB)
+    return program
+
+
+def test_what_the_cluster_tier_needs_is_told_one_by_one(docker: Path) -> None:
+    found = by_name()
+
+    assert found["Docker"].detail == "server 26.1.5"
+    assert found["Docker's buildx"].detail == "v0.13.1"
+    assert found["memory"].detail == "32 GiB available, 6 are needed"
+    assert found["image of a cluster's node"].state is State.FIRST_USE
+    assert found["image debian:bookworm-slim"].state is State.MISSING
+    assert "no mmdebstrap" in found["image debian:bookworm-slim"].detail
+
+
+def test_the_base_image_is_no_worry_where_a_registry_answers(docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "answers", lambda _: True)
+
+    assert by_name()["image debian:bookworm-slim"].state is State.FIRST_USE
+
+
+def test_a_daemon_without_permission_is_told_from_one_that_is_down(docker: Path) -> None:
+    for said, remedy in (
+        ("permission denied while trying to connect to the Docker daemon socket", "group docker"),
+        ("Cannot connect to the Docker daemon at unix:///var/run/docker.sock.", "make e2e-deps"),
+    ):
+        docker.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n")
+
+        finding = by_name()["Docker"]
+
+        assert finding.state is State.MISSING
+        assert remedy in finding.remedy
+
+
+def test_a_docker_that_this_machine_cannot_use_is_missing(docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "dockerd_too_old", lambda: True)
+    monkeypatch.setattr(checks, "dockerd_version", lambda: 20)
+
+    finding = by_name()["Docker"]
+
+    assert finding.state is State.MISSING
+    assert "version 20 asks for capabilities" in finding.detail
+
+
+def test_too_little_memory_is_told_with_figures(docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "available_memory", lambda: 3 * GIB)
+
+    memory = by_name()["memory"]
+
+    assert memory.state is State.MISSING
+    assert memory.detail == "3 GiB available, 6 are needed"
