@@ -19,6 +19,8 @@ from harness.setup.cache import cache_root, locked
 from harness.setup.process import run, telling_line
 
 SYSTEM_CONFIGURATION: Final = Path("/etc/docker/daemon.json")
+CONTAINERD_PID: Final = Path("/run/docker/containerd/containerd.pid")
+"""Of the containerd that the daemon starts for itself."""
 BUILD_CACHE: Final = "8GB"
 """Docker's own bound depends on the disk's size, and is tens of gigabytes."""
 START_SECONDS: Final = 60
@@ -123,6 +125,7 @@ def _start_service() -> None:
 
 
 def _start_process() -> None:
+    _forget_the_dead()
     with log_file().open("wb") as log:
         try:
             process = subprocess.Popen(
@@ -146,6 +149,21 @@ def _start_process() -> None:
         process.terminate()
     said = telling_line(log_file().read_text(encoding="utf-8", errors="replace"))
     raise HarnessError(f"Docker's daemon did not come up ({said}): see {log_file()}.")
+
+
+def _forget_the_dead() -> None:
+    """Removes the process ids of a daemon that was killed: one of them may be another process's by now.
+
+    The daemon would take that one for itself, or for its containerd, and not start.
+    """
+    for file, name in ((_pid_file(), "dockerd"), (CONTAINERD_PID, "containerd")):
+        try:
+            process = int(file.read_text(encoding="ascii"))
+            running = Path(f"/proc/{process}/comm").read_text(encoding="utf-8").strip()
+        except (OSError, ValueError):
+            running = ""
+        if running != name:
+            file.unlink(missing_ok=True)
 
 
 def _configuration() -> list[str]:

@@ -37,6 +37,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setattr("os.geteuid", lambda: 0)
     monkeypatch.setattr(daemon, "SYSTEMD", tmp_path / "no-systemd")
+    monkeypatch.setattr(daemon, "CONTAINERD_PID", tmp_path / "containerd.pid")
     monkeypatch.setattr(daemon, "SYSTEM_CONFIGURATION", tmp_path / "no-configuration")
     for name, text in (("docker", DOCKER), ("dockerd", DOCKERD), ("systemctl", SYSTEMCTL)):
         write(tmp_path / name, text.format(folder=tmp_path))
@@ -107,6 +108,19 @@ def test_a_process_that_got_the_number_of_a_dead_daemon_is_not_stopped(machine: 
     (daemon.state_folder() / "dockerd.pid").write_text(str(os.getpid()))
     assert daemon.started_here() is None
     assert daemon.stop() is False
+
+
+def test_what_a_killed_daemon_left_does_not_keep_the_next_one_from_starting(machine: Path) -> None:
+    """Its process ids are those of other processes by now: here, of this test."""
+    dead = [daemon.state_folder() / "dockerd.pid", machine / "containerd.pid"]
+    for file in dead:
+        file.write_text(str(os.getpid()))
+
+    assert daemon.start() is True
+
+    assert daemon.started_here() != os.getpid()
+    assert not dead[1].exists()
+    daemon.stop()
 
 
 def test_a_service_manager_is_asked_where_there_is_one(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,57 @@
+"""The platform's own images in a namespace with restricted Pod Security: not root, nothing written to the image."""
+
+from typing import Any
+
+import pytest
+
+from harness.cluster.cluster import Cluster
+from harness.cluster.load import load
+from harness.cluster.node import REPOSITORY
+from harness.docker.client import docker
+
+pytestmark = pytest.mark.cluster
+
+OWN = "lakehouse/*"
+RESTRICTED = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+    "runAsNonRoot": True,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+
+def own_images() -> list[str]:
+    form = "{{.Repository}}:{{.Tag}}"
+    names = docker("image", "ls", "--filter", f"reference={OWN}", "--format", form, doing="list images").split()
+    return [name for name in names if not name.startswith(REPOSITORY)]
+
+
+@pytest.fixture
+def images(cluster: Cluster) -> list[str]:
+    """Those that are in Docker, brought to the node."""
+    found = own_images()
+    if not found:
+        pytest.skip("Docker has none of the platform's images: 'harness images build minikube' makes them")
+    load(cluster, found)
+    return found
+
+
+def test_they_run_as_a_user_and_cannot_write_to_their_root(
+    images: list[str], namespace: Any, make_pod: Any
+) -> None:
+    label = "pod-security.kubernetes.io/enforce=restricted"
+    namespace.kind.kubectl("label", "namespace", namespace.name, label)
+    names = {image.rpartition("/")[2].partition(":")[0]: image for image in images}
+    for name, image in names.items():
+        # No user is named: it is the image's own, and kubelet refuses to start one that is root.
+        hardened = {"securityContext": RESTRICTED}
+        namespace.apply(make_pod(name, "sleep", "infinity", image=image, container=hardened))
+
+    namespace.ready(*names)
+
+    for name in names:
+        user = namespace.run(name, "id", "-u").split()[0]
+        assert user.isdigit(), name
+        assert int(user) > 0, name
+        assert "Read-only file system" in namespace.run(name, "touch", "/probe"), name
