@@ -3,10 +3,10 @@
 So a second start of the suite on the same cluster finds the days that are there, and does not run them again.
 """
 
+import contextlib
 import datetime as dt
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -16,6 +16,7 @@ from harness.e2e.expected import Day, Expected, Record
 from harness.e2e.platform import Platform, Watched
 from harness.e2e.pods import Seen
 from harness.e2e.wait import HopelessError, until
+from harness.errors import HarnessError
 from harness.paths import RUN_DIR
 
 T = TypeVar("T")
@@ -25,6 +26,12 @@ TRANSFORMATION: Final = "brew-process-transformation"
 BUCKET: Final = "lakehouse"
 BRONZE: Final = "bronze/breweries"
 
+REFUSED: Final = "client-error:path=any"
+"""The API refuses every request: what no second try betters, so that the DAG fails at once."""
+ALERT: Final = "DagFailed"
+
+_ALERT_SECONDS: Final = 150
+"""From a failed run to the alert: Airflow's report, a scrape and an evaluation."""
 _INGESTION_SECONDS: Final = 300
 _TRANSFORMATION_SECONDS: Final = 900
 
@@ -106,8 +113,42 @@ class Proof:
             HarnessError: A run did not end well.
         """
         first = self._latest(FIRST) or self._run_scheduled(FIRST)
-        second = self._latest(SECOND) or self.take(SECOND)
+        second = self._latest(SECOND)
+        if second is None:
+            # Between the days, so that the second one is also the run after which all is well again.
+            self.refuse(SECOND)
+            second = self.take(SECOND)
         return first, second
+
+    def refuse(self, shown: Shown) -> Run:
+        """Let a run of the first DAG fail, and give the alert about it the time to fire.
+
+        Whether it fires is for the scenario about alerts to judge.
+
+        Args:
+            shown: What the API would show if it did not refuse.
+
+        Raises:
+            HarnessError: The run did not fail.
+        """
+        run = self.start(Shown(shown.day, (*shown.faults, REFUSED)))
+        airflow, prometheus = self.platform.airflow, self.platform.prometheus
+
+        def failed() -> Run | None:
+            now = airflow.run(run.dag_id, run.run_id)
+            return now if now.state == "failed" else None
+
+        def state() -> str:
+            return ", ".join(f"{task.task_id} {task.state}" for task in airflow.tasks(run))
+
+        done = until(failed, what=f"{run.run_id} of {run.dag_id} fails", seconds=240, state=state)
+        with contextlib.suppress(HarnessError):
+            until(
+                lambda: any(alert["alertname"] == ALERT for alert in prometheus.firing()) or None,
+                what=f"{ALERT} fires",
+                seconds=_ALERT_SECONDS,
+            )
+        return done
 
     def _latest(self, shown: Shown) -> Taken | None:
         return next((taken for taken in reversed(self.taken()) if taken.shown == shown), None)
@@ -190,7 +231,7 @@ class Proof:
 
         until(probe, what="Airflow has loaded both DAGs", seconds=180)
 
-    @contextmanager
+    @contextlib.contextmanager
     def _watching(self) -> Iterator[None]:
         """Watch while the block runs, and keep what was seen however it ends."""
         with self.platform.watching() as watched:
