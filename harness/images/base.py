@@ -19,6 +19,17 @@ INPUTS: Final = "lakehouse.inputs"
 """The label with the key of what an image was made of."""
 # What upstream's slim variant leaves out as well; licences stay.
 _LEFT_OUT: Final = ("man", "doc", "info", "locale", "lintian")
+# What images/settle.sh removes: were it there, each image's layer would record at what time it went.
+_TRACES: Final = (
+    *(
+        "var/lib/apt/lists/*",
+        "var/cache/apt/*",
+        "var/cache/debconf/*",
+        "var/cache/ldconfig/*",
+        "var/lib/dpkg/*-old",
+    ),
+    *("var/log/apt", "var/log/*.log", "etc/passwd-", "etc/group-", "etc/shadow-", "etc/gshadow-"),
+)
 _HINT: Final = "check the network; Debian's packages come from the mirror that mmdebstrap asks"
 
 
@@ -55,7 +66,8 @@ def _assemble() -> None:
         archive = Path(folder) / "base.tar"
         excluded = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _LEFT_OUT]
         command = ["mmdebstrap", "--quiet", "--variant=minbase", "--include=ca-certificates", *excluded]
-        command += ["--dpkgopt=path-include=/usr/share/doc/*/copyright", SUITE, str(archive)]
+        command += ["--dpkgopt=path-include=/usr/share/doc/*/copyright"]
+        command += ['--customize-hook=cd "$1" && rm -rf ' + " ".join(_TRACES), SUITE, str(archive)]
         run(
             command,
             doing=f"make {BASE} from Debian's packages",

@@ -3,19 +3,21 @@
 import os
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from harness.diff.images import parts
-from harness.docker.client import docker, image_label
+from harness.docker.client import docker, explained, image_label
+from harness.errors import HarnessError
 from harness.images import contexts
 from harness.images.base import INPUTS
 from harness.images.inputs import files, key, revision, stage
 from harness.images.recipes import Recipe
 from harness.images.registry import local_name
 from harness.paths import ROOT
+from harness.setup.cache import cache_root
 from harness.setup.certificates import ca_bundle
 from harness.setup.gobuild import tools_of, version_of
 
@@ -24,7 +26,7 @@ STANDS_IN_FOR: Final = "lakehouse.stands-in-for"
 _OCI: Final = "org.opencontainers.image"
 VERSION: Final = f"{_OCI}.version"
 """The label with the version of what is in an image, whatever its tag says."""
-_HINT: Final = "correct what the Dockerfile's step complains about, and build again: what is done is kept"
+_HINT: Final = "correct that and build again, what is done is kept"
 _ON_SPARK: Final = re.compile(r"^ARG SPARK=", re.MULTILINE)
 
 
@@ -122,6 +124,18 @@ def explain(line: str) -> str:
     return re.sub(r"^#\d+ ", "", line).strip()
 
 
+def failure(lines: Sequence[str]) -> str | None:
+    """What the step that failed said, in Docker's output of a build; None when no step did.
+
+    Docker repeats its last lines between two rules, each with the seconds since the step began.
+    """
+    rules = [number for number, line in enumerate(lines) if line == "------"]
+    if len(rules) < 2:
+        return None
+    said = [re.sub(r"^\d+\.\d+ ", "", line) for line in lines[rules[0] + 2 : rules[1]]]
+    return "\n".join(said) or None
+
+
 def _version(work: Job, arguments: list[str | Path], folder: Path, say: Callable[[str], None]) -> str:
     """The version of upstream's program in an image that stands in for upstream's."""
     recipe = work.recipe
@@ -141,7 +155,22 @@ def _version(work: Job, arguments: list[str | Path], folder: Path, say: Callable
 
 
 def _docker_build(arguments: list[str | Path], work: Job, say: Callable[[str], None]) -> None:
-    docker("build", *arguments, doing=f"build {work.name}", hint=_HINT, on_line=lambda line: say(explain(line)))
+    lines: list[str] = []
+
+    def keep(line: str) -> None:
+        lines.append(line)
+        say(explain(line))
+
+    try:
+        docker("build", *arguments, doing=f"build {work.name}", hint=_HINT, on_line=keep)
+    except HarnessError as error:
+        said = failure(lines)
+        if said is None:
+            raise
+        log = cache_root() / "logs" / f"{work.recipe.folder.name}.log"
+        log.parent.mkdir(exist_ok=True)
+        log.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        raise explained(said, doing=f"build {work.name}", hint=f"{_HINT}; {log} has the rest") from error
 
 
 def _labelled(labels: Mapping[str, str]) -> list[str]:

@@ -38,17 +38,14 @@ class Display:
         """Shows a row while something is done about an image; yields what changes its text."""
         started = time.monotonic()
         task = self._progress.add_task(escape(name), total=None, text="")
-        last = ""
 
         def say(text: str) -> None:
-            nonlocal last
-            last = text
             self._progress.update(task, text=escape(text[:_SHOWN]))
 
         try:
             yield say
         except BaseException:
-            self._progress.console.print(f"[red]failed[/] {escape(name)}: {escape(last)}", highlight=False)
+            self._progress.console.print(f"{escape(name)}  [red]failed[/]", highlight=False)
             raise
         else:
             seconds = time.monotonic() - started

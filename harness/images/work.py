@@ -6,6 +6,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
 
+from rich.markup import escape
+
+from harness.console import err
 from harness.docker.client import image_id, image_label, require_daemon
 from harness.errors import HarnessError
 from harness.images.base import INPUTS, ensure_base
@@ -134,9 +137,12 @@ def _work(plans: Sequence[Plan], display: Display, *, fresh: bool) -> None:
                 failed.append(error)
     finally:
         pool.shutdown(cancel_futures=True)
-    if failed:
-        more = f" ({len(failed) - 1} more could not be had either)" if len(failed) > 1 else ""
-        raise HarnessError(f"{failed[0]}{more}", exit_code=failed[0].exit_code)
+    # What is built on an image that failed has failed for the same reason.
+    reasons = list(dict.fromkeys(map(str, failed)))
+    for reason in reasons[1:]:
+        err.print(escape(reason), highlight=False, emoji=False, soft_wrap=True)
+    if reasons:
+        raise HarnessError(reasons[0])
 
 
 def _one(part: Plan, done: dict[str, Future[None]], display: Display, *, fresh: bool) -> None:
