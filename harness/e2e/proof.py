@@ -50,8 +50,16 @@ class Shown:
 
 
 FIRST: Final = Shown(0, ("dirty:share=0.01",))
-SECOND: Final = Shown(1, ("dirty:share=0.02", "duplicates:count=5", "new-field:field=rating,type=number,share=0.3"))
-"""The next day: its own changes, more to reject, records that come twice, and a field that was not there before."""
+SECOND: Final = Shown(
+    1,
+    (
+        "dirty:share=0.02",
+        "duplicates:count=5",
+        "missing-field:field=city,share=0.01",
+        "new-field:field=rating,type=number,share=0.3",
+    ),
+)
+"""The next day: its own changes, more to reject, records that come twice, cities that are gone, and a new field."""
 
 
 @dataclass(frozen=True)
