@@ -57,22 +57,17 @@ def prepared(rendered: list[Object], apply: Apply, kind_cluster: Any) -> Iterato
             if definition["kind"] == "CustomResourceDefinition":
                 definitions.append(definition)
     namespaces = [item for item in rendered if item["kind"] == "Namespace"]
-    # A platform that is on the cluster stays as it is, and is not removed afterwards.
-    there = set(kind_cluster.kubectl("get", "crd,namespace", "--output=name").split())
-    own = {name: item for item in (*definitions, *namespaces) if (name := _resource_name(item)) not in there}
-    if own:
-        done = apply(yaml.safe_dump_all(own.values()))
-        assert done.returncode == 0, done.stderr
-    kind_cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", *map(_resource_name, definitions))
+    there = set(kind_cluster.kubectl("get", "namespace", "--output=name").split())
+    if there & {f"namespace/{item['metadata']['name']}" for item in namespaces}:
+        pytest.skip("the platform is on this cluster, and would be removed: leave out --cluster-name")
+    done = apply(yaml.safe_dump_all([*definitions, *namespaces]))
+    assert done.returncode == 0, done.stderr
+    names = [f"crd/{item['metadata']['name']}" for item in definitions]
+    kind_cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", *names)
     yield rendered
-    if own:
-        kind_cluster.kubectl("delete", "--wait=true", *own)
-
-
-def _resource_name(item: Object) -> str:
-    """As `kubectl get --output=name` has it."""
-    kind = "namespace" if item["kind"] == "Namespace" else "customresourcedefinition.apiextensions.k8s.io"
-    return f"{kind}/{item['metadata']['name']}"
+    kind_cluster.kubectl(
+        "delete", "--wait=true", *names, *(f"ns/{item['metadata']['name']}" for item in namespaces)
+    )
 
 
 @pytest.fixture(scope="module")
