@@ -45,8 +45,8 @@ def list_images(
     from harness.images.recipes import recipe
     from harness.images.registry import local_name
 
-    images = _chosen(environment, only)
     require_daemon()
+    images = _chosen(environment, only)
     there = sizes(image.name for image in images)
     table = Table(Column("image", overflow="fold"), "from", "holds", "size", box=box.SIMPLE)
     for image in images:
@@ -88,10 +88,12 @@ def build(
     Exit codes: 0 all are there, 3 all but those that can only be pulled (they are named), 1 something failed.
     """
     from harness.console import err
+    from harness.docker.client import require_daemon
     from harness.images.archive import disk_use
     from harness.images.wanted import wanted
     from harness.images.work import Source, ensure
 
+    require_daemon()
     images = wanted(environment)
     names = _names(images, only)
     plans = ensure(images, only=names, registry=registry, fresh=refresh)
@@ -156,9 +158,11 @@ def load(
     from harness.cluster.cluster import Cluster
     from harness.cluster.load import load as load_images
     from harness.console import err, working
+    from harness.docker.client import require_daemon
     from harness.images.archive import absent
     from harness.images.recipes import recipe
 
+    require_daemon()
     images = _chosen(environment, only)
     lacking = absent(image.name for image in images)
     for image in images:
@@ -182,12 +186,15 @@ def save(
 ) -> None:
     """Writes an environment's images into one archive; layers that they share are in it once."""
     from harness.console import err, working
+    from harness.diff.images import parts
+    from harness.docker.client import require_daemon
     from harness.images.archive import absent
     from harness.images.archive import save as save_images
     from harness.images.recipes import recipe
 
+    require_daemon()
     images = _chosen(environment, only)
-    only_pulled = [name for name in absent(image.name for image in images) if not recipe(name.rpartition(":")[0])]
+    only_pulled = [name for name in absent(image.name for image in images) if not recipe(parts(name)[0])]
     with working(f"writing {file}"):
         size = save_images([image.name for image in images if image.name not in only_pulled], file)
     err.print(f"{len(images) - len(only_pulled)} images in {file}, {size / 1e9:.1f} GB.", highlight=False)

@@ -9,7 +9,7 @@ from enum import Enum
 from rich.markup import escape
 
 from harness.console import err
-from harness.docker.client import image_id, image_label, require_daemon
+from harness.docker.client import image_id, image_label
 from harness.errors import HarnessError
 from harness.images.base import INPUTS, ensure_base
 from harness.images.build import Job, build, builds_on_spark, job
@@ -106,7 +106,6 @@ def ensure(
     Raises:
         HarnessError: Docker does not answer, or some could not be pulled or built; those that could are there.
     """
-    require_daemon()
     with Display() as display:
         with display.row("debian:bookworm-slim") as say:
             say("looking")
