@@ -16,7 +16,9 @@ from harness.cluster.status import Status, status
 from harness.console import err, out
 from harness.paths import RUN_DIR
 
-app = typer.Typer(no_args_is_help=True, help="A Kubernetes cluster on this machine: start, look at, remove.")
+app = typer.Typer(
+    name="cluster", no_args_is_help=True, help="A Kubernetes cluster on this machine: start, look at, remove."
+)
 
 Name = Annotated[str, typer.Option(help="The cluster's name.")]
 

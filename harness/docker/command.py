@@ -8,7 +8,9 @@ from harness.docker.client import daemon_version
 from harness.docker.install import install
 
 app = typer.Typer(
-    no_args_is_help=True, help="Install Docker from the distribution's packages; start and stop its daemon."
+    name="docker",
+    no_args_is_help=True,
+    help="Install Docker from the distribution's packages; start and stop its daemon.",
 )
 
 
