@@ -16,6 +16,7 @@ LACKING: Final = 3
 """Exit code when all went well, but some images can be had from a registry only, and none answers."""
 
 app = typer.Typer(
+    name="images",
     no_args_is_help=True,
     help="An environment's images: pulled, or built where no registry answers. The overlay says which they are.",
 )
