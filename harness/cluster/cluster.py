@@ -122,10 +122,14 @@ def up(cluster: Cluster, *, api_port: int = 0, on_failure: Callable[[], None] = 
                 _create(cluster, image, api_port, say)
                 _finish(cluster, say)
         except BaseException as error:
-            if isinstance(error, HarnessError) and cluster.exists():
-                on_failure()
-            with _undisturbed(), working(f"removing the cluster {cluster.name} again"):
-                remove(cluster)
+            try:
+                # What cannot be saved must not hide what went wrong.
+                with contextlib.suppress(HarnessError):
+                    if isinstance(error, HarnessError) and cluster.exists():
+                        on_failure()
+            finally:
+                with _undisturbed(), working(f"removing the cluster {cluster.name} again"):
+                    remove(cluster)
             raise
 
 

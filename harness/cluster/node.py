@@ -37,7 +37,7 @@ TOOLS: Final = ROOT / "tools"
 
 def node_image() -> str:
     """The name of the node's image, which tells its content; nothing is built."""
-    sources = [path for path in sorted(SOURCES.rglob("*")) if path.is_file() and path.suffix != ".sum"]
+    sources = [SOURCES / "Dockerfile", *sorted(path for path in (SOURCES / "files").rglob("*") if path.is_file())]
     programs = [component.programs_folder().name for component in COMPONENTS]
     key = content_key(*map(str, pod_images()), *programs, kind_version(), *sources)
     return f"{REPOSITORY}:{KUBERNETES_VERSION}-{key}"

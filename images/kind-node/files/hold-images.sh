@@ -14,6 +14,6 @@ ctr --namespace=k8s.io images import --label=io.cri-containerd.pinned=pinned --n
 wanted=$(kubeadm config images list --kubernetes-version "$version")
 missing=$(grep -vxF -f <(ctr --namespace=k8s.io images list --quiet) <<<"$wanted" || true)
 if [[ -n $missing ]]; then
-    echo "error: the node lacks the images" $missing >&2
+    echo "error: the node lacks the images ${missing//$'\n'/ }" >&2
     exit 1
 fi

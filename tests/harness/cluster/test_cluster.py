@@ -49,6 +49,17 @@ def test_one_that_does_not_become_ready_is_removed_after_its_logs_were_saved(mac
     assert not Cluster("t").folder.exists()
 
 
+def test_logs_that_cannot_be_saved_do_not_hide_what_went_wrong(machine: Path) -> None:
+    (machine / "kubectl-fails").write_text("error: timed out waiting for the condition\n")
+
+    def fail() -> None:
+        raise HarnessError("The disk is full.")
+
+    with pytest.raises(HarnessError, match="timed out waiting for the condition"):
+        up(Cluster("t"), on_failure=fail)
+    assert not Cluster("t").exists()
+
+
 def test_an_interrupted_start_leaves_nothing(machine: Path) -> None:
     (machine / "kind").write_text(
         (machine / "kind").read_text().replace("exit 0", f"touch {machine}/begun; sleep 30")
