@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 ORDER = (
+    "test_waves",
     "test_pipeline",
     "test_gold",
     "test_silver",
