@@ -180,7 +180,7 @@ def _of_application(application: Object) -> Iterator[Cause]:
         if kind == "InvalidSpecError":
             yield Cause(name, number, 6, f"Argo CD does not accept the Application {name} ({message})", help_, 20)
         elif kind == "ComparisonError":
-            yield Cause(name, number, 7, f"Argo CD cannot build {name} from git ({message})", help_, 60)
+            yield Cause(name, number, 7, f"Argo CD cannot build {name} from git ({message})", help_, 30)
         elif kind == "SyncError":
             yield Cause(name, number, 8, f"Argo CD gave up on {name} ({message})", help_, 20)
     operation = status.get("operationState") or {}

@@ -21,6 +21,7 @@ from harness.setup.process import telling_line
 
 _IDENTITY: Final = {"NAME": "harness", "EMAIL": "harness@localhost"}
 _MODE: Final = "100644"
+_NO_BLOB: Final = "0" * 40
 
 
 class Scratch:
@@ -133,12 +134,15 @@ def with_files(git: Scratch, commit: str, files: Mapping[str, bytes | None], mes
         HarnessError: Git failed.
     """
     git.run("read-tree", commit)
+    entries = []
     for path, content in files.items():
         if content is None:
-            git.run("update-index", "--force-remove", "--", path)
+            entries.append(f"0 {_NO_BLOB}\t{path}")
         else:
             blob = git.run("hash-object", "-w", "--stdin", stdin=content).strip()
-            git.run("update-index", "--add", "--cacheinfo", f"{_MODE},{blob},{path}")
+            entries.append(f"{_MODE} {blob}\t{path}")
+    # The form that needs no work tree.
+    git.run("update-index", "-z", "--index-info", stdin="".join(f"{entry}\0" for entry in entries).encode())
     tree = git.run("write-tree").strip()
     if tree == git.run("rev-parse", f"{commit}^{{tree}}").strip():
         return commit

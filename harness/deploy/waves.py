@@ -84,6 +84,11 @@ def _ready(application: Object, events: Sequence[Object]) -> datetime | None:
     status = application.get("status") or {}
     deployed = [_time(item.get("deployedAt")) for item in status.get("history") or []]
     first_sync = min((time for time in deployed if time), default=None)
+    if first_sync is None:
+        # It was as git says from the beginning, and nothing had to be synced; or its first sync is not over.
+        if (status.get("operationState") or {}).get("phase") == "Running":
+            return None
+        first_sync = _time(application["metadata"]["creationTimestamp"])
     healthy, synced = False, False
     for event in sorted(events, key=_when):
         message = str(event.get("message", ""))

@@ -102,3 +102,12 @@ def test_a_push_through_a_command_reaches_a_repository_behind_it(checkout: Any, 
         scratch.run("-c", "protocol.ext.allow=always", "push", "--quiet", address, f"{commit}:refs/heads/main")
     done = subprocess.run(["git", "show", "main:kept.txt"], cwd=server, capture_output=True, text=True, check=True)
     assert done.stdout == "changed\n"
+
+
+def test_files_are_written_and_removed_in_a_bare_repository_too(checkout: Any, tmp_path: Path) -> None:
+    _, git = checkout
+    server = tmp_path / "server.git"
+    git("clone", "--quiet", "--bare", ".", str(server))
+    with Scratch(server) as scratch:
+        commit = with_files(scratch, "HEAD", {"folder/gone.txt": None, "new.txt": b"new\n"}, "Two")
+        assert scratch.run("ls-tree", "-r", "--name-only", commit).split() == [".gitignore", "kept.txt", "new.txt"]

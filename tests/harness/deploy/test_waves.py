@@ -66,6 +66,21 @@ def test_a_sync_that_ends_after_health_counts() -> None:
     assert step.ready == at(15)
 
 
+def test_what_was_as_git_says_from_the_beginning_needs_no_sync() -> None:
+    events = [
+        event("definitions", 4, "Updated sync status:  -> Synced"),
+        event("definitions", 4, "Updated health status:  -> Healthy"),
+    ]
+    (step,) = history([application("definitions", 0, 1, None)], events)
+    assert step.ready == at(4)
+
+
+def test_while_the_first_sync_is_under_way_nothing_is_ready() -> None:
+    running: Object = {"operationState": {"phase": "Running"}}
+    (step,) = history([application("database", 2, 1, None, **running)], came_up("database", 5, 9))
+    assert step.ready is None
+
+
 def test_without_events_the_last_change_of_health_has_to_do() -> None:
     status = {"sync": {"status": "Synced"}, "health": {"status": "Healthy", "lastTransitionTime": stamp(12)}}
     (step,) = history([application("database", 2, 1, 5, **status)], [])
