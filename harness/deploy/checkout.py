@@ -1,24 +1,28 @@
 """What of this checkout an environment's Argo CD reads: a commit of it, told where it is served."""
 
+import os
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
+from harness.deploy.absence import MANIFESTS, REPLACED
 from harness.deploy.git import Scratch, with_files, working_tree
 from harness.deploy.served import BRANCH, URL
 from harness.errors import HarnessError
 from harness.render.environments import overlay
 
-MANIFESTS: Final = Path("harness/deploy/manifests")
 _READ: Final = ("base", "components", "overlays", "harness/deploy", "tests/e2e")
 """The folders that kustomizations are made of; of those, what a checkout has."""
 
 
-def served_commit(git: Scratch, root: Path, environment: str, *, without_aws: bool) -> str:
+def served_commit(
+    git: Scratch, root: Path, environment: str, *, without_aws: bool = False, absent: Collection[str] = ()
+) -> str:
     """A commit of the working tree whose overlay follows the git server in the cluster.
 
     Args:
@@ -27,6 +31,7 @@ def served_commit(git: Scratch, root: Path, environment: str, *, without_aws: bo
         environment: The environment.
         without_aws: The environment is made for AWS and the cluster is elsewhere: the waves must not wait for what
             only AWS does.
+        absent: Repositories of images that cannot be had, of those in `absence.REPLACED`.
 
     Returns:
         The commit's name. Its parent is the working tree, if it differs from that.
@@ -34,26 +39,30 @@ def served_commit(git: Scratch, root: Path, environment: str, *, without_aws: bo
     Raises:
         HarnessError: There is no such environment, or its files are not as they have to be.
     """
-    folder = overlay(root, environment)
-    where = folder.relative_to(root)
-    components = ["delivery", "without-aws"] if without_aws else ["delivery"]
-    wanted = [MANIFESTS / name for name in components]
-    source, cicd = where / "source" / "source.yaml", where / "cicd" / "kustomization.yaml"
-    up = "/".join([".."] * len(cicd.parent.parts))
-
-    def follow(document: dict[str, Any]) -> None:
-        document["data"] |= {"url": URL, "revision": BRANCH}
-
-    def deliver(document: dict[str, Any]) -> None:
-        there = document.setdefault("components", [])
-        there += [path for path in (f"{up}/{name}" for name in wanted) if path not in there]
-
-    changes = {
-        source.as_posix(): _edited(root / source, follow),
-        cicd.as_posix(): _edited(root / cicd, deliver),
-    }
+    where = overlay(root, environment).relative_to(root)
+    wanted = {"cicd": [MANIFESTS / "delivery"]}
+    if without_aws:
+        wanted["cicd"].append(MANIFESTS / "without-aws")
+    for repository in sorted(absent):
+        for unit, component in REPLACED[repository].items():
+            wanted.setdefault(unit, []).append(Path(component))
+    source = where / "source" / "source.yaml"
+    changes = {source.as_posix(): _edited(root / source, _follow)}
+    for unit, components in wanted.items():
+        file = where / unit / "kustomization.yaml"
+        changes[file.as_posix()] = _edited(root / file, partial(_switch_on, file.parent, components))
     message = f"Let {environment} follow the git server in the cluster"
     return with_files(git, working_tree(git), changes, message)
+
+
+def _follow(document: dict[str, Any]) -> None:
+    document["data"] |= {"url": URL, "revision": BRANCH}
+
+
+def _switch_on(folder: Path, components: Sequence[Path], document: dict[str, Any]) -> None:
+    there = document.setdefault("components", [])
+    paths = [Path(os.path.relpath(component, folder)).as_posix() for component in components]
+    there += [path for path in paths if path not in there]
 
 
 def export(git: Scratch, commit: str, folder: Path) -> None:

@@ -46,7 +46,9 @@ def deploy(
         return
     phases.tell(f"{len(done.steps)} Applications Synced and Healthy at {done.commit[:8]}")
     if done.left_out:
-        phases.tell(f"left out, as no registry but an image registry has them: {', '.join(done.left_out)}")
+        phases.tell(f"left out, because only image registries have the image: {', '.join(done.left_out)}")
+    if done.stand_ins:
+        phases.tell(f"in place of what only image registries have: {', '.join(done.stand_ins)}")
 
 
 def _outcome(done: "Deployed") -> dict[str, object]:
@@ -64,4 +66,5 @@ def _outcome(done: "Deployed") -> dict[str, object]:
             for step in done.steps
         ],
         "left_out": done.left_out,
+        "stand_ins": done.stand_ins,
     }

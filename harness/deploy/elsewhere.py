@@ -27,13 +27,8 @@ def needs_aws(builds: Iterable[Build]) -> bool:
     return any(_is_external(item.value) for build in builds for item in build.resources)
 
 
-def is_on_aws(cluster: Kubectl) -> bool:
-    """Whether a cluster's nodes are Amazon's.
-
-    Raises:
-        HarnessError: The cluster does not answer.
-    """
-    nodes = cluster.get("nodes")
+def is_on_aws(nodes: Iterable[dict[str, Any]]) -> bool:
+    """Whether a cluster's nodes are Amazon's."""
     return any(str(node.get("spec", {}).get("providerID", "")).startswith("aws://") for node in nodes)
 
 

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import yaml
 
-from harness.deploy.checkout import MANIFESTS, export, served_commit
+from harness.deploy.absence import MANIFESTS, absent
+from harness.deploy.checkout import export, served_commit
 from harness.deploy.elsewhere import bring_what_aws_brings, is_on_aws, needs_aws
 from harness.deploy.git import Scratch
 from harness.deploy.kubectl import Kubectl
@@ -25,6 +26,7 @@ from harness.deploy.wait import (
 )
 from harness.deploy.waves import Step, history
 from harness.errors import HarnessError
+from harness.images.wanted import collect
 from harness.render.build import Build, Rendered, build_all
 from harness.render.environments import TEST_OVERLAYS, Unit, units
 from harness.render.tree import walk
@@ -38,6 +40,9 @@ _UP_SECONDS: Final = 300
 _DEFINITIONS: Final = ("applications.argoproj.io", "appprojects.argoproj.io")
 _GIT_USER: Final = ("Deployment", "argocd-repo-server")
 _STANDS_ON: Final = "minikube"
+"""What the tests' overlay is made from."""
+STAND_IN: Final = "stand-in"
+"""In the name of every image that is not what it takes the place of."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,8 @@ class Deployed:
         commit: What Argo CD follows now.
         seconds: Length of each phase.
         steps: The Applications and when they came up.
-        left_out: Applications of the environment that the tests' overlay stands on, which this one has not.
+        left_out: Applications that are not there, because no image registry answers.
+        stand_ins: Images that stand in for one that cannot be had.
     """
 
     environment: str
@@ -57,6 +63,7 @@ class Deployed:
     seconds: dict[str, float]
     steps: list[Step]
     left_out: list[str]
+    stand_ins: list[str]
 
 
 def deploy(root: Path, environment: str, cluster: Kubectl, phases: Phases, *, within: float) -> Deployed:
@@ -78,9 +85,13 @@ def deploy(root: Path, environment: str, cluster: Kubectl, phases: Phases, *, wi
     with Scratch(root) as git, tempfile.TemporaryDirectory(prefix="harness-deploy-") as folder:
         with phases("manifests"):
             tree = Path(folder)
-            aws = needs_aws(_built(units(root, environment)))
-            elsewhere = aws and not is_on_aws(cluster)
-            commit = served_commit(git, root, environment, without_aws=elsewhere)
+            nodes = cluster.get("nodes")
+            plain = _built(units(root, environment))
+            aws = needs_aws(plain)
+            elsewhere = aws and not is_on_aws(nodes)
+            images = collect(item for build in plain for item in build.resources)
+            missing = absent(images, nodes)
+            commit = served_commit(git, root, environment, without_aws=elsewhere, absent=missing)
             export(git, commit, tree)
             builds = {build.unit.name: build for build in _built(units(tree, environment))}
             outside = builds.get(NAMESPACE) or _built([Unit(NAMESPACE, walk(tree / MANIFESTS / "git-server"))])[0]
@@ -116,7 +127,16 @@ def deploy(root: Path, environment: str, cluster: Kubectl, phases: Phases, *, wi
             state = until_ready(cluster, names, commit, seconds=within, tell=phases.tell)
     events = cluster.get("events", ARGOCD, "--field-selector=involvedObject.kind=Application")
     steps = history(state.applications, events, root=ROOT_APPLICATION)
-    return Deployed(environment, commit, phases.seconds, steps, _left_out(root, environment, children))
+    stand_ins = sorted(
+        {
+            image.name
+            for image in collect(item for build in builds.values() for item in build.resources)
+            if STAND_IN in image.name
+        }
+    )
+    return Deployed(
+        environment, commit, phases.seconds, steps, _left_out(root, environment, plain, children), stand_ins
+    )
 
 
 def _built(parts: Sequence[Unit]) -> list[Build]:
@@ -152,9 +172,8 @@ def _texts(resources: Iterable[Rendered], wanted: Callable[[Rendered], bool]) ->
     return "".join(f"---\n{resource.text}" for resource in resources if wanted(resource))
 
 
-def _left_out(root: Path, environment: str, children: Sequence[str]) -> list[str]:
-    if environment not in TEST_OVERLAYS:
-        return []
-    parts = [unit for unit in units(root, _STANDS_ON) if unit.name == "cicd/applications"]
-    there = {item.name for build in _built(parts) for item in build.resources if item.kind == "Application"}
-    return sorted(there - set(children))
+def _left_out(root: Path, environment: str, plain: Sequence[Build], children: Sequence[str]) -> list[str]:
+    if environment in TEST_OVERLAYS:
+        plain = _built([unit for unit in units(root, _STANDS_ON) if unit.name == "cicd/applications"])
+    there = {item.name for build in plain for item in build.resources if item.kind == "Application"}
+    return sorted(there - {*children, ROOT_APPLICATION})

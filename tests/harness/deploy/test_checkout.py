@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from harness.deploy.absence import REPLACED
 from harness.deploy.checkout import export, served_commit
 from harness.deploy.git import Scratch, working_tree
 from harness.deploy.served import URL
@@ -60,6 +61,30 @@ def test_on_aws_the_waves_wait_for_what_aws_does(ours: Path, tmp_path: Path) -> 
     found = resources(ours, "eks", tmp_path / "served", without_aws=False)
     config = next(item["data"] for item in found["ConfigMap"] if item["metadata"]["name"] == "argocd-cm")
     assert not [key for key in config if key.startswith("resource.customizations.health") and "argoproj" not in key]
+
+
+@pytest.mark.tools
+@pytest.mark.parametrize("environment", ["minikube", "eks"])
+def test_what_only_image_registries_have_is_replaced_or_left_out(
+    ours: Path, tmp_path: Path, environment: str
+) -> None:
+    with Scratch(ours) as git:
+        export(git, served_commit(git, ours, environment, absent=REPLACED), tmp_path / "served")
+    parts = {unit.name: unit for unit in units(tmp_path / "served", environment)}
+    names = ["cicd/applications", "management", "monitoring/prometheus"]
+    built = dict(zip(names, build_all([parts[name] for name in names]), strict=True))
+    applications = {item.name for item in built["cicd/applications"].resources}
+    assert "monitoring" in applications
+    assert "grafana" not in applications
+    images = [
+        container["image"]
+        for item in built["management"].resources
+        if item.kind == "Deployment"
+        for container in item.value["spec"]["template"]["spec"]["containers"]
+    ]
+    assert images == ["lakehouse/reflector-stand-in:0.1.0"]
+    policies = {item.name for item in built["monitoring/prometheus"].resources if item.kind == "NetworkPolicy"}
+    assert {"default-deny", "dns", "prometheus"} <= policies
 
 
 def test_the_tests_overlay_is_served_as_it_is(ours: Path) -> None:
