@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "validate": Place("harness.validate.command", "validate", "Platform"),
     "diff": Place("harness.diff.command", "diff", "Platform"),
     "deploy": Place("harness.deploy.command", "deploy", "Platform"),
+    "e2e": Place("harness.e2e.command", "e2e", "Platform"),
     "images": Place("harness.images.command", "app", "Platform"),
     "secrets": Place("harness.secrets.command", "app", "Platform"),
     "cluster": Place("harness.cluster.command", "app", "Platform"),
