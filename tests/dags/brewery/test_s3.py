@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3  # type: ignore[import-untyped] # boto3 ships no types
+import boto3
 import pytest
 import requests
 from moto.server import ThreadedMotoServer

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import (  # type: ignore[import-untyped] # botocore ships no types
+from botocore.exceptions import (
     ClientError,
     EndpointConnectionError,
     NoCredentialsError,
