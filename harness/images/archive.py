@@ -87,6 +87,17 @@ def sizes(names: Iterable[str]) -> dict[str, int]:
     return dict(zip(present, map(int, printed.split()), strict=True))
 
 
+def build_cache() -> str:
+    """How much Docker's build cache takes beyond what images share with it, as Docker writes it (`15.3GB`).
+
+    Raises:
+        HarnessError: Docker does not answer.
+    """
+    printed = docker("buildx", "du", doing="ask for the size of the build cache")
+    found = re.search(r"^(?:Private|Total):\s*(\S+)", printed, re.MULTILINE)
+    return found[1] if found else "0B"
+
+
 def disk_use(names: Iterable[str]) -> int:
     """The bytes that images take together: each layer counts once.
 

@@ -40,7 +40,7 @@ def list_images(
 
     from harness.console import out
     from harness.docker.client import image_label, require_daemon
-    from harness.images.archive import disk_use, sizes
+    from harness.images.archive import build_cache, disk_use, sizes
     from harness.images.base import INPUTS
     from harness.images.build import VERSION
     from harness.images.recipes import recipe
@@ -66,7 +66,10 @@ def list_images(
     out.print(table)
     total = disk_use(there)
     out.print(
-        f"{len(there)} of {len(images)} are there: {total / 1e9:.1f} GB, shared layers once.", highlight=False
+        f"{len(there)} of {len(images)} are there: {total / 1e9:.1f} GB, shared layers once. "
+        f"Build cache: {build_cache()} ('harness images prune' frees it).",
+        highlight=False,
+        soft_wrap=True,
     )
 
 

@@ -22,6 +22,13 @@ LOCKS: Final[tuple[tuple[str, str, str | None], ...]] = (
     ("java", "3.11", None),
     ("go", "3.11", None),
     ("spark33", "3.10", None),
+    # The images have Debian bookworm's Python, whatever this machine has.
+    ("image-airflow", "3.11.2", "test"),
+    ("image-spark", "3.11.2", "test"),
+    ("image-jars", "3.11.2", "test"),
+    ("image-jupyter", "3.11.2", "test"),
+    ("image-mock-api", "3.11.2", "test"),
+    ("image-reflector-stand-in", "3.11.2", "test"),
 )
 
 

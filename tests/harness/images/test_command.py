@@ -5,6 +5,7 @@ from typer.testing import CliRunner
 
 from harness.errors import HarnessError
 from harness.images import command
+from harness.images.archive import save
 from harness.images.command import LACKING, app
 from harness.images.registry import answers, host, local_name
 
@@ -64,3 +65,61 @@ def test_without_docker_one_sentence(arguments: list[str], tmp_path: Path, monke
     assert isinstance(done.exception, HarnessError)
     assert str(done.exception).startswith("There is no docker command: install Docker")
     assert "\n" not in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (
+            [],
+            [
+                "image prune --force --filter label=lakehouse.inputs",
+                "builder prune --force",
+            ],
+        ),
+        (
+            ["--all"],
+            [
+                "image prune --force --filter label=lakehouse.inputs",
+                "image ls --filter label=lakehouse.inputs --format {{.Repository}}:{{.Tag}}",
+                "image rm --force lakehouse/spark:1",
+                "image rm --force debian:bookworm-slim",
+                "builder prune --force --all",
+            ],
+        ),
+    ],
+)
+def test_prune_removes_what_was_replaced_and_all_only_when_asked(
+    options: list[str], expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, log = tmp_path / "docker", tmp_path / "log"
+    program.write_text(
+        f'#!/bin/sh\n[ "$1" = version ] || echo "$*" >>{log}\n'
+        'case "$1 $2" in\n"image ls") printf "debian:bookworm-slim\\n<none>:<none>\\nlakehouse/spark:1\\n";;\n'
+        '"image prune") echo "Total reclaimed space: 1.2GB";;\n'
+        '"builder prune") printf "Total:\\t3.4GB\\n";;\nesac\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    done = CliRunner().invoke(app, ["prune", *options])
+
+    assert log.read_text().splitlines() == expected
+    assert "Freed: images 1.2GB, build cache 3.4GB." in done.output
+
+
+def test_an_archive_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program, target = tmp_path / "docker", tmp_path / "out" / "images.tar"
+    program.write_text(
+        '#!/bin/sh\ncase "$1" in\nimage) echo sha256:1;;\n'
+        'save) echo half >"$3"; echo "write $3: no space left on device" >&2; exit 1;;\nesac\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    with pytest.raises(HarnessError, match=r"^Could not write .*images\.tar: the disk .* is full"):
+        save(["docker.io/library/redis:8"], target)
+    assert list(target.parent.iterdir()) == []
+
+    program.write_text(program.read_text().replace("exit 1", "exit 0"))
+    assert save(["docker.io/library/redis:8"], target) == len("half\n")
