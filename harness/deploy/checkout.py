@@ -19,6 +19,18 @@ from harness.render.environments import overlay
 _READ: Final = ("base", "components", "overlays", "harness/deploy", "tests/e2e")
 """The folders that kustomizations are made of; of those, what a checkout has."""
 
+_RUNNING: Final = (
+    "cicd",
+    "database",
+    "deepstorage",
+    "jupyter",
+    "management",
+    "monitoring/prometheus",
+    "orchestrator",
+    "processing",
+)
+"""The parts of an overlay that have Deployments or StatefulSets, and are never left out."""
+
 
 def served_commit(
     git: Scratch, root: Path, environment: str, *, without_aws: bool = False, absent: Collection[str] = ()
@@ -30,7 +42,7 @@ def served_commit(
         root: The checkout.
         environment: The environment.
         without_aws: The environment is made for AWS and the cluster is elsewhere: the waves must not wait for what
-            only AWS does.
+            only AWS does, and its containers ask for less CPU.
         absent: Repositories of images that cannot be had, of those in `absence.REPLACED`.
 
     Returns:
@@ -43,6 +55,9 @@ def served_commit(
     wanted = {"cicd": [MANIFESTS / "delivery"]}
     if without_aws:
         wanted["cicd"].append(MANIFESTS / "without-aws")
+        # Its sizes are those of three machines.
+        for unit in _RUNNING:
+            wanted.setdefault(unit, []).append(MANIFESTS / "small")
     for repository in sorted(absent):
         for unit, component in REPLACED[repository].items():
             wanted.setdefault(unit, []).append(Path(component))

@@ -57,6 +57,28 @@ def test_the_served_environment_follows_the_server_in_the_cluster(
 
 
 @pytest.mark.tools
+def test_made_for_aws_it_asks_for_less_elsewhere(ours: Path, tmp_path: Path) -> None:
+    """Two cores, of which kind's own pods ask for 0.95 (seen on a cluster), have to be enough."""
+    with Scratch(ours) as git:
+        export(git, served_commit(git, ours, "eks", without_aws=True, absent=REPLACED), tmp_path / "served")
+    asked = 0.0
+    for build in build_all(units(tmp_path / "served", "eks")):
+        # Argo CD has no Application for it then.
+        if build.unit.name == "monitoring/grafana":
+            continue
+        for item in build.resources:
+            if item.kind in ("Deployment", "StatefulSet"):
+                spec = item.value["spec"]["template"]["spec"]
+                requests = [container["resources"]["requests"]["cpu"] for container in spec["containers"]]
+                asked += item.value["spec"].get("replicas", 1) * sum(map(cores, requests))
+    assert asked < 0.5
+
+
+def cores(quantity: str) -> float:
+    return float(quantity[:-1]) / 1000 if quantity.endswith("m") else float(quantity)
+
+
+@pytest.mark.tools
 def test_on_aws_the_waves_wait_for_what_aws_does(ours: Path, tmp_path: Path) -> None:
     found = resources(ours, "eks", tmp_path / "served", without_aws=False)
     config = next(item["data"] for item in found["ConfigMap"] if item["metadata"]["name"] == "argocd-cm")
