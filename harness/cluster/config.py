@@ -19,11 +19,19 @@ def kind_config(*, network: Path, every_capability: bool, api_port: int = 0) -> 
         The document that `kind create cluster --config` reads.
     """
     mount = {"hostPath": str(network), "containerPath": f"/etc/cni/net.d/{network.name}", "readOnly": True}
+    networking = {
+        # kind's own plug-in is in upstream's node image only.
+        "disableDefaultCNI": True,
+        # A table of its own: kube-router writes that of iptables anew as a whole, with whatever kube-proxy put
+        # into it since it was read.
+        "kubeProxyMode": "nftables",
+        "apiServerAddress": "127.0.0.1",
+        "apiServerPort": api_port,
+    }
     config: dict[str, Any] = {
         "kind": "Cluster",
         "apiVersion": "kind.x-k8s.io/v1alpha4",
-        # kind's own plug-in is in upstream's node image only.
-        "networking": {"disableDefaultCNI": True, "apiServerAddress": "127.0.0.1", "apiServerPort": api_port},
+        "networking": networking,
         "nodes": [{"role": "control-plane", "extraMounts": [mount]}],
     }
     if not every_capability:

@@ -46,7 +46,11 @@ NODE_FILES: Final = (
     ("node/containers.txt", "containers on the node, ended ones too", ("crictl", "ps", "--all")),
     ("node/disk.txt", "disk space of the node", ("df", "--human-readable")),
     ("node/memory.txt", "memory of the machine", ("free", "--mebi")),
-    ("node/packet-filter.txt", "iptables' rules: services and network policies", ("iptables-save",)),
+    (
+        "node/packet-filter.txt",
+        "the packet filter's rules: services and network policies",
+        ("nft", "list", "ruleset"),
+    ),
 )
 
 

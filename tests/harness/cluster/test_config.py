@@ -17,6 +17,7 @@ def test_the_pods_network_is_ours_and_the_api_is_on_this_machine_only() -> None:
     config = yaml.safe_load(as_yaml(kind_config(network=NETWORK, every_capability=True, api_port=6443)))
     assert config["networking"] == {
         "disableDefaultCNI": True,
+        "kubeProxyMode": "nftables",
         "apiServerAddress": "127.0.0.1",
         "apiServerPort": 6443,
     }
