@@ -48,7 +48,7 @@ NODE_FILES: Final = (
     ("node/memory.txt", "memory of the machine", ("free", "--mebi")),
     (
         "node/packet-filter.txt",
-        "the packet filter's rules: services and network policies",
+        "rules of the packet filter: services, network policies",
         ("nft", "list", "ruleset"),
     ),
 )
