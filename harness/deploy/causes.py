@@ -56,12 +56,14 @@ class State:
         pods: Of all namespaces.
         jobs: Of all namespaces.
         events: The warnings.
+        stateful_sets: Of all namespaces.
     """
 
     applications: list[Object] = field(default_factory=list)
     pods: list[Object] = field(default_factory=list)
     jobs: list[Object] = field(default_factory=list)
     events: list[Object] = field(default_factory=list)
+    stateful_sets: list[Object] = field(default_factory=list)
 
 
 def is_ready(application: Object) -> bool:
@@ -148,6 +150,29 @@ def crashed(pods: Iterable[Object]) -> list[tuple[str, str]]:
         containers = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
         reasons = {((item.get("state") or {}).get("waiting") or {}).get("reason") for item in containers}
         if "CrashLoopBackOff" in reasons:
+            found.append((_namespace(pod), _name(pod)))
+    return found
+
+
+def left_behind(state: State) -> list[tuple[str, str]]:
+    """The pods (namespace, name) of StatefulSets that are not ready, and not of the newest template either.
+
+    A StatefulSet waits for such a pod to become ready before it replaces it, even where only the new template can
+    make it so (Kubernetes' documentation calls it "forced rollback"): somebody has to delete it.
+    """
+    newest = {
+        (_namespace(item), _name(item)): (item.get("status") or {}).get("updateRevision")
+        for item in state.stateful_sets
+    }
+    found = []
+    for pod in state.pods:
+        meta = pod.get("metadata", {})
+        makers = [owner for owner in meta.get("ownerReferences") or [] if owner.get("kind") == "StatefulSet"]
+        wanted = newest.get((_namespace(pod), str(makers[0].get("name")))) if makers else None
+        conditions = (pod.get("status") or {}).get("conditions") or []
+        ready = any(item.get("type") == "Ready" and item.get("status") == "True" for item in conditions)
+        own = (meta.get("labels") or {}).get("controller-revision-hash")
+        if wanted and own != wanted and not ready and not meta.get("deletionTimestamp"):
             found.append((_namespace(pod), _name(pod)))
     return found
 

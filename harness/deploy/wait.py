@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from harness.deploy.causes import Cause, Patience, State, crashed, find, is_ready, log_line
+from harness.deploy.causes import Cause, Patience, State, crashed, find, is_ready, left_behind, log_line
 from harness.deploy.kubectl import Kubectl
 from harness.deploy.waves import WAVE, wave
 from harness.errors import HarnessError
@@ -25,11 +25,10 @@ def observe(cluster: Kubectl) -> State:
     Raises:
         HarnessError: The cluster does not answer.
     """
-    found = cluster.get("applications.argoproj.io,pods,jobs.batch")
-    kinds: dict[str, list[Object]] = {"Application": [], "Pod": [], "Job": []}
-    for item in found:
-        kinds.setdefault(str(item.get("kind")), []).append(item)
-    return State(kinds["Application"], kinds["Pod"], kinds["Job"], _refusals(cluster))
+    kinds: dict[str, list[Object]] = {"Application": [], "Pod": [], "Job": [], "StatefulSet": []}
+    for item in cluster.get("applications.argoproj.io,pods,jobs.batch,statefulsets.apps"):
+        kinds[str(item["kind"])].append(item)
+    return State(kinds["Application"], kinds["Pod"], kinds["Job"], _refusals(cluster), kinds["StatefulSet"])
 
 
 def until_ready(
@@ -70,6 +69,9 @@ def until_ready(
                 tell(f"wave {wave(item)}  {name}")
         if names <= ready:
             return state
+        for namespace, name in left_behind(state):
+            _delete(cluster, namespace, name)
+            tell(f"replaced  {namespace}/{name}, which was not ready and not of the newest template")
         causes = find(state)
         final = patience.final(causes, clock())
         if final is not None:
@@ -109,8 +111,7 @@ def start_crashed_again(cluster: Kubectl, namespaces: Iterable[str]) -> None:
     """
     for namespace in namespaces:
         for _, name in crashed(cluster.get("pods", namespace)):
-            options = ["--wait=false", "--ignore-not-found", f"--namespace={namespace}"]
-            cluster.run("delete", "pod", name, *options, doing=f"start {name} again")
+            _delete(cluster, namespace, name)
 
 
 def until_established(
@@ -219,6 +220,11 @@ def explained(cluster: Kubectl, cause: Cause) -> str:
     except HarnessError:
         return log_line(cause, {})
     return log_line(cause, {cause.container: telling_line(log) if log.strip() else ""})
+
+
+def _delete(cluster: Kubectl, namespace: str, pod: str) -> None:
+    options = ["--wait=false", "--ignore-not-found", f"--namespace={namespace}"]
+    cluster.run("delete", "pod", pod, *options, doing=f"start the pod {namespace}/{pod} again")
 
 
 def _refusals(cluster: Kubectl) -> list[Object]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from harness.deploy.causes import Patience, State, crashed, find, log_line
+from harness.deploy.causes import Patience, State, crashed, find, left_behind, log_line
 
 Object = dict[str, Any]
 
@@ -86,6 +86,33 @@ def test_who_waits_after_a_crash_is_found() -> None:
         pod("database", "d", state={"running": {}}),
     ]
     assert crashed(pods) == [("database", "a"), ("database", "b")]
+
+
+def stateful(revision: str, *, ready: bool = False, owner: str = "StatefulSet", deleted: bool = False) -> Object:
+    item = pod("database", "postgres-0")
+    item["metadata"]["labels"] = {"controller-revision-hash": revision}
+    item["metadata"]["ownerReferences"] = [{"kind": owner, "name": "postgres"}]
+    item["status"]["conditions"] = [{"type": "Ready", "status": str(ready)}]
+    if deleted:
+        item["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    return item
+
+
+@pytest.mark.parametrize(
+    ("item", "stuck"),
+    [
+        (stateful("old"), True),
+        (stateful("old", ready=True), False),
+        (stateful("old", deleted=True), False),
+        (stateful("old", owner="ReplicaSet"), False),
+        (stateful("new"), False),
+    ],
+    ids=["stuck", "still ready", "on its way", "of a Deployment", "newest"],
+)
+def test_a_pod_that_a_stateful_set_waits_for_in_vain_is_found(item: Object, stuck: bool) -> None:
+    newest = {"metadata": {"namespace": "database", "name": "postgres"}, "status": {"updateRevision": "new"}}
+    found = left_behind(State(pods=[item], stateful_sets=[newest]))
+    assert found == ([("database", "postgres-0")] if stuck else [])
 
 
 def test_what_is_healthy_is_not_looked_at() -> None:

@@ -21,6 +21,8 @@ import json, sys
 state = json.load(open({state!r}))
 if "logs" in sys.argv:
     print(state["log"])
+elif "delete" in sys.argv:
+    open({state!r} + ".deleted", "a").write(" ".join(sys.argv[5:]) + "\\n")
 else:
     kinds = sys.argv[sys.argv.index("get") + 1].split(",")
     names = {{"applications.argoproj.io": "Application", "pods": "Pod", "jobs.batch": "Job", "events": "Event",
@@ -113,6 +115,25 @@ def test_it_says_what_a_process_that_crashes_said_last(fake: Fake) -> None:
     with pytest.raises(HarnessError, match='its log says "FATAL: error: no such role"'):
         wait(fake, "database")
     assert 20 <= fake.now < 30
+
+
+def test_it_replaces_a_pod_that_its_stateful_set_waits_for_in_vain(fake: Fake) -> None:
+    old = pod("database", "")
+    old["metadata"] |= {
+        "labels": {"controller-revision-hash": "old"},
+        "ownerReferences": [{"kind": "StatefulSet", "name": "postgres"}],
+    }
+    newest = {
+        "kind": "StatefulSet",
+        "metadata": {"namespace": "database", "name": "postgres"},
+        "status": {"updateRevision": "new"},
+    }
+    fake.has(application("database", 2, ready=False), old, newest)
+    fake.then = [(2, lambda: fake.has(application("database", 2)))]
+    told = wait(fake, "database")
+    assert told[0] == "replaced  database/pod-0, which was not ready and not of the newest template"
+    deleted = Path(f"{fake.file}.deleted").read_text()
+    assert deleted == "delete pod pod-0 --wait=false --ignore-not-found --namespace=database\n"
 
 
 def test_it_names_who_is_late(fake: Fake) -> None:
