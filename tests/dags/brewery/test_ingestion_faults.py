@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from brewery.errors import ApiError, ApiUnavailableError, SourceMovedError, StorageFullError
+from brewery.errors import ApiError, ApiRefusedError, ApiUnavailableError, SourceMovedError, StorageFullError
 from brewery.ingestion import ingest
 from brewery.settings import Settings
 from brewery.storage import Storage
@@ -75,6 +75,8 @@ SLOW_BUT_FINE = ["latency:ms=30", "slow-drip:bytes=4096,ms=1"]
 FAILED: dict[str, tuple[type[ApiError], str]] = {
     "rate-limit:page=5,retry_after=0": (ApiUnavailableError, "page 5 .* status 429"),
     "rate-limit:path=any,retry_after=0": (ApiUnavailableError, "the number of breweries .* status 429"),
+    "client-error:page=5": (ApiRefusedError, "page=5.* status 403"),
+    "client-error:path=meta,status=404": (ApiRefusedError, "meta with status 404"),
     "server-error:page=5,status=502": (ApiUnavailableError, "page 5 .* status 502"),
     "cut:page=5,at=before": (ApiUnavailableError, "page 5 .* connection"),
     "cut:page=5,at=middle": (ApiUnavailableError, "page 5 .* cut off"),
@@ -186,7 +188,8 @@ def test_a_lasting_fault_fails_in_one_sentence_with_bronze_untouched(
         with pytest.raises(kind, match=sentence) as error:
             ingest(make_settings(api.url, **limits), storage, day)
     assert tree() == before
-    assert error.value.retryable
+    # What the API refuses, it refuses again.
+    assert error.value.retryable == (kind is not ApiRefusedError)
     assert "\n" not in str(error.value)
     assert str(error.value).endswith(".")
 

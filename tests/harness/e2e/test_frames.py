@@ -53,8 +53,8 @@ def pipeline(spark_variables: None, tmp_path_factory: pytest.TempPathFactory) ->
             bronze_to_silver.run(spark, layout)
             silver_to_gold.run(spark, layout)
             quality_gate.run(spark, layout)
-    yield spark, Layout(str(root)), Expected(days)
-    spark.stop()
+    # The session is the process's own: other tests of it may go on using it.
+    return spark, Layout(str(root)), Expected(days)
 
 
 @pytest.mark.parametrize("table", GOLD_TABLES)
