@@ -75,7 +75,7 @@ SLOW_BUT_FINE = ["latency:ms=30", "slow-drip:bytes=4096,ms=1"]
 FAILED: dict[str, tuple[type[ApiError], str]] = {
     "rate-limit:page=5,retry_after=0": (ApiUnavailableError, "page 5 .* status 429"),
     "rate-limit:path=any,retry_after=0": (ApiUnavailableError, "the number of breweries .* status 429"),
-    "client-error:page=5": (ApiRefusedError, "page=5.* status 403"),
+    "client-error:page=5": (ApiRefusedError, "/breweries with status 403"),
     "client-error:path=meta,status=404": (ApiRefusedError, "meta with status 404"),
     "server-error:page=5,status=502": (ApiUnavailableError, "page 5 .* status 502"),
     "cut:page=5,at=before": (ApiUnavailableError, "page 5 .* connection"),

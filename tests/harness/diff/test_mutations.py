@@ -12,7 +12,7 @@ import yaml
 
 from harness.diff.build import Builder, Text
 from harness.diff.compare import Environment
-from harness.diff.config import Config
+from harness.diff.config import read
 from harness.diff.fields import CHECKSUM, MANAGED, NUMBER, SERVER, compare
 from harness.diff.git import Repository
 from harness.diff.model import Identity
@@ -35,7 +35,7 @@ def sides() -> Iterator[tuple[Side, Side]]:
     with Repository(ROOT) as repository:
         for _ in range(2):
             snapshot = Snapshot(repository.working_tree(), Store(repository))
-            side = Side(snapshot, {}, Config(), Builder(), repository.remotes())
+            side = Side(snapshot, {}, read(snapshot), Builder(), repository.remotes())
             side.render()
             found.append(side)
         yield found[0], found[1]
