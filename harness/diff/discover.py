@@ -81,7 +81,7 @@ def roots(snapshot: Snapshot, kustomizations: Kustomizations, config: Config) ->
     for top in _tops(kustomizations, config):
         name = marked(top)
         environment = name or (posixpath.basename(top) if top != "." else "repository")
-        for folder in _expand(kustomizations, top, ()):
+        for folder in _expand(kustomizations, top, (), config):
             found.add(Root(environment, folder, certain=bool(name)))
     read = {path for folder in kustomizations.folders() for path in kustomizations.inputs_of(folder)}
     for folder in sorted({posixpath.dirname(path) or "." for path in _loose(snapshot, read, config)}):
@@ -113,7 +113,7 @@ def _configured(snapshot: Snapshot, kustomizations: Kustomizations, config: Conf
             for folder in matching:
                 if folder in inner or kustomizations.fields(folder).get("kind") == "Component":
                     continue
-                for part in _expand(kustomizations, folder, ()):
+                for part in _expand(kustomizations, folder, (), config):
                     yield Root(environment, part)
             if matching:
                 continue
@@ -178,14 +178,17 @@ def _reach(kustomizations: Kustomizations, folder: str, reached: set[str]) -> No
             waiting += kustomizations.referenced(at)
 
 
-def _expand(kustomizations: Kustomizations, folder: str, above: tuple[str, ...]) -> list[str]:
-    """The parts of a kustomization that only lists folders, each of which is built by itself."""
+def _expand(kustomizations: Kustomizations, folder: str, above: tuple[str, ...], config: Config) -> list[str]:
+    """The parts of a kustomization that only lists folders, each of which is built by itself.
+
+    One that lists a base is an overlay of it, even if it changes nothing.
+    """
     parts = kustomizations.parts(folder)
-    if parts is None or folder in above:
+    if parts is None or folder in above or any(_apart(part, config) for part in parts):
         return [folder]
     found: list[str] = []
     for part in parts:
-        found += [path for path in _expand(kustomizations, part, (*above, folder)) if path not in found]
+        found += [path for path in _expand(kustomizations, part, (*above, folder), config) if path not in found]
     return found
 
 
