@@ -38,7 +38,7 @@ def read(file: Path) -> Results:
     failed: list[str] = []
     first = ""
     # pytest wrote it on this machine, just now.
-    for case in ET.parse(file).getroot().iter("testcase"):  # noqa: S314
+    for case in ET.parse(file).getroot().iter("testcase"):  # noqa: S314 - pytest's own
         problem = next((child for child in case if child.tag in ("failure", "error")), None)
         if problem is not None:
             failed.append(f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name', '')}")
