@@ -46,6 +46,7 @@ def test_what_only_a_registry_has_is_named_and_has_an_exit_code(monkeypatch: pyt
     from harness.images.work import Plan, Source
 
     plans = [Plan("lakehouse/spark:1", Source.PRESENT), Plan("docker.io/grafana/grafana:12", Source.NONE)]
+    monkeypatch.setattr("harness.docker.client.require_daemon", lambda: None)
     monkeypatch.setattr("harness.images.wanted.wanted", lambda _: [])
     monkeypatch.setattr("harness.images.work.ensure", lambda *_, **__: plans)
     monkeypatch.setattr("harness.images.archive.disk_use", lambda _: 10**9)
