@@ -95,14 +95,16 @@ def test_a_load_balancer_has_an_address_that_this_machine_reaches(
 def test_two_load_balancers_have_different_addresses(
     namespace: Any, greeter: Object, eventually: Eventually
 ) -> None:
-    other = service("other", "LoadBalancer")
-    namespace.apply(greeter, service("greeter", "LoadBalancer"), other)
-
-    def addresses() -> set[str]:
-        found = (namespace.get("service", name)["status"]["loadBalancer"] for name in ("greeter", "other"))
+    def addresses(*names: str) -> set[str]:
+        found = (namespace.get("service", name)["status"]["loadBalancer"] for name in names)
         return {ingress["ip"] for status in found for ingress in status.get("ingress", [])}
 
-    eventually("both have an address of their own", lambda: len(addresses()) == 2)
+    # One after the other: of two made at the same moment, kube-router does not see the first one's address yet
+    # when it chooses the second one's (docs/cluster.md).
+    namespace.apply(greeter, service("greeter", "LoadBalancer"))
+    eventually("the first has an address", lambda: len(addresses("greeter")) == 1)
+    namespace.apply(service("other", "LoadBalancer"))
+    eventually("both have an address of their own", lambda: len(addresses("greeter", "other")) == 2)
 
 
 def test_policies_let_through_what_they_allow_and_nothing_else(
