@@ -1,8 +1,9 @@
-"""The one error that a job ends with when the user can act on it."""
+"""What a job ends with when the user can act on it: it refuses, or something below it failed."""
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import ClassVar
 
 from py4j.protocol import Py4JError
 from pyspark.sql import utils
@@ -12,7 +13,23 @@ CapturedException: type[Exception] = utils.CapturedException  # type: ignore[att
 
 
 class LakehouseError(Exception):
-    """A job refused or could not go on; the message is one sentence that names the thing and the next step."""
+    """A job refused; the message is one sentence that names the thing and the next step.
+
+    Attributes:
+        retryable: Whether the same job may succeed later without anybody changing anything.
+    """
+
+    retryable: ClassVar[bool] = False
+
+
+class TransientError(LakehouseError):
+    """What may have gone by the next try: Spark, the storage below it or another job was in the way.
+
+    Some of these last (a full disk, wrong credentials), but their texts do not tell for certain; trying again costs
+    minutes, and giving up what would have healed costs a person's time.
+    """
+
+    retryable = True
 
 
 _HINTS = (
@@ -48,12 +65,12 @@ def explained(doing: str) -> Iterator[None]:
         doing: What the block does, as the end of "could not ...".
 
     Raises:
-        LakehouseError: Spark, Delta or Java failed; the cause is chained.
+        TransientError: Spark, Delta or Java failed; the cause is chained.
     """
     try:
         yield
     except (CapturedException, Py4JError) as error:
-        raise LakehouseError(f"Could not {doing}: {_reason(str(error))}.") from error
+        raise TransientError(f"Could not {doing}: {_reason(str(error))}.") from error
 
 
 def _reason(text: str) -> str:

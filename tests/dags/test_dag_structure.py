@@ -98,7 +98,7 @@ def test_no_facts_travel_by_xcom(dags: dict[str, Any]) -> None:
 @pytest.mark.parametrize("mode", ["kubernetes"], indirect=True)
 def test_on_kubernetes_spark_runs_through_the_operator(dags: dict[str, Any]) -> None:
     for task in dags[TRANSFORMATION].tasks:
-        assert task.task_type == "SparkKubernetesOperator"
+        assert task.task_type == "SparkJobOperator"
         assert task.namespace == "processing"
         assert task.params["job"] == task.task_id
         assert task.startup_timeout_seconds <= 600

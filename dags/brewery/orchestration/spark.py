@@ -5,7 +5,7 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-from airflow.exceptions import AirflowFailException
+from airflow.exceptions import AirflowException, AirflowFailException
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from brewery.contract.layout import Layout
@@ -42,6 +42,7 @@ def run_locally(job: str) -> None:
 
     Raises:
         AirflowFailException: The job refused, with its sentence: a second try would refuse as well.
+        AirflowException: Another try may help.
     """
     from lakehouse.errors import LakehouseError
     from lakehouse.session import get_session
@@ -50,13 +51,13 @@ def run_locally(job: str) -> None:
     try:
         module.run(get_session(), Layout(Settings.from_env().lakehouse_uri))
     except LakehouseError as error:
-        raise AirflowFailException(str(error)) from error
+        raise (AirflowException if error.retryable else AirflowFailException)(str(error)) from error
 
 
 def _on_kubernetes(job: str, settings: OrchestrationSettings, arguments: Mapping[str, Any]) -> BaseOperator:
-    from airflow.providers.cncf.kubernetes.operators.spark_kubernetes import SparkKubernetesOperator
+    from brewery.orchestration.spark_operator import SparkJobOperator
 
-    return SparkKubernetesOperator(
+    return SparkJobOperator(
         task_id=job,
         name=job.replace("_", "-"),
         namespace=settings.spark_namespace,

@@ -12,7 +12,7 @@ from brewery.contract.layout import Layout
 from brewery.contract.ledger import LedgerRow
 from brewery.contract.manifest import Manifest
 from lakehouse import bronze, ledger, plan, records, silver, snapshot
-from lakehouse.errors import LakehouseError, explained
+from lakehouse.errors import LakehouseError, TransientError, explained
 from lakehouse.quality import results
 from lakehouse.quality.checks import Limits, snapshot_outcomes
 from lakehouse.snapshot import Snapshot
@@ -190,7 +190,7 @@ def _apply(job: _Job, manifest: Manifest, taken: Snapshot, *, from_nothing: bool
     (silver.load if from_nothing else silver.merge)(job.spark, job.layout, manifest, taken)
     held = silver.held(job.files, job.layout)
     if held is None or held.mark.run_id != manifest.run_id:
-        raise LakehouseError(
+        raise TransientError(
             f"Silver does not hold run {manifest.run_id} after it was written: another job writes it at the same "
             "time; let it end, then run this job again."
         )

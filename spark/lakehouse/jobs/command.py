@@ -6,13 +6,17 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
+from brewery.contract import refusal
 from brewery.contract.layout import Layout
 from lakehouse.errors import LakehouseError
 from lakehouse.jobs import bronze_to_silver, maintenance, quality_gate, silver_to_gold
 from lakehouse.maintenance import MIN_RETENTION_HOURS
 from lakehouse.quality.checks import Limits
 from lakehouse.session import get_session
+
+log = logging.getLogger(__name__)
 
 _DEFAULTS = Limits()
 
@@ -55,7 +59,8 @@ def main(arguments: Sequence[str]) -> int:
     """Run one job.
 
     Returns:
-        0, or 1 after a failure that the sentence on standard error explains.
+        0; after a failure, which the sentence on standard error explains, 1 where another try may help, and
+        `refusal.EXIT_CODE` where it would end the same.
     """
     options = parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -64,8 +69,20 @@ def main(arguments: Sequence[str]) -> int:
         _run(options)
     except LakehouseError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the command's own output
-        return 1
+        _leave_word(str(error))
+        return 1 if error.retryable else refusal.EXIT_CODE
     return 0
+
+
+def _leave_word(sentence: str) -> None:
+    """Keep the sentence for Kubernetes; the exit code counts even where that fails."""
+    path = os.environ.get(refusal.TERMINATION_LOG)
+    if not path:
+        return
+    try:
+        Path(path).write_text(sentence, encoding="utf-8")
+    except OSError as error:
+        log.warning("the sentence could not be left for Kubernetes: %s", error)
 
 
 def _run(options: argparse.Namespace) -> None:

@@ -83,6 +83,15 @@ def test_spark_pods_are_restricted_without_a_webhook(overlay: Any) -> None:
         assert not {"env", "volumeMounts", "securityContext", "podSecurityContext", "affinity"} & set(spec[role])
 
 
+def test_kubernetes_keeps_the_last_words_of_a_driver(overlay: Any) -> None:
+    text = overlay.one("ConfigMap", "spark-application", "orchestrator")["data"]["spark-application.yaml"]
+    driver = yaml.safe_load(text)["spec"]["driver"]
+    [container] = driver["template"]["spec"]["containers"]
+    # Kubernetes mounts that file, writable for every user, also where the root file system is read-only.
+    kept = container.get("terminationMessagePath", "/dev/termination-log")
+    assert driver["envVars"]["TERMINATION_LOG"] == kept
+
+
 def test_airflow_reads_the_pod_of_a_task(overlay: Any, tmp_path: Path) -> None:
     from airflow.providers.cncf.kubernetes.pod_generator import PodGenerator
 

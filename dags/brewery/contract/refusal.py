@@ -1,0 +1,12 @@
+"""How a Spark job lets Airflow know that it refused: a second try would refuse as well."""
+
+from typing import Final
+
+EXIT_CODE: Final = 65
+"""Of a job that refused: `EX_DATAERR` of BSD's sysexits.h.
+
+Neither Python (1, 2, 120), Spark (1, 50 to 56, 101, 124) nor a signal (from 129 on) ends a process with it.
+"""
+
+TERMINATION_LOG: Final = "TERMINATION_LOG"
+"""Environment variable: the file for a job's last sentence; Kubernetes keeps it in the status of its container."""
