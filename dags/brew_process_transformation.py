@@ -8,6 +8,8 @@ Starts by itself when `brewapi-ingestion-validation-minio` has left a validated 
 3. `quality_gate` checks silver, the staged gold, the reconciliation and the freshness; only then it publishes gold.
 
 The three are Spark jobs (`lakehouse.jobs`). Running this DAG again is safe: a snapshot is applied once.
+A job that refuses (a gate, damaged bronze) fails its task at once, with its own sentence as the error; what may
+heal by itself (a lost pod, a store that does not answer) is tried again.
 """
 
 import datetime as dt

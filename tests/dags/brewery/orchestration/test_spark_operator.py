@@ -10,6 +10,7 @@ from kubernetes.client import (
     ApiException,
     CoreV1Api,
     CustomObjectsApi,
+    V1Container,
     V1ContainerState,
     V1ContainerStateRunning,
     V1ContainerStateTerminated,
@@ -44,7 +45,7 @@ def driver(phase: str, state: V1ContainerState, container: str = "spark-kubernet
     )
     return V1Pod(
         metadata=V1ObjectMeta(name="bronze-to-silver-x-driver", namespace="processing", labels={}),
-        spec=V1PodSpec(containers=[]),
+        spec=V1PodSpec(containers=[V1Container(name=container)]),
         status=V1PodStatus(phase=phase, container_statuses=[status]),
     )
 
