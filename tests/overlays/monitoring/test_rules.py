@@ -48,6 +48,19 @@ def test_alerts_fire_when_they_should_and_only_then(promtool: str, monitoring: P
     run(promtool, "test", "rules", str(test))
 
 
+def test_a_snapshot_that_goes_bad_is_reported_before_the_gate_refuses_it(monitoring: Path) -> None:
+    from lakehouse.quality.checks import Limits
+
+    (group,) = yaml.safe_load((monitoring / "rules" / "pipeline.yaml").read_text(encoding="utf-8"))["groups"]
+    rules = {rule["alert"]: rule for rule in group["rules"]}
+    # A snapshot that is refused leaves no figures, so an alert at the gate's own limit would never fire.
+    rejected = rules["ManyRecordsRejected"]
+    assert float(rejected["expr"].removeprefix("lakehouse_rejected_ratio > ")) < Limits().rejected_share
+    assert f"above {Limits().rejected_share * 100:g} % the gate" in rejected["annotations"]["summary"]
+    kept = rules["RecordsDropped"]["expr"].partition(" < ")[2].partition(" * ")[0]
+    assert 1 - float(kept) < Limits().drop
+
+
 def test_every_alert_has_a_test_and_says_what_to_do(monitoring: Path) -> None:
     tested = (HERE / "rules.test.yaml").read_text(encoding="utf-8")
     for file in sorted((monitoring / "rules").glob("*.yaml")):
