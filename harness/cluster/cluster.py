@@ -19,7 +19,7 @@ from typing import Final
 
 from harness.cluster.components import SOURCES
 from harness.cluster.config import as_yaml, kind_config
-from harness.cluster.kubectl import kubectl
+from harness.cluster.kubectl import Kubectl, kubectl_program
 from harness.cluster.machine import check_machine
 from harness.cluster.node import ready_node_image
 from harness.console import working
@@ -36,6 +36,9 @@ CLUSTER_LABEL: Final = "io.x-k8s.kind.cluster"
 """The label by which kind knows the containers of its clusters."""
 NETWORK: Final = "kind"
 READY_SECONDS: Final = 120
+ANSWER_SECONDS: Final = 60
+"""How much longer than its own waiting kubectl may take."""
+LOOK: Final = "'harness cluster status' shows how the cluster is"
 SYSTEM: Final = (
     ("kube-system", "daemonset/kube-proxy"),
     ("kube-system", "daemonset/kube-router"),
@@ -93,9 +96,14 @@ class Cluster:
         """
         return bool(self.containers())
 
-    def kubectl(self, *arguments: str | Path, doing: str) -> str:
-        """Runs kubectl against it: see `harness.cluster.kubectl.kubectl`."""
-        return kubectl(self.kubeconfig, *arguments, doing=doing)
+    @property
+    def kubectl(self) -> Kubectl:
+        """Its kubectl, as administrator; built on first use.
+
+        Raises:
+            HarnessError: It could not be built.
+        """
+        return Kubectl(self.kubeconfig, self.context, kubectl_program())
 
 
 def up(cluster: Cluster, *, api_port: int = 0, on_failure: Callable[[], None] = lambda: None) -> None:
@@ -208,18 +216,23 @@ def create_error(said: str, name: str, api_port: int) -> HarnessError | None:
 def _finish(cluster: Cluster, say: Callable[[str], None]) -> None:
     """Puts the network policies' engine on it, and waits for all that a cluster consists of."""
     manifest = SOURCES / "network" / "kube-router.yaml"
-    cluster.kubectl("apply", "--filename", manifest, doing="install the network policies' engine")
+    kubectl = cluster.kubectl
+    kubectl.run("apply", f"--filename={manifest}", doing="install the network policies' engine", hint=LOOK)
     end = time.monotonic() + READY_SECONDS
     for namespace, workload in SYSTEM:
         say(f"waiting for {workload.partition('/')[2]}")
         left = max(1, round(end - time.monotonic()))
-        cluster.kubectl(
-            *("--namespace", namespace, "rollout", "status", workload, f"--timeout={left}s"),
+        kubectl.run(
+            *("rollout", "status", workload, f"--namespace={namespace}", f"--timeout={left}s"),
             doing=f"wait for {workload} of the cluster {cluster.name}",
+            hint=LOOK,
+            timeout=left + ANSWER_SECONDS,
         )
-    cluster.kubectl(
+    kubectl.run(
         *("wait", "--for=condition=Ready", f"node/{cluster.node}", f"--timeout={READY_SECONDS}s"),
         doing=f"wait for the node of the cluster {cluster.name}",
+        hint=LOOK,
+        timeout=READY_SECONDS + ANSWER_SECONDS,
     )
 
 

@@ -1,15 +1,30 @@
-"""Runs kubectl, of the cluster's own version, against a kubeconfig file."""
+"""Drives one cluster with kubectl, of the version of the clusters that `harness cluster up` makes.
 
+>>> Kubectl(Path("kubeconfig"), "kind-lakehouse").get("pods", "database")[0]["metadata"]["name"]
+'postgres-0'
+"""
+
+import json
 import os
-from collections.abc import Callable, Mapping
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from harness.cluster.components import KUBECTL
+from harness.errors import HarnessError
 from harness.setup.certificates import with_certificates
-from harness.setup.process import run
+from harness.setup.process import telling_line
 
-LOOK: Final = "'harness cluster status' shows how the cluster is"
+Object = dict[str, Any]
+"""A Kubernetes object as JSON has it."""
+
+
+_LOOK: Final = "'harness cluster status' tells whether it runs"
+_AWAY: Final = re.compile(r"refused|unable to connect|no such host|timeout|timed out", re.IGNORECASE)
+"""What kubectl says when nobody answers."""
 
 
 def kubectl_program() -> Path:
@@ -21,32 +36,116 @@ def kubectl_program() -> Path:
     return KUBECTL.programs() / "kubectl"
 
 
-def kubectl(
-    kubeconfig: Path,
-    *arguments: str | Path,
-    doing: str,
-    hint: str = LOOK,
-    on_line: Callable[[str], None] | None = None,
-) -> str:
-    """Runs `kubectl ARGUMENTS` to its end.
+@dataclass(frozen=True)
+class Kubectl:
+    """A cluster as one context of a kubeconfig names it.
 
-    Args:
-        kubeconfig: The file that names the cluster.
-        arguments: The command's arguments.
-        doing: What it is for, in words that go after "Could not".
-        hint: What the user can do when it fails; without the full stop.
-        on_line: Gets each line of its standard error as it comes.
-
-    Returns:
-        What it printed on its standard output.
-
-    Raises:
-        HarnessError: It could not be built, or did not exit with 0.
+    Attributes:
+        kubeconfig: The file.
+        context: The context's name.
+        program: kubectl.
     """
-    command = [kubectl_program(), *arguments]
-    return run(command, doing=doing, hint=hint, env=kubectl_environment(kubeconfig), on_line=on_line)
+
+    kubeconfig: Path
+    context: str
+    program: Path
+
+    @property
+    def command(self) -> list[str]:
+        """The words of kubectl and of the cluster it works on, for who runs it on its own."""
+        # An empty context is the file's current one.
+        return [str(self.program), "--kubeconfig", str(self.kubeconfig), "--context", self.context]
+
+    def current_context(self) -> str:
+        """The context that the kubeconfig names as current.
+
+        Raises:
+            HarnessError: It names none.
+        """
+        return self.run("config", "current-context", doing=f"find the current context of {self.kubeconfig}").strip()
+
+    def run(
+        self, *arguments: str, doing: str, hint: str | None = None, stdin: str = "", timeout: float = 120
+    ) -> str:
+        """Runs `kubectl ARGUMENTS` to its end.
+
+        Args:
+            arguments: The command's arguments.
+            doing: What it is for, in words that go after "Could not".
+            hint: What the user can do when it fails, without the full stop; by default, what the failure suggests.
+            stdin: What it reads.
+            timeout: Seconds after which it is given up.
+
+        Returns:
+            What it printed.
+
+        Raises:
+            HarnessError: It did not exit with 0, or not in time.
+        """
+        try:
+            done = subprocess.run(
+                [*self.command, *arguments],
+                input=stdin,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                check=False,
+                timeout=timeout,
+                # For a kubeconfig whose credentials come from a program that asks its cloud for them.
+                env=with_certificates(os.environ),
+            )
+        except OSError as error:
+            raise HarnessError(
+                f"Could not {doing} ({self.program}: {error.strerror}): run 'harness doctor'."
+            ) from error
+        except subprocess.TimeoutExpired:
+            late = f"{self.context} took longer than {timeout:.0f} s: is the cluster overloaded?"
+            raise HarnessError(f"Could not {doing}: {late}") from None
+        if done.returncode != 0:
+            said = telling_line(done.stderr or done.stdout)
+            suggested = _LOOK if _AWAY.search(said) else "correct that, and try again"
+            raise HarnessError(f"Could not {doing} ({said}): {hint or suggested}.")
+        return done.stdout
+
+    def get(self, kinds: str, namespace: str | None = None, *selection: str) -> list[Object]:
+        """Objects of one or several kinds (`pods,jobs`), in one namespace or, without, in all.
+
+        Args:
+            kinds: As kubectl takes them.
+            namespace: Where.
+            selection: More of kubectl's options, such as `--field-selector=type=Warning`.
+
+        Raises:
+            HarnessError: The cluster does not answer, or has no such kind.
+        """
+        where = ["--namespace", namespace] if namespace else ["--all-namespaces"]
+        options = ["--output=json", "--ignore-not-found", *selection]
+        said = self.run("get", kinds, *where, *options, doing=f"list {kinds}")
+        return list(json.loads(said)["items"]) if said.strip() else []
+
+    def apply(self, manifests: str, *, doing: str) -> None:
+        """Applies YAML documents server-side; what others own of them is taken over.
+
+        Raises:
+            HarnessError: The cluster refused one.
+        """
+        options = ["--server-side", "--force-conflicts", "--field-manager=harness-deploy", "--filename=-"]
+        self.run("apply", *options, doing=doing, stdin=manifests)
+
+    def exec_words(self, namespace: str, target: str) -> list[str]:
+        """The words before those of a command that is to run in a pod, with its input and output passed on."""
+        return [*self.command, *_exec(namespace, target)]
+
+    def execute(
+        self, namespace: str, target: str, command: Sequence[str], *, doing: str, timeout: float = 120
+    ) -> str:
+        """Runs a command in a pod (`pod/NAME`, `deployment/NAME`) and returns what it printed.
+
+        Raises:
+            HarnessError: There is no such pod, or the command did not exit with 0 in time.
+        """
+        return self.run(*_exec(namespace, target), *command, doing=doing, timeout=timeout)
 
 
-def kubectl_environment(kubeconfig: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The environment in which kubectl, and whatever else reads KUBECONFIG, speaks to one cluster only."""
-    return {**with_certificates(environ), "KUBECONFIG": str(kubeconfig)}
+def _exec(namespace: str, target: str) -> list[str]:
+    return ["exec", "--stdin", "--quiet", f"--namespace={namespace}", target, "--"]

@@ -19,7 +19,6 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from harness.cluster.cluster import Cluster
-from harness.cluster.kubectl import kubectl_environment, kubectl_program
 from harness.cluster.troubles import troubles
 from harness.console import working
 from harness.docker.client import docker, docker_program
@@ -183,7 +182,7 @@ class _Bundle:
         items: list[Object] = []
 
         def get() -> str:
-            text = self._kubectl("get", kind, "--all-namespaces", "--output=json")
+            text = self._kubectl("get", kind, "--all-namespaces", "--output=json", doing=f"list {kind}")
             items.extend(json.loads(text)["items"])
             return text
 
@@ -191,31 +190,28 @@ class _Bundle:
         return items
 
     def _resources(self) -> str:
-        known = self._kubectl("api-resources", "--output=name").split()
-        kinds = [kind for kind in (*KINDS, *CUSTOM_KINDS) if kind in known]
-        return self._kubectl("get", ",".join(kinds), "--all-namespaces", "--output=wide")
+        kinds = self._known(*KINDS, *CUSTOM_KINDS)
+        return self._kubectl("get", kinds, "--all-namespaces", "--output=wide", doing="list what there is")
 
     def _custom(self) -> str:
-        known = self._kubectl("api-resources", "--output=name").split()
-        kinds = [kind for kind in CUSTOM_KINDS if kind in known]
-        return self._kubectl("get", ",".join(kinds), "--all-namespaces", "--output=yaml") if kinds else ""
+        kinds = self._known(*CUSTOM_KINDS)
+        options = ("--all-namespaces", "--output=yaml")
+        return self._kubectl("get", kinds, *options, doing="list custom resources") if kinds else ""
+
+    def _known(self, *kinds: str) -> str:
+        known = self._kubectl("api-resources", "--output=name", doing="list the kinds").split()
+        return ",".join(kind for kind in kinds if kind in known)
 
     def _described(self, names: list[tuple[str, str]]) -> str:
-        return "\n\n".join(self._kubectl("describe", "pod", "--namespace", *name) for name in names)
+        return "\n\n".join(
+            self._kubectl("describe", "pod", pod, f"--namespace={namespace}", doing=f"describe {namespace}/{pod}")
+            for namespace, pod in names
+        )
 
-    def _kubectl(self, *arguments: str) -> str:
-        # Bounded here as well: an API server that accepts and never answers is what a bundle is made for.
-        command = [str(kubectl_program()), f"--request-timeout={SECONDS}s", *arguments]
-        environment = kubectl_environment(self.cluster.kubeconfig)
-        try:
-            done = subprocess.run(
-                command, capture_output=True, encoding="utf-8", check=False, timeout=2 * SECONDS, env=environment
-            )
-        except subprocess.TimeoutExpired:
-            raise HarnessError("the API server did not answer in time") from None
-        if done.returncode != 0:
-            raise HarnessError(telling_line(done.stderr))
-        return done.stdout
+    def _kubectl(self, *arguments: str, doing: str) -> str:
+        # Bounded on both sides: an API server that accepts and never answers is what a bundle is made for.
+        bounded = (*arguments, f"--request-timeout={SECONDS}s")
+        return self.cluster.kubectl.run(*bounded, doing=doing, timeout=2 * SECONDS)
 
 
 def pod_log(path: str) -> str | None:

@@ -1,6 +1,5 @@
 """How a cluster is, in a few lines."""
 
-import json
 from dataclasses import dataclass, field
 
 from harness.cluster.cluster import Cluster
@@ -47,18 +46,18 @@ def status(cluster: Cluster) -> Status:
         summary = "not made by 'harness cluster up': 'kind export kubeconfig' reaches it"
         return Status(cluster.name, exists=True, summary=summary)
     try:
-        nodes = cluster.kubectl("get", "nodes", "--output=json", "--request-timeout=10s", doing="read the nodes")
-        pods = cluster.kubectl("get", "pods", "-A", "--output=json", "--request-timeout=10s", doing="read the pods")
+        kubectl = cluster.kubectl
+        nodes = kubectl.get("nodes", None, "--request-timeout=10s")
+        pods = kubectl.get("pods", None, "--request-timeout=10s")
     except HarnessError as error:
         return Status(cluster.name, exists=True, summary=f"it does not answer: {error}", kubeconfig=place)
-    node = json.loads(nodes)["items"][0]["status"]
+    node = nodes[0]["status"]
     ready = any(c["type"] == "Ready" and c["status"] == "True" for c in node["conditions"])
-    items = json.loads(pods)["items"]
-    found = troubles(items)
-    counted = sum(item["status"]["phase"] == "Running" for item in items)
+    found = troubles(pods)
+    counted = sum(item["status"]["phase"] == "Running" for item in pods)
     summary = (
         f"Kubernetes {node['nodeInfo']['kubeletVersion']}, node {'ready' if ready else 'not ready'}, "
-        f"{counted} of {len(items)} pods running"
+        f"{counted} of {len(pods)} pods running"
     )
     return Status(
         cluster.name,

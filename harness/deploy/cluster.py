@@ -1,10 +1,10 @@
 """Which cluster is meant: the one of `harness cluster up`, unless a kubeconfig or a context is named."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from harness.cluster.cluster import Cluster
-from harness.cluster.kubectl import kubectl_program
-from harness.deploy.kubectl import Kubectl
+from harness.cluster.kubectl import Kubectl, kubectl_program
 from harness.errors import HarnessError
 
 
@@ -24,9 +24,7 @@ def connect(kubeconfig: Path | None = None, context: str | None = None) -> Kubec
         made = "make one with 'harness cluster up', or name another with --kubeconfig and --context"
         missing = f"There is no kubeconfig {kubeconfig}" if kubeconfig else f"There is no cluster {ours.name}"
         raise HarnessError(f"{missing}: {made}.", exit_code=2)
+    if kubeconfig is None and context is None:
+        return ours.kubectl
     cluster = Kubectl(file, context or "", kubectl_program())
-    if context is not None:
-        return cluster
-    if kubeconfig is None:
-        return Kubectl(file, ours.context, cluster.program)
-    return Kubectl(file, cluster.current_context(), cluster.program)
+    return cluster if context is not None else replace(cluster, context=cluster.current_context())

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import yaml
 
-from harness.deploy.kubectl import Kubectl
+from harness.cluster.kubectl import Kubectl
 from harness.deploy.wait import until_established
 from harness.errors import HarnessError
 from harness.render.build import Build

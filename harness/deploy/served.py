@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from harness.cluster.kubectl import Kubectl
 from harness.deploy.git import Scratch, with_files
-from harness.deploy.kubectl import Kubectl
 from harness.render.upstream import Remote, repositories
 
 NAMESPACE: Final = "outside"

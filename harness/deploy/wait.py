@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
+from harness.cluster.kubectl import Kubectl
 from harness.deploy.causes import Cause, Patience, State, crashed, find, is_ready, left_behind, log_line
-from harness.deploy.kubectl import Kubectl
 from harness.deploy.waves import WAVE, wave
 from harness.errors import HarnessError
 from harness.render.build import Rendered

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 import yaml
 
+from harness.cluster.kubectl import Kubectl
 from harness.deploy.absence import MANIFESTS, absent
 from harness.deploy.checkout import export, served_commit
 from harness.deploy.elsewhere import bring_what_aws_brings, is_on_aws, needs_aws
 from harness.deploy.git import Scratch
-from harness.deploy.kubectl import Kubectl
 from harness.deploy.phases import Phases
 from harness.deploy.served import NAMESPACE, Served
 from harness.deploy.wait import (

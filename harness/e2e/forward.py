@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Self
 
-from harness.deploy.kubectl import Kubectl
+from harness.cluster.kubectl import Kubectl
 from harness.e2e.wait import until
 
 _READY_SECONDS: Final = 60

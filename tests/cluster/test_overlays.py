@@ -9,7 +9,6 @@ import pytest
 import yaml
 
 from harness.cluster.cluster import Cluster
-from harness.cluster.kubectl import kubectl_environment, kubectl_program
 from harness.render.upstream import module_folder
 from harness.validate.schemas import CRD_MODULES
 
@@ -24,9 +23,9 @@ def apply(cluster: Cluster) -> Apply:
     """Server-side apply of a YAML text, with what else kubectl is told."""
 
     def run(text: str, *options: str) -> subprocess.CompletedProcess[str]:
-        command = [str(kubectl_program()), "apply", "--server-side", "--force-conflicts", "--filename=-", *options]
-        environment = kubectl_environment(cluster.kubeconfig)
-        return subprocess.run(command, input=text, capture_output=True, text=True, check=False, env=environment)
+        words = ["apply", "--server-side", "--force-conflicts", "--filename=-", *options]
+        command = [*cluster.kubectl.command, *words]
+        return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
 
     return run
 

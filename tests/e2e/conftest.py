@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from brewery.contract.layout import Layout
+from harness.cluster.kubectl import Kubectl
 from harness.deploy.cluster import connect
-from harness.deploy.kubectl import Kubectl
 from harness.e2e.expected import Expected
 from harness.e2e.forward import Forwards
 from harness.e2e.platform import Platform

@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from harness.deploy.kubectl import Kubectl
+from harness.cluster.kubectl import Kubectl
 from harness.e2e.access import Account, Asked, Right, read
 from harness.e2e.platform import NAMESPACES, Platform
 

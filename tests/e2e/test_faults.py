@@ -12,7 +12,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from brewery.contract.layout import GOLD_TABLES, Layout
-from harness.deploy.kubectl import Kubectl
+from harness.cluster.kubectl import Kubectl
 from harness.deploy.wait import is_available
 from harness.e2e import frames
 from harness.e2e.airflow import hopeless

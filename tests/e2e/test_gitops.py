@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from harness.cluster.kubectl import Kubectl
 from harness.deploy.causes import is_ready
-from harness.deploy.kubectl import Kubectl
 from harness.deploy.served import Served
 from harness.deploy.wait import ARGOCD
 from harness.e2e.wait import until

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from harness.deploy.kubectl import Kubectl
+from harness.cluster.kubectl import Kubectl
 from harness.e2e.platform import Platform
 from harness.e2e.prometheus import Prometheus
 from harness.e2e.proof import ALERT, INGESTION, Proof, Taken

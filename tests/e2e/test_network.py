@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from harness.deploy.kubectl import Kubectl
+from harness.cluster.kubectl import Kubectl
 
 pytestmark = pytest.mark.e2e
 

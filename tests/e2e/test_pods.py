@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pytest
 
-from harness.deploy.kubectl import Kubectl
+from harness.cluster.kubectl import Kubectl
 from harness.e2e.platform import NAMESPACES
 from harness.errors import HarnessError
 

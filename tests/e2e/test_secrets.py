@@ -9,8 +9,8 @@ from typing import Any, Final
 import pytest
 from botocore.exceptions import ClientError
 
+from harness.cluster.kubectl import Kubectl
 from harness.deploy.causes import is_ready
-from harness.deploy.kubectl import Kubectl
 from harness.e2e.platform import NAMESPACES, Platform
 from harness.e2e.wait import until
 

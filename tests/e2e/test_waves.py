@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from harness.cluster.kubectl import Kubectl
 from harness.deploy.causes import is_ready
-from harness.deploy.kubectl import Kubectl
 from harness.deploy.wait import ARGOCD, ROOT_APPLICATION
 from harness.deploy.waves import history, violations
 

@@ -58,6 +58,5 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
     monkeypatch.setattr("harness.cluster.cluster.tool", lambda name: folder / name)
     monkeypatch.setattr("harness.cluster.cluster.ready_node_image", lambda _info, **_: "node:1")
-    monkeypatch.setattr("harness.cluster.kubectl.kubectl_program", lambda: folder / "kubectl")
-    monkeypatch.setattr("harness.cluster.logs.kubectl_program", lambda: folder / "kubectl")
+    monkeypatch.setattr("harness.cluster.cluster.kubectl_program", lambda: folder / "kubectl")
     return folder

@@ -25,7 +25,8 @@ def test_up_makes_it_and_waits_for_its_system(machine: Path) -> None:
     assert "--image=node:1" in kind
     assert f"--kubeconfig={cluster.kubeconfig}" in kind
     kubectl = [call for call in calls(machine) if call.startswith("kubectl")]
-    assert kubectl[0].startswith("kubectl apply")
+    assert all(f"--kubeconfig {cluster.kubeconfig} --context kind-t " in call for call in kubectl)
+    assert " apply --filename=" in kubectl[0]
     for workload in ("kube-proxy", "kube-router", "coredns", "local-path-provisioner"):
         assert any("rollout status" in call and workload in call for call in kubectl)
 

@@ -80,7 +80,7 @@ def test_without_the_api_server_the_nodes_part_is_there_all_the_same(running: Pa
     text = collect(Cluster("t"), tmp_path / "bundle").read_text(encoding="utf-8")
 
     assert "The API server gave no list of pods" in text
-    assert "- pods.json: The connection to the server was refused" in text
+    assert "- pods.json: Could not list pods (The connection to the server was refused)" in text
     assert (tmp_path / "bundle/pods/app/web/main.0.log").is_file()
     assert (tmp_path / "bundle/node/kubelet.log").read_text() == "from the node\n"
 

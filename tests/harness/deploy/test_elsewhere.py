@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from harness.cluster.kubectl import Kubectl
 from harness.deploy.elsewhere import bring_what_aws_brings, is_on_aws
-from harness.deploy.kubectl import Kubectl
 from harness.errors import HarnessError
 
 Object = dict[str, Any]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.deploy.kubectl import Kubectl
+from harness.cluster.kubectl import Kubectl
 from harness.deploy.wait import until_available, until_established, until_ready
 from harness.errors import HarnessError
 from harness.render.build import Rendered

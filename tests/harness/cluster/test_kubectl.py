@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.deploy.kubectl import Kubectl
+from harness.cluster.kubectl import Kubectl
 from harness.errors import HarnessError
 
 
@@ -55,3 +55,9 @@ def test_one_that_does_not_end_is_given_up(cluster: Kubectl) -> None:
     says(cluster, "exec sleep 60")
     with pytest.raises(HarnessError, match="some-context took longer than 0 s"):
         cluster.run("get", "pods", doing="list pods", timeout=0.2)
+
+
+def test_the_caller_may_know_better_what_helps(cluster: Kubectl) -> None:
+    says(cluster, "echo 'error: timed out waiting for the condition' >&2; exit 1")
+    with pytest.raises(HarnessError, match=r"\(error: timed out waiting for the condition\): look at the node\.$"):
+        cluster.run("wait", "pods", doing="wait", hint="look at the node")
