@@ -2,7 +2,7 @@
 # Everything else is installed on first use: Python packages into .venv, the rest into the user's cache.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-deps test-compat e2e e2e-full e2e-deps test-images test-cluster bench lint format lock validate clean
+.PHONY: help setup run test test-deps test-compat e2e e2e-full e2e-eks e2e-deps test-images test-cluster bench lint format lock validate clean
 
 # Options of `make run`, `make e2e` and `make bench` ("harness run --help"), and of pytest ("-n 0" turns the workers off).
 ARGS ?=
@@ -54,6 +54,10 @@ e2e: ## The platform on a kind cluster, through Argo CD, proven from end to end 
 e2e-full: ## The same, and everything that breaks something on purpose
 	@$(VENV) test
 	@$(BIN)/harness e2e --full $(ARGS)
+
+e2e-eks: ## The EKS overlay on a kind cluster: accepted whole, healthy apart from what needs AWS (ARGS="--keep")
+	@$(VENV) test
+	@$(BIN)/harness e2e --eks $(ARGS)
 
 test-images: ## Build the images and ask each for what the manifests rely on (needs Docker)
 	@$(VENV) test

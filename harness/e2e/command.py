@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from harness.errors import HarnessError
+
 
 def e2e(
     keyword: Annotated[
@@ -18,16 +20,25 @@ def e2e(
     full: Annotated[
         bool, typer.Option("--full", help="Also those that break something on purpose, or take long.")
     ] = False,
+    eks: Annotated[
+        bool,
+        typer.Option("--eks", help="The EKS overlay instead: accepted whole, healthy apart from what needs AWS."),
+    ] = False,
 ) -> None:
     """Proves the platform: a kind cluster, every image, Argo CD, both DAGs over two days, then every scenario.
 
     A cluster that is up already is used and stays; one that this makes is removed at the end. When something fails,
     logs of everything are in .run/e2e.
 
-    Exit codes: 0 all scenarios passed, 1 one did not, or the platform did not come up.
+    With --eks the cluster is another one, lakehouse-eks: an environment has cluster-wide resources, so that two of
+    them cannot be on one.
+
+    Exit codes: 0 all scenarios passed, 1 one did not, or the platform did not come up, 2 --full with --eks.
     """
     from harness.console import err
     from harness.deploy.phases import Phases
-    from harness.e2e.run import prove
+    from harness.e2e.run import EKS, PLATFORM, prove
 
-    prove(Phases(err), keyword=keyword, keep=keep, full=full)
+    if eks and full:
+        raise HarnessError("Nothing of the EKS overlay is broken on purpose: leave out --full.", exit_code=2)
+    prove(Phases(err), suite=EKS if eks else PLATFORM, keyword=keyword, keep=keep, full=full)

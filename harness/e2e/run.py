@@ -4,17 +4,40 @@ import datetime as dt
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from harness.cluster.cluster import Cluster
+from harness.cluster.cluster import DEFAULT_NAME, Cluster
 from harness.deploy.phases import Phases
 from harness.e2e.results import read
 from harness.errors import HarnessError
+from harness.images.command import LACKING
 from harness.paths import ROOT, RUN_DIR
 
-ENVIRONMENT: Final = "e2e"
+
+@dataclass(frozen=True)
+class Suite:
+    """What is deployed, and what is then looked at.
+
+    Attributes:
+        environment: The environment.
+        folder: The scenarios.
+        cluster: The name of the cluster.
+        stand_ins: What takes the place of images that only image registries have, where none answers: a part of the
+            name of each, among the images of the tests' environment. Empty where the environment names them itself.
+    """
+
+    environment: str
+    folder: str
+    cluster: str
+    stand_ins: tuple[str, ...] = ()
+
+
+PLATFORM: Final = Suite("e2e", "tests/e2e", DEFAULT_NAME)
+# Of its own: an environment has cluster-wide resources, so two of them cannot be on one.
+EKS: Final = Suite("eks", "tests/eks", "lakehouse-eks", stand_ins=("reflector-stand-in",))
 FOLDER: Final = RUN_DIR / "e2e"
 """Reports and logs."""
 REPORT: Final = FOLDER / "report.xml"
@@ -26,6 +49,7 @@ Run = Callable[[Sequence[str]], int]
 def prove(
     phases: Phases,
     *,
+    suite: Suite = PLATFORM,
     keyword: str = "",
     keep: bool = False,
     full: bool = False,
@@ -36,29 +60,30 @@ def prove(
 
     Args:
         phases: Told what is going on.
+        suite: What is deployed and looked at.
         keyword: Only these scenarios; where the cluster is up, at once.
         keep: Leave a cluster that this makes.
         full: Also the scenarios that break something.
-        cluster: Which; that of `harness cluster up` by default.
+        cluster: Which; the suite's by default.
         run: Runs commands.
 
     Raises:
         HarnessError: A phase or a scenario failed; the message names the first cause and the logs.
     """
-    cluster, run = cluster or Cluster(), run or _run
+    cluster, run = cluster or Cluster(suite.cluster), run or _run
     made = not cluster.exists()
     try:
         if made:
             _phase(phases, run, "cluster", harness("cluster", "up", "--name", cluster.name))
         if made or not keyword:
-            _phase(phases, run, "images", harness("images", "build", ENVIRONMENT))
-            _phase(phases, run, "images to the cluster", harness("images", "load", ENVIRONMENT))
-            _phase(phases, run, "platform", harness("deploy", ENVIRONMENT))
+            _images(phases, run, suite, cluster)
+            where = ("--kubeconfig", str(cluster.kubeconfig), "--context", cluster.context)
+            _phase(phases, run, "platform", harness("deploy", suite.environment, *where))
         REPORT.unlink(missing_ok=True)
-        _phase(phases, run, "scenarios", scenarios(keyword, full=full), why=first_cause)
+        _phase(phases, run, "scenarios", scenarios(keyword, full=full, suite=suite), why=first_cause)
     except HarnessError as error:
-        where = bundle(run, cluster)
-        raise HarnessError(f"{str(error).rstrip('.')}. {where}", exit_code=error.exit_code) from error
+        logs = bundle(run, cluster)
+        raise HarnessError(f"{str(error).rstrip('.')}. {logs}", exit_code=error.exit_code) from error
     finally:
         if made and not keep and cluster.exists():
             _phase(phases, run, "cluster removed", harness("cluster", "down", "--name", cluster.name))
@@ -69,9 +94,9 @@ def harness(*words: str) -> list[str]:
     return [sys.executable, "-m", "harness", *words]
 
 
-def scenarios(keyword: str, *, full: bool) -> list[str]:
+def scenarios(keyword: str, *, full: bool, suite: Suite = PLATFORM) -> list[str]:
     """The command that runs the scenarios."""
-    command = [sys.executable, "-m", "pytest", "tests/e2e", "--verbose", "--durations=10", f"--junitxml={REPORT}"]
+    command = [sys.executable, "-m", "pytest", suite.folder, "--verbose", "--durations=10", f"--junitxml={REPORT}"]
     if not full:
         command += ["-m", "not full"]
     if keyword:
@@ -102,21 +127,36 @@ def _short(path: Path) -> Path:
     return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
+def _images(phases: Phases, run: Run, suite: Suite, cluster: Cluster) -> None:
+    there, where = {0, LACKING} if suite.stand_ins else {0}, ("--cluster", cluster.name)
+    build, load = ("images", "build", suite.environment), ("images", "load", suite.environment, *where)
+    lacking = _phase(phases, run, "images", harness(*build), accepted=there) == LACKING
+    _phase(phases, run, "images to the cluster", harness(*load), accepted=there)
+    if lacking:
+        only = [word for name in suite.stand_ins for word in ("--only", name)]
+        build, load = ("images", "build", PLATFORM.environment), ("images", "load", PLATFORM.environment, *where)
+        _phase(phases, run, "stand-ins", harness(*build, *only))
+        _phase(phases, run, "stand-ins to the cluster", harness(*load, *only))
+
+
 def _phase(
     phases: Phases,
     run: Run,
     name: str,
     command: Sequence[str],
+    *,
     why: Callable[[], str] = lambda: "its error is above",
-) -> None:
+    accepted: Collection[int] = (0,),
+) -> int:
     phases.tell(f"{name} …")
     start = time.monotonic()
     code = run(command)
     phases.seconds[name] = time.monotonic() - start
-    if code:
+    if code not in accepted:
         raise HarnessError(f"The phase '{name}' failed: {why()}.", exit_code=1)
     minutes, seconds = divmod(round(phases.seconds[name]), 60)
     phases.tell(f"{name}: {minutes} min {seconds} s")
+    return code
 
 
 def _run(command: Sequence[str]) -> int:

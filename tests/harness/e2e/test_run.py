@@ -26,8 +26,9 @@ there: set[str] = set()
 class Commands:
     """Commands that were run; one of them may fail."""
 
-    def __init__(self, failing: str = "nothing") -> None:
+    def __init__(self, failing: str = "nothing", code: int = 1) -> None:
         self.failing = failing
+        self.code = code
         self.run: list[str] = []
 
     def __call__(self, command: Sequence[str]) -> int:
@@ -37,7 +38,7 @@ class Commands:
             there.add("probe")
         if line.startswith("cluster down"):
             there.discard("probe")
-        return int(line.startswith(self.failing))
+        return self.code if line.startswith(self.failing) else 0
 
     @property
     def names(self) -> list[str]:
@@ -50,10 +51,18 @@ def nothing_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(suite, "REPORT", tmp_path / "report.xml")
 
 
-def prove(commands: Commands, *, keyword: str = "", keep: bool = False, full: bool = False) -> str:
+def prove(
+    commands: Commands,
+    *,
+    what: suite.Suite = suite.PLATFORM,
+    keyword: str = "",
+    keep: bool = False,
+    full: bool = False,
+) -> str:
     output = io.StringIO()
     suite.prove(
         Phases(Console(file=output)),
+        suite=what,
         keyword=keyword,
         keep=keep,
         full=full,
@@ -132,6 +141,41 @@ def test_logs_that_cannot_be_had_do_not_hide_the_cause() -> None:
 
     with pytest.raises(HarnessError, match=r"'images' failed: .* The logs could not be collected"):
         prove(Broken("images build"))
+
+
+def test_the_eks_overlay_gets_what_no_registry_has_from_the_tests_images() -> None:
+    commands = Commands("images build eks", code=3)
+    prove(commands, what=suite.EKS)
+    assert [line.split(" --kubeconfig")[0].split(" --verbose")[0] for line in commands.run] == [
+        "cluster up --name probe",
+        "images build eks",
+        "images load eks --cluster probe",
+        "images build e2e --only reflector-stand-in",
+        "images load e2e --cluster probe --only reflector-stand-in",
+        "deploy eks",
+        "pytest tests/eks",
+        "cluster down --name probe",
+    ]
+
+
+def test_with_a_registry_the_eks_overlay_needs_no_stand_ins() -> None:
+    commands = Commands()
+    prove(commands, what=suite.EKS)
+    assert not [line for line in commands.run if "e2e" in line.split(" --")[0]]
+
+
+def test_the_platforms_own_environment_lacks_no_image() -> None:
+    with pytest.raises(HarnessError, match="The phase 'images' failed"):
+        prove(Commands("images build e2e", code=3))
+
+
+@pytest.mark.parametrize("what", [suite.PLATFORM, suite.EKS])
+def test_all_of_it_happens_on_the_suites_cluster(what: suite.Suite) -> None:
+    commands = Commands()
+    prove(commands, what=what)
+    deploy = next(line for line in commands.run if line.startswith("deploy"))
+    assert deploy.endswith("/clusters/probe/kubeconfig --context kind-probe")
+    assert suite.PLATFORM.cluster != suite.EKS.cluster
 
 
 def test_a_failed_scenario_is_told_in_its_own_words() -> None:

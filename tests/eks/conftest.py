@@ -1,0 +1,64 @@
+"""The EKS overlay, as it is written and as it is on the cluster that `harness e2e --eks` has brought up."""
+
+import json
+from typing import Any
+
+import pytest
+
+from harness.cluster.cluster import Cluster
+from harness.cluster.kubectl import Kubectl
+from harness.deploy.cluster import connect
+from harness.e2e.likeness import identity
+from harness.e2e.run import EKS
+from harness.paths import ROOT
+from harness.render.build import Build, build_all
+from harness.render.environments import units
+from harness.render.write import stream
+
+Object = dict[str, Any]
+Objects = dict[tuple[str, str, str], Object]
+SECONDS = 300
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Kubectl:
+    """The cluster."""
+    made = Cluster(EKS.cluster)
+    return connect(made.kubeconfig, made.context)
+
+
+@pytest.fixture(scope="session")
+def builds() -> list[Build]:
+    """The overlay's parts."""
+    builds = [build for build in build_all(units(ROOT, EKS.environment)) if build.unit.in_whole]
+    assert [problem for build in builds for problem in build.problems] == []
+    return builds
+
+
+@pytest.fixture(scope="session")
+def written(builds: list[Build]) -> Objects:
+    """Every object of the overlay, by kind, namespace and name."""
+    return {identity(item.value): item.value for build in builds for item in build.resources}
+
+
+@pytest.fixture(scope="session")
+def found(cluster: Kubectl, builds: list[Build]) -> Objects:
+    """Those of them that the cluster has, as it has them."""
+    options = ["--ignore-not-found", "--output=json", "--filename=-"]
+    return _objects(
+        cluster.run("get", *options, doing="read the overlay's objects", stdin=stream(builds), timeout=SECONDS)
+    )
+
+
+@pytest.fixture(scope="session")
+def applied(cluster: Kubectl, builds: list[Build]) -> Objects:
+    """What each of them would be if the overlay were applied as it is written: the API server's own answer."""
+    options = ["--server-side", "--force-conflicts", "--dry-run=server", "--output=json", "--filename=-"]
+    return _objects(
+        cluster.run("apply", *options, doing="apply the overlay for a try", stdin=stream(builds), timeout=SECONDS)
+    )
+
+
+def _objects(text: str) -> Objects:
+    answer = json.loads(text)
+    return {identity(item): item for item in (answer["items"] if answer["kind"] == "List" else [answer])}
