@@ -79,6 +79,8 @@ def job(name: str, recipe: Recipe, *, base: str, spark: "Job | None" = None) -> 
 def build(work: Job, say: Callable[[str], None], *, fresh: bool = False) -> None:
     """Builds an image; its name and tag are given to it only when it is whole.
 
+    One of the platform's own that Docker has by another environment's name gets this name as well.
+
     Args:
         work: The image.
         say: Gets what is being done.
@@ -88,6 +90,8 @@ def build(work: Job, say: Callable[[str], None], *, fresh: bool = False) -> None
         HarnessError: A step failed, something could not be fetched, or the disk is full.
     """
     recipe = work.recipe
+    if recipe.own and not fresh and _named_too(work):
+        return
     with tempfile.TemporaryDirectory(prefix="image-") as name:
         folder = Path(name)
         arguments: list[str | Path] = ["--progress", "plain", "--file", recipe.dockerfile]
@@ -134,6 +138,17 @@ def failure(lines: Sequence[str]) -> str | None:
         return None
     said = [re.sub(r"^\d+\.\d+ ", "", line) for line in lines[rules[0] + 2 : rules[1]]]
     return "\n".join(said) or None
+
+
+def _named_too(work: Job) -> bool:
+    """Names an image that is made of the same and has the same version; False when Docker has none."""
+    labels = {INPUTS: work.key, VERSION: parts(work.name)[1]}
+    filters = [f"--filter=label={name}={value}" for name, value in labels.items()]
+    same = docker("image", "ls", "--no-trunc", "--quiet", *filters, doing=f"look for an image like {work.name}")
+    if not same.strip():
+        return False
+    docker("tag", same.split()[0], work.name, doing=f"name {work.name}")
+    return True
 
 
 def _version(work: Job, arguments: list[str | Path], folder: Path, say: Callable[[str], None]) -> str:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,8 @@ def test_the_name_comes_with_the_labels_in_one_command(
     image: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = tmp_path / "log"
-    monkeypatch.setattr(client, "docker_program", lambda: fake_docker(tmp_path, f'echo "$*" >>{log}'))
+    script = f'[ "$1" = image ] || echo "$*" >>{log}'
+    monkeypatch.setattr(client, "docker_program", lambda: fake_docker(tmp_path, script))
 
     build(image, lambda _: None)
 
@@ -70,11 +72,38 @@ def test_the_name_comes_with_the_labels_in_one_command(
     assert "--no-cache" not in command
 
 
+@pytest.mark.parametrize(
+    ("own", "fresh", "expected"),
+    [
+        (True, False, ["tag sha256:ab lakehouse/web:2"]),
+        (True, True, ["build --progress"]),
+        (False, False, ["build --iidfile", "build --progress"]),
+    ],
+    ids=["our own", "all again", "upstream's"],
+)
+def test_what_another_environment_has_had_built_gets_one_name_more(
+    image: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: bool, fresh: bool, expected: list[str]
+) -> None:
+    log = tmp_path / "log"
+    there = "--filter=label=lakehouse.inputs=0123 --filter=label=org.opencontainers.image.version=2"
+    # It has the image of those labels, by whatever name.
+    script = (
+        f'case "$*" in "image ls --no-trunc --quiet {there}") echo sha256:ab; exit ;; image*|run*) exit ;; esac\n'
+        f'echo "$1 $2 $3" | sed "s/ plain//; s/ [^ ]*id$//" >>{log}\n'
+        'for word; do [ "$before" = --iidfile ] && echo sha256:cd >"$word"; before=$word; done; true'
+    )
+    monkeypatch.setattr(client, "docker_program", lambda: fake_docker(tmp_path, script))
+
+    build(replace(image, recipe=replace(image.recipe, own=own, version=("web",))), lambda _: None, fresh=fresh)
+
+    assert log.read_text().splitlines() == expected
+
+
 def test_a_step_that_fails_is_one_sentence_with_its_own_words_and_a_log(
     image: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "output").write_text("\n".join(FAILED))
-    script = f"cat {tmp_path / 'output'}; exit 1"
+    script = f'[ "$1" = image ] && exit; cat {tmp_path / "output"}; exit 1'
     monkeypatch.setattr(client, "docker_program", lambda: fake_docker(tmp_path, script))
 
     with pytest.raises(HarnessError) as caught:
@@ -89,7 +118,8 @@ def test_a_step_that_fails_is_one_sentence_with_its_own_words_and_a_log(
 
 
 def test_a_full_disk_is_said_as_such(image: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    script = "echo 'ERROR: failed to solve: write /var/lib/docker/x: no space left on device'; exit 1"
+    said = "ERROR: failed to solve: write /var/lib/docker/x: no space left on device"
+    script = f"[ $1 = image ] && exit; echo '{said}'; exit 1"
     monkeypatch.setattr(client, "docker_program", lambda: fake_docker(tmp_path, script))
 
     with pytest.raises(HarnessError, match=r"^Could not build lakehouse/web:2: the disk .* is full"):
