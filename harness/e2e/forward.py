@@ -49,6 +49,12 @@ class _Forward:
             return True
         return None
 
+    def renew(self) -> None:
+        """End kubectl, which is then started again; returns when it has ended."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait()
+
     def stop(self) -> None:
         self.stopping.set()
         # The thread may be between two processes.
@@ -85,13 +91,21 @@ class Forwards:
             ]
             forward = self._open[key] = _Forward(command, local)
             forward.start()
-        until(
-            forward.listens,
-            what=f"Service {namespace}/{service} can be reached through kubectl port-forward",
-            seconds=_READY_SECONDS,
-            clock=time.monotonic,
-        )
+        _reached(forward, key)
         return f"127.0.0.1:{forward.port}"
+
+    def renew(self, namespace: str) -> None:
+        """Lead a namespace's forwarded ports to the pods that its Services have now.
+
+        Whose pod was lost without a word is noticed by kubectl only with the next connection, which fails.
+
+        Raises:
+            HarnessError: Nothing listens there within a minute.
+        """
+        for key, forward in self._open.items():
+            if key[0] == namespace:
+                forward.renew()
+                _reached(forward, key)
 
     def __enter__(self) -> Self:
         return self
@@ -101,6 +115,15 @@ class Forwards:
     ) -> None:
         for forward in self._open.values():
             forward.stop()
+
+
+def _reached(forward: _Forward, key: tuple[str, str, int]) -> None:
+    until(
+        forward.listens,
+        what=f"Service {key[0]}/{key[1]} can be reached through kubectl port-forward",
+        seconds=_READY_SECONDS,
+        clock=time.monotonic,
+    )
 
 
 def _free_port() -> int:

@@ -94,8 +94,13 @@ def exactly_right(spark: SparkSession, layout: Layout, proof: Proof) -> Callable
 
 
 @pytest.fixture(autouse=True)
-def whole_again(cluster: Kubectl) -> None:
+def whole_before(cluster: Kubectl) -> None:
     """A fault begins on a platform that runs."""
+    whole_again(cluster)
+
+
+def whole_again(cluster: Kubectl) -> None:
+    """Waits until everything runs."""
 
     def whole() -> bool | None:
         found = cluster.get("deployments.apps,statefulsets.apps")
@@ -135,6 +140,8 @@ def test_gold_is_exactly_right_after_a_loss_of(
     if victim.slow:
         platform.source.add_faults(SLOW)
     killed = kill(platform.cluster, victim)
+    whole_again(platform.cluster)
+    platform.forwards.renew(victim.namespace)
     taken = proof.finish(next_day, run, attempts=ATTEMPTS)
     left = platform.cluster.get("pods", victim.namespace)
     assert killed not in {pod["metadata"]["uid"] for pod in left}
