@@ -33,7 +33,8 @@ def e2e(
     With --eks the cluster is another one, lakehouse-eks: an environment has cluster-wide resources, so that two of
     them cannot be on one.
 
-    Exit codes: 0 all scenarios passed, 1 one did not, or the platform did not come up, 2 --full with --eks.
+    Exit codes: 0 all scenarios passed, 1 one did not, or the platform did not come up, 2 --full with --eks,
+    130 interrupted.
     """
     from harness.console import err
     from harness.deploy.phases import Phases

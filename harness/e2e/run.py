@@ -1,6 +1,7 @@
 """The phases of `harness e2e`, each one a command that can be given by hand as well."""
 
 import datetime as dt
+import signal
 import subprocess
 import sys
 import time
@@ -43,7 +44,7 @@ FOLDER: Final = RUN_DIR / "e2e"
 REPORT: Final = FOLDER / "report.xml"
 
 Run = Callable[[Sequence[str]], int]
-"""Runs a command with this process's own input and output, and returns its exit code."""
+"""Runs a command with this process's own output, and returns its exit code."""
 
 
 def prove(
@@ -70,7 +71,7 @@ def prove(
     Raises:
         HarnessError: A phase or a scenario failed; the message names the first cause and the logs.
     """
-    cluster, run = cluster or Cluster(suite.cluster), run or _run
+    cluster, run = cluster or Cluster(suite.cluster), run or run_to_its_end
     made = not cluster.exists()
     try:
         if made:
@@ -84,6 +85,9 @@ def prove(
     except HarnessError as error:
         logs = bundle(run, cluster)
         raise HarnessError(f"{str(error).rstrip('.')}. {logs}", exit_code=error.exit_code) from error
+    except KeyboardInterrupt:
+        left = "stays, as it is" if cluster.exists() and (keep or not made) else "does not stay"
+        raise HarnessError(f"Interrupted: the cluster {cluster.name} {left}.", exit_code=130) from None
     finally:
         if made and not keep and cluster.exists():
             _phase(phases, run, "cluster removed", harness("cluster", "down", "--name", cluster.name))
@@ -159,5 +163,20 @@ def _phase(
     return code
 
 
-def _run(command: Sequence[str]) -> int:
-    return subprocess.run(command, cwd=ROOT, check=False).returncode
+def run_to_its_end(command: Sequence[str]) -> int:
+    """Run a command with this process's own output; an interruption is passed on, and waited for.
+
+    Returns:
+        Its exit code.
+
+    Raises:
+        KeyboardInterrupt: Interrupted; the command has ended by itself.
+    """
+    # In a group of its own: a terminal's Ctrl-C reaches this process only, so that the command gets it once.
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, process_group=0) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+            process.wait()
+            raise

@@ -1,6 +1,9 @@
 """The order of the phases, what is skipped, and what is said when one fails."""
 
 import io
+import signal
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -191,3 +194,39 @@ def test_a_failed_scenario_is_told_in_its_own_words() -> None:
 
     with pytest.raises(HarnessError, match=r"failed: tests/e2e/test_gold.py::test_a: rows differ\. The logs"):
         prove(Reporting("pytest"))
+
+
+@pytest.mark.parametrize(("keep", "said", "left"), [(True, "stays", {"probe"}), (False, "does not stay", set())])
+def test_an_interruption_says_what_becomes_of_the_cluster(keep: bool, said: str, left: set[str]) -> None:
+    class Interrupted(Commands):
+        def __call__(self, command: Sequence[str]) -> int:
+            code = super().__call__(command)
+            if "pytest" in self.run[-1]:
+                raise KeyboardInterrupt
+            return code
+
+    with pytest.raises(HarnessError, match=f"Interrupted: the cluster probe {said}") as error:
+        prove(Interrupted(), keep=keep)
+    assert error.value.exit_code == 130
+    assert there == left
+
+
+TIDIES_UP = """
+import sys, time
+print("works", flush=True)
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    time.sleep(1)
+    print("tidied up", flush=True)
+"""
+
+
+def test_a_command_that_is_interrupted_may_tidy_up() -> None:
+    here = "import sys; from harness.e2e.run import run_to_its_end as run; run([sys.executable, '-c', sys.argv[1]])"
+    with subprocess.Popen([sys.executable, "-c", here, TIDIES_UP], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "works\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.read() == "tidied up\n"
+    assert process.returncode != 0
