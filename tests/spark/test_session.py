@@ -1,5 +1,15 @@
-"""Session settings from the environment; no session is started here."""
+"""Session settings: from the environment, and what they do to the files that a job writes."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+
+from brewery.contract.layout import Layout
+from lakehouse.jobs import bronze_to_silver
 from lakehouse.session import session_config
 
 
@@ -30,3 +40,17 @@ def test_the_environment_decides() -> None:
     assert config["spark.hadoop.fs.s3a.path.style.access"] == "true"
     assert config["spark.hadoop.fs.s3a.connection.ssl.enabled"] == "false"
     assert "Environment" in config["spark.hadoop.fs.s3a.aws.credentials.provider"]
+
+
+@pytest.mark.spark
+def test_only_columns_whose_values_repeat_have_a_dictionary(
+    spark: SparkSession, layout: Layout, bronze: Any, brewery: Callable[..., dict[str, Any]]
+) -> None:
+    bronze.write("2026-03-01", [[brewery("a"), brewery("b")]])
+    bronze_to_silver.run(spark, layout)
+    (file,) = Path(layout.silver_breweries).glob("*.parquet")
+    group = pq.ParquetFile(file).metadata.row_group(0)
+    columns = [group.column(number) for number in range(group.num_columns)]
+    with_dictionary = {column.path_in_schema for column in columns if column.has_dictionary_page}
+    assert {"country", "city", "brewery_type", "run_id", "source_file"} <= with_dictionary
+    assert not with_dictionary & {"id", "name", "address_1", "phone", "website_url", "latitude", "record_hash"}
