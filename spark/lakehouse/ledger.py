@@ -11,6 +11,7 @@ from brewery.contract.layout import Layout
 from brewery.contract.ledger import LedgerRow
 from lakehouse import deltalog
 from lakehouse.errors import LakehouseError, explained
+from lakehouse.session import interpreted
 from lakehouse.storage import Files
 from lakehouse.tables import SILVER_RUNS, replace, rows_frame
 
@@ -20,7 +21,7 @@ def read_ledger(spark: SparkSession, files: Files, layout: Layout) -> list[Ledge
     if not deltalog.exists(files, layout.silver_runs):
         return []
     names = [field.name for field in fields(LedgerRow)]
-    with explained(f"read the table {layout.silver_runs}"):
+    with explained(f"read the table {layout.silver_runs}"), interpreted(spark):
         # As text: the Python driver would otherwise shift timestamps to its own time zone.
         frame = spark.read.format("delta").load(layout.silver_runs)
         rows = frame.withColumn(
@@ -57,7 +58,7 @@ def entered(rows: Sequence[LedgerRow], row: LedgerRow) -> list[LedgerRow]:
 def write_ledger(spark: SparkSession, layout: Layout, rows: Sequence[LedgerRow]) -> None:
     """Write the whole ledger, one commit: a row for each day is little, and replacing some of them costs more."""
     values = [{name: _plain(value) for name, value in vars(row).items()} for row in rows]
-    with explained(f"write the table {layout.silver_runs}"):
+    with explained(f"write the table {layout.silver_runs}"), interpreted(spark):
         replace(rows_frame(spark, SILVER_RUNS, values), SILVER_RUNS, layout.silver_runs)
 
 

@@ -12,6 +12,7 @@ from brewery.contract.layout import GOLD_TABLES, Layout
 from brewery.contract.ledger import LedgerRow
 from lakehouse import tables
 from lakehouse.errors import LakehouseError, explained
+from lakehouse.session import interpreted
 from lakehouse.storage import Files
 from lakehouse.tables import commit_metadata
 
@@ -107,5 +108,5 @@ def publish(spark: SparkSession, layout: Layout, frames: Mapping[str, DataFrame]
             tables.replace(frames[name], tables.GOLD[name], layout.gold(name))
 
     metadata = json.dumps({"run_id": made_from.run_id, "ingestion_date": made_from.ingestion_date.isoformat()})
-    with commit_metadata(spark, metadata), ThreadPoolExecutor(_THREADS) as pool:
+    with commit_metadata(spark, metadata), interpreted(spark), ThreadPoolExecutor(_THREADS) as pool:
         list(pool.map(write, GOLD_TABLES))

@@ -4,7 +4,8 @@ On Kubernetes spark-submit sets master, jars and credentials; what it has set is
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 from pyspark import SparkConf
@@ -78,6 +79,29 @@ _LOCAL: Final = {
         " -XX:-UsePerfData -Dlog4j2.disableJmx=true"
     ),
 }
+
+
+_INTERPRETED: Final = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
+
+
+@contextmanager
+def interpreted(spark: SparkSession) -> Iterator[None]:
+    """Queries within the block, in every thread of the session, run without code being generated for them.
+
+    For tables of some thousand rows: each piece of code is compiled twice, by Spark and by Java, in a process that
+    ends before that pays. Not for breweries themselves.
+    """
+    before = {key: str(spark.conf.get(key)) for key in _INTERPRETED}
+    for key, value in _INTERPRETED.items():
+        spark.conf.set(key, value)
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            spark.conf.set(key, value)
 
 
 def session_config(environ: Mapping[str, str] = os.environ) -> dict[str, str]:

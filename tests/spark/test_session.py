@@ -1,6 +1,6 @@
 """Session settings: from the environment, and what they do to the files that a job writes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from brewery.contract.layout import Layout
 from lakehouse.jobs import bronze_to_silver
-from lakehouse.session import session_config
+from lakehouse.session import interpreted, session_config
 
 
 def test_defaults_keep_to_one_small_machine() -> None:
@@ -54,3 +54,33 @@ def test_only_columns_whose_values_repeat_have_a_dictionary(
     with_dictionary = {column.path_in_schema for column in columns if column.has_dictionary_page}
     assert {"country", "city", "brewery_type", "run_id", "source_file"} <= with_dictionary
     assert not with_dictionary & {"id", "name", "address_1", "phone", "website_url", "latitude", "record_hash"}
+
+
+@pytest.fixture
+def generating(spark: SparkSession) -> Iterator[None]:
+    """The settings of a session that generates code, in place of those of these tests."""
+    wanted = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
+    before = {key: str(spark.conf.get(key)) for key in wanted}
+    for key, value in wanted.items():
+        spark.conf.set(key, value)
+    yield
+    for key, value in before.items():
+        spark.conf.set(key, value)
+
+
+@pytest.mark.spark
+@pytest.mark.usefixtures("generating")
+def test_queries_are_interpreted_within_the_block_only(spark: SparkSession) -> None:
+    def generated() -> bool:
+        plan: Any = spark.range(3).where("id > 1")
+        return "*(1)" in plan._jdf.queryExecution().executedPlan().toString()
+
+    def fails() -> None:
+        with interpreted(spark):
+            assert not generated()
+            raise RuntimeError("a query failed")
+
+    assert generated()
+    with pytest.raises(RuntimeError, match="a query failed"):
+        fails()
+    assert generated()

@@ -8,6 +8,7 @@ from brewery.contract.ledger import LedgerRow
 from lakehouse import gold, publish
 from lakehouse.errors import explained
 from lakehouse.ledger import require_ledger
+from lakehouse.session import interpreted
 from lakehouse.storage import Files, spark_layout
 
 
@@ -36,20 +37,21 @@ def run(spark: SparkSession, layout: Layout) -> LedgerRow:
             # partition, so that rolling it up shuffles nothing.
             cached.count()
         counts = cached.coalesce(1)
-        publish.stage(
-            files,
-            layout,
-            {
-                "breweries_by_type_and_location": gold.breweries_by_type_and_location(counts),
-                "breweries_by_type": gold.breweries_by_type(counts),
-                "breweries_by_country": gold.breweries_by_country(counts),
-                "location_coverage": gold.location_coverage(counts),
-                "daily_changes": gold.daily_changes(
-                    spark.read.format("delta").load(layout.silver_runs).coalesce(1)
-                ),
-            },
-            publish.Stage.of(newest),
-        )
+        with interpreted(spark):
+            publish.stage(
+                files,
+                layout,
+                {
+                    "breweries_by_type_and_location": gold.breweries_by_type_and_location(counts),
+                    "breweries_by_type": gold.breweries_by_type(counts),
+                    "breweries_by_country": gold.breweries_by_country(counts),
+                    "location_coverage": gold.location_coverage(counts),
+                    "daily_changes": gold.daily_changes(
+                        spark.read.format("delta").load(layout.silver_runs).coalesce(1)
+                    ),
+                },
+                publish.Stage.of(newest),
+            )
     finally:
         cached.unpersist()
     return newest

@@ -10,6 +10,7 @@ from brewery.contract.layout import Layout
 from lakehouse import tables
 from lakehouse.errors import LakehouseError, explained
 from lakehouse.quality.expectations import Outcome
+from lakehouse.session import interpreted
 from lakehouse.storage import Files
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ def keep(
         }
         for outcome in outcomes
     ]
-    with explained(f"write the table {layout.quality_results}"):
+    with explained(f"write the table {layout.quality_results}"), interpreted(spark):
         frame = tables.rows_frame(spark, tables.QUALITY_RESULTS, rows)
         tables.append(files, frame, tables.QUALITY_RESULTS, layout.quality_results)
 
