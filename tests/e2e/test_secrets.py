@@ -94,16 +94,17 @@ def write_key(cluster: Kubectl, value: str) -> None:
 def sync(cluster: Kubectl, application: str) -> None:
     """What `argocd app sync` does, to its end: Argo CD may be healing something just then, which is waited for."""
     name = f"scenario-{secrets.token_hex(4)}"
-    operation = json.dumps({"operation": {"initiatedBy": {"username": name}, "sync": {}}})
+    # As argocd does: without a null, what the last operation was limited to (a heal: two resources) stays in there.
+    asked = {"operation": {"initiatedBy": {"username": name}, "sync": {}}, "status": {"operationState": None}}
     where = ["application.argoproj.io", application, "--namespace=cicd", "--type=merge"]
 
     def ended() -> bool | None:
         now = application_of(cluster, application)
-        latest = now["status"]["operationState"]
-        if latest["operation"].get("initiatedBy", {}).get("username") == name:
+        latest = now["status"].get("operationState", {})
+        if latest.get("operation", {}).get("initiatedBy", {}).get("username") == name:
             return (latest["phase"] == "Succeeded" and is_ready(now)) or None
-        if "operation" not in now:
-            cluster.run("patch", *where, f"--patch={operation}", doing=f"sync {application}")
+        if "operation" not in now and latest.get("phase") != "Running":
+            cluster.run("patch", *where, f"--patch={json.dumps(asked)}", doing=f"sync {application}")
         return None
 
     until(ended, what=f"the sync of {application} ends", seconds=180)
