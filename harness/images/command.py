@@ -211,14 +211,16 @@ def prune(
         bool, typer.Option("--all", help="Also the images in use now, the base image and all of the build cache.")
     ] = False,
 ) -> None:
-    """Removes what newer builds have replaced, and what Docker keeps of them."""
+    """Removes what newer builds have replaced, what Docker keeps of them, and what interrupted builds have left."""
     from harness.console import err, working
     from harness.docker.client import require_daemon
     from harness.images.archive import prune as prune_images
+    from harness.setup.gobuild import forget_interrupted
 
     require_daemon()
     with working("removing images"):
         freed = prune_images(everything=everything)
+        forget_interrupted()
     err.print(f"Freed: {freed}.", highlight=False)
 
 

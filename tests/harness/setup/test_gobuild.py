@@ -34,6 +34,7 @@ def fake_go(folder: Path, version: str, *, fails: bool = False) -> Path:
     failure = "echo 'go: downloading x' >&2; echo 'verifying x: checksum mismatch' >&2; exit 1\n" if fails else ""
     program.write_text(
         f'#!/bin/sh\nif [ "$1" = version ]; then echo "go version go{version} linux/amd64"; exit; fi\n'
+        f'mkdir -p "$GOCACHE" && touch "$GOCACHE/object"\n'
         f'{failure}echo "$*" | grep -q -- -mod=readonly || exit 9\n'
         'while [ "$1" != -o ]; do shift; done\nout=$2; shift 2\n'
         'for package; do echo "$GOTOOLCHAIN $CGO_ENABLED $package" > "$out/${package##*/}"; done\n'
@@ -133,3 +134,36 @@ def test_a_build_that_fails_is_one_sentence(module: Path, tmp_path: Path, monkey
         programs(module, HELLO)
 
     assert not programs_folder(module, HELLO).exists()
+
+
+def test_what_was_compiled_stays_only_until_the_programs_are_there(
+    module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "own"
+    monkeypatch.setenv("GOCACHE", str(own))
+    objects = tmp_path / "cache" / "go-objects"
+    failing = fake_go(tmp_path / "failing", "1.26.0", fails=True)
+    monkeypatch.setenv("PATH", f"{failing.parent}:/usr/bin:/bin")
+    with pytest.raises(HarnessError):
+        programs(module, HELLO)
+    # The next try goes on from there.
+    (left,) = objects.iterdir()
+    assert (left / "object").is_file()
+
+    monkeypatch.setenv("PATH", f"{fake_go(tmp_path / 'bin', '1.26.0').parent}:/usr/bin:/bin")
+    programs(module, HELLO)
+    assert list(objects.iterdir()) == []
+    assert not own.exists()
+
+    programs(module, {"greet": "example.org/hello"}, keep_objects=True)
+    assert (own / "object").is_file()
+
+
+def test_what_interrupted_builds_have_left_can_go(
+    module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{fake_go(tmp_path / 'bin', '1.26.0', fails=True).parent}:/usr/bin:/bin")
+    with pytest.raises(HarnessError):
+        programs(module, HELLO)
+    gobuild.forget_interrupted()
+    assert not (tmp_path / "cache" / "go-objects").exists()
