@@ -21,7 +21,7 @@ from harness.setup.process import run, telling_line
 SYSTEM_CONFIGURATION: Final = Path("/etc/docker/daemon.json")
 CONTAINERD_PID: Final = Path("/run/docker/containerd/containerd.pid")
 """Of the containerd that the daemon starts for itself."""
-BUILD_CACHE: Final = "8GB"
+BUILD_CACHE: Final = "3GB"
 """Docker's own bound depends on the disk's size, and is tens of gigabytes."""
 START_SECONDS: Final = 60
 # Popen complains about a child that outlives it, as this one is meant to.

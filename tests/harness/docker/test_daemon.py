@@ -67,7 +67,7 @@ def test_what_builds_leave_is_bounded_unless_the_machine_has_a_configuration(
     monkeypatch.setattr(daemon, "SYSTEM_CONFIGURATION", machine / "daemon.json")
     daemon.start()
     configuration = json.loads((daemon.state_folder() / "daemon.json").read_text())
-    assert configuration["builder"]["gc"] == {"enabled": True, "defaultKeepStorage": "8GB"}
+    assert configuration["builder"]["gc"] == {"enabled": True, "defaultKeepStorage": "3GB"}
     assert f"--config-file={daemon.state_folder() / 'daemon.json'}" in (machine / "arguments").read_text()
     daemon.stop()
 
