@@ -1,6 +1,6 @@
 """Drives one cluster with kubectl, of the version of the clusters that `harness cluster up` makes.
 
->>> Kubectl(Path("kubeconfig"), "kind-lakehouse").get("pods", "database")[0]["metadata"]["name"]
+>>> Kubectl(Path("kubeconfig"), "kind-lakehouse", kubectl_program()).get("pods", "database")[0]["metadata"]["name"]
 'postgres-0'
 """
 

@@ -1,25 +1,20 @@
 """Argo CD brought the platform up wave by wave, in the source's order: read from what the cluster remembers."""
 
 import pytest
+import yaml
 
 from harness.cluster.kubectl import Kubectl
 from harness.deploy.causes import is_ready
 from harness.deploy.wait import ARGOCD, ROOT_APPLICATION
 from harness.deploy.waves import violations
 from harness.e2e.history import is_remembered, steps
+from harness.paths import ROOT
 
 pytestmark = pytest.mark.e2e
 
-SOURCE = {
-    "misc": 1,
-    "database": 2,
-    "processing": 3,
-    "orchestrator": 3,
-    "management": 5,
-    "deepstorage": 6,
-    "monitoring": 7,
-}
-"""The waves of the architecture's own list; what it does not name comes before (Argo CD) or after (JupyterLab)."""
+WAVES: dict[str, int] = yaml.safe_load((ROOT / "tests" / "source-waves.yaml").read_text(encoding="utf-8"))
+SOURCE = {name: wave for name, wave in WAVES.items() if name != "grafana"}
+"""Without Grafana, which the tests' environment leaves out."""
 
 
 def test_every_application_is_what_git_says_and_healthy(cluster: Kubectl) -> None:

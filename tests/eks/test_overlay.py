@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
+import yaml
 
 from harness.cluster.kubectl import Kubectl
 from harness.cluster.troubles import troubles
@@ -18,23 +19,14 @@ from harness.deploy.work import STAND_IN
 from harness.e2e.history import is_remembered, steps
 from harness.e2e.likeness import differences
 from harness.e2e.platform import NAMESPACES
+from harness.paths import ROOT
 
 pytestmark = [pytest.mark.eks, pytest.mark.timeout(900)]
 
 Object = dict[str, Any]
 Objects = dict[tuple[str, str, str], Object]
 
-WAVES = {
-    "misc": 1,
-    "database": 2,
-    "processing": 3,
-    "orchestrator": 3,
-    "management": 5,
-    "deepstorage": 6,
-    "grafana": 6,
-    "monitoring": 7,
-}
-"""The waves of the architecture's own list; what it does not name comes before (Argo CD) or after (JupyterLab)."""
+WAVES: dict[str, int] = yaml.safe_load((ROOT / "tests" / "source-waves.yaml").read_text(encoding="utf-8"))
 
 OPTIONAL = ("grafana",)
 """Applications that are left out where no image registry answers: their images cannot be built."""

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
+from harness.paths import ROOT
+
 pytestmark = pytest.mark.tools
 
 NAMESPACES = (
@@ -21,16 +23,7 @@ NAMESPACES = (
     ("jupyter", "Deployment", "jupyterlab"),
     ("misc", "ResourceQuota", "quota"),
 )
-WAVES = {
-    "misc": 1,
-    "database": 2,
-    "processing": 3,
-    "orchestrator": 3,
-    "management": 5,
-    "deepstorage": 6,
-    "grafana": 6,
-    "monitoring": 7,
-}
+WAVES: dict[str, int] = yaml.safe_load((ROOT / "tests" / "source-waves.yaml").read_text(encoding="utf-8"))
 
 
 def template(overlay: Any) -> dict[str, Any]:
