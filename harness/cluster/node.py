@@ -6,7 +6,6 @@ Docker's layers that were done are not done again.
 """
 
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -27,7 +26,6 @@ from harness.images.registry import answers
 from harness.setup import gobuild
 from harness.setup.cache import cache_root, content_key, locked
 from harness.setup.packages import NETWORK_HINT, ROOT
-from harness.setup.process import run
 
 # As the release notes of kind v0.33.0 pin it, which tools/go.mod pins.
 UPSTREAM: Final = "kindest/node:v1.34.11@sha256:44e222ee2132dab25ff87301682f89eb82c7880ea3a1bf543bfe9708fd08d67d"
@@ -159,20 +157,10 @@ def _context() -> Iterator[Path]:
             for program in component.programs().iterdir():
                 os.link(program, target / program.name)
         shutil.copytree(SOURCES / "files", context / "files")
-        _copy_writable(_kind_module() / "images" / "base" / "files", context / "kind")
+        _copy_writable(
+            gobuild.sources_of("sigs.k8s.io/kind", TOOLS) / "images" / "base" / "files", context / "kind"
+        )
         yield context
-
-
-def _kind_module() -> Path:
-    """The sources of kind, from Go's module cache."""
-    answer = run(
-        [gobuild.go(TOOLS), "mod", "download", "-json", f"sigs.k8s.io/kind@{kind_version()}"],
-        doing="fetch the sources of kind",
-        hint=NETWORK_HINT,
-        env=gobuild.go_environment(),
-        cwd=TOOLS,
-    )
-    return Path(json.loads(answer)["Dir"])
 
 
 def _copy_writable(source: Path, target: Path) -> None:

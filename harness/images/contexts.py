@@ -14,10 +14,8 @@ from typing import Final
 from harness.images.inputs import TIME
 from harness.images.recipes import Recipe
 from harness.setup.cache import content_key
-from harness.setup.gobuild import LDFLAGS, go, go_environment, programs, programs_folder, tools_of
+from harness.setup.gobuild import LDFLAGS, programs, programs_folder, sources_of, tools_of
 from harness.setup.jars import jars, read_lock
-from harness.setup.packages import NETWORK_HINT
-from harness.setup.process import run
 from harness.setup.tools import tool, tool_folder
 
 NAMES: Final = frozenset({"programs", "jars", "kustomize", "upstream"})
@@ -69,7 +67,7 @@ def provide(name: str, recipe: Recipe, folder: Path, say: Callable[[str], None])
             say("compiling kustomize")
             found = [tool("kustomize")]
         case _:
-            sources = _sources(recipe.folder)
+            sources = sources_of(next(iter(tools_of(recipe.folder).values())), recipe.folder)
             found = [sources / path for path in UPSTREAMS]
     for path in found:
         shutil.copyfile(path, folder / path.name)
@@ -86,17 +84,3 @@ def ldflags(recipe: Recipe) -> str:
 def _jars() -> dict[str, str]:
     lock = read_lock()
     return {jar: digest for group in JARS for jar, digest in lock[group].jars.items()}
-
-
-def _sources(module: Path) -> Path:
-    """The folder of Go's module cache with the sources of the module's first tool."""
-    package = next(iter(tools_of(module).values()))
-    form = "{{with .Module}}{{.Dir}}{{end}}"
-    printed = run(
-        [go(module), "list", "-mod=readonly", "-f", form, package],
-        doing=f"find the sources of {package}",
-        hint=NETWORK_HINT,
-        env=go_environment(),
-        cwd=module,
-    )
-    return Path(printed.strip())

@@ -4,11 +4,12 @@
 PosixPath('…/lakehouse-platform/go/minio-3f0c…')
 
 Each such module is a folder with a go.mod that names the main packages as `tool`s and carries upstream's own
-`replace` lines (those of a dependency count for nothing). Go's module cache is the user's own; what is compiled on
-the way is kept until the programs are done, so that building goes on where an interruption stopped it.
+`replace` lines (those of a dependency count for nothing). What is fetched and compiled on the way is kept until the
+programs are done, so that building goes on where an interruption stopped it.
 """
 
 import functools
+import json
 import os
 import re
 import shutil
@@ -34,7 +35,7 @@ def programs(
     packages: Mapping[str, str],
     *,
     ldflags: str = LDFLAGS,
-    keep_objects: bool = False,
+    users_caches: bool = False,
     on_line: Callable[[str], None] | None = None,
 ) -> Path:
     """Builds main packages as static programs, on first use.
@@ -43,8 +44,8 @@ def programs(
         module: The folder of the go.mod that pins them.
         packages: The import path of each, by the program's name.
         ldflags: The linker's flags; `-X` sets a version that upstream's own build would.
-        keep_objects: Compile into the user's own build cache, and leave there what was compiled: for small programs
-            that share most of it. Of Kubernetes, Argo CD and the other images it would be 11 GB.
+        users_caches: Fetch and compile into the user's own caches, and leave it there: for small programs that
+            share most of it. Of Kubernetes, Argo CD and the other images it would be 11 GB, and 7 GB of sources.
         on_line: Gets Go's own lines, for who shows progress himself.
 
     Returns:
@@ -54,36 +55,40 @@ def programs(
         HarnessError: A source could not be had, is not the one of go.sum, or does not compile.
     """
     target = programs_folder(module, packages, ldflags=ldflags)
-    objects = _objects() / target.name
-    own_cache = {} if keep_objects else {"GOCACHE": str(objects)}
+    on_the_way = _on_the_way() / target.name
+    caches = {"GOCACHE": str(on_the_way / "objects"), "GOMODCACHE": str(on_the_way / "modules")}
+    if users_caches:
+        caches = {}
 
     def build(aside: Path) -> None:
         names = ", ".join(packages)
         command: list[str | Path] = [go(module), "build", "-v", "-trimpath", "-buildvcs=false", "-mod=readonly"]
+        if caches:
+            # Otherwise Go makes what it unpacks read-only, and it could not be removed.
+            command.append("-modcacherw")
         with working(f"building {names}") as say:
             run(
                 [*command, f"-ldflags={ldflags}", "-o", f"{aside}/", *packages.values()],
                 doing=f"build {names} from {module.name}/go.mod",
                 hint=NETWORK_HINT,
-                env=go_environment() | own_cache,
+                env=go_environment() | caches,
                 cwd=module,
                 on_line=on_line or (lambda line: say(f"building {names}: {line}")),
             )
         for name, package in packages.items():
             (aside / program_name(package, module)).rename(aside / name)
-        # Go leaves nothing there that is read-only, unlike in its module cache.
-        shutil.rmtree(objects, ignore_errors=True)
+        shutil.rmtree(on_the_way, ignore_errors=True)
 
     return built(target, build)
 
 
 def forget_interrupted() -> None:
-    """Removes what builds that were interrupted, or failed, have compiled; not for while one runs."""
-    shutil.rmtree(_objects(), ignore_errors=True)
+    """Removes what builds that were interrupted, or failed, have left; not for while one runs."""
+    shutil.rmtree(_on_the_way(), ignore_errors=True)
 
 
-def _objects() -> Path:
-    return cache_root() / "go-objects"
+def _on_the_way() -> Path:
+    return cache_root() / "go-builds"
 
 
 def programs_folder(module: Path, packages: Mapping[str, str], *, ldflags: str = LDFLAGS) -> Path:
@@ -119,10 +124,34 @@ def version_of(package: str, module: Path) -> str:
     >>> version_of("github.com/argoproj/argo-cd/v3/cmd", ROOT / "images/upstream/argocd")
     'v3.3.0'
     """
+    return _required(package, module)[1]
+
+
+def sources_of(package: str, module: Path) -> Path:
+    """The sources of the module that a package of go.mod comes from, in the user's module cache.
+
+    They are fetched on first use, checked with the go.sum beside it, and read-only.
+
+    Raises:
+        HarnessError: They could not be had, or are not those of go.sum.
+    """
+    path, version = _required(package, module)
+    answer = run(
+        [go(module), "mod", "download", "-json", f"{path}@{version}"],
+        doing=f"fetch the sources of {path}",
+        hint=NETWORK_HINT,
+        env=go_environment(),
+        cwd=module,
+    )
+    return Path(json.loads(answer)["Dir"])
+
+
+def _required(package: str, module: Path) -> tuple[str, str]:
+    """Path and version of the module that go.mod requires for a package; both empty when it requires none."""
     text = (module / "go.mod").read_text(encoding="utf-8")
     required = re.findall(r"^(?:require )?\s*([\w./-]+) (v[\w.+-]+)", text, re.MULTILINE)
     fitting = [(path, version) for path, version in required if f"{package}/".startswith(f"{path}/")]
-    return max(fitting, default=("", ""), key=lambda pair: len(pair[0]))[1]
+    return max(fitting, default=("", ""), key=lambda pair: len(pair[0]))
 
 
 def go_environment() -> dict[str, str]:

@@ -46,7 +46,7 @@ def tool(name: str) -> Path:
     Raises:
         HarnessError: `name` is not in `TOOLS`, or it could not be built.
     """
-    return programs(module_folder(name), {name: TOOLS[name].package}, keep_objects=True) / name
+    return programs(module_folder(name), {name: TOOLS[name].package}, users_caches=True) / name
 
 
 def tool_folder(name: str) -> Path:

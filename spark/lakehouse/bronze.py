@@ -13,7 +13,6 @@ from lakehouse.storage import Files
 
 _DATE = "ingestion_date="
 _RUN = "run_id="
-_PAGES = "*.jsonl.gz"
 
 
 def committed_runs(files: Files, layout: Layout, applied: Mapping[dt.date, str]) -> dict[dt.date, Manifest | None]:
@@ -100,7 +99,7 @@ def verify(spark: SparkSession, layout: Layout, manifest: Manifest) -> None:
     with explained(f"read the files of {folder}"):
         rows = (
             spark.read.format("binaryFile")
-            .option("pathGlobFilter", _PAGES)
+            .option("pathGlobFilter", _pages_glob(manifest))
             .load(folder)
             .select(
                 sf.element_at(sf.split("path", "/"), -1).alias("name"),
@@ -133,16 +132,31 @@ def read_lines(spark: SparkSession, layout: Layout, manifest: Manifest) -> DataF
     folder = layout.bronze_run(manifest.ingestion_date, manifest.run_id)
     with explained(f"read the files of {folder}"):
         return (
-            spark.read.option("pathGlobFilter", _PAGES)
+            spark.read.option("pathGlobFilter", _pages_glob(manifest))
             .text(folder)
             .select("value", sf.col("_metadata.file_name").alias("source_file"))
-            .where(page_of(sf.col("source_file")) <= manifest.pages)
+            .where(_is_page(sf.col("source_file"), manifest))
             .select(
                 "value",
                 "source_file",
                 sf.monotonically_increasing_id().alias("position"),
             )
         )
+
+
+def _pages_glob(manifest: Manifest) -> str:
+    """Hadoop's pattern for the names of page files, with as many digits as the run's pages need."""
+    first, last = page_file(0), page_file(manifest.pages)
+    zeros = [first.replace("0", "0" * more, 1) for more in range(1, len(last) - len(first) + 2)]
+    return "{" + ",".join(name.replace("0", "[0-9]") for name in zeros) + "}"
+
+
+def _is_page(source_file: Column, manifest: Manifest) -> Column:
+    """Whether the manifest names a page file; two comparisons, as it is asked for every line."""
+    last = page_file(manifest.pages)
+    size = sf.octet_length(source_file)
+    # A page of more digits has a longer name.
+    return (size < len(last)) | ((size == len(last)) & (source_file <= last))
 
 
 def page_of(source_file: Column) -> Column:

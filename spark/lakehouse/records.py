@@ -1,7 +1,8 @@
 """Bronze lines to typed records: trimming, normal form, types, coordinates, reasons to reject.
 
 What the manifest's profile rules out is not looked for: a field that was only ever seen as a string needs no check
-of its type, a snapshot without strings outside of normal form C needs no normalisation.
+of its type, one that never had a blank at an end needs no trimming, a snapshot without strings outside of normal
+form C needs no normalisation.
 """
 
 import re
@@ -71,6 +72,8 @@ class ParsePlan:
         retyped: (field, JSON type) of fields that should be text and once were not.
         new_columns: Silver column -> the new fields of the source that it takes; the first with text wins.
         by_map: New fields whose name differs only by case from another's, and so cannot be read by name.
+        spaced: Fields with text that is empty, or has a space (but no other blank) at an end.
+        blanked: Fields with text that has another blank at an end.
         normalise: Some string is not in normal form C.
     """
 
@@ -79,6 +82,8 @@ class ParsePlan:
     retyped: Sequence[tuple[str, str]]
     new_columns: Mapping[str, Sequence[str]]
     by_map: Sequence[str]
+    spaced: frozenset[str]
+    blanked: frozenset[str]
     normalise: bool
 
 
@@ -91,6 +96,9 @@ def plan_parsing(profile: SourceProfile) -> ParsePlan:
     columns: dict[str, list[str]] = {}
     for name in new:
         columns.setdefault(column_name(name), []).append(name)
+    # A manifest that does not say may have any blank anywhere.
+    ends = {name: {"other": 1} for name in seen} if profile.blank_ends is None else profile.blank_ends
+    blanked = frozenset(name for name, kinds in ends.items() if kinds.get("other"))
     return ParsePlan(
         fields=[name for name in (*SOURCE_FIELDS, *new) if name in seen and name not in by_map],
         numeric_coordinates=all(profile.types(name) <= {"number"} for name in COORDINATE_FIELDS),
@@ -101,6 +109,8 @@ def plan_parsing(profile: SourceProfile) -> ParsePlan:
         ],
         new_columns=columns,
         by_map=by_map,
+        spaced=frozenset(ends) - blanked,
+        blanked=blanked,
         normalise=profile.not_nfc > 0,
     )
 
@@ -149,7 +159,11 @@ def _extract(lines: DataFrame, plan: ParsePlan) -> DataFrame:
         "source_file",
         "position",
         # In pure ASCII without escapes only a space can be a blank, and trimming is cheap.
-        ((sf.octet_length(value) == sf.length(value)) & ~value.contains("\\")).alias("_simple"),
+        *(
+            [((sf.octet_length(value) == sf.length(value)) & ~value.contains("\\")).alias("_simple")]
+            if plan.blanked
+            else []
+        ),
         sf.from_json(value, schema).alias("_record"),
         *([sf.from_json(value, "map<string,string>").alias("_map")] if plan.by_map else []),
         *(
@@ -175,7 +189,7 @@ def _extract(lines: DataFrame, plan: ParsePlan) -> DataFrame:
         "value",
         "source_file",
         "position",
-        "_simple",
+        *(["_simple"] if plan.blanked else []),
         _joined(
             sf.when(sf.col(_probe(name, kind)), sf.lit(f"retyped:{name}:{kind}"))
             for name, kind in plan.retyped
@@ -212,7 +226,7 @@ def _clean(extracted: DataFrame, plan: ParsePlan) -> DataFrame:
         "source_file",
         "position",
         "_retyped",
-        *(_trimmed(name).alias(name) for name in (*TEXT_FIELDS, *DEPRECATED_FIELDS, *plan.new_columns)),
+        *(_trimmed(name, plan).alias(name) for name in (*TEXT_FIELDS, *DEPRECATED_FIELDS, *plan.new_columns)),
         *(_number(name, plan).alias(name) for name in COORDINATE_FIELDS),
         *(_given(name, plan).alias(f"_{name}_given") for name in COORDINATE_FIELDS),
     )
@@ -244,11 +258,16 @@ def _clean(extracted: DataFrame, plan: ParsePlan) -> DataFrame:
     )
 
 
-def _trimmed(name: str) -> Column:
-    """The text without blanks at its ends; null where nothing is left."""
-    # The codes are written as escapes of Spark's SQL, so that no blank has to survive a copy of this text.
-    blanks = "".join(f"\\u{code:04x}" for code in _BLANK_CODES)
-    return sf.expr(f"nullif(if(_simple, trim(`_{name}`), trim(BOTH '{blanks}' FROM `_{name}`)), '')")
+def _trimmed(name: str, plan: ParsePlan) -> Column:
+    """The text of a field or new column without blanks at its ends; null where nothing is left."""
+    sources = {name, *plan.new_columns.get(name, ())}
+    if sources & plan.blanked:
+        # The codes are written as escapes of Spark's SQL, so that no blank has to survive a copy of this text.
+        blanks = "".join(f"\\u{code:04x}" for code in _BLANK_CODES)
+        return sf.expr(f"nullif(if(_simple, trim(`_{name}`), trim(BOTH '{blanks}' FROM `_{name}`)), '')")
+    if sources & plan.spaced:
+        return sf.expr(f"nullif(trim(`_{name}`), '')")
+    return sf.col(f"`_{name}`")
 
 
 def _filled(name: str) -> Column:
@@ -261,11 +280,11 @@ def _number(name: str, plan: ParsePlan) -> Column:
     if plan.numeric_coordinates:
         return sf.col(f"_{name}").cast(DoubleType())
     # Java would also read "1d" or "0x1p3" as a number.
-    return sf.when(_trimmed(name).rlike(_NUMBER), _trimmed(name).cast(DoubleType()))
+    return sf.when(_trimmed(name, plan).rlike(_NUMBER), _trimmed(name, plan).cast(DoubleType()))
 
 
 def _given(name: str, plan: ParsePlan) -> Column:
-    return sf.col(f"_{name}").isNotNull() if plan.numeric_coordinates else _trimmed(name).isNotNull()
+    return sf.col(f"_{name}").isNotNull() if plan.numeric_coordinates else _trimmed(name, plan).isNotNull()
 
 
 def _reasons(plan: ParsePlan) -> Column:

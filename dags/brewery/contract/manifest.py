@@ -10,6 +10,9 @@ FORMAT: Final = "brewery-bronze-manifest"
 FORMAT_VERSION: Final = 1
 JSON_TYPES: Final = ("string", "number", "boolean", "null", "object", "array")
 
+BLANK_KINDS: Final = ("space", "other")
+"""A space, or any other character that Unicode or Python calls white space."""
+
 
 class ManifestError(ValueError):
     """A manifest that is not ours, not whole, or that contradicts itself; the message is one sentence."""
@@ -41,10 +44,13 @@ class SourceProfile:
     Attributes:
         fields: Field name -> JSON type (one of `JSON_TYPES`) -> number of records that had it so.
         not_nfc: Records with a string value that is not in Unicode normalisation form C.
+        blank_ends: Field name -> kind of blank (`BLANK_KINDS`) -> number of records whose text begins or ends with
+            one, or is empty (which counts as a space). None: nobody looked, as in manifests of before.
     """
 
     fields: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     not_nfc: int = 0
+    blank_ends: Mapping[str, Mapping[str, int]] | None = None
 
     def types(self, name: str) -> frozenset[str]:
         """JSON types other than null that a field was seen with."""
@@ -97,8 +103,13 @@ class Manifest:
                 "started_at": self.started_at.isoformat(),
                 "finished_at": self.finished_at.isoformat(),
                 "profile": {
-                    "fields": {name: dict(kinds) for name, kinds in sorted(self.profile.fields.items())},
+                    "fields": _sorted_counts(self.profile.fields),
                     "not_nfc": self.profile.not_nfc,
+                    **(
+                        {}
+                        if self.profile.blank_ends is None
+                        else {"blank_ends": _sorted_counts(self.profile.blank_ends)}
+                    ),
                 },
                 "files": [vars(f) for f in self.files],
             },
@@ -133,12 +144,11 @@ class Manifest:
 
     @classmethod
     def _from_raw(cls, raw: Mapping[str, Any]) -> "Manifest":
+        blank_ends = raw["profile"].get("blank_ends")
         profile = SourceProfile(
-            fields={
-                str(name): {str(kind): int(count) for kind, count in kinds.items()}
-                for name, kinds in raw["profile"]["fields"].items()
-            },
+            fields=_counts(raw["profile"]["fields"]),
             not_nfc=int(raw["profile"]["not_nfc"]),
+            blank_ends=None if blank_ends is None else _counts(blank_ends),
         )
         return cls(
             ingestion_date=dt.date.fromisoformat(raw["ingestion_date"]),
@@ -171,3 +181,11 @@ class Manifest:
             raise ManifestError(f"the manifest says {self.records} records but its files hold {total}")
         if any("/" in f.name or f.name.startswith(".") for f in self.files):
             raise ManifestError("the manifest names a file outside its run")
+
+
+def _counts(raw: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, int]]:
+    return {str(name): {str(kind): int(count) for kind, count in kinds.items()} for name, kinds in raw.items()}
+
+
+def _sorted_counts(counts: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
+    return {name: dict(kinds) for name, kinds in sorted(counts.items())}

@@ -31,6 +31,7 @@ class ProfileBuilder:
         self._shapes: Counter[_Shape] = Counter()
         self._fields: dict[str, Counter[str]] = {}
         self._not_nfc = 0
+        self._blank_ends: dict[str, Counter[str]] = {}
 
     def add(self, slices: Sequence[str], records: Sequence[Mapping[str, Any]]) -> None:
         """Count records.
@@ -42,6 +43,8 @@ class ProfileBuilder:
         self._shapes.update((tuple(record), tuple(map(type, record.values()))) for record in records)
         self._fold_if_many()
         for text, record in zip(slices, records, strict=True):
+            if _may_have_blank_ends(text):
+                self._count_blank_ends(record)
             if text.isascii():
                 if "\\u" not in text:
                     continue
@@ -53,8 +56,9 @@ class ProfileBuilder:
     def merge(self, other: "ProfileBuilder") -> None:
         """Add what another builder has counted."""
         self._shapes.update(other._shapes)
-        for name, kinds in other._fields.items():
-            self._fields.setdefault(name, Counter()).update(kinds)
+        for own, others in ((self._fields, other._fields), (self._blank_ends, other._blank_ends)):
+            for name, kinds in others.items():
+                own.setdefault(name, Counter()).update(kinds)
         self._not_nfc += other._not_nfc
         self._fold_if_many()
 
@@ -62,9 +66,14 @@ class ProfileBuilder:
         """The profile of all that was counted."""
         self._fold()
         return SourceProfile(
-            fields={name: dict(sorted(kinds.items())) for name, kinds in sorted(self._fields.items())},
-            not_nfc=self._not_nfc,
+            fields=_plain(self._fields), not_nfc=self._not_nfc, blank_ends=_plain(self._blank_ends)
         )
+
+    def _count_blank_ends(self, record: Mapping[str, Any]) -> None:
+        for name, value in record.items():
+            if type(value) is str and (not value or value != value.strip()):
+                kind = "space" if value.strip(" ") == value.strip() else "other"
+                self._blank_ends.setdefault(name, Counter())[kind] += 1
 
     def _fold_if_many(self) -> None:
         # A source whose every record looks different must not grow the memory.
@@ -76,6 +85,18 @@ class ProfileBuilder:
             for name, kind in zip(names, types, strict=True):
                 self._fields.setdefault(name, Counter())[_JSON_TYPES[kind]] += count
         self._shapes.clear()
+
+
+def _plain(counts: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
+    return {name: dict(sorted(kinds.items())) for name, kinds in sorted(counts.items())}
+
+
+def _may_have_blank_ends(text: str) -> bool:
+    """Whether a record's JSON text can hold a string that is empty or has a blank at an end.
+
+    Of ASCII's blanks only the space may stand in a JSON string as it is (RFC 8259, section 7).
+    """
+    return not text.isascii() or '" ' in text or ' "' in text or '""' in text or "\\" in text
 
 
 def _strings(values: Iterable[Any]) -> Iterable[str]:

@@ -34,7 +34,9 @@ def fake_go(folder: Path, version: str, *, fails: bool = False) -> Path:
     failure = "echo 'go: downloading x' >&2; echo 'verifying x: checksum mismatch' >&2; exit 1\n" if fails else ""
     program.write_text(
         f'#!/bin/sh\nif [ "$1" = version ]; then echo "go version go{version} linux/amd64"; exit; fi\n'
-        f'mkdir -p "$GOCACHE" && touch "$GOCACHE/object"\n'
+        'mkdir -p "$GOCACHE" "$GOMODCACHE/x@v1" && touch "$GOCACHE/object" "$GOMODCACHE/x@v1/x.go"\n'
+        # As Go does with what it unpacks, unless it is told otherwise.
+        'case "$*" in *-modcacherw*) ;; *) chmod a-w "$GOMODCACHE/x@v1" ;; esac\n'
         f'{failure}echo "$*" | grep -q -- -mod=readonly || exit 9\n'
         'while [ "$1" != -o ]; do shift; done\nout=$2; shift 2\n'
         'for package; do echo "$GOTOOLCHAIN $CGO_ENABLED $package" > "$out/${package##*/}"; done\n'
@@ -136,27 +138,31 @@ def test_a_build_that_fails_is_one_sentence(module: Path, tmp_path: Path, monkey
     assert not programs_folder(module, HELLO).exists()
 
 
-def test_what_was_compiled_stays_only_until_the_programs_are_there(
+def test_what_was_fetched_and_compiled_stays_only_until_the_programs_are_there(
     module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = tmp_path / "own"
+    own, modules = tmp_path / "own", tmp_path / "modules"
     monkeypatch.setenv("GOCACHE", str(own))
-    objects = tmp_path / "cache" / "go-objects"
+    monkeypatch.setenv("GOMODCACHE", str(modules))
+    objects = tmp_path / "cache" / "go-builds"
     failing = fake_go(tmp_path / "failing", "1.26.0", fails=True)
     monkeypatch.setenv("PATH", f"{failing.parent}:/usr/bin:/bin")
     with pytest.raises(HarnessError):
         programs(module, HELLO)
     # The next try goes on from there.
     (left,) = objects.iterdir()
-    assert (left / "object").is_file()
+    assert (left / "objects/object").is_file()
+    assert (left / "modules/x@v1/x.go").is_file()
 
     monkeypatch.setenv("PATH", f"{fake_go(tmp_path / 'bin', '1.26.0').parent}:/usr/bin:/bin")
     programs(module, HELLO)
     assert list(objects.iterdir()) == []
     assert not own.exists()
+    assert not modules.exists()
 
-    programs(module, {"greet": "example.org/hello"}, keep_objects=True)
+    programs(module, {"greet": "example.org/hello"}, users_caches=True)
     assert (own / "object").is_file()
+    assert (modules / "x@v1/x.go").is_file()
 
 
 def test_what_interrupted_builds_have_left_can_go(
@@ -166,4 +172,4 @@ def test_what_interrupted_builds_have_left_can_go(
     with pytest.raises(HarnessError):
         programs(module, HELLO)
     gobuild.forget_interrupted()
-    assert not (tmp_path / "cache" / "go-objects").exists()
+    assert not (tmp_path / "cache" / "go-builds").exists()
