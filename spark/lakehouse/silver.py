@@ -59,6 +59,9 @@ def write_rejected(files: Files, layout: Layout, manifest: Manifest, snapshot: S
         sf.split("reasons", REASON_SEPARATOR).alias("reasons"),
         "raw",
     )
+    if not snapshot.rejected_count:
+        # The planner sees that this is empty, and reads nothing for it.
+        rows = rows.limit(0)
     with explained(f"write the table {path}"):
         tables.replace_since(files, rows.coalesce(1), tables.SILVER_REJECTED, path, manifest.ingestion_date)
 

@@ -82,13 +82,17 @@ def _brewery() -> Callable[..., dict[str, Any]]:
 def profile_of(records: Sequence[Record]) -> SourceProfile:
     """What an ingestion would have seen."""
     fields: dict[str, Counter[str]] = {}
+    blank_ends: dict[str, Counter[str]] = {}
     not_nfc = 0
     for record in records:
         for name, value in record.items():
             fields.setdefault(name, Counter())[_KINDS[type(value)]] += 1
+            if isinstance(value, str) and (value == "" or value[0].isspace() or value[-1].isspace()):
+                other = value.strip(" ")[:1].isspace() or value.strip(" ")[-1:].isspace()
+                blank_ends.setdefault(name, Counter())["other" if other else "space"] += 1
         texts = [value for value in record.values() if isinstance(value, str)]
         not_nfc += any(not unicodedata.is_normalized("NFC", text) for text in texts)
-    return SourceProfile(fields, not_nfc)
+    return SourceProfile(fields, not_nfc, blank_ends)
 
 
 @pytest.fixture(name="profile_of", scope="session")

@@ -5,6 +5,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,11 +24,16 @@ Parse = Callable[..., DataFrame]
 
 @pytest.fixture
 def parse(spark: SparkSession, profile_of: Callable[[Sequence[dict[str, Any]]], SourceProfile]) -> Parse:
-    def _parse(rows: Sequence[dict[str, Any]], *, ascii_only: bool = False) -> DataFrame:
+    def _parse(
+        rows: Sequence[dict[str, Any]], *, ascii_only: bool = False, blanks_unknown: bool = False
+    ) -> DataFrame:
         lines = [(json.dumps(row, ensure_ascii=ascii_only), "page-00001.jsonl.gz") for row in rows]
         frame = spark.createDataFrame(lines, "value string, source_file string").coalesce(1)
         with_position = frame.withColumn("position", sf.monotonically_increasing_id())
-        return records.parse(with_position, records.plan_parsing(profile_of(rows)))
+        profile = profile_of(rows)
+        if blanks_unknown:
+            profile = replace(profile, blank_ends=None)
+        return records.parse(with_position, records.plan_parsing(profile))
 
     return _parse
 
@@ -38,13 +44,17 @@ def expect(spark: SparkSession, actual: DataFrame, schema: str, rows: list[tuple
     assert_df_equality(actual.select(*names), expected, ignore_row_order=True, ignore_nullable=True)
 
 
-def test_texts_are_trimmed_and_keep_their_accents(spark: SparkSession, parse: Parse, brewery: Make) -> None:
+@pytest.mark.parametrize("blanks_unknown", [False, True])
+def test_texts_are_trimmed_and_keep_their_accents(
+    spark: SparkSession, parse: Parse, brewery: Make, blanks_unknown: bool
+) -> None:
     actual = parse(
         [
             brewery("1", name="  Brauerei Müller\u3000", city="\u00a0São Paulo\t", phone=" \u2003 ", address_2=""),
             brewery("2", name="A\u00a0B", brewery_type=" MicrO ", city="  x "),
             brewery(" 3 ", name="\x1fÅre", city="\u200bz"),
-        ]
+        ],
+        blanks_unknown=blanks_unknown,
     )
     expect(
         spark,
@@ -56,6 +66,17 @@ def test_texts_are_trimmed_and_keep_their_accents(spark: SparkSession, parse: Pa
             ("3", "Åre", "\u200bz", "+49 221 1", None, "micro"),
         ],
     )
+
+
+def test_only_fields_with_blanks_at_an_end_are_trimmed(profile_of: Callable[..., SourceProfile]) -> None:
+    rows = [
+        {"id": "1", "name": " a", "city": "b\t", "phone": "", "motto": "c\u00a0"},
+        {"name": "\u2003d", "city": "e"},
+    ]
+    plan = records.plan_parsing(profile_of(rows))
+    assert (plan.spaced, plan.blanked) == ({"phone"}, {"name", "city", "motto"})
+    unknown = records.plan_parsing(replace(profile_of(rows), blank_ends=None))
+    assert (unknown.spaced, unknown.blanked) == (set(), {"id", "name", "city", "phone", "motto"})
 
 
 def test_blanks_are_those_of_python() -> None:
