@@ -41,14 +41,17 @@ COMMANDS: Final = {
 
 
 class Commands(TyperGroup):
-    """Imports a command when it is asked for: none waits for what only another one needs."""
+    """Imports a command when it is asked for: none waits for what only another one needs.
+
+    The signatures are Click's, with Typer's own context; hence the checks that are silenced.
+    """
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # noqa: ARG002
-        """Names in the order of the help (Click's signature, with Typer's own context)."""
+        """Names in the order of the help."""
         return list(COMMANDS)
 
     def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]  # noqa: ARG002
-        """The command of a name, or None (Click's signature, with Typer's own context)."""
+        """The command of a name, or None."""
         place = COMMANDS.get(cmd_name)
         if place is None:
             return None

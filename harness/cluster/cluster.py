@@ -38,7 +38,6 @@ NETWORK: Final = "kind"
 READY_SECONDS: Final = 120
 ANSWER_SECONDS: Final = 60
 """How much longer than its own waiting kubectl may take."""
-LOOK: Final = "'harness cluster status' shows how the cluster is"
 SYSTEM: Final = (
     ("kube-system", "daemonset/kube-proxy"),
     ("kube-system", "daemonset/kube-router"),
@@ -74,6 +73,11 @@ class Cluster:
     def context(self) -> str:
         """The name of its context in the kubeconfig."""
         return f"kind-{self.name}"
+
+    @property
+    def look(self) -> str:
+        """The end of a sentence on trouble with it: the command that shows how it is."""
+        return f"'harness cluster status --name {self.name}' shows how the cluster is"
 
     @property
     def node(self) -> str:
@@ -217,7 +221,7 @@ def _finish(cluster: Cluster, say: Callable[[str], None]) -> None:
     """Puts the network policies' engine on it, and waits for all that a cluster consists of."""
     manifest = SOURCES / "network" / "kube-router.yaml"
     kubectl = cluster.kubectl
-    kubectl.run("apply", f"--filename={manifest}", doing="install the network policies' engine", hint=LOOK)
+    kubectl.run("apply", f"--filename={manifest}", doing="install the network policies' engine", hint=cluster.look)
     end = time.monotonic() + READY_SECONDS
     for namespace, workload in SYSTEM:
         say(f"waiting for {workload.partition('/')[2]}")
@@ -225,13 +229,13 @@ def _finish(cluster: Cluster, say: Callable[[str], None]) -> None:
         kubectl.run(
             *("rollout", "status", workload, f"--namespace={namespace}", f"--timeout={left}s"),
             doing=f"wait for {workload} of the cluster {cluster.name}",
-            hint=LOOK,
+            hint=cluster.look,
             timeout=left + ANSWER_SECONDS,
         )
     kubectl.run(
         *("wait", "--for=condition=Ready", f"node/{cluster.node}", f"--timeout={READY_SECONDS}s"),
         doing=f"wait for the node of the cluster {cluster.name}",
-        hint=LOOK,
+        hint=cluster.look,
         timeout=READY_SECONDS + ANSWER_SECONDS,
     )
 

@@ -22,7 +22,6 @@ Object = dict[str, Any]
 """A Kubernetes object as JSON has it."""
 
 
-_LOOK: Final = "'harness cluster status' tells whether it runs"
 _AWAY: Final = re.compile(r"refused|unable to connect|no such host|timeout|timed out", re.IGNORECASE)
 """What kubectl says when nobody answers."""
 
@@ -103,9 +102,14 @@ class Kubectl:
             raise HarnessError(f"Could not {doing}: {late}") from None
         if done.returncode != 0:
             said = telling_line(done.stderr or done.stdout)
-            suggested = _LOOK if _AWAY.search(said) else "correct that, and try again"
+            suggested = self._look() if _AWAY.search(said) else "correct that, and try again"
             raise HarnessError(f"Could not {doing} ({said}): {hint or suggested}.")
         return done.stdout
+
+    def _look(self) -> str:
+        if not self.context.startswith("kind-"):
+            return "see whether the cluster runs"
+        return f"'harness cluster status --name {self.context.removeprefix('kind-')}' tells whether it runs"
 
     def get(self, kinds: str, namespace: str | None = None, *selection: str) -> list[Object]:
         """Objects of one or several kinds (`pods,jobs`), in one namespace or, without, in all.

@@ -18,7 +18,6 @@ from harness.errors import HarnessError
 from harness.setup.certificates import with_certificates
 
 _IMPORT: Final = ("ctr", "--namespace=k8s.io", "images", "import", "--no-unpack", "-")
-_HINT: Final = "'harness cluster status' tells whether the node runs"
 _ABSENT: Final = "'harness images build' makes what is missing"
 
 
@@ -106,4 +105,4 @@ def _stream(cluster: Cluster, images: list[str]) -> None:
                     process.wait()
         complaints.seek(0)
         if any(failed):
-            raise explained(complaints.read(), doing=f"load images into {cluster.name}", hint=_HINT)
+            raise explained(complaints.read(), doing=f"load images into {cluster.name}", hint=cluster.look)

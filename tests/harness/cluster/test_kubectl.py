@@ -1,5 +1,6 @@
 """What kubectl says when it fails becomes one sentence."""
 
+import dataclasses
 import stat
 from pathlib import Path
 
@@ -40,10 +41,17 @@ def test_a_refusal_is_one_sentence(cluster: Kubectl) -> None:
         cluster.apply("kind: Role\n", doing="make it")
 
 
-def test_a_cluster_that_is_away_is_told_apart(cluster: Kubectl) -> None:
+@pytest.mark.parametrize(
+    ("context", "advice"),
+    [
+        ("kind-lakehouse-eks", "'harness cluster status --name lakehouse-eks' tells whether it runs"),
+        ("some-context", "see whether the cluster runs"),
+    ],
+)
+def test_a_cluster_that_is_away_is_told_apart(cluster: Kubectl, context: str, advice: str) -> None:
     says(cluster, "echo 'The connection to the server 127.0.0.1:1 was refused' >&2; exit 1")
-    with pytest.raises(HarnessError, match="'harness cluster status' tells whether it runs"):
-        cluster.get("pods")
+    with pytest.raises(HarnessError, match=advice):
+        dataclasses.replace(cluster, context=context).get("pods")
 
 
 def test_no_program_is_one_sentence(cluster: Kubectl) -> None:

@@ -38,8 +38,8 @@ def run(notebook: Path) -> tuple[list[Any], dict[str, Any]]:
         except SyntaxError:
             exec(compile(source, notebook.name, "exec"), variables)  # noqa: S102 - a notebook is code
             continue
-        exec(compile(head, notebook.name, "exec"), variables)  # noqa: S102
-        values.append(eval(expression, variables))  # noqa: S307
+        exec(compile(head, notebook.name, "exec"), variables)  # noqa: S102 - a notebook is code
+        values.append(eval(expression, variables))  # noqa: S307 - a notebook is code
     return values, variables
 
 
