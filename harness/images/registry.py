@@ -1,11 +1,13 @@
 """Whether the registry of an image answers, and pulling from it."""
 
 import functools
+import json
 from typing import Final
 
 import requests
 
 from harness.docker.client import docker
+from harness.errors import HarnessError
 
 _TIMEOUT_SECONDS: Final = 5
 _DEFAULT: Final = "registry-1.docker.io"
@@ -35,8 +37,11 @@ def local_name(image: str) -> str:
 
 
 def answers(image: str) -> bool:
-    """Whether the registry of an image can be reached; each is asked once."""
-    return _answers(host(image))
+    """Whether the registry of an image, or a mirror that Docker is told of, can be reached; each is asked once."""
+    name = host(image)
+    scheme = "http" if name.partition(":")[0] in ("localhost", "127.0.0.1") else "https"
+    mirrors = _mirrors() if name == _DEFAULT else ()
+    return any(_answers(url) for url in (*mirrors, f"{scheme}://{name}"))
 
 
 def pull(image: str) -> None:
@@ -49,10 +54,21 @@ def pull(image: str) -> None:
 
 
 @functools.lru_cache
-def _answers(name: str) -> bool:
-    scheme = "http" if name.partition(":")[0] in ("localhost", "127.0.0.1") else "https"
+def _mirrors() -> tuple[str, ...]:
+    """URLs in the daemon's `registry-mirrors`: mirrors of Docker Hub, the only registry that can have any."""
+    try:
+        told = docker(
+            "info", "--format", "{{json .RegistryConfig.Mirrors}}", doing="ask for the registry's mirrors"
+        )
+    except HarnessError:
+        return ()
+    return tuple(url.rstrip("/") for url in json.loads(told) or ())
+
+
+@functools.lru_cache
+def _answers(url: str) -> bool:
     try:
         # Docker's own first question; a registry says 200, or 401 when it wants to know who asks.
-        return requests.get(f"{scheme}://{name}/v2/", timeout=_TIMEOUT_SECONDS).status_code in (200, 401)
+        return requests.get(f"{url}/v2/", timeout=_TIMEOUT_SECONDS).status_code in (200, 401)
     except requests.RequestException:
         return False
