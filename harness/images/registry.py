@@ -2,6 +2,7 @@
 
 import functools
 import json
+from collections.abc import Mapping
 from typing import Final
 
 import requests
@@ -11,6 +12,13 @@ from harness.errors import HarnessError
 
 _TIMEOUT_SECONDS: Final = 5
 _DEFAULT: Final = "registry-1.docker.io"
+_MANIFESTS: Final = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
+"""Media types of what a tag may stand for; a registry gives only what it is asked for."""
 _NAMES: Final = ("docker.io", "index.docker.io")
 HINT: Final = "check the image's name and tag, and your right to pull it ('docker login')"
 
@@ -37,11 +45,12 @@ def local_name(image: str) -> str:
 
 
 def answers(image: str) -> bool:
-    """Whether the registry of an image, or a mirror that Docker is told of, can be reached; each is asked once."""
+    """Whether an image's registry can be reached, or a mirror that Docker is told of has the image."""
     name = host(image)
+    if name == _DEFAULT and any(_holds(mirror, image) for mirror in _mirrors()):
+        return True
     scheme = "http" if name.partition(":")[0] in ("localhost", "127.0.0.1") else "https"
-    mirrors = _mirrors() if name == _DEFAULT else ()
-    return any(_answers(url) for url in (*mirrors, f"{scheme}://{name}"))
+    return _answers(f"{scheme}://{name}")
 
 
 def pull(image: str) -> None:
@@ -66,9 +75,22 @@ def _mirrors() -> tuple[str, ...]:
 
 
 @functools.lru_cache
+def _holds(mirror: str, image: str) -> bool:
+    """Whether a mirror has an image; one that wants to know who asks may have it."""
+    repository, _, tag = local_name(image).partition(":")
+    path = repository if "/" in repository else f"library/{repository}"
+    return _says(f"{mirror}/v2/{path}/manifests/{tag or 'latest'}", {"Accept": ", ".join(_MANIFESTS)})
+
+
+@functools.lru_cache
 def _answers(url: str) -> bool:
+    # Docker's own first question.
+    return _says(f"{url}/v2/", {})
+
+
+def _says(url: str, headers: Mapping[str, str]) -> bool:
+    """Whether a registry says 200, or 401 when it wants to know who asks."""
     try:
-        # Docker's own first question; a registry says 200, or 401 when it wants to know who asks.
-        return requests.get(f"{url}/v2/", timeout=_TIMEOUT_SECONDS).status_code in (200, 401)
+        return requests.get(url, headers=headers, timeout=_TIMEOUT_SECONDS).status_code in (200, 401)
     except requests.RequestException:
         return False
