@@ -56,9 +56,8 @@ def programs(
     """
     target = programs_folder(module, packages, ldflags=ldflags)
     on_the_way = _on_the_way() / target.name
-    caches = {"GOCACHE": str(on_the_way / "objects"), "GOMODCACHE": str(on_the_way / "modules")}
-    if users_caches:
-        caches = {}
+    own_caches = {"GOCACHE": str(on_the_way / "objects"), "GOMODCACHE": str(on_the_way / "modules")}
+    caches = {} if users_caches else own_caches
 
     def build(aside: Path) -> None:
         names = ", ".join(packages)

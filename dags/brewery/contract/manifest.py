@@ -103,12 +103,12 @@ class Manifest:
                 "started_at": self.started_at.isoformat(),
                 "finished_at": self.finished_at.isoformat(),
                 "profile": {
-                    "fields": _sorted_counts(self.profile.fields),
+                    "fields": sorted_counts(self.profile.fields),
                     "not_nfc": self.profile.not_nfc,
                     **(
                         {}
                         if self.profile.blank_ends is None
-                        else {"blank_ends": _sorted_counts(self.profile.blank_ends)}
+                        else {"blank_ends": sorted_counts(self.profile.blank_ends)}
                     ),
                 },
                 "files": [vars(f) for f in self.files],
@@ -187,5 +187,6 @@ def _counts(raw: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, int]]:
     return {str(name): {str(kind): int(count) for kind, count in kinds.items()} for name, kinds in raw.items()}
 
 
-def _sorted_counts(counts: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
-    return {name: dict(kinds) for name, kinds in sorted(counts.items())}
+def sorted_counts(counts: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
+    """A profile's counts by field and kind, in the order of their names: the same manifest for the same records."""
+    return {name: dict(sorted(kinds.items())) for name, kinds in sorted(counts.items())}

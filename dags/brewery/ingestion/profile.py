@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from brewery.contract.manifest import SourceProfile
+from brewery.contract.manifest import SourceProfile, sorted_counts
 
 _JSON_TYPES: Final[Mapping[type, str]] = {
     str: "string",
@@ -66,7 +66,7 @@ class ProfileBuilder:
         """The profile of all that was counted."""
         self._fold()
         return SourceProfile(
-            fields=_plain(self._fields), not_nfc=self._not_nfc, blank_ends=_plain(self._blank_ends)
+            fields=sorted_counts(self._fields), not_nfc=self._not_nfc, blank_ends=sorted_counts(self._blank_ends)
         )
 
     def _count_blank_ends(self, record: Mapping[str, Any]) -> None:
@@ -85,10 +85,6 @@ class ProfileBuilder:
             for name, kind in zip(names, types, strict=True):
                 self._fields.setdefault(name, Counter())[_JSON_TYPES[kind]] += count
         self._shapes.clear()
-
-
-def _plain(counts: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
-    return {name: dict(sorted(kinds.items())) for name, kinds in sorted(counts.items())}
 
 
 def _may_have_blank_ends(text: str) -> bool:
