@@ -12,7 +12,7 @@ WORKERS := -n logical --maxprocesses 4 --dist loadfile
 
 # Relative paths throughout, so that the checkout's own path may hold spaces.
 BIN := .venv/bin
-VENV := PYTHON='$(PYTHON)' sh harness/setup/venv.sh
+VENV := PYTHON='$(PYTHON)' sh harness/machine/venv.sh
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -40,7 +40,7 @@ test-deps: ## Debian or Ubuntu, as root: the browser and promtool that some test
 
 test-compat: ## The Spark jobs on Spark 3.3 with Delta 2.3 (needs a Python 3.10)
 	@$(VENV) test
-	@$(BIN)/python -m harness.setup.compat $(PYTEST_ARGS)
+	@$(BIN)/python -m harness.machine.compat $(PYTEST_ARGS)
 
 e2e-deps: ## Debian or Ubuntu, as root: Docker, its daemon, and what images and the cluster need
 	@$(VENV) test
@@ -85,7 +85,7 @@ validate: ## Check the overlays: schemas, references, policies, wave order
 
 lock: ## Resolve all dependencies again and write the locks (requirements/*.txt, jars.json)
 	@$(VENV) test
-	@$(BIN)/python -m harness.setup.lock
+	@$(BIN)/python -m harness.machine.lock
 
 clean: ## Remove what was made in this checkout (environments, lakehouse, reports); the user's cache stays
 	rm -rf .venv .venv-* .cache .run .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -22,20 +22,20 @@ class Place(NamedTuple):
 
 
 COMMANDS: Final = {
-    "run": Place("harness.embedded.command", "run", "Pipeline"),
-    "mock-api": Place("harness.mock_api.command", "mock_api", "Pipeline"),
-    "report": Place("harness.report.command", "report", "Pipeline"),
+    "run": Place("harness.pipeline.embedded.command", "run", "Pipeline"),
+    "mock-api": Place("harness.pipeline.mock_api.command", "mock_api", "Pipeline"),
+    "report": Place("harness.pipeline.report.command", "report", "Pipeline"),
     "bench": Place("harness.bench.command", "bench", "Pipeline"),
-    "render": Place("harness.render.command", "render", "Platform"),
+    "render": Place("harness.manifests.command", "render", "Platform"),
     "validate": Place("harness.validate.command", "validate", "Platform"),
-    "diff": Place("harness.diff.command", "diff", "Platform"),
-    "deploy": Place("harness.deploy.command", "deploy", "Platform"),
-    "e2e": Place("harness.e2e.command", "e2e", "Platform"),
-    "images": Place("harness.images.command", "app", "Platform"),
-    "secrets": Place("harness.secrets.command", "app", "Platform"),
-    "cluster": Place("harness.cluster.command", "app", "Platform"),
-    "docker": Place("harness.docker.command", "app", "This machine"),
-    "setup": Place("harness.setup.command", "setup", "This machine"),
+    "diff": Place("harness.review.command", "diff", "Platform"),
+    "deploy": Place("harness.clusters.deploy.command", "deploy", "Platform"),
+    "e2e": Place("harness.clusters.e2e.command", "e2e", "Platform"),
+    "images": Place("harness.clusters.images.command", "app", "Platform"),
+    "secrets": Place("harness.clusters.secrets.command", "app", "Platform"),
+    "cluster": Place("harness.clusters.kind.command", "app", "Platform"),
+    "docker": Place("harness.clusters.docker.command", "app", "This machine"),
+    "setup": Place("harness.machine.command", "setup", "This machine"),
     "doctor": Place("harness.doctor.command", "doctor", "This machine"),
 }
 

@@ -64,7 +64,7 @@ def spark_variables() -> None:
     The leg on Spark 3.3 comes with these variables set, and without the harness to work them out.
     """
     if "PYSPARK_SUBMIT_ARGS" not in os.environ:
-        from harness.setup.environment import spark_environment
+        from harness.machine.environment import spark_environment
 
         os.environ.update(spark_environment())
 

@@ -52,7 +52,7 @@ def _pipeline(sizes: tuple[int, ...], write: bool) -> None:
 def _diff(write: bool) -> None:
     from harness.bench.page import review_markdown
     from harness.bench.pipeline import machine
-    from harness.diff.bench import bench_diff
+    from harness.bench.review import bench_diff
 
     text = review_markdown(machine(), bench_diff(), dt.datetime.now(dt.UTC).date())
     out.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from harness.bench.model import STAGES, Day, Machine
-from harness.diff.bench import Figure
+from harness.bench.review import Figure
 
 COLOURS: Final = {"pipeline": "#0072b2", "by hand": "#e69f00"}
 """Of the palette by Okabe and Ito, which colour-blind people can tell apart."""

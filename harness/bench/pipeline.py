@@ -12,8 +12,8 @@ from typing import Any, Final
 from brewery.contract.layout import Layout
 from harness.bench.model import Day, Machine, Stage
 from harness.errors import HarnessError
+from harness.machine.environment import spark_environment
 from harness.paths import ROOT
-from harness.setup.environment import spark_environment
 
 DATES: Final = ("2025-01-01", "2025-01-02")
 LABELS: Final = ("first load", "next day")

@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from harness.cluster.machine import GIB, available_memory, daemon_info
-from harness.cluster.node import node_image
-from harness.docker.client import daemon_version, docker, image_id, require_daemon
-from harness.docker.install import dockerd_too_old, dockerd_version
+from harness.clusters.docker.client import daemon_version, docker, image_id, require_daemon
+from harness.clusters.docker.install import dockerd_too_old, dockerd_version
+from harness.clusters.images.base import BASE
+from harness.clusters.images.registry import answers
+from harness.clusters.kind.machine import GIB, available_memory, daemon_info
+from harness.clusters.kind.node import node_image
 from harness.errors import HarnessError
-from harness.images.base import BASE
-from harness.images.registry import answers
-from harness.setup import compat, venv
-from harness.setup.cache import cache_root
-from harness.setup.certificates import ca_bundle
-from harness.setup.jars import missing
-from harness.setup.java import found_runtimes
-from harness.setup.packages import ROOT
-from harness.setup.tools import TOOLS, tool_folder
+from harness.machine import compat, venv
+from harness.machine.cache import cache_root
+from harness.machine.certificates import ca_bundle
+from harness.machine.jars import missing
+from harness.machine.java import found_runtimes
+from harness.machine.packages import ROOT
+from harness.machine.tools import TOOLS, tool_folder
 
 
 class Tier(StrEnum):

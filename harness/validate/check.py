@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from harness.render.build import build_all
-from harness.render.environments import OVERLAYS, aggregates, units
-from harness.render.environments import environments as known_environments
-from harness.render.positions import YamlError, parse
-from harness.render.tree import KUSTOMIZATION_NAMES, walk
-from harness.secrets.catalogue import FILE as CATALOGUE_FILE
-from harness.secrets.catalogue import read as read_catalogue
+from harness.manifests.build import build_all
+from harness.manifests.catalogue import FILE as CATALOGUE_FILE
+from harness.manifests.catalogue import read as read_catalogue
+from harness.manifests.environments import OVERLAYS, aggregates, units
+from harness.manifests.environments import environments as known_environments
+from harness.manifests.positions import YamlError, parse
+from harness.manifests.tree import KUSTOMIZATION_NAMES, walk
 from harness.validate import cluster as clusters
 from harness.validate import engines, exemptions, metrics, parity, policy, references, schemas, waves
 from harness.validate.exemptions import Exemption

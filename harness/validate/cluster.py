@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.errors import HarnessError
-from harness.render.environments import overlay
-from harness.render.positions import YamlError, load
+from harness.manifests.environments import overlay
+from harness.manifests.positions import YamlError, load
 from harness.validate.model import dig
 
 FILE: Final = "cluster.yaml"

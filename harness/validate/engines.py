@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.errors import HarnessError
-from harness.render.cache import Cache
-from harness.setup.cache import content_key
-from harness.setup.process import telling_line
+from harness.machine.cache import content_key
+from harness.machine.process import telling_line
+from harness.manifests.cache import Cache
 from harness.validate.finding import Defect, Finding
 from harness.validate.model import Environment, Pod, Resource, dig, pods_of
 from harness.validate.rules import KUBE_SCORE
@@ -32,7 +32,7 @@ def kube_score(environment: Environment) -> list[Defect]:
     Raises:
         HarnessError: kube-score cannot be had.
     """
-    from harness.setup.tools import tool_folder
+    from harness.machine.tools import tool_folder
 
     scored = [(resource.value, resource) for resource in environment.sound if _is_scored(resource)]
     scored += [(_as_job(pod), owner) for owner in environment.sound if owner.parent for pod in pods_of(owner)]
@@ -89,7 +89,7 @@ def _score(texts: list[str]) -> dict[str, Any]:
 
 
 def _kube_score(texts: list[str]) -> tuple[list[list[Any]] | None, str]:
-    from harness.setup.tools import tool
+    from harness.machine.tools import tool
 
     command = [str(tool("kube-score")), "score", "--output-format", "json", "-"]
     stream = "\n---\n".join(texts) + "\n"
@@ -133,7 +133,7 @@ def pod_security(pods: Sequence[Pod]) -> list[Defect]:
     Raises:
         HarnessError: The evaluator cannot be had.
     """
-    from harness.setup.tools import tool
+    from harness.machine.tools import tool
 
     if not pods:
         return []
@@ -168,7 +168,7 @@ def credentials(root: Path, files: Sequence[Path]) -> list[Finding]:
     Raises:
         HarnessError: gitleaks cannot be had.
     """
-    from harness.setup.tools import tool, tool_folder
+    from harness.machine.tools import tool, tool_folder
 
     cache = Cache("credentials")
     state = tool_folder("gitleaks").name

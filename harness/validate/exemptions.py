@@ -18,8 +18,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
-from harness.render.environments import OVERLAYS
-from harness.render.positions import YamlError, parse
+from harness.manifests.environments import OVERLAYS
+from harness.manifests.positions import YamlError, parse
 from harness.validate.finding import Defect, Finding
 from harness.validate.rules import RULES
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from harness.render.positions import Step
+from harness.manifests.positions import Step
 from harness.validate.model import Environment, Pod, dig, listed, mappings, texts
 
 _QUALIFIED: Final = re.compile(

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from harness.render.positions import YamlError, load
+from harness.manifests.positions import YamlError, load
 from harness.validate.finding import Defect
 from harness.validate.model import Environment, Resource, dig, mappings, texts
 

@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from harness.render.build import Build
-from harness.render.positions import Step, YamlError, load
-from harness.setup.cache import content_key
+from harness.machine.cache import content_key
+from harness.manifests.build import Build
+from harness.manifests.positions import Step, YamlError, load
 
 _TEMPLATES: Final[dict[str, tuple[str, ...]]] = {
     "Pod": (),

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from harness.render.positions import Step, YamlError, load
+from harness.manifests.positions import Step, YamlError, load
 from harness.validate.finding import Defect
 from harness.validate.model import Environment, Resource, dig
 from harness.validate.source import HASH

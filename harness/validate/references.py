@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from harness.render.positions import Step
+from harness.manifests.positions import Step
 from harness.validate.cluster import Cluster
 from harness.validate.finding import Defect
 from harness.validate.hosts import ServiceNames, names_in, service_names

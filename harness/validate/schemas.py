@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.errors import HarnessError
-from harness.render.cache import Cache
-from harness.render.positions import YamlError, load
-from harness.render.upstream import module_folder
-from harness.setup.cache import built, cache_root, content_key
-from harness.setup.process import telling_line
+from harness.machine.cache import built, cache_root, content_key
+from harness.machine.process import telling_line
+from harness.manifests.cache import Cache
+from harness.manifests.positions import YamlError, load
+from harness.manifests.upstream import module_folder
 from harness.validate.finding import Defect
 from harness.validate.model import Resource, dig
 
@@ -46,7 +46,7 @@ def check(resources: Sequence[Resource]) -> list[Defect]:
     Raises:
         HarnessError: The schemas or kubeconform cannot be had.
     """
-    from harness.setup.tools import tool_folder
+    from harness.machine.tools import tool_folder
 
     crds = [resource for resource in resources if resource.kind == "CustomResourceDefinition"]
     groups = {resource.group for resource in resources}
@@ -101,7 +101,7 @@ def _kubeconform(
     folder: str, version: str, resources: list[Resource], crd_schemas: Path
 ) -> dict[int, list[tuple[str, str]]]:
     """What one version finds wrong: by the resource's index, (path, message); the path `?` for an unknown kind."""
-    from harness.setup.tools import tool
+    from harness.machine.tools import tool
 
     schemas = _kubernetes_schemas(version, resources)
     command = [str(tool("kubeconform")), "-strict", "-output", "json", "-n", "2", "-kubernetes-version", version]

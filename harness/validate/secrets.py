@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from harness.secrets.catalogue import Catalogue
+from harness.manifests.catalogue import Catalogue
 from harness.validate.model import Environment, Resource, dig, mappings, texts
 
 REFLECTOR: Final = "reflector.v1.k8s.emberstack.com"

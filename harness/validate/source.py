@@ -6,9 +6,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from harness.render.build import Build
-from harness.render.positions import Document, Step, YamlError, parse
-from harness.render.tree import Tree
+from harness.manifests.build import Build
+from harness.manifests.positions import Document, Step, YamlError, parse
+from harness.manifests.tree import Tree
 from harness.validate.model import Resource, dig, listed, mappings
 
 HASH: Final = re.compile(r"-[bcdfghkmt2456789]{10}$")

@@ -21,7 +21,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from harness.render.positions import Step
+from harness.manifests.positions import Step
 from harness.validate.finding import Defect
 from harness.validate.hosts import ServiceNames, names_in, service_names
 from harness.validate.model import Environment, Pod, Resource, dig, mappings, pods_of

@@ -15,10 +15,10 @@ import pytest
 import yaml
 from pytest_kind import KindCluster
 
-from harness.cluster.cluster import Cluster, down, up
-from harness.cluster.components import required_version
-from harness.cluster.kubectl import kubectl_program
-from harness.setup.tools import tool
+from harness.clusters.kind.cluster import Cluster, down, up
+from harness.clusters.kind.components import required_version
+from harness.clusters.kind.kubectl import kubectl_program
+from harness.machine.tools import tool
 
 Object = dict[str, Any]
 # The one image with a shell that every node holds.

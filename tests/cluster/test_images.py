@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from harness.cluster.cluster import Cluster
-from harness.cluster.load import load
-from harness.cluster.node import REPOSITORY
-from harness.docker.client import docker
+from harness.clusters.docker.client import docker
+from harness.clusters.kind.cluster import Cluster
+from harness.clusters.kind.load import load
+from harness.clusters.kind.node import REPOSITORY
 
 pytestmark = pytest.mark.cluster
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from harness.cluster.cluster import Cluster, up
-from harness.cluster.components import KUBERNETES_VERSION
-from harness.cluster.logs import collect
-from harness.cluster.node import UPSTREAM, pod_images
-from harness.cluster.status import status
-from harness.docker.client import docker
+from harness.clusters.docker.client import docker
+from harness.clusters.kind.cluster import Cluster, up
+from harness.clusters.kind.components import KUBERNETES_VERSION
+from harness.clusters.kind.logs import collect
+from harness.clusters.kind.node import UPSTREAM, pod_images
+from harness.clusters.kind.status import status
 from harness.errors import HarnessError
 
 pytestmark = pytest.mark.cluster

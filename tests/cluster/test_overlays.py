@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.cluster.cluster import Cluster
-from harness.render.upstream import module_folder
+from harness.clusters.kind.cluster import Cluster
+from harness.manifests.upstream import module_folder
 from harness.validate.schemas import CRD_MODULES
 
 pytestmark = pytest.mark.cluster

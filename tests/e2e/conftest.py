@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from brewery.contract.layout import Layout
-from harness.cluster.kubectl import Kubectl
-from harness.deploy.cluster import connect
-from harness.e2e.expected import Expected
-from harness.e2e.forward import Forwards
-from harness.e2e.platform import Platform
-from harness.e2e.proof import Proof, Taken
-from harness.e2e.session import reader
+from harness.clusters.deploy.cluster import connect
+from harness.clusters.kind.kubectl import Kubectl
+from tests.live.expected import Expected
+from tests.live.forward import Forwards
+from tests.live.platform import Platform
+from tests.live.proof import Proof, Taken
+from tests.live.session import reader
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -5,9 +5,9 @@ from typing import Final
 
 import pytest
 
-from harness.cluster.kubectl import Kubectl
-from harness.e2e.access import Account, Asked, Right, read
-from harness.e2e.platform import NAMESPACES, Platform
+from harness.clusters.kind.kubectl import Kubectl
+from tests.live.access import Account, Asked, Right, read
+from tests.live.platform import NAMESPACES, Platform
 
 pytestmark = pytest.mark.e2e
 

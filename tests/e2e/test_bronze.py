@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from harness.e2e.platform import Platform
-from harness.e2e.proof import BUCKET, Proof, Taken
+from tests.live.platform import Platform
+from tests.live.proof import BUCKET, Proof, Taken
 
 pytestmark = pytest.mark.e2e
 

@@ -12,14 +12,14 @@ import pytest
 from pyspark.sql import SparkSession
 
 from brewery.contract.layout import GOLD_TABLES, Layout
-from harness.cluster.kubectl import Kubectl
-from harness.deploy.wait import is_available
-from harness.e2e import frames
-from harness.e2e.airflow import hopeless
-from harness.e2e.expected import Expected
-from harness.e2e.platform import Platform
-from harness.e2e.proof import SECOND, TRANSFORMATION, Proof, Shown, Taken
-from harness.e2e.wait import until
+from harness.clusters.deploy.wait import is_available
+from harness.clusters.kind.kubectl import Kubectl
+from tests.live import frames
+from tests.live.airflow import hopeless
+from tests.live.expected import Expected
+from tests.live.platform import Platform
+from tests.live.proof import SECOND, TRANSFORMATION, Proof, Shown, Taken
+from tests.live.wait import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.full, pytest.mark.timeout(1500)]
 

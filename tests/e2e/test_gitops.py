@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.cluster.kubectl import Kubectl
-from harness.deploy.causes import is_ready
-from harness.deploy.served import Served
-from harness.deploy.wait import ARGOCD
-from harness.e2e.wait import until
+from harness.clusters.deploy.causes import is_ready
+from harness.clusters.deploy.served import Served
+from harness.clusters.deploy.wait import ARGOCD
+from harness.clusters.kind.kubectl import Kubectl
+from tests.live.wait import until
 
 pytestmark = pytest.mark.e2e
 

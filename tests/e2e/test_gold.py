@@ -9,10 +9,10 @@ from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from brewery.contract.layout import GOLD_TABLES, Layout
-from harness.e2e import frames
-from harness.e2e.expected import Expected
-from harness.e2e.platform import REGION, Platform
-from harness.e2e.proof import Proof, Taken
+from tests.live import frames
+from tests.live.expected import Expected
+from tests.live.platform import REGION, Platform
+from tests.live.proof import Proof, Taken
 
 pytestmark = pytest.mark.e2e
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import requests
 
-from harness.e2e.expected import Expected
-from harness.e2e.forward import Forwards
-from harness.e2e.platform import Platform
+from tests.live.expected import Expected
+from tests.live.forward import Forwards
+from tests.live.platform import Platform
 
 pytestmark = pytest.mark.e2e
 

@@ -6,12 +6,12 @@ from typing import Final
 
 import pytest
 
-from harness.cluster.kubectl import Kubectl
-from harness.e2e.platform import Platform
-from harness.e2e.prometheus import Prometheus
-from harness.e2e.proof import ALERT, INGESTION, Proof, Taken
-from harness.e2e.queries import Query, panels, rules, selectors
-from harness.e2e.wait import until
+from harness.clusters.kind.kubectl import Kubectl
+from tests.live.platform import Platform
+from tests.live.prometheus import Prometheus
+from tests.live.proof import ALERT, INGESTION, Proof, Taken
+from tests.live.queries import Query, panels, rules, selectors
+from tests.live.wait import until
 
 pytestmark = pytest.mark.e2e
 

@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from harness.cluster.kubectl import Kubectl
+from harness.clusters.kind.kubectl import Kubectl
 
 pytestmark = pytest.mark.e2e
 

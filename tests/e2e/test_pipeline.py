@@ -2,9 +2,9 @@
 
 import pytest
 
-from harness.e2e.airflow import Task
-from harness.e2e.platform import Platform
-from harness.e2e.proof import INGESTION, TRANSFORMATION, Proof, Taken
+from tests.live.airflow import Task
+from tests.live.platform import Platform
+from tests.live.proof import INGESTION, TRANSFORMATION, Proof, Taken
 
 pytestmark = pytest.mark.e2e
 

@@ -5,9 +5,9 @@ from typing import Any, Final
 
 import pytest
 
-from harness.cluster.kubectl import Kubectl
-from harness.e2e.platform import NAMESPACES
+from harness.clusters.kind.kubectl import Kubectl
 from harness.errors import HarnessError
+from tests.live.platform import NAMESPACES
 
 pytestmark = pytest.mark.e2e
 

@@ -9,10 +9,10 @@ from typing import Any, Final
 import pytest
 from botocore.exceptions import ClientError
 
-from harness.cluster.kubectl import Kubectl
-from harness.deploy.causes import is_ready
-from harness.e2e.platform import NAMESPACES, Platform
-from harness.e2e.wait import until
+from harness.clusters.deploy.causes import is_ready
+from harness.clusters.kind.kubectl import Kubectl
+from tests.live.platform import NAMESPACES, Platform
+from tests.live.wait import until
 
 pytestmark = pytest.mark.e2e
 

@@ -7,9 +7,9 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as sf
 
 from brewery.contract.layout import Layout
-from harness.e2e import frames
-from harness.e2e.expected import Expected
-from harness.e2e.proof import Proof, Taken
+from tests.live import frames
+from tests.live.expected import Expected
+from tests.live.proof import Proof, Taken
 
 pytestmark = pytest.mark.e2e
 

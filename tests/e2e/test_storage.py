@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from harness.e2e.platform import Platform
-from harness.e2e.proof import Taken
+from tests.live.platform import Platform
+from tests.live.proof import Taken
 
 pytestmark = pytest.mark.e2e
 

@@ -3,12 +3,12 @@
 import pytest
 import yaml
 
-from harness.cluster.kubectl import Kubectl
-from harness.deploy.causes import is_ready
-from harness.deploy.wait import ARGOCD, ROOT_APPLICATION
-from harness.deploy.waves import violations
-from harness.e2e.history import is_remembered, steps
+from harness.clusters.deploy.causes import is_ready
+from harness.clusters.deploy.wait import ARGOCD, ROOT_APPLICATION
+from harness.clusters.deploy.waves import violations
+from harness.clusters.kind.kubectl import Kubectl
 from harness.paths import ROOT
+from tests.live.history import is_remembered, steps
 
 pytestmark = pytest.mark.e2e
 

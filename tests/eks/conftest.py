@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from harness.cluster.cluster import Cluster
-from harness.cluster.kubectl import Kubectl
-from harness.deploy.cluster import connect
-from harness.e2e.likeness import identity
-from harness.e2e.run import EKS
+from harness.clusters.deploy.cluster import connect
+from harness.clusters.e2e.run import EKS
+from harness.clusters.kind.cluster import Cluster
+from harness.clusters.kind.kubectl import Kubectl
+from harness.manifests.build import Build, build_all
+from harness.manifests.environments import units
+from harness.manifests.write import stream
 from harness.paths import ROOT
-from harness.render.build import Build, build_all
-from harness.render.environments import units
-from harness.render.write import stream
+from tests.live.likeness import identity
 
 Object = dict[str, Any]
 Objects = dict[tuple[str, str, str], Object]

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.cluster.kubectl import Kubectl
-from harness.cluster.troubles import troubles
-from harness.deploy.causes import is_ready
-from harness.deploy.wait import ARGOCD, ROOT_APPLICATION, is_available
-from harness.deploy.waves import violations
-from harness.deploy.work import STAND_IN
-from harness.e2e.history import is_remembered, steps
-from harness.e2e.likeness import differences
-from harness.e2e.platform import NAMESPACES
+from harness.clusters.deploy.causes import is_ready
+from harness.clusters.deploy.wait import ARGOCD, ROOT_APPLICATION, is_available
+from harness.clusters.deploy.waves import violations
+from harness.clusters.deploy.work import STAND_IN
+from harness.clusters.kind.kubectl import Kubectl
+from harness.clusters.kind.troubles import troubles
 from harness.paths import ROOT
+from tests.live.history import is_remembered, steps
+from tests.live.likeness import differences
+from tests.live.platform import NAMESPACES
 
 pytestmark = [pytest.mark.eks, pytest.mark.timeout(900)]
 

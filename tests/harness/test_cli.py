@@ -41,7 +41,7 @@ def test_a_command_loads_no_other_command(repo: Path) -> None:
         "import sys; from harness.cli import app\n"
         "try: app(['diff', '--help'])\n"
         "except SystemExit: pass\n"
-        "heavy = ('harness.embedded', 'fsspec', 'kubernetes', 'pyspark', 'cryptography')\n"
+        "heavy = ('harness.pipeline.embedded', 'fsspec', 'kubernetes', 'pyspark', 'cryptography')\n"
         "print([name for name in heavy if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=repo, capture_output=True, text=True, check=True)

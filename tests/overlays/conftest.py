@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.render.build import build_all
-from harness.render.environments import units
+from harness.manifests.build import build_all
+from harness.manifests.environments import units
 
 Resource = dict[str, Any]
 

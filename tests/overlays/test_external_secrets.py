@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.render.upstream import module_folder
+from harness.manifests.upstream import module_folder
 from harness.validate.schemas import CRD_MODULES
 
 pytestmark = pytest.mark.tools

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from harness.render.build import build_all
-from harness.render.environments import units
-from harness.render.positions import load, split
-from harness.render.upstream import git_environment
-from harness.setup.certificates import with_certificates
-from harness.setup.tools import tool
+from harness.machine.certificates import with_certificates
+from harness.machine.tools import tool
+from harness.manifests.build import build_all
+from harness.manifests.environments import units
+from harness.manifests.positions import load, split
+from harness.manifests.upstream import git_environment
 
 pytestmark = pytest.mark.tools
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.render.build import build_all
-from harness.render.environments import units
-from harness.secrets.catalogue import read
+from harness.manifests.build import build_all
+from harness.manifests.catalogue import read
+from harness.manifests.environments import units
 from harness.validate.check import Report, validate
 from harness.validate.model import environment, pods_of
 from harness.validate.output import text

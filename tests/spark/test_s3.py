@@ -32,7 +32,9 @@ print("RESULT" + json.dumps([applied, len(history), [list(row) for row in gold]]
 
 def test_two_days_on_s3(layout: Layout, bronze: Any, brewery: Callable[..., dict[str, Any]], repo: Path) -> None:
     server_module = pytest.importorskip("moto.server", reason="moto is not in this environment (make setup)")
-    environment = pytest.importorskip("harness.setup.environment", reason="the harness is not in this environment")
+    environment = pytest.importorskip(
+        "harness.machine.environment", reason="there is no harness in this environment"
+    )
     boto3 = pytest.importorskip("boto3", reason="boto3 is not in this environment")
 
     server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0)

@@ -21,7 +21,7 @@ from brewery.ingestion import Progress, ingest
 from brewery.ingestion.profile import ProfileBuilder
 from brewery.settings import Settings
 from brewery.storage import Storage
-from harness.mock_api import MockApi
+from harness.pipeline.mock_api import MockApi
 
 MakeSettings = Callable[..., Settings]
 Tree = Callable[[], dict[str, bytes]]

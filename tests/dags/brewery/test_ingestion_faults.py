@@ -14,8 +14,8 @@ from brewery.ingestion import ingest
 from brewery.settings import Settings
 from brewery.storage import Storage
 from brewery.validation import validate
-from harness.mock_api import MockApi
-from harness.mock_api.faults import KINDS
+from harness.pipeline.mock_api import MockApi
+from harness.pipeline.mock_api.faults import KINDS
 
 MakeSettings = Callable[..., Settings]
 Tree = Callable[[], dict[str, bytes]]

@@ -13,7 +13,7 @@ from brewery.ingestion import ingest
 from brewery.settings import Settings
 from brewery.storage import Storage
 from brewery.validation import validate
-from harness.mock_api import MockApi
+from harness.pipeline.mock_api import MockApi
 
 MakeSettings = Callable[..., Settings]
 REAL_NAMES = ("L’Écluse Brassée", "Brasserie Dupont Aîné", "Žatecký Pivovar", "Brauhaus Göttingen", "서울 브루어리")  # noqa: RUF001 - as they are written

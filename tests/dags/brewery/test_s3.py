@@ -18,7 +18,7 @@ from brewery.ingestion import ingest
 from brewery.settings import Settings
 from brewery.storage import Storage
 from brewery.validation import validate
-from harness.mock_api import MockApi
+from harness.pipeline.mock_api import MockApi
 
 pytestmark = pytest.mark.s3
 

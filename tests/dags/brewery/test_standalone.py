@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.mock_api import MockApi
+from harness.pipeline.mock_api import MockApi
 
 Start = Callable[..., "subprocess.Popen[str]"]
 

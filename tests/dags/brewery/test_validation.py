@@ -16,7 +16,7 @@ from brewery.ingestion import IngestResult, ingest
 from brewery.settings import Settings
 from brewery.storage import Storage
 from brewery.validation import inspect, validate
-from harness.mock_api import MockApi
+from harness.pipeline.mock_api import MockApi
 
 Edit = Callable[[dict[str, Any]], None]
 

@@ -11,7 +11,7 @@ from deltalake import DeltaTable
 from brewery.ingestion import ingest
 from brewery.settings import Settings
 from brewery.storage import Storage
-from harness.mock_api import MockApi
+from harness.pipeline.mock_api import MockApi
 
 DATES = (dt.date(2025, 1, 1), dt.date(2025, 1, 2))
 

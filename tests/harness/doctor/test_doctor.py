@@ -6,11 +6,11 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
-from harness.cluster.machine import GIB
+from harness.clusters.kind.machine import GIB
 from harness.doctor import checks
 from harness.doctor.checks import EVERY, Finding, State, Tier, findings
 from harness.doctor.command import doctor
-from harness.setup.java import JavaRuntime
+from harness.machine.java import JavaRuntime
 
 app = typer.Typer()
 app.command()(doctor)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.render.tree import MAX_BYTES
+from harness.manifests.tree import MAX_BYTES
 from harness.validate.check import Report, validate
 from harness.validate.rules import RULES
 

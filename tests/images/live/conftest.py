@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from harness.docker.client import docker
-from harness.images.recipes import recipe
-from harness.images.registry import local_name
-from harness.images.wanted import Wanted, wanted
-from harness.images.work import Plan, ensure
+from harness.clusters.docker.client import docker
+from harness.clusters.images.recipes import recipe
+from harness.clusters.images.registry import local_name
+from harness.clusters.images.wanted import Wanted, wanted
+from harness.clusters.images.work import Plan, ensure
 
 Run = Callable[..., str]
 Start = Callable[..., str]

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import requests
 
-from harness.docker.client import docker
-from harness.images.recipes import recipe
-from harness.images.wanted import Wanted
-from harness.images.work import Plan, Source, ensure
+from harness.clusters.docker.client import docker
+from harness.clusters.images.recipes import recipe
+from harness.clusters.images.wanted import Wanted
+from harness.clusters.images.work import Plan, Source, ensure
 
 from .conftest import Run, Start
 

@@ -10,7 +10,7 @@ import pytest
 from brewery.ingestion import ingest
 from brewery.settings import Settings
 from brewery.storage import Storage
-from harness.mock_api import MockApi
+from harness.pipeline.mock_api import MockApi
 
 pytestmark = pytest.mark.airflow
 

@@ -1,0 +1,227 @@
+"""Measures the review: on this repository, and on a generated one with hundreds of Applications.
+
+Beside each figure: how long plain `kustomize build` takes for the same trees, with as many processes at a time.
+"""
+
+import os
+import re
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from harness.errors import HarnessError
+from harness.machine.certificates import with_certificates
+from harness.machine.tools import tool
+from harness.manifests.tree import walk
+from harness.manifests.upstream import git_environment
+from harness.paths import ROOT
+from harness.review.git import Repository
+from harness.review.inputs import Kustomizations
+from harness.review.model import Review
+from harness.review.review import review
+from harness.review.snapshot import Snapshot, Store
+
+_ENVIRONMENTS: Final = ("staging", "production")
+_APPLICATIONS: Final = 500
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measurement.
+
+    Attributes:
+        name: What was measured.
+        seconds: How long the review took.
+        limit: What it must stay under, in seconds.
+        plain: How long plain `kustomize build` of both sides takes, in seconds; None where it was not measured.
+    """
+
+    name: str
+    seconds: float
+    limit: float
+    plain: float | None = None
+
+    @property
+    def within(self) -> bool:
+        """Whether it stays under its limit."""
+        return self.seconds < self.limit
+
+
+def bench_diff(applications: int = _APPLICATIONS) -> list[Figure]:
+    """Measures reviews of this repository and of a generated one.
+
+    Args:
+        applications: How many Applications the generated repository has.
+
+    Raises:
+        HarnessError: A review did not find what was changed.
+    """
+    with tempfile.TemporaryDirectory(prefix="harness-bench-") as name:
+        return [*_own(Path(name) / "own"), *_generated(Path(name) / "generated", applications)]
+
+
+def _own(folder: Path) -> list[Figure]:
+    _git(ROOT, "clone", "-q", "--local", str(ROOT), str(folder))
+    changed = folder / "base" / "database" / "statefulset.yaml"
+    text = changed.read_text(encoding="utf-8")
+    review(folder, "HEAD")
+    seconds = 100_000 + uuid.uuid4().int % 800_000
+    changed.write_text(re.sub(r"(GracePeriodSeconds: )\d+", rf"\g<1>{seconds}", text), encoding="utf-8")
+    figure, found = _timed("both environments, one file changed", 2.0, lambda: review(folder, "HEAD"))
+    _expect(found, 2)
+    plain = _plain(folder, [f"overlays/{path.name}" for path in sorted((folder / "overlays").iterdir())], 2)
+    return [Figure(figure.name, figure.seconds, figure.limit, plain)]
+
+
+def _generated(folder: Path, applications: int) -> list[Figure]:
+    generate(folder, applications)
+    _commit(folder)
+    count = applications // len(_ENVIRONMENTS)
+    first, second = (folder / f"base/app-{number:03}/deployment.yaml" for number in (0, count - 1))
+    first.write_text(first.read_text(encoding="utf-8").replace("replicas: 1", "replicas: 2"), encoding="utf-8")
+    cold, found = _timed(f"{applications} Applications, cold", 30.0, lambda: review(folder, "HEAD"))
+    _expect(found, len(_ENVIRONMENTS))
+    second.write_text(second.read_text(encoding="utf-8").replace("replicas: 1", "replicas: 3"), encoding="utf-8")
+    warm, found = _timed(f"{applications} Applications, one file changed", 3.0, lambda: review(folder, "HEAD"))
+    _expect(found, 2 * len(_ENVIRONMENTS))
+    with Repository(folder) as repository:
+        snapshot = Snapshot(repository.working_tree(), Store(repository))
+        folders = [path for path in Kustomizations(snapshot, {}).folders() if path.startswith("overlays/")]
+    plain = _plain(folder, folders, 2)
+    return [Figure(item.name, item.seconds, item.limit, plain) for item in (cold, warm)]
+
+
+def generate(folder: Path, applications: int) -> None:
+    """Writes a repository with an app of apps for each of two environments.
+
+    Args:
+        folder: A new folder.
+        applications: How many Applications, over both environments.
+    """
+    mark = _unique()
+    count = applications // len(_ENVIRONMENTS)
+    for number in range(count):
+        name = f"app-{number:03}"
+        base = folder / "base" / name
+        _write(base / "kustomization.yaml", "resources: [deployment.yaml, service.yaml]\n")
+        _write(base / "deployment.yaml", _DEPLOYMENT.format(name=name, mark=mark))
+        _write(base / "service.yaml", _SERVICE.format(name=name))
+    for environment in _ENVIRONMENTS:
+        for number in range(count):
+            name = f"app-{number:03}"
+            overlay = folder / "overlays" / environment / name
+            _write(overlay / "kustomization.yaml", _OVERLAY.format(name=name, environment=environment))
+            _write(overlay / "settings.env", f"ENVIRONMENT={environment}\nNAME={name}\n")
+            _write(
+                folder / "overlays" / environment / "applications" / f"{name}.yaml",
+                _APPLICATION.format(name=name, environment=environment),
+            )
+        names = ", ".join(f"app-{number:03}.yaml" for number in range(count))
+        listing = folder / "overlays" / environment / "applications" / "kustomization.yaml"
+        _write(listing, f"resources: [{names}]\n")
+
+
+_DEPLOYMENT: Final = """apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {name}
+  annotations: {{example.com/mark: "{mark}"}}
+spec:
+  replicas: 1
+  selector: {{matchLabels: {{app: {name}}}}}
+  template:
+    metadata: {{labels: {{app: {name}}}}}
+    spec:
+      containers:
+        - name: main
+          image: registry.example.com/{name}:1.0.0
+          envFrom: [{{configMapRef: {{name: settings}}}}]
+          resources: {{requests: {{cpu: 100m, memory: 128Mi}}, limits: {{memory: 128Mi}}}}
+"""
+_SERVICE: Final = """apiVersion: v1
+kind: Service
+metadata: {{name: {name}}}
+spec:
+  selector: {{app: {name}}}
+  ports: [{{name: http, port: 80}}]
+"""
+_OVERLAY: Final = """namespace: {name}
+resources: [../../../base/{name}]
+labels:
+  - pairs: {{environment: {environment}}}
+configMapGenerator:
+  - name: settings
+    envs: [settings.env]
+images:
+  - name: registry.example.com/{name}
+    newTag: 1.0.1
+"""
+_APPLICATION: Final = """apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata:
+  name: {name}
+  namespace: argocd
+spec:
+  project: default
+  source:
+    repoURL: https://git.example.com/generated.git
+    targetRevision: main
+    path: overlays/{environment}/{name}
+  destination: {{server: https://kubernetes.default.svc, namespace: {name}}}
+"""
+
+
+def _timed(name: str, limit: float, work: Callable[[], Review]) -> tuple[Figure, Review]:
+    start = time.perf_counter()
+    found = work()
+    return Figure(name, time.perf_counter() - start, limit), found
+
+
+def _plain(folder: Path, overlays: Sequence[str], sides: int) -> float:
+    """Seconds that kustomize alone takes for some folders, at both sides."""
+    program = tool("kustomize")
+    # Only so that upstream bases can be had where GitHub cannot be reached.
+    remotes = {remote for path in overlays for remote, _, _ in walk(folder / path).remotes}
+    environment = with_certificates(os.environ) | git_environment(remotes)
+
+    def build(path: str) -> None:
+        subprocess.run([program, "build", path], cwd=folder, env=environment, check=True, capture_output=True)
+
+    start = time.perf_counter()
+    with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+        list(pool.map(build, [*overlays] * sides))
+    return time.perf_counter() - start
+
+
+def _expect(found: Review, resources: int) -> None:
+    if found.totals.resources != resources or found.problems:
+        raise HarnessError(
+            f"The benchmark's review found {found.totals.resources} changed resources instead of {resources}."
+        )
+
+
+def _unique() -> str:
+    """A mark that makes what is generated new to the cache."""
+    return f"m{uuid.uuid4().hex[:12]}"
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def _commit(folder: Path) -> None:
+    identity = ("-c", "user.name=harness", "-c", "user.email=harness@localhost", "-c", "commit.gpgsign=false")
+    _git(folder, "init", "-q")
+    _git(folder, "add", "-A")
+    _git(folder, *identity, "commit", "-q", "-m", "generated")
+
+
+def _git(folder: Path, *arguments: str) -> None:
+    subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, stdin=subprocess.DEVNULL)

@@ -1,0 +1,105 @@
+"""What of this checkout an environment's Argo CD reads: a commit of it, told where it is served."""
+
+import os
+import tarfile
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from harness.clusters.deploy.absence import MANIFESTS, REPLACED
+from harness.clusters.deploy.git import Scratch, with_files, working_tree
+from harness.clusters.deploy.served import BRANCH, URL
+from harness.errors import HarnessError
+from harness.manifests.environments import overlay
+
+_READ: Final = ("base", "components", "overlays", "harness/clusters/deploy", "tests/e2e")
+"""The folders that kustomizations are made of; of those, what a checkout has."""
+
+_RUNNING: Final = (
+    "cicd",
+    "database",
+    "deepstorage",
+    "jupyter",
+    "management",
+    "monitoring/prometheus",
+    "orchestrator",
+    "processing",
+)
+"""The parts of an overlay that have Deployments or StatefulSets, and are never left out."""
+
+
+def served_commit(
+    git: Scratch, root: Path, environment: str, *, without_aws: bool = False, absent: Collection[str] = ()
+) -> str:
+    """A commit of the working tree whose overlay follows the git server in the cluster.
+
+    Args:
+        git: The checkout's.
+        root: The checkout.
+        environment: The environment.
+        without_aws: The environment is made for AWS and the cluster is elsewhere: the waves must not wait for what
+            only AWS does, and its containers ask for less CPU.
+        absent: Repositories of images that cannot be had, of those in `absence.REPLACED`.
+
+    Returns:
+        The commit's name. Its parent is the working tree, if it differs from that.
+
+    Raises:
+        HarnessError: There is no such environment, or its files are not as they have to be.
+    """
+    where = overlay(root, environment).relative_to(root)
+    wanted = {"cicd": [MANIFESTS / "delivery"]}
+    if without_aws:
+        wanted["cicd"].append(MANIFESTS / "without-aws")
+        # Its sizes are those of three machines.
+        for unit in _RUNNING:
+            wanted.setdefault(unit, []).append(MANIFESTS / "small")
+    for repository in sorted(absent):
+        for unit, component in REPLACED[repository].items():
+            wanted.setdefault(unit, []).append(Path(component))
+    source = where / "source" / "source.yaml"
+    changes = {source.as_posix(): _edited(root / source, _follow)}
+    for unit, components in wanted.items():
+        file = where / unit / "kustomization.yaml"
+        changes[file.as_posix()] = _edited(root / file, partial(_switch_on, file.parent, components))
+    message = f"Let {environment} follow the git server in the cluster"
+    return with_files(git, working_tree(git), changes, message)
+
+
+def _follow(document: dict[str, Any]) -> None:
+    document["data"] |= {"url": URL, "revision": BRANCH}
+
+
+def _switch_on(folder: Path, components: Sequence[Path], document: dict[str, Any]) -> None:
+    there = document.setdefault("components", [])
+    paths = [Path(os.path.relpath(component, folder)).as_posix() for component in components]
+    there += [path for path in paths if path not in there]
+
+
+def export(git: Scratch, commit: str, folder: Path) -> None:
+    """Writes what kustomizations read of a commit into a folder.
+
+    Raises:
+        HarnessError: Git failed.
+    """
+    known = set(git.run("ls-tree", "-d", "-r", "--name-only", commit).splitlines())
+    archive = git.read("archive", "--format=tar", commit, "--", *(path for path in _READ if path in known))
+    with tarfile.open(fileobj=BytesIO(archive)) as tar:
+        tar.extractall(folder, filter="data")
+
+
+def _edited(file: Path, edit: Callable[[dict[str, Any]], None]) -> bytes:
+    """A YAML file after an edit; as it is, comments and all, where the edit changes nothing."""
+    try:
+        text = file.read_text(encoding="utf-8")
+        document, same = yaml.safe_load(text), yaml.safe_load(text)
+        edit(document)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
+        raise HarnessError(
+            f"{file} cannot be read as it has to be ({type(error).__name__}): see overlays/minikube for its form."
+        ) from error
+    return text.encode() if document == same else yaml.safe_dump(document, sort_keys=False).encode()

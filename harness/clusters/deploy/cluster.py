@@ -1,0 +1,30 @@
+"""Which cluster is meant: the one of `harness cluster up`, unless a kubeconfig or a context is named."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from harness.clusters.kind.cluster import Cluster
+from harness.clusters.kind.kubectl import Kubectl, kubectl_program
+from harness.errors import HarnessError
+
+
+def connect(kubeconfig: Path | None = None, context: str | None = None) -> Kubectl:
+    """The way to a cluster.
+
+    Args:
+        kubeconfig: A kubeconfig; that of `harness cluster up` when None.
+        context: One of its contexts; when None, the cluster's of `harness cluster up`, or the file's current one.
+
+    Raises:
+        HarnessError: There is no such file or context, or kubectl cannot be had.
+    """
+    ours = Cluster()
+    file = kubeconfig or ours.kubeconfig
+    if not file.is_file():
+        made = "make one with 'harness cluster up', or name another with --kubeconfig and --context"
+        missing = f"There is no kubeconfig {kubeconfig}" if kubeconfig else f"There is no cluster {ours.name}"
+        raise HarnessError(f"{missing}: {made}.", exit_code=2)
+    if kubeconfig is None and context is None:
+        return ours.kubectl
+    cluster = Kubectl(file, context or "", kubectl_program())
+    return cluster if context is not None else replace(cluster, context=cluster.current_context())

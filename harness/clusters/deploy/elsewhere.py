@@ -1,0 +1,69 @@
+"""The EKS environment on a cluster that is not on AWS: what an EKS cluster brings by itself has to be made.
+
+That is the storage class (here: another name for the cluster's default one) and the definitions of External
+Secrets. Its operator is not there, so the Secrets are those of `harness secrets`; a load balancer has no address.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from harness.clusters.deploy.wait import until_established
+from harness.clusters.kind.kubectl import Kubectl
+from harness.errors import HarnessError
+from harness.manifests.build import Build
+from harness.manifests.upstream import module_folder
+from harness.validate import cluster as expectations
+from harness.validate.schemas import CRD_MODULES
+
+_GROUP: Final = "external-secrets.io"
+_DEFAULT_CLASS: Final = "storageclass.kubernetes.io/is-default-class"
+
+
+def needs_aws(builds: Iterable[Build]) -> bool:
+    """Whether an environment takes its Secrets from AWS."""
+    return any(_is_external(item.value) for build in builds for item in build.resources)
+
+
+def is_on_aws(nodes: Iterable[dict[str, Any]]) -> bool:
+    """Whether a cluster's nodes are Amazon's."""
+    return any(str(node.get("spec", {}).get("providerID", "")).startswith("aws://") for node in nodes)
+
+
+def bring_what_aws_brings(cluster: Kubectl, root: Path, environment: str) -> None:
+    """Makes what an environment expects of its cluster: missing storage classes, the definitions.
+
+    Raises:
+        HarnessError: The cluster refuses one, has no default storage class, or the definitions cannot be had.
+    """
+    classes = cluster.get("storageclasses")
+    missing = expectations.read(root, environment).storage_classes - {item["metadata"]["name"] for item in classes}
+    documents = [_class_like(_default(classes, cluster.context), name) for name in sorted(missing)]
+    module, version, folder = CRD_MODULES[_GROUP]
+    for file in sorted((module_folder(module, version) / folder).glob(f"{_GROUP}_*.yaml")):
+        documents += [item for item in yaml.safe_load_all(file.read_text(encoding="utf-8")) if item]
+    cluster.apply(yaml.safe_dump_all(documents, sort_keys=False), doing="make what an EKS cluster brings")
+    until_established(cluster, [item["metadata"]["name"] for item in documents if item["kind"] != "StorageClass"])
+
+
+def _is_external(resource: dict[str, Any]) -> bool:
+    return str(resource.get("apiVersion", "")).startswith(f"{_GROUP}/")
+
+
+def _default(classes: Iterable[dict[str, Any]], context: str) -> dict[str, Any]:
+    for item in classes:
+        if (item["metadata"].get("annotations") or {}).get(_DEFAULT_CLASS) == "true":
+            return item
+    raise HarnessError(f"{context} has no default storage class: make one, or the volumes cannot be had.")
+
+
+def _class_like(default: dict[str, Any], name: str) -> dict[str, Any]:
+    kept = ("provisioner", "parameters", "reclaimPolicy", "volumeBindingMode", "allowVolumeExpansion")
+    return {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {"name": name},
+        **{key: default[key] for key in kept if key in default},
+    }

@@ -1,0 +1,158 @@
+"""Runs git, and makes commits without touching anything of the user's: no index, no ref, no object of theirs.
+
+New objects go to a folder of their own that only knows the user's as an alternate.
+
+>>> with Scratch(ROOT) as git:
+...     commit = working_tree(git)
+...     commit = with_files(git, commit, {"a.txt": b"changed", "b.txt": None}, "Change a, remove b")
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from harness.errors import HarnessError
+from harness.machine.process import telling_line
+
+_IDENTITY: Final = {"NAME": "harness", "EMAIL": "harness@localhost"}
+_MODE: Final = "100644"
+_NO_BLOB: Final = "0" * 40
+
+
+class Scratch:
+    """Git in a repository whose new objects and index are in a temporary folder, gone at the end of the block."""
+
+    def __init__(self, repository: Path) -> None:
+        """Nothing is read yet.
+
+        Args:
+            repository: The top folder of a checkout, or a bare repository.
+        """
+        self.repository = repository
+        self.folder = Path()
+        self._more: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        """Makes the temporary folder.
+
+        Raises:
+            HarnessError: `repository` is none, or there is no git.
+        """
+        objects = self.run("rev-parse", "--git-path", "objects").strip()
+        index = self.repository / self.run("rev-parse", "--git-path", "index").strip()
+        self.folder = Path(tempfile.mkdtemp(prefix="harness-git-"))
+        (self.folder / "objects").mkdir()
+        if index.is_file():
+            # A copy: git then reads only the files that changed since.
+            shutil.copyfile(index, self.folder / "index")
+        self._more = {
+            "GIT_INDEX_FILE": str(self.folder / "index"),
+            "GIT_OBJECT_DIRECTORY": str(self.folder / "objects"),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str((self.repository / objects).absolute()),
+        }
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Removes the temporary folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._more = {}
+
+    def run(self, *arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> str:
+        """Runs `git ARGUMENTS` in the repository and returns what it printed.
+
+        Raises:
+            HarnessError: There is no git, or it did not exit with 0.
+        """
+        return self.read(*arguments, stdin=stdin, env=env).decode("utf-8", "replace")
+
+    def read(self, *arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> bytes:
+        """As `run`, but bytes.
+
+        Raises:
+            HarnessError: There is no git, or it did not exit with 0.
+        """
+        # What a git hook that runs us has set for its own repository.
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+        environment |= {"GIT_TERMINAL_PROMPT": "0", **self._more, **(env or {})}
+        command = ["git", "-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0", *arguments]
+        try:
+            done = subprocess.run(
+                command, cwd=self.repository, env=environment, input=stdin, capture_output=True, check=False
+            )
+        except FileNotFoundError as error:
+            missing = "git is not on this machine" if error.filename == "git" else f"{self.repository} is not there"
+            raise HarnessError(f"{missing}: install git, and run this in a checkout.") from error
+        if done.returncode != 0:
+            said = telling_line(done.stderr.decode("utf-8", "replace"))
+            raise HarnessError(
+                f"git {arguments[0]} failed in {self.repository} ({said}): correct that and try again."
+            )
+        return done.stdout
+
+
+def working_tree(git: Scratch) -> str:
+    """A commit of the files as they are on the disk, what git ignores left out.
+
+    Returns:
+        Its name: HEAD's own where nothing is uncommitted, else that of a commit on top of HEAD. The same files on
+        the same HEAD give the same name.
+
+    Raises:
+        HarnessError: Not a checkout, or git failed.
+    """
+    if git.run("rev-parse", "--show-prefix").strip():
+        raise HarnessError(f"{git.repository} is a folder within a git checkout: it has to be the top of one.")
+    git.run("add", "--all", "--", ":/")
+    tree = git.run("write-tree").strip()
+    # A checkout without a commit has no HEAD to build on.
+    head = git.run("rev-list", "--max-count=1", "--all").strip() and git.run("rev-parse", "HEAD").strip()
+    if head and git.run("rev-parse", f"{head}^{{tree}}").strip() == tree:
+        return head
+    return _commit(git, tree, head, "Uncommitted changes of the checkout")
+
+
+def with_files(git: Scratch, commit: str, files: Mapping[str, bytes | None], message: str) -> str:
+    """A commit on top of another, with files written (bytes) or removed (None).
+
+    Args:
+        git: Where.
+        commit: The parent.
+        files: Content by path from the repository's top, with slashes.
+        message: Its message.
+
+    Returns:
+        Its name; the parent's where nothing would change.
+
+    Raises:
+        HarnessError: Git failed.
+    """
+    git.run("read-tree", commit)
+    entries = []
+    for path, content in files.items():
+        if content is None:
+            entries.append(f"0 {_NO_BLOB}\t{path}")
+        else:
+            blob = git.run("hash-object", "-w", "--stdin", stdin=content).strip()
+            entries.append(f"{_MODE} {blob}\t{path}")
+    # The form that needs no work tree.
+    git.run("update-index", "-z", "--index-info", stdin="".join(f"{entry}\0" for entry in entries).encode())
+    tree = git.run("write-tree").strip()
+    if tree == git.run("rev-parse", f"{commit}^{{tree}}").strip():
+        return commit
+    return _commit(git, tree, commit, message)
+
+
+def _commit(git: Scratch, tree: str, parent: str, message: str) -> str:
+    who = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in _IDENTITY.items()}
+    # The parent's date, so that the same content has the same name.
+    date = git.run("show", "--no-patch", "--format=%cI", parent).strip() if parent else "2000-01-01T00:00:00Z"
+    when = {"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
+    parents = ["-p", parent] if parent else []
+    return git.run("commit-tree", *parents, "-m", message, tree, env=who | when).strip()

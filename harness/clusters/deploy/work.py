@@ -1,0 +1,179 @@
+"""Brings an environment up on a cluster: what has to be there before Argo CD, Argo CD, and then only waiting."""
+
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from harness.clusters.deploy.absence import MANIFESTS, absent
+from harness.clusters.deploy.checkout import export, served_commit
+from harness.clusters.deploy.elsewhere import bring_what_aws_brings, is_on_aws, needs_aws
+from harness.clusters.deploy.git import Scratch
+from harness.clusters.deploy.phases import Phases
+from harness.clusters.deploy.served import NAMESPACE, Served
+from harness.clusters.deploy.wait import (
+    ARGOCD,
+    ROOT_APPLICATION,
+    follow,
+    start_crashed_again,
+    until_available,
+    until_established,
+    until_ready,
+)
+from harness.clusters.deploy.waves import Step, history
+from harness.clusters.images.wanted import collect
+from harness.clusters.kind.kubectl import Kubectl
+from harness.clusters.secrets.store import Store
+from harness.clusters.secrets.work import bring
+from harness.errors import HarnessError
+from harness.manifests.build import Build, Rendered, build_all
+from harness.manifests.catalogue import read as read_catalogue
+from harness.manifests.environments import TEST_OVERLAYS, Unit, units
+from harness.manifests.tree import walk
+from harness.manifests.write import stream
+
+_UP_SECONDS: Final = 300
+"""How long the git server and Argo CD may take."""
+_DEFINITIONS: Final = ("applications.argoproj.io", "appprojects.argoproj.io")
+_GIT_USER: Final = ("Deployment", "argocd-repo-server")
+_STANDS_ON: Final = "minikube"
+"""What the tests' overlay is made from."""
+STAND_IN: Final = "stand-in"
+"""In the name of every image that is not what it takes the place of."""
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What a deployment came to.
+
+    Attributes:
+        environment: Its environment.
+        commit: What Argo CD follows now.
+        seconds: Length of each phase.
+        steps: The Applications and when they came up.
+        left_out: Applications that are not there, because no image registry answers.
+        stand_ins: Images that stand in for one that cannot be had.
+    """
+
+    environment: str
+    commit: str
+    seconds: dict[str, float]
+    steps: list[Step]
+    left_out: list[str]
+    stand_ins: list[str]
+
+
+def deploy(root: Path, environment: str, cluster: Kubectl, phases: Phases, *, within: float) -> Deployed:
+    """Deploys the checkout's environment and waits until all of it is Synced and Healthy.
+
+    Safe to run again, after a change or after an interruption: it brings the cluster to what the checkout says.
+
+    Args:
+        root: The checkout.
+        environment: The environment.
+        cluster: Where.
+        phases: Told what is going on.
+        within: Seconds that Argo CD has to bring everything up.
+
+    Raises:
+        HarnessError: There is no such environment, the cluster refuses something, or the platform does not come up.
+    """
+    served = Served(cluster)
+    with Scratch(root) as git, tempfile.TemporaryDirectory(prefix="harness-deploy-") as folder:
+        with phases("manifests"):
+            tree = Path(folder)
+            nodes = cluster.get("nodes")
+            plain = _built(units(root, environment))
+            aws = needs_aws(plain)
+            elsewhere = aws and not is_on_aws(nodes)
+            images = collect(item for build in plain for item in build.resources)
+            missing = absent(images, nodes)
+            commit = served_commit(git, root, environment, without_aws=elsewhere, absent=missing)
+            export(git, commit, tree)
+            builds = {build.unit.name: build for build in _built(units(tree, environment))}
+            outside = builds.get(NAMESPACE) or _built([Unit(NAMESPACE, walk(tree / MANIFESTS / "git-server"))])[0]
+        with phases("namespaces and access"):
+            if elsewhere:
+                bring_what_aws_brings(cluster, tree, environment)
+            cluster.apply(stream([builds["misc"]]), doing="make namespaces and access")
+        if elsewhere or not aws:
+            with phases("secrets"):
+                _secrets(cluster)
+        with phases("git server"):
+            cluster.apply(_with_git(outside, builds[ARGOCD]), doing="start the git server")
+            until_available(cluster, "the git server", NAMESPACE, outside.resources, seconds=_UP_SECONDS)
+            served.serve_upstream(remote for build in builds.values() for remote, _, _ in build.unit.tree.remotes)
+            served.serve(git, commit)
+        with phases("Argo CD"):
+            cluster.apply(stream([builds["cicd/definitions"]]), doing="make Argo CD's definitions")
+            until_established(cluster, _DEFINITIONS)
+            argocd = builds[ARGOCD].resources
+            cluster.apply(_texts(argocd, lambda item: item.kind != "Application"), doing="install Argo CD")
+            start_crashed_again(cluster, [ARGOCD])
+            until_available(cluster, "Argo CD", ARGOCD, argocd, seconds=_UP_SECONDS)
+        with phases("platform"):
+            cluster.apply(
+                _texts(argocd, lambda item: item.kind == "Application"), doing="make the root Application"
+            )
+            follow(cluster, commit)
+            start_crashed_again(
+                cluster, (item.name for item in builds["misc"].resources if item.kind == "Namespace")
+            )
+            children = [item.name for item in builds["cicd/applications"].resources if item.kind == "Application"]
+            names = [ROOT_APPLICATION, *children]
+            state = until_ready(cluster, names, commit, seconds=within, tell=phases.tell)
+    events = cluster.get("events", ARGOCD, "--field-selector=involvedObject.kind=Application")
+    steps = history(state.applications, events, root=ROOT_APPLICATION)
+    stand_ins = sorted(
+        {
+            image.name
+            for image in collect(item for build in builds.values() for item in build.resources)
+            if STAND_IN in image.name
+        }
+    )
+    return Deployed(
+        environment, commit, phases.seconds, steps, _left_out(root, environment, plain, children), stand_ins
+    )
+
+
+def _built(parts: Sequence[Unit]) -> list[Build]:
+    builds = build_all(parts)
+    problems = [problem for build in builds for problem in build.problems]
+    if problems:
+        first = problems[0]
+        raise HarnessError(f"{first.file.name}: {first.message} 'harness validate' finds all that is wrong.")
+    return builds
+
+
+def _secrets(cluster: Kubectl) -> None:
+    store, catalogue = Store(cluster.context, cluster.kubeconfig), read_catalogue()
+    for secret in catalogue.secrets:
+        bring(store, catalogue, secret)
+
+
+def _with_git(outside: Build, argocd: Build) -> str:
+    """The manifests with Argo CD's own image for the git server: one less to have."""
+    image = next(
+        item.value["spec"]["template"]["spec"]["containers"][0]["image"]
+        for item in argocd.resources
+        if (item.kind, item.name) == _GIT_USER
+    )
+    documents: list[dict[str, Any]] = [item.value for item in outside.resources]
+    for document in documents:
+        if document["kind"] == "Deployment" and document["metadata"]["name"] == "git-server":
+            document["spec"]["template"]["spec"]["containers"][0]["image"] = image
+    return yaml.safe_dump_all(documents, sort_keys=False)
+
+
+def _texts(resources: Iterable[Rendered], wanted: Callable[[Rendered], bool]) -> str:
+    return "".join(f"---\n{resource.text}" for resource in resources if wanted(resource))
+
+
+def _left_out(root: Path, environment: str, plain: Sequence[Build], children: Sequence[str]) -> list[str]:
+    if environment in TEST_OVERLAYS:
+        plain = _built([unit for unit in units(root, _STANDS_ON) if unit.name == "cicd/applications"])
+    there = {item.name for build in plain for item in build.resources if item.kind == "Application"}
+    return sorted(there - {*children, ROOT_APPLICATION})

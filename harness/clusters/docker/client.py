@@ -1,0 +1,197 @@
+r"""Runs the `docker` command; what goes wrong is one sentence with the command that helps.
+
+>>> docker("image", "ls", "--quiet", doing="list the images")
+'3f1c…\n'
+>>> image_id("debian:bookworm-slim")
+'sha256:…'
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from harness.errors import HarnessError
+from harness.machine.certificates import with_certificates
+from harness.machine.process import telling_line
+
+LOOK: Final = "'harness doctor e2e' tells what this machine lacks"
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A way in which the docker command fails that the user can do something about.
+
+    Attributes:
+        pattern: What it prints then.
+        message: The sentence's first half; `{doing}` is what was being done.
+        help: What to do, without the full stop.
+    """
+
+    pattern: re.Pattern[str]
+    message: str
+    help: str
+
+
+CAUSES: Final = (
+    Cause(
+        re.compile(r"permission denied.*(docker daemon|docker API|docker\.sock)", re.IGNORECASE),
+        "No permission to talk to Docker's daemon",
+        "add yourself to the group docker (sudo usermod -aG docker $USER, then log in again), or run it as root",
+    ),
+    Cause(
+        re.compile(
+            r"(cannot connect to|failed to connect to) the docker (daemon|API)|is the docker daemon running"
+            r"|docker\.sock: connect:|error during connect",
+            re.IGNORECASE,
+        ),
+        "Docker's daemon does not answer",
+        "start it (on Debian or Ubuntu, as root: make e2e-deps)",
+    ),
+    Cause(
+        re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE),
+        "Could not {doing}: the disk with Docker's data is full",
+        "make room ('docker system df' shows what is used, 'harness images prune' frees it)",
+    ),
+    Cause(
+        re.compile(r"unable to apply caps: operation not permitted", re.IGNORECASE),
+        "Could not {doing}: this Docker asks for capabilities that the machine does not grant",
+        "use Docker 26 or newer (on Debian or Ubuntu, as root: make e2e-deps)",
+    ),
+)
+
+
+def docker_program() -> Path:
+    """Where the docker command is.
+
+    Raises:
+        HarnessError: There is none.
+    """
+    found = shutil.which("docker")
+    if found is None:
+        raise HarnessError(
+            "There is no docker command: install Docker (on Debian or Ubuntu, as root: make e2e-deps)."
+        )
+    return Path(found)
+
+
+def docker(
+    *arguments: str | Path,
+    doing: str,
+    hint: str = LOOK,
+    stdin: IO[bytes] | None = None,
+    cwd: Path | None = None,
+    on_line: Callable[[str], None] | None = None,
+) -> str:
+    """Runs `docker ARGUMENTS` to its end.
+
+    Args:
+        arguments: The command's arguments.
+        doing: What it is for, in words that go after "Could not".
+        hint: What the user can do when it fails for a reason that is not in `CAUSES`; without the full stop.
+        stdin: What it reads; nothing when None.
+        cwd: Its folder; the current one when None.
+        on_line: Gets each line of its standard output and error as it comes, for progress.
+
+    Returns:
+        What it printed on its standard output; with `on_line`, on both outputs.
+
+    Raises:
+        HarnessError: It did not start, or did not exit with 0.
+    """
+    command = [str(docker_program()), *map(str, arguments)]
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=stdin or subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT if on_line else errors,
+                encoding="utf-8",
+                errors="replace",
+                cwd=cwd,
+                env=with_certificates(os.environ),
+            )
+        except OSError as error:
+            raise HarnessError(f"Could not {doing} ({command[0]}: {error.strerror}): {LOOK}.") from error
+        with process:
+            output = _read(process, on_line)
+        errors.seek(0)
+        complaint = errors.read() or output
+    if process.returncode != 0:
+        raise explained(complaint, doing=doing, hint=hint)
+    return output
+
+
+def explained(complaint: str, *, doing: str, hint: str) -> HarnessError:
+    """The error for what a failed docker command printed.
+
+    >>> str(explained("write /x: no space left on device", doing="load an image", hint="…"))
+    "Could not load an image: the disk with Docker's data is full: make room (…"
+    """
+    for cause in CAUSES:
+        if cause.pattern.search(complaint):
+            return HarnessError(f"{cause.message.format(doing=doing)}: {cause.help}.")
+    return HarnessError(f"Could not {doing} ({telling_line(complaint)}): {hint}.")
+
+
+def daemon_version() -> str | None:
+    """The version of the daemon that answers, or None when none does or there is no docker command."""
+    try:
+        return docker("version", "--format", "{{.Server.Version}}", doing="ask for the version").strip() or None
+    except HarnessError:
+        return None
+
+
+def require_daemon() -> None:
+    """Returns when Docker can be used.
+
+    Raises:
+        HarnessError: No command, no permission, or no daemon.
+    """
+    docker("version", "--format", "{{.Server.Version}}", doing="talk to Docker's daemon")
+
+
+def image_id(name: str) -> str | None:
+    """The id (`sha256:…`) of a local image by name, or None when there is none of that name.
+
+    Raises:
+        HarnessError: Docker cannot be used.
+    """
+    return docker("image", "ls", "--no-trunc", "--quiet", name, doing=f"look for the image {name}").strip() or None
+
+
+def image_label(name: str, label: str) -> str | None:
+    """The value of a label of a local image, or None when there is no such image or label.
+
+    Raises:
+        HarnessError: Docker cannot be used.
+    """
+    if image_id(name) is None:
+        return None
+    form = f'{{{{ index .Config.Labels "{label}" }}}}'
+    return docker("image", "inspect", "--format", form, name, doing=f"inspect the image {name}").strip() or None
+
+
+def containers(*, label: str) -> list[str]:
+    """Names of all containers, running or not, with a label (`key` or `key=value`).
+
+    Raises:
+        HarnessError: Docker cannot be used.
+    """
+    listed = docker("ps", "-a", "--filter", f"label={label}", "--format", "{{.Names}}", doing="list containers")
+    return listed.split()
+
+
+def _read(process: subprocess.Popen[str], on_line: Callable[[str], None] | None) -> str:
+    lines = []
+    for line in process.stdout or ():
+        lines.append(line)
+        if on_line:
+            on_line(line.rstrip("\n"))
+    return "".join(lines)

@@ -1,0 +1,182 @@
+"""The phases of `harness e2e`, each one a command that can be given by hand as well."""
+
+import datetime as dt
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from harness.clusters.deploy.phases import Phases
+from harness.clusters.e2e.results import read
+from harness.clusters.images.command import LACKING
+from harness.clusters.kind.cluster import DEFAULT_NAME, Cluster
+from harness.errors import HarnessError
+from harness.paths import ROOT, RUN_DIR
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What is deployed, and what is then looked at.
+
+    Attributes:
+        environment: The environment.
+        folder: The scenarios.
+        cluster: The name of the cluster.
+        stand_ins: What takes the place of images that only image registries have, where none answers: a part of the
+            name of each, among the images of the tests' environment. Empty where the environment names them itself.
+    """
+
+    environment: str
+    folder: str
+    cluster: str
+    stand_ins: tuple[str, ...] = ()
+
+
+PLATFORM: Final = Suite("e2e", "tests/e2e", DEFAULT_NAME)
+# Of its own: an environment has cluster-wide resources, so two of them cannot be on one.
+EKS: Final = Suite("eks", "tests/eks", "lakehouse-eks", stand_ins=("reflector-stand-in",))
+FOLDER: Final = RUN_DIR / "e2e"
+"""Reports and logs."""
+REPORT: Final = FOLDER / "report.xml"
+
+Run = Callable[[Sequence[str]], int]
+"""Runs a command with this process's own output, and returns its exit code."""
+
+
+def prove(
+    phases: Phases,
+    *,
+    suite: Suite = PLATFORM,
+    keyword: str = "",
+    keep: bool = False,
+    full: bool = False,
+    cluster: Cluster | None = None,
+    run: Run | None = None,
+) -> None:
+    """Bring the platform up and run the scenarios.
+
+    Args:
+        phases: Told what is going on.
+        suite: What is deployed and looked at.
+        keyword: Only these scenarios; where the cluster is up, at once.
+        keep: Leave a cluster that this makes.
+        full: Also the scenarios that break something.
+        cluster: Which; the suite's by default.
+        run: Runs commands.
+
+    Raises:
+        HarnessError: A phase or a scenario failed; the message names the first cause and the logs.
+    """
+    cluster, run = cluster or Cluster(suite.cluster), run or run_to_its_end
+    made = not cluster.exists()
+    try:
+        if made:
+            _phase(phases, run, "cluster", harness("cluster", "up", "--name", cluster.name))
+        if made or not keyword:
+            _images(phases, run, suite, cluster)
+            where = ("--kubeconfig", str(cluster.kubeconfig), "--context", cluster.context)
+            _phase(phases, run, "platform", harness("deploy", suite.environment, *where))
+        REPORT.unlink(missing_ok=True)
+        _phase(phases, run, "scenarios", scenarios(keyword, full=full, suite=suite), why=first_cause)
+    except HarnessError as error:
+        logs = bundle(run, cluster)
+        raise HarnessError(f"{str(error).rstrip('.')}. {logs}", exit_code=error.exit_code) from error
+    except KeyboardInterrupt:
+        left = "stays, as it is" if cluster.exists() and (keep or not made) else "does not stay"
+        raise HarnessError(f"Interrupted: the cluster {cluster.name} {left}.", exit_code=130) from None
+    finally:
+        if made and not keep and cluster.exists():
+            _phase(phases, run, "cluster removed", harness("cluster", "down", "--name", cluster.name))
+
+
+def harness(*words: str) -> list[str]:
+    """A command of the harness, with this Python."""
+    return [sys.executable, "-m", "harness", *words]
+
+
+def scenarios(keyword: str, *, full: bool, suite: Suite = PLATFORM) -> list[str]:
+    """The command that runs the scenarios."""
+    command = [sys.executable, "-m", "pytest", suite.folder, "--verbose", "--durations=10", f"--junitxml={REPORT}"]
+    if not full:
+        command += ["-m", "not full"]
+    if keyword:
+        command += ["-k", keyword]
+    return command
+
+
+def first_cause() -> str:
+    """What the scenarios' report says of the first failure."""
+    try:
+        results = read(REPORT)
+    except OSError:
+        return "pytest could not run them"
+    return results.sentence if results.failed else "no scenario has that name"
+
+
+def bundle(run: Run, cluster: Cluster) -> str:
+    """Collect the cluster's logs; a sentence that says where they are."""
+    if not cluster.exists():
+        return "There is no cluster whose logs could tell more."
+    moment = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
+    folder = FOLDER / f"logs-{moment}"
+    code = run(harness("cluster", "logs", "--name", cluster.name, "--output", str(folder)))
+    return f"The logs are in {_short(folder)}." if code == 0 else "The logs could not be collected."
+
+
+def _short(path: Path) -> Path:
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+
+
+def _images(phases: Phases, run: Run, suite: Suite, cluster: Cluster) -> None:
+    there, where = {0, LACKING} if suite.stand_ins else {0}, ("--cluster", cluster.name)
+    build, load = ("images", "build", suite.environment), ("images", "load", suite.environment, *where)
+    lacking = _phase(phases, run, "images", harness(*build), accepted=there) == LACKING
+    _phase(phases, run, "images to the cluster", harness(*load), accepted=there)
+    if lacking:
+        only = [word for name in suite.stand_ins for word in ("--only", name)]
+        build, load = ("images", "build", PLATFORM.environment), ("images", "load", PLATFORM.environment, *where)
+        _phase(phases, run, "stand-ins", harness(*build, *only))
+        _phase(phases, run, "stand-ins to the cluster", harness(*load, *only))
+
+
+def _phase(
+    phases: Phases,
+    run: Run,
+    name: str,
+    command: Sequence[str],
+    *,
+    why: Callable[[], str] = lambda: "its error is above",
+    accepted: Collection[int] = (0,),
+) -> int:
+    phases.tell(f"{name} …")
+    start = time.monotonic()
+    code = run(command)
+    phases.seconds[name] = time.monotonic() - start
+    if code not in accepted:
+        raise HarnessError(f"The phase '{name}' failed: {why()}.", exit_code=1)
+    minutes, seconds = divmod(round(phases.seconds[name]), 60)
+    phases.tell(f"{name}: {minutes} min {seconds} s")
+    return code
+
+
+def run_to_its_end(command: Sequence[str]) -> int:
+    """Run a command with this process's own output; an interruption is passed on, and waited for.
+
+    Returns:
+        Its exit code.
+
+    Raises:
+        KeyboardInterrupt: Interrupted; the command has ended by itself.
+    """
+    # In a group of its own: a terminal's Ctrl-C reaches this process only, so that the command gets it once.
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, process_group=0) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+            process.wait()
+            raise

@@ -1,0 +1,128 @@
+"""What an image is made of: the files that its Dockerfile reads, and a key that changes with any of them."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from harness.errors import HarnessError
+from harness.machine.cache import content_key
+from harness.paths import ROOT
+
+TIME: Final = 1577836800
+"""The time of every file in an image, so that a checkout's own times make no difference (images/settle.sh)."""
+OTHERS: Final = "# Without the harness"
+"""Begins the part of a Dockerfile.dockerignore for stages whose outcome the harness hands in itself."""
+_FORMAT: Final = "2"
+"""Raised when building changes in a way that the files do not show."""
+_REVISION_TIMEOUT_SECONDS: Final = 30
+
+
+@dataclass(frozen=True)
+class Revision:
+    """The commit that an image's files are from.
+
+    Attributes:
+        name: Its hash, with `-modified` when the files have changed since; `unknown` outside of git.
+        time: Seconds since 1970 of the commit.
+    """
+
+    name: str
+    time: int
+
+
+def allowed(ignore: Path) -> list[str]:
+    """The paths that a Dockerfile.dockerignore lets through for a build by the harness, from the checkout's root.
+
+    Raises:
+        HarnessError: It does not begin by excluding everything.
+    """
+    text, _, _ = ignore.read_text(encoding="utf-8").partition(OTHERS)
+    lines = [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
+    if not lines or lines[0] != "*":
+        raise HarnessError(f"{ignore} has to begin with a line '*': it lists what the image reads.")
+    return [line.removeprefix("!") for line in lines if line.startswith("!")]
+
+
+def files(ignore: Path, root: Path = ROOT) -> list[Path]:
+    """The files that an image reads, from the checkout's root, sorted.
+
+    Raises:
+        HarnessError: One that Dockerfile.dockerignore names is not there.
+    """
+    found: set[Path] = set()
+    for name in allowed(ignore):
+        path = root / name
+        if path.is_file():
+            found.add(Path(name))
+        elif path.is_dir():
+            found.update(_within(path, root))
+        else:
+            raise HarnessError(f"{ignore.relative_to(root)} names {name}, which is not there: restore it with git.")
+    return sorted(found)
+
+
+def stage(paths: list[Path], folder: Path, root: Path = ROOT) -> None:
+    """Copies files to where Docker reads them, with the same modes and times on every machine."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in paths:
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(root / path, target)
+        target.chmod(_mode(root / path))
+    for made in [folder, *folder.rglob("*")]:
+        if made.is_dir():
+            made.chmod(0o755)
+        os.utime(made, (TIME, TIME))
+
+
+def key(paths: list[Path], dockerfile: Path, *others: str, root: Path = ROOT) -> str:
+    """A short name for everything that an image is made of.
+
+    Args:
+        paths: The files that it reads, from the root.
+        dockerfile: Its Dockerfile.
+        others: What else it is made of, by names that change with the content.
+        root: The checkout.
+    """
+    named: list[str | Path] = []
+    for path in paths:
+        named += [f"{path.as_posix()} {_mode(root / path):o}", root / path]
+    return content_key(_FORMAT, dockerfile, *named, *others)
+
+
+def revision(paths: list[Path], root: Path = ROOT) -> Revision:
+    """The commit in which files last changed."""
+    names = [path.as_posix() for path in paths]
+    commit, _, time = _git(root, "log", "-1", "--format=%H %ct", "--", *names).partition(" ")
+    if not commit:
+        return Revision("unknown", TIME)
+    modified = _git(root, "status", "--porcelain", "--", *names)
+    return Revision(f"{commit}-modified" if modified else commit, int(time))
+
+
+def _within(folder: Path, root: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        if path.is_file() and "__pycache__" not in path.parts and path.parent.name != ".ipynb_checkpoints":
+            yield path.relative_to(root)
+
+
+def _mode(path: Path) -> int:
+    return 0o755 if path.stat().st_mode & 0o100 else 0o644
+
+
+def _git(root: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_REVISION_TIMEOUT_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,96 @@
+"""Whether the registry of an image answers, and pulling from it."""
+
+import functools
+import json
+from collections.abc import Mapping
+from typing import Final
+
+import requests
+
+from harness.clusters.docker.client import docker
+from harness.errors import HarnessError
+
+_TIMEOUT_SECONDS: Final = 5
+_DEFAULT: Final = "registry-1.docker.io"
+_MANIFESTS: Final = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
+"""Media types of what a tag may stand for; a registry gives only what it is asked for."""
+_NAMES: Final = ("docker.io", "index.docker.io")
+HINT: Final = "check the image's name and tag, and your right to pull it ('docker login')"
+
+
+def host(image: str) -> str:
+    """The host of an image's registry, as Docker understands the name.
+
+    >>> host("quay.io/argoproj/argocd:v3.3.0"), host("debian:bookworm-slim"), host("localhost:5000/web")
+    ('quay.io', 'registry-1.docker.io', 'localhost:5000')
+    """
+    first, slash, _ = image.partition("/")
+    if not slash or not ("." in first or ":" in first or first == "localhost") or first in _NAMES:
+        return _DEFAULT
+    return first
+
+
+def local_name(image: str) -> str:
+    """The name under which Docker lists an image: without the parts that it takes for granted.
+
+    >>> local_name("docker.io/library/postgres:15.18-bookworm"), local_name("docker.io/prom/prometheus:v3.5.3")
+    ('postgres:15.18-bookworm', 'prom/prometheus:v3.5.3')
+    """
+    return image.removeprefix("docker.io/").removeprefix("library/")
+
+
+def answers(image: str) -> bool:
+    """Whether an image's registry can be reached, or a mirror that Docker is told of has the image."""
+    name = host(image)
+    if name == _DEFAULT and any(_holds(mirror, image) for mirror in _mirrors()):
+        return True
+    scheme = "http" if name.partition(":")[0] in ("localhost", "127.0.0.1") else "https"
+    return _answers(f"{scheme}://{name}")
+
+
+def pull(image: str) -> None:
+    """Pulls an image.
+
+    Raises:
+        HarnessError: It could not be had.
+    """
+    docker("pull", "--quiet", image, doing=f"pull {image}", hint=HINT)
+
+
+@functools.lru_cache
+def _mirrors() -> tuple[str, ...]:
+    """URLs in the daemon's `registry-mirrors`: mirrors of Docker Hub, the only registry that can have any."""
+    try:
+        told = docker(
+            "info", "--format", "{{json .RegistryConfig.Mirrors}}", doing="ask for the registry's mirrors"
+        )
+    except HarnessError:
+        return ()
+    return tuple(url.rstrip("/") for url in json.loads(told) or ())
+
+
+@functools.lru_cache
+def _holds(mirror: str, image: str) -> bool:
+    """Whether a mirror has an image; one that wants to know who asks may have it."""
+    repository, _, tag = local_name(image).partition(":")
+    path = repository if "/" in repository else f"library/{repository}"
+    return _says(f"{mirror}/v2/{path}/manifests/{tag or 'latest'}", {"Accept": ", ".join(_MANIFESTS)})
+
+
+@functools.lru_cache
+def _answers(url: str) -> bool:
+    # Docker's own first question.
+    return _says(f"{url}/v2/", {})
+
+
+def _says(url: str, headers: Mapping[str, str]) -> bool:
+    """Whether a registry says 200, or 401 when it wants to know who asks."""
+    try:
+        return requests.get(url, headers=headers, timeout=_TIMEOUT_SECONDS).status_code in (200, 401)
+    except requests.RequestException:
+        return False

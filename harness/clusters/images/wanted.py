@@ -1,0 +1,109 @@
+"""Which images an environment needs: what its rendered overlay names, and nothing else.
+
+>>> [image.name for image in wanted("minikube")]
+['docker.io/library/postgres:15.18-bookworm', …, 'lakehouse/spark:0.1.0']
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from harness.errors import HarnessError
+from harness.manifests.build import Rendered, build_all
+from harness.manifests.environments import units
+from harness.manifests.positions import YamlError, load
+from harness.paths import ROOT
+from harness.review.images import images_in, parts
+
+_REFERENCE: Final = re.compile(r"[a-z0-9][a-z0-9.:_/-]*(?::[\w.-]+)?(?:@sha256:[0-9a-f]{64})?")
+_SETTING: Final = re.compile(r"(?:\w+_)?IMAGE")
+"""A variable whose value is an image by its name."""
+_DEFINITION: Final = "CustomResourceDefinition"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An image that an environment names.
+
+    Attributes:
+        name: As it names it, with the tag.
+        users: Who names it, as `namespace/Kind/name`, sorted.
+    """
+
+    name: str
+    users: tuple[str, ...]
+
+    @property
+    def repository(self) -> str:
+        """The name without tag and digest."""
+        return parts(self.name)[0]
+
+    @property
+    def tag(self) -> str:
+        """The tag; empty when there is none."""
+        return parts(self.name)[1]
+
+
+def wanted(environment: str, root: Path = ROOT) -> list[Wanted]:
+    """The images of an environment, sorted by name.
+
+    Raises:
+        HarnessError: There is no such environment, or a part of it cannot be built.
+    """
+    builds = build_all(units(root, environment))
+    for build in builds:
+        for problem in build.problems:
+            raise HarnessError(
+                f"The images of {environment} are not known, because {build.unit.name} cannot be built "
+                f"({problem.message.rstrip('.')}): 'harness render {environment}' tells more."
+            )
+    return collect(resource for build in builds for resource in build.resources)
+
+
+def collect(resources: Iterable[Rendered]) -> list[Wanted]:
+    """The images that resources name, sorted by name."""
+    users: dict[str, set[str]] = {}
+    for resource in resources:
+        for image in _images(resource.value):
+            place = "/".join(filter(None, (resource.namespace, resource.kind, resource.name)))
+            users.setdefault(image, set()).add(place)
+    return [Wanted(image, tuple(sorted(places))) for image, places in sorted(users.items())]
+
+
+def _images(resource: dict[str, Any]) -> Iterator[str]:
+    if resource.get("kind") == _DEFINITION:
+        return
+    yield from filter(_REFERENCE.fullmatch, images_in(resource))
+    yield from _in_variables(resource)
+    if resource.get("kind") == "ConfigMap":
+        yield from _in_data(resource.get("data") or {})
+
+
+def _in_variables(value: Any) -> Iterator[str]:
+    """Images that are the value of a container's environment variable."""
+    if isinstance(value, dict):
+        name, text = value.get("name"), value.get("value")
+        if isinstance(name, str) and isinstance(text, str) and _SETTING.fullmatch(name):
+            yield from filter(_REFERENCE.fullmatch, [text])
+        for item in value.values():
+            yield from _in_variables(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _in_variables(item)
+
+
+def _in_data(data: dict[str, Any]) -> Iterator[str]:
+    """Images in a ConfigMap: settings, and templates that a program reads as a file."""
+    for key, text in data.items():
+        if not isinstance(text, str):
+            continue
+        if _SETTING.fullmatch(key):
+            yield from filter(_REFERENCE.fullmatch, [text])
+        elif key.endswith((".yaml", ".yml")) and "image:" in text:
+            try:
+                documents = load(text)
+            except YamlError:
+                continue
+            yield from filter(_REFERENCE.fullmatch, images_in(documents))

@@ -1,0 +1,156 @@
+"""Gets all images of an environment into Docker: pulled where a registry answers, else built."""
+
+import os
+from collections.abc import Collection, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import Enum
+
+from rich.markup import escape
+
+from harness.clusters.docker.client import image_id, image_label
+from harness.clusters.images.base import INPUTS, ensure_base
+from harness.clusters.images.build import Job, build, builds_on_spark, job
+from harness.clusters.images.display import Display
+from harness.clusters.images.recipes import Recipe, recipe
+from harness.clusters.images.registry import answers, local_name, pull
+from harness.clusters.images.wanted import Wanted
+from harness.console import err
+from harness.errors import HarnessError
+
+
+class Source(Enum):
+    """Where an image is to come from."""
+
+    PRESENT = "there"
+    PULL = "pull"
+    BUILD = "build"
+    NONE = "cannot be had"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done for one image.
+
+    Attributes:
+        name: Its name and tag.
+        source: Where it comes from.
+        job: How it is built, for one that is.
+    """
+
+    name: str
+    source: Source
+    job: Job | None = None
+
+
+def plan(images: Sequence[Wanted], *, registry: bool, base: str, fresh: bool = False) -> list[Plan]:
+    """Works out for each image what has to be done.
+
+    Args:
+        images: The environment's images.
+        registry: Whether registries may be asked.
+        base: The id of the base image.
+        fresh: Whether to build what has not changed, too.
+
+    Returns:
+        One plan for each image; the Spark image comes first, because others are built on it.
+
+    Raises:
+        HarnessError: Docker does not answer, or an image needs the Spark image and the environment has none.
+    """
+    recipes = {image.name: recipe(image.repository) for image in images}
+    own_spark = next(
+        (name for name, found in recipes.items() if found and found.own and found.folder.name == "spark"), ""
+    )
+    spark_recipe = recipes.get(own_spark)
+    spark = job(own_spark, spark_recipe, base=base) if spark_recipe else None
+    plans = []
+    for image in sorted(images, key=lambda image: image.name != own_spark):
+        found = recipes[image.name]
+        if found and builds_on_spark(found) and spark is None:
+            raise HarnessError(
+                f"{image.name} is built on the platform's Spark image, which the environment does not name: "
+                "let its SPARK_IMAGE name it."
+            )
+        plans.append(_plan(image.name, found, registry=registry, base=base, spark=spark, fresh=fresh))
+    return plans
+
+
+def _plan(name: str, found: Recipe | None, *, registry: bool, base: str, spark: Job | None, fresh: bool) -> Plan:
+    foreign = found is None or not found.own
+    # Upstream's own image, pulled or loaded at some time, is better than what stands in for it.
+    if foreign and image_id(local_name(name)) and not image_label(local_name(name), INPUTS):
+        return Plan(name, Source.PRESENT)
+    if foreign and registry and answers(name):
+        return Plan(name, Source.PULL)
+    if found is None:
+        return Plan(name, Source.NONE)
+    work = job(name, found, base=base, spark=spark)
+    return Plan(name, Source.PRESENT if work.current and not fresh else Source.BUILD, work)
+
+
+def ensure(
+    images: Sequence[Wanted], *, only: Collection[str] = (), registry: bool = True, fresh: bool = False
+) -> list[Plan]:
+    """Pulls or builds what Docker does not have yet, as many at the same time as there are processors.
+
+    Args:
+        images: The environment's images.
+        only: Names of those that are asked for, and what they are built on; all when empty.
+        registry: Whether registries may be asked.
+        fresh: Whether to build all of them again, with the newest packages of Debian.
+
+    Returns:
+        What was done. The plans with `Source.NONE` are for the caller to judge.
+
+    Raises:
+        HarnessError: Docker does not answer, or some could not be pulled or built; those that could are there.
+    """
+    with Display() as display:
+        with display.row("debian:bookworm-slim") as say:
+            say("looking")
+            base = ensure_base(pull=registry, refresh=fresh)
+        plans = selected(plan(images, registry=registry, base=base, fresh=fresh), only)
+        _work(plans, display, fresh=fresh)
+    return plans
+
+
+def selected(plans: Sequence[Plan], only: Collection[str]) -> list[Plan]:
+    """The plans for the images of `only`, and for what they are built on; all when it is empty."""
+    below = {part.job.spark for part in plans if part.name in only and part.job}
+    return [part for part in plans if not only or part.name in only or part.name in below]
+
+
+def _work(plans: Sequence[Plan], display: Display, *, fresh: bool) -> None:
+    done: dict[str, Future[None]] = {}
+    failed: list[HarnessError] = []
+    pool = ThreadPoolExecutor(os.cpu_count() or 2)
+    try:
+        for part in plans:
+            if part.source in (Source.PULL, Source.BUILD):
+                done[part.name] = pool.submit(_one, part, done, display, fresh=fresh)
+        for future in done.values():
+            try:
+                future.result()
+            except HarnessError as error:
+                failed.append(error)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    # What is built on an image that failed has failed for the same reason.
+    reasons = list(dict.fromkeys(map(str, failed)))
+    for reason in reasons[1:]:
+        err.print(escape(reason), highlight=False, emoji=False, soft_wrap=True)
+    if reasons:
+        raise HarnessError(reasons[0])
+
+
+def _one(part: Plan, done: dict[str, Future[None]], display: Display, *, fresh: bool) -> None:
+    if part.job and part.job.spark and part.job.spark in done:
+        # It was submitted before, so it has a thread already.
+        done[part.job.spark].result()
+    with display.row(part.name) as say:
+        if part.job is None:
+            say("pulling")
+            pull(part.name)
+        else:
+            build(part.job, say, fresh=fresh)

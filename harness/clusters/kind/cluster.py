@@ -1,0 +1,273 @@
+"""Makes and removes kind clusters.
+
+>>> with up("lakehouse") as cluster: ...
+
+Each cluster has a folder in the user's cache with its kubeconfig; the user's own kubeconfig is never touched.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from harness.clusters.docker.client import CAUSES, containers, docker, explained
+from harness.clusters.docker.install import grants_every_capability
+from harness.clusters.kind.components import SOURCES
+from harness.clusters.kind.config import as_yaml, kind_config
+from harness.clusters.kind.kubectl import Kubectl, kubectl_program
+from harness.clusters.kind.machine import check_machine
+from harness.clusters.kind.node import ready_node_image
+from harness.console import working
+from harness.errors import HarnessError
+from harness.machine.cache import cache_root, locked
+from harness.machine.certificates import with_certificates
+from harness.machine.process import run
+from harness.machine.tools import tool
+
+DEFAULT_NAME: Final = "lakehouse"
+CLUSTER_LABEL: Final = "io.x-k8s.kind.cluster"
+"""The label by which kind knows the containers of its clusters."""
+NETWORK: Final = "kind"
+READY_SECONDS: Final = 120
+ANSWER_SECONDS: Final = 60
+"""How much longer than its own waiting kubectl may take."""
+SYSTEM: Final = (
+    ("kube-system", "daemonset/kube-proxy"),
+    ("kube-system", "daemonset/kube-router"),
+    ("kube-system", "deployment/coredns"),
+    ("local-path-storage", "deployment/local-path-provisioner"),
+)
+"""What has to run before a cluster is of use."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A kind cluster by its name, whether or not it exists."""
+
+    name: str = DEFAULT_NAME
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,49}", self.name):
+            raise HarnessError(
+                f"{self.name!r} cannot be a cluster's name: take lower-case letters, digits and dashes, 50 at most."
+            )
+
+    @property
+    def folder(self) -> Path:
+        """What is kept of the cluster outside Docker."""
+        return cache_root() / "clusters" / self.name
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The file with which kubectl reaches it as administrator."""
+        return self.folder / "kubeconfig"
+
+    @property
+    def context(self) -> str:
+        """The name of its context in the kubeconfig."""
+        return f"kind-{self.name}"
+
+    @property
+    def look(self) -> str:
+        """The end of a sentence on trouble with it: the command that shows how it is."""
+        return f"'harness cluster status --name {self.name}' shows how the cluster is"
+
+    @property
+    def node(self) -> str:
+        """The name of its node, and of the node's container."""
+        return f"{self.name}-control-plane"
+
+    def containers(self) -> list[str]:
+        """Its containers, running or not.
+
+        Raises:
+            HarnessError: Docker cannot be used.
+        """
+        return containers(label=f"{CLUSTER_LABEL}={self.name}")
+
+    def exists(self) -> bool:
+        """Whether there is a cluster of that name, of whoever's making.
+
+        Raises:
+            HarnessError: Docker cannot be used.
+        """
+        return bool(self.containers())
+
+    @property
+    def kubectl(self) -> Kubectl:
+        """Its kubectl, as administrator; built on first use.
+
+        Raises:
+            HarnessError: It could not be built.
+        """
+        return Kubectl(self.kubeconfig, self.context, kubectl_program())
+
+
+def up(cluster: Cluster, *, api_port: int = 0, on_failure: Callable[[], None] = lambda: None) -> None:
+    """Makes a cluster and waits until it is of use; one that could not be finished is removed again.
+
+    Args:
+        cluster: Which.
+        api_port: The port of its API server on 127.0.0.1; any free one when 0.
+        on_failure: Called before a cluster that did not become ready is removed, to save what tells why.
+
+    Raises:
+        HarnessError: Docker cannot be used, memory or disk are short, the name or the port is taken, or it did not
+            become ready.
+        KeyboardInterrupt: Interrupted (SIGINT, SIGTERM).
+    """
+    info = check_machine()
+    _check_name(cluster)
+    image = ready_node_image(info, every_capability=grants_every_capability())
+    with locked(cluster.folder.parent / f".{cluster.name}.lock"), _terminable():
+        # Another process may have made it while this one waited.
+        _check_name(cluster)
+        try:
+            with working(f"starting the cluster {cluster.name}") as say:
+                _create(cluster, image, api_port, say)
+                _finish(cluster, say)
+        except BaseException as error:
+            try:
+                # What cannot be saved must not hide what went wrong.
+                with contextlib.suppress(HarnessError):
+                    if isinstance(error, HarnessError) and cluster.exists():
+                        on_failure()
+            finally:
+                with _undisturbed(), working(f"removing the cluster {cluster.name} again"):
+                    remove(cluster)
+            raise
+
+
+def down(cluster: Cluster) -> bool:
+    """Removes a cluster and all that it left: containers, volumes, kubeconfig, and kind's network when unused.
+
+    Returns:
+        Whether there was one.
+
+    Raises:
+        HarnessError: Docker cannot be used, or does not let go of something.
+    """
+    with locked(cluster.folder.parent / f".{cluster.name}.lock"), working(f"removing the cluster {cluster.name}"):
+        existed = cluster.exists()
+        remove(cluster)
+    return existed
+
+
+def remove(cluster: Cluster) -> None:
+    """`down`, for who holds the cluster's lock."""
+    held = cluster.containers()
+    if held:
+        docker("rm", "--force", "--volumes", *held, doing=f"remove the cluster {cluster.name}")
+    shutil.rmtree(cluster.folder, ignore_errors=True)
+    _remove_unused_network()
+
+
+def _check_name(cluster: Cluster) -> None:
+    if cluster.exists():
+        raise HarnessError(
+            f"There is a cluster {cluster.name} already: 'harness cluster status --name {cluster.name}' shows it, "
+            f"'harness cluster down --name {cluster.name}' removes it."
+        )
+
+
+def _create(cluster: Cluster, image: str, api_port: int, say: Callable[[str], None]) -> None:
+    shutil.rmtree(cluster.folder, ignore_errors=True)
+    cluster.folder.mkdir(parents=True)
+    network = cluster.folder / "10-ptp.conflist"
+    shutil.copyfile(SOURCES / "network" / network.name, network)
+    config = cluster.folder / "kind.yaml"
+    settings = kind_config(network=network, every_capability=grants_every_capability(), api_port=api_port)
+    config.write_text(as_yaml(settings), encoding="utf-8")
+    options = [f"--name={cluster.name}", f"--image={image}", f"--config={config}"]
+    said: list[str] = []
+
+    def listen(line: str) -> None:
+        said.append(line)
+        if line.startswith(" • "):
+            say(f"starting the cluster {cluster.name}: {line[3:].strip()}")
+
+    try:
+        run(
+            # Retained for its logs; `up` removes it.
+            [tool("kind"), "create", "cluster", "--retain", *options, f"--kubeconfig={cluster.kubeconfig}"],
+            doing=f"start the cluster {cluster.name}",
+            hint="'harness doctor e2e' tells what this machine lacks",
+            env=with_certificates(os.environ),
+            on_line=listen,
+        )
+    except HarnessError as error:
+        raise create_error("\n".join(said), cluster.name, api_port) or error from error
+
+
+def create_error(said: str, name: str, api_port: int) -> HarnessError | None:
+    """The error for what a failed `kind create cluster` printed; None when it is no known one."""
+    if re.search(r"port is already allocated|address already in use", said):
+        return HarnessError(
+            f"Port {api_port} on 127.0.0.1 is taken: name another, or leave --api-port out to have a free one."
+        )
+    if any(cause.pattern.search(said) for cause in CAUSES):
+        return explained(said, doing=f"start the cluster {name}", hint="")
+    return None
+
+
+def _finish(cluster: Cluster, say: Callable[[str], None]) -> None:
+    """Puts the network policies' engine on it, and waits for all that a cluster consists of."""
+    manifest = SOURCES / "network" / "kube-router.yaml"
+    kubectl = cluster.kubectl
+    kubectl.run("apply", f"--filename={manifest}", doing="install the network policies' engine", hint=cluster.look)
+    end = time.monotonic() + READY_SECONDS
+    for namespace, workload in SYSTEM:
+        say(f"waiting for {workload.partition('/')[2]}")
+        left = max(1, round(end - time.monotonic()))
+        kubectl.run(
+            *("rollout", "status", workload, f"--namespace={namespace}", f"--timeout={left}s"),
+            doing=f"wait for {workload} of the cluster {cluster.name}",
+            hint=cluster.look,
+            timeout=left + ANSWER_SECONDS,
+        )
+    kubectl.run(
+        *("wait", "--for=condition=Ready", f"node/{cluster.node}", f"--timeout={READY_SECONDS}s"),
+        doing=f"wait for the node of the cluster {cluster.name}",
+        hint=cluster.look,
+        timeout=READY_SECONDS + ANSWER_SECONDS,
+    )
+
+
+def _remove_unused_network() -> None:
+    """Removes the Docker network that kind makes for its clusters, when nothing uses it."""
+    form = "{{len .Containers}}"
+    with contextlib.suppress(HarnessError):
+        if docker("network", "inspect", "--format", form, NETWORK, doing="look at kind's network").strip() == "0":
+            docker("network", "rm", NETWORK, doing="remove kind's network")
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Turns SIGTERM, as a CI system sends it, into the interrupt that cleans up."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Lets no second Ctrl-C or SIGTERM interrupt the cleaning up, nor the programs that it starts."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

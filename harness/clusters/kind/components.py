@@ -1,0 +1,88 @@
+"""The Go programs of a Kubernetes node, each pinned by a go.mod of `images/kind-node`."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from harness.machine import gobuild
+from harness.machine.packages import ROOT
+
+SOURCES: Final = ROOT / "images" / "kind-node"
+
+
+@dataclass(frozen=True)
+class Component:
+    """Programs of one upstream project.
+
+    Attributes:
+        folder: The folder under `images/kind-node` whose go.mod pins them.
+        packages: Import path of each main package, by the program's name.
+        ldflags: The linker's flags.
+    """
+
+    folder: str
+    packages: Mapping[str, str]
+    ldflags: str = gobuild.LDFLAGS
+
+    @property
+    def module(self) -> Path:
+        """The folder of the go.mod."""
+        return SOURCES / self.folder
+
+    def programs(self) -> Path:
+        """The folder with the programs, built on first use."""
+        return gobuild.programs(self.module, self.packages, ldflags=self.ldflags)
+
+    def programs_folder(self) -> Path:
+        """Where `programs` keeps them, whether or not they have been built."""
+        return gobuild.programs_folder(self.module, self.packages, ldflags=self.ldflags)
+
+
+def required_version(folder: str, module: str) -> str:
+    """The version of a module (`v1.2.3`) that a component's go.mod requires."""
+    text = (SOURCES / folder / "go.mod").read_text(encoding="utf-8")
+    version: str = re.findall(rf"^(?:require )?\s*{re.escape(module)} (v\S+)", text, re.MULTILINE)[0]
+    return version
+
+
+def _kubernetes(*names: str) -> Component:
+    major, minor = KUBERNETES_VERSION.removeprefix("v").split(".")[:2]
+    # What Kubernetes' own build sets (hack/lib/version.sh): kubeadm compares it, and the API server reports it.
+    values = {"gitVersion": KUBERNETES_VERSION, "gitMajor": major, "gitMinor": minor}
+    flags = " ".join(f"-X k8s.io/component-base/version.{name}={value}" for name, value in values.items())
+    packages = {name: f"k8s.io/kubernetes/cmd/{name}" for name in names}
+    return Component("kubernetes", packages, f"{gobuild.LDFLAGS} {flags}")
+
+
+KUBERNETES_VERSION: Final = required_version("kubernetes", "k8s.io/kubernetes")
+CONTROL_PLANE: Final = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
+KUBERNETES: Final = _kubernetes("kubeadm", "kubelet", *CONTROL_PLANE)
+# By itself, because it is also wanted where the node's image is pulled.
+KUBECTL: Final = _kubernetes("kubectl")
+ETCD: Final = Component("etcd", {"etcd": "go.etcd.io/etcd/server/v3"})
+COREDNS: Final = Component("coredns", {"coredns": "github.com/coredns/coredns"})
+CONTAINERD: Final = Component(
+    "containerd",
+    {
+        name: f"github.com/containerd/containerd/v2/cmd/{name}"
+        for name in ("containerd", "ctr", "containerd-shim-runc-v2")
+    },
+)
+CRICTL: Final = Component("cri-tools", {"crictl": "sigs.k8s.io/cri-tools/cmd/crictl"})
+CNI: Final = Component(
+    "cni-plugins",
+    {
+        path.rpartition("/")[2]: f"github.com/containernetworking/plugins/plugins/{path}"
+        for path in ("ipam/host-local", "main/loopback", "main/ptp", "meta/portmap")
+    },
+)
+STORAGE: Final = Component(
+    "local-path-provisioner", {"local-path-provisioner": "github.com/rancher/local-path-provisioner"}
+)
+NETWORK: Final = Component(
+    "kube-router", {"kube-router": "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router"}
+)
+PAUSE: Final = Component("pause", {"pause": "."})
+COMPONENTS: Final = (KUBERNETES, KUBECTL, CONTAINERD, CRICTL, CNI, ETCD, COREDNS, STORAGE, NETWORK, PAUSE)

@@ -1,0 +1,155 @@
+"""Drives one cluster with kubectl, of the version of the clusters that `harness cluster up` makes.
+
+>>> Kubectl(Path("kubeconfig"), "kind-lakehouse", kubectl_program()).get("pods", "database")[0]["metadata"]["name"]
+'postgres-0'
+"""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from harness.clusters.kind.components import KUBECTL
+from harness.errors import HarnessError
+from harness.machine.certificates import with_certificates
+from harness.machine.process import telling_line
+
+Object = dict[str, Any]
+"""A Kubernetes object as JSON has it."""
+
+
+_AWAY: Final = re.compile(r"refused|unable to connect|no such host|timeout|timed out", re.IGNORECASE)
+"""What kubectl says when nobody answers."""
+
+
+def kubectl_program() -> Path:
+    """Where kubectl is; built on first use.
+
+    Raises:
+        HarnessError: It could not be built.
+    """
+    return KUBECTL.programs() / "kubectl"
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    """A cluster as one context of a kubeconfig names it.
+
+    Attributes:
+        kubeconfig: The file.
+        context: The context's name.
+        program: kubectl.
+    """
+
+    kubeconfig: Path
+    context: str
+    program: Path
+
+    @property
+    def command(self) -> list[str]:
+        """The words of kubectl and of the cluster it works on, for who runs it on its own."""
+        # An empty context is the file's current one.
+        return [str(self.program), "--kubeconfig", str(self.kubeconfig), "--context", self.context]
+
+    def current_context(self) -> str:
+        """The context that the kubeconfig names as current.
+
+        Raises:
+            HarnessError: It names none.
+        """
+        return self.run("config", "current-context", doing=f"find the current context of {self.kubeconfig}").strip()
+
+    def run(
+        self, *arguments: str, doing: str, hint: str | None = None, stdin: str = "", timeout: float = 120
+    ) -> str:
+        """Runs `kubectl ARGUMENTS` to its end.
+
+        Args:
+            arguments: The command's arguments.
+            doing: What it is for, in words that go after "Could not".
+            hint: What the user can do when it fails, without the full stop; by default, what the failure suggests.
+            stdin: What it reads.
+            timeout: Seconds after which it is given up.
+
+        Returns:
+            What it printed.
+
+        Raises:
+            HarnessError: It did not exit with 0, or not in time.
+        """
+        try:
+            done = subprocess.run(
+                [*self.command, *arguments],
+                input=stdin,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                check=False,
+                timeout=timeout,
+                # For a kubeconfig whose credentials come from a program that asks its cloud for them.
+                env=with_certificates(os.environ),
+            )
+        except OSError as error:
+            raise HarnessError(
+                f"Could not {doing} ({self.program}: {error.strerror}): run 'harness doctor'."
+            ) from error
+        except subprocess.TimeoutExpired:
+            late = f"{self.context} took longer than {timeout:.0f} s: is the cluster overloaded?"
+            raise HarnessError(f"Could not {doing}: {late}") from None
+        if done.returncode != 0:
+            said = telling_line(done.stderr or done.stdout)
+            suggested = self._look() if _AWAY.search(said) else "correct that, and try again"
+            raise HarnessError(f"Could not {doing} ({said}): {hint or suggested}.")
+        return done.stdout
+
+    def _look(self) -> str:
+        if not self.context.startswith("kind-"):
+            return "see whether the cluster runs"
+        return f"'harness cluster status --name {self.context.removeprefix('kind-')}' tells whether it runs"
+
+    def get(self, kinds: str, namespace: str | None = None, *selection: str) -> list[Object]:
+        """Objects of one or several kinds (`pods,jobs`), in one namespace or, without, in all.
+
+        Args:
+            kinds: As kubectl takes them.
+            namespace: Where.
+            selection: More of kubectl's options, such as `--field-selector=type=Warning`.
+
+        Raises:
+            HarnessError: The cluster does not answer, or has no such kind.
+        """
+        where = ["--namespace", namespace] if namespace else ["--all-namespaces"]
+        options = ["--output=json", "--ignore-not-found", *selection]
+        said = self.run("get", kinds, *where, *options, doing=f"list {kinds}")
+        return list(json.loads(said)["items"]) if said.strip() else []
+
+    def apply(self, manifests: str, *, doing: str) -> None:
+        """Applies YAML documents server-side; what others own of them is taken over.
+
+        Raises:
+            HarnessError: The cluster refused one.
+        """
+        options = ["--server-side", "--force-conflicts", "--field-manager=harness-deploy", "--filename=-"]
+        self.run("apply", *options, doing=doing, stdin=manifests)
+
+    def exec_words(self, namespace: str, target: str) -> list[str]:
+        """The words before those of a command that is to run in a pod, with its input and output passed on."""
+        return [*self.command, *_exec(namespace, target)]
+
+    def execute(
+        self, namespace: str, target: str, command: Sequence[str], *, doing: str, timeout: float = 120
+    ) -> str:
+        """Runs a command in a pod (`pod/NAME`, `deployment/NAME`) and returns what it printed.
+
+        Raises:
+            HarnessError: There is no such pod, or the command did not exit with 0 in time.
+        """
+        return self.run(*_exec(namespace, target), *command, doing=doing, timeout=timeout)
+
+
+def _exec(namespace: str, target: str) -> list[str]:
+    return ["exec", "--stdin", "--quiet", f"--namespace={namespace}", target, "--"]

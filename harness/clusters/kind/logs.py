@@ -1,0 +1,245 @@
+"""Gathers what tells how a cluster is, and how it came to that, into a folder that a person can read.
+
+`index.md` is where to begin: what is wrong now, the newest warnings, and what is in which file. Pods' logs are
+taken from the node, so that they are there even when the API server is not.
+"""
+
+import io
+import json
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from harness.clusters.docker.client import docker, docker_program
+from harness.clusters.kind.cluster import Cluster
+from harness.clusters.kind.troubles import troubles
+from harness.console import working
+from harness.errors import HarnessError
+from harness.machine.process import telling_line
+
+Object = dict[str, Any]
+INDEX: Final = "index.md"
+POD_LOGS: Final = "/var/log/pods"
+WARNINGS: Final = 40
+SECONDS: Final = 30
+# What an administrator looks at first; kinds that the cluster does not have are left out.
+KINDS: Final = (
+    *("nodes", "namespaces", "pods", "deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch"),
+    *("services", "persistentvolumeclaims", "persistentvolumes", "networkpolicies.networking.k8s.io"),
+    *("serviceaccounts", "configmaps"),
+)
+CUSTOM_KINDS: Final = ("applications.argoproj.io", "sparkapplications.sparkoperator.k8s.io")
+# Of the node: the file, what it holds, the command on the node.
+NODE_FILES: Final = (
+    ("node/kubelet.log", "journal of kubelet", ("journalctl", "--no-pager", "--unit=kubelet")),
+    ("node/containerd.log", "journal of containerd", ("journalctl", "--no-pager", "--unit=containerd")),
+    ("node/images.txt", "images on the node", ("crictl", "images")),
+    ("node/containers.txt", "containers on the node, ended ones too", ("crictl", "ps", "--all")),
+    ("node/disk.txt", "disk space of the node", ("df", "--human-readable")),
+    ("node/memory.txt", "memory of the machine", ("free", "--mebi")),
+    (
+        "node/packet-filter.txt",
+        "rules of the packet filter: services, network policies",
+        ("nft", "list", "ruleset"),
+    ),
+)
+
+
+def collect(cluster: Cluster, folder: Path) -> Path:
+    """Writes the bundle of a cluster.
+
+    What cannot be had is said in the index; the rest is there all the same.
+
+    Args:
+        cluster: Which.
+        folder: Where to; must not exist, or be empty.
+
+    Returns:
+        The index.
+
+    Raises:
+        HarnessError: There is no such cluster, Docker cannot be used, or the folder cannot be written.
+    """
+    if not cluster.exists():
+        raise HarnessError(
+            f"There is no cluster {cluster.name}: 'harness cluster up --name {cluster.name}' makes it."
+        )
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise HarnessError(f"{folder} is there already: name another folder, or remove it.")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        try:
+            aside.chmod(0o755)
+            with working(f"gathering the logs of {cluster.name}"):
+                _Bundle(cluster, aside).write()
+            aside.rename(folder)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    except OSError as error:
+        raise HarnessError(
+            f"Could not write {folder} ({error.strerror or error}): make room there, or name another folder."
+        ) from error
+    return folder / INDEX
+
+
+class _Bundle:
+    """One bundle in the making: each part is tried by itself."""
+
+    def __init__(self, cluster: Cluster, folder: Path) -> None:
+        self.cluster = cluster
+        self.folder = folder
+        self.files: list[tuple[str, str]] = []
+        self.absent: list[tuple[str, str]] = []
+
+    def write(self) -> None:
+        self._part("container.json", "the node's container, as Docker sees it", self._inspect)
+        self._part("container.log", "what the node's container printed at its start", self._container_log)
+        for name, what, command in NODE_FILES:
+            self._part(name, what, partial(self._on_node, *command))
+        self._pod_logs()
+        pods = self._objects("pods.json", "all pods, whole", "pods")
+        events = sorted(self._objects("events.json", "all events, whole", "events"), key=_when)
+        self._part("events.txt", "all events, oldest first", lambda: "".join(map(_event_line, events)))
+        self._part("resources.txt", "what there is, by kind", self._resources)
+        self._part("custom-resources.yaml", "Applications and SparkApplications, whole", self._custom)
+        found = troubles(pods)
+        names = sorted({(trouble.namespace, trouble.pod) for trouble in found})
+        if names:
+            self._part("unwell.txt", "descriptions of the pods that are not well", lambda: self._described(names))
+        warnings = [_event_line(event) for event in events if event.get("type") == "Warning"]
+        template = Environment(
+            # The index is Markdown, and what it quotes goes into code.
+            loader=PackageLoader("harness.clusters.kind"),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            autoescape=False,  # noqa: S701 - Markdown, not HTML
+        ).get_template("index.md.j2")
+        text = template.render(
+            cluster=self.cluster,
+            written=f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
+            troubles=found,
+            answered=not any(name == "pods.json" for name, _ in self.absent),
+            pods=len(pods),
+            warnings=warnings[-WARNINGS:],
+            more=max(0, len(warnings) - WARNINGS),
+            files=self.files,
+            absent=self.absent,
+        )
+        (self.folder / INDEX).write_text(text, encoding="utf-8")
+
+    def _part(self, name: str, what: str, content: Callable[[], str]) -> None:
+        try:
+            text = content()
+        except HarnessError as error:
+            self.absent.append((name, str(error)))
+            return
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        self.files.append((name, what))
+
+    def _inspect(self) -> str:
+        return docker("inspect", self.cluster.node, doing="inspect the node")
+
+    def _container_log(self) -> str:
+        return docker("logs", self.cluster.node, doing="read the node's output", on_line=lambda _: None)
+
+    def _on_node(self, *command: str) -> str:
+        return docker("exec", self.cluster.node, *command, doing=f"run {command[0]} on the node")
+
+    def _pod_logs(self) -> None:
+        """`pods/<namespace>/<pod>/<container>.<start>.log`: start 0 is the first, then one for each restart."""
+        command = [str(docker_program()), "cp", f"{self.cluster.node}:{POD_LOGS}", "-"]
+        try:
+            done = subprocess.run(command, capture_output=True, check=False, timeout=4 * SECONDS)
+        except subprocess.TimeoutExpired:
+            self.absent.append(("pods/", "the node took too long"))
+            return
+        if done.returncode != 0:
+            self.absent.append(("pods/", telling_line(done.stderr.decode(errors="replace"))))
+            return
+        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+            for member in archive:
+                target = pod_log(member.name)
+                source = archive.extractfile(member) if member.isfile() and target else None
+                if source and target:
+                    path = self.folder / target
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    with path.open("wb") as file:
+                        shutil.copyfileobj(source, file)
+        self.files.append(("pods/", "logs: `<namespace>/<pod>/<container>.<start>.log`, the newest two starts"))
+
+    def _objects(self, name: str, what: str, kind: str) -> list[Object]:
+        items: list[Object] = []
+
+        def get() -> str:
+            text = self._kubectl("get", kind, "--all-namespaces", "--output=json", doing=f"list {kind}")
+            items.extend(json.loads(text)["items"])
+            return text
+
+        self._part(name, what, get)
+        return items
+
+    def _resources(self) -> str:
+        kinds = self._known(*KINDS, *CUSTOM_KINDS)
+        return self._kubectl("get", kinds, "--all-namespaces", "--output=wide", doing="list what there is")
+
+    def _custom(self) -> str:
+        kinds = self._known(*CUSTOM_KINDS)
+        options = ("--all-namespaces", "--output=yaml")
+        return self._kubectl("get", kinds, *options, doing="list custom resources") if kinds else ""
+
+    def _known(self, *kinds: str) -> str:
+        known = self._kubectl("api-resources", "--output=name", doing="list the kinds").split()
+        return ",".join(kind for kind in kinds if kind in known)
+
+    def _described(self, names: list[tuple[str, str]]) -> str:
+        return "\n\n".join(
+            self._kubectl("describe", "pod", pod, f"--namespace={namespace}", doing=f"describe {namespace}/{pod}")
+            for namespace, pod in names
+        )
+
+    def _kubectl(self, *arguments: str, doing: str) -> str:
+        # Bounded on both sides: an API server that accepts and never answers is what a bundle is made for.
+        bounded = (*arguments, f"--request-timeout={SECONDS}s")
+        return self.cluster.kubectl.run(*bounded, doing=doing, timeout=2 * SECONDS)
+
+
+def pod_log(path: str) -> str | None:
+    """Where a log of the node goes in the bundle; None for what is no log.
+
+    >>> pod_log("pods/database_postgres-0_5f1c…/postgres/0.log")
+    'pods/database/postgres-0/postgres.0.log'
+    """
+    parts = PurePosixPath(path).parts
+    if len(parts) != 4 or parts[1].count("_") != 2 or ".." in parts or not parts[3].endswith(".log"):
+        return None
+    namespace, pod, _ = parts[1].split("_")
+    return f"pods/{namespace}/{pod}/{parts[2]}.{parts[3]}"
+
+
+def _when(event: Object) -> str:
+    series = event.get("series") or {}
+    return str(
+        event.get("lastTimestamp")
+        or series.get("lastObservedTime")
+        or event.get("eventTime")
+        or event["metadata"].get("creationTimestamp", "")
+    )
+
+
+def _event_line(event: Object) -> str:
+    about = event.get("involvedObject") or {}
+    place = f"{about.get('kind', '')} {about.get('namespace', '-')}/{about.get('name', '')}"
+    count = f" (x{event['count']})" if (event.get("count") or 1) > 1 else ""
+    message = " ".join(str(event.get("message", "")).split())
+    return f"{_when(event)} {event.get('type', '')} {event.get('reason', '')} {place}: {message}{count}\n"

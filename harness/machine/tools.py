@@ -1,0 +1,69 @@
+"""The Go programs that the harness drives, built from the pinned sources in `tools/go.mod`.
+
+>>> tool("kustomize")
+PosixPath('…/lakehouse-platform/go/tools-3f0c…/kustomize')
+
+To add one: `cd tools && go get -tool <package>@<version> && go mod tidy`, and a line in `TOOLS`. One whose
+dependencies conflict with the others' gets a module of its own in `tools/<name>/`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from harness.errors import HarnessError
+from harness.machine.gobuild import programs, programs_folder
+from harness.machine.packages import ROOT
+
+
+@dataclass(frozen=True)
+class GoTool:
+    """A Go program.
+
+    Attributes:
+        package: Its import path.
+        module: The folder whose go.mod pins it, from the checkout's root.
+    """
+
+    package: str
+    module: str = "tools"
+
+
+TOOLS: Final[Mapping[str, GoTool]] = {
+    "kustomize": GoTool("sigs.k8s.io/kustomize/kustomize/v5"),
+    "kubeconform": GoTool("github.com/yannh/kubeconform/cmd/kubeconform"),
+    "kind": GoTool("sigs.k8s.io/kind"),
+    "kube-score": GoTool("github.com/zegl/kube-score/cmd/kube-score", "tools/kube-score"),
+    "gitleaks": GoTool("github.com/zricethezav/gitleaks/v8", "tools/gitleaks"),
+    "podsecurity": GoTool(".", "tools/podsecurity"),
+}
+
+
+def tool(name: str) -> Path:
+    """The program `name`, built on first use (about a minute for all of them on two cores).
+
+    Raises:
+        HarnessError: `name` is not in `TOOLS`, or it could not be built.
+    """
+    return programs(module_folder(name), {name: TOOLS[name].package}, users_caches=True) / name
+
+
+def tool_folder(name: str) -> Path:
+    """Where `tool` keeps the program, whether or not it has been built.
+
+    Raises:
+        HarnessError: `name` is not in `TOOLS`.
+    """
+    return programs_folder(module_folder(name), {name: TOOLS[name].package})
+
+
+def module_folder(name: str) -> Path:
+    """The folder of the go.mod that pins the program.
+
+    Raises:
+        HarnessError: `name` is not in `TOOLS`.
+    """
+    if name not in TOOLS:
+        raise HarnessError(f"There is no tool {name!r}: the harness knows {', '.join(sorted(TOOLS))}.")
+    return ROOT / TOOLS[name].module

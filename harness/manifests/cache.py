@@ -1,0 +1,67 @@
+"""A cache of JSON values by content key, in the user's cache folder.
+
+Keys are made of everything that the value depends on, so nothing is ever out of date; what has not been used for
+two weeks is dropped.
+"""
+
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from harness.machine.cache import cache_root
+
+_KEEP_SECONDS: Final = 14 * 86_400
+_TOUCH_SECONDS: Final = 86_400
+
+
+class Cache:
+    """A folder of JSON files named by key."""
+
+    def __init__(self, name: str) -> None:
+        """Takes the cache's name."""
+        self.folder = cache_root() / "manifests" / name
+
+    def path(self, key: str) -> Path:
+        """Where the value of a key is kept."""
+        return self.folder / f"{key}.json"
+
+    def get(self, key: str) -> Any | None:
+        """The cached value, or None when there is none or it cannot be read."""
+        path = self.path(key)
+        try:
+            value = json.loads(path.read_bytes())
+            if time.time() - path.stat().st_mtime > _TOUCH_SECONDS:
+                os.utime(path)
+        except (OSError, ValueError):
+            return None
+        return value
+
+    def put(self, key: str, value: Any) -> None:
+        """Stores a value; written aside and renamed, so that a reader never sees half of it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self.folder, prefix=".writing-")
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            json.dump(value, stream, separators=(",", ":"))
+        Path(name).replace(self.path(key))
+        self._prune()
+
+    def _prune(self) -> None:
+        """Drops what has not been used for two weeks; looks once a day, for there may be thousands of values."""
+        mark = self.folder / ".pruned"
+        now = time.time()
+        try:
+            if now - mark.stat().st_mtime < _TOUCH_SECONDS:
+                return
+        except FileNotFoundError:
+            pass
+        mark.touch()
+        oldest = now - _KEEP_SECONDS
+        for path in self.folder.glob("*"):
+            try:
+                if path.stat().st_mtime < oldest:
+                    path.unlink()
+            except FileNotFoundError:
+                continue

@@ -1,0 +1,220 @@
+"""Pinned upstream bases, had from the Go module cache.
+
+A kustomization names an upstream base as `https://github.com/<org>/<repo>//<path>?ref=<tag>`. The projects used
+here are Go modules, so Go's proxy and checksum database serve the same tag, verified, where GitHub may not be
+reached. The part of the module that the base needs becomes a small git repository with that tag, and git is told,
+in the environment of kustomize's process only, to take it instead (`url.<base>.insteadOf`).
+"""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import parse_qs
+
+from harness.errors import HarnessError
+from harness.machine.cache import built, cache_root, content_key
+from harness.machine.process import telling_line
+from harness.paths import ROOT
+
+_SUFFIXES: Final = frozenset(
+    {".yaml", ".yml", ".json", ".lua", ".env", ".properties", ".txt", ".sh", ".toml", ".ini"}
+)
+"""What a kustomization can read; the rest of a module is source code."""
+_GITHUB: Final = re.compile(
+    r"(?:https://)?github\.com/(?P<org>[\w.-]+)/(?P<repo>[\w.-]+?)(?:\.git)?//?(?P<path>[^?]*)"
+)
+_TAG: Final = re.compile(r"v(?P<major>\d+)\.\d+\.\d+(?:-[\w.]+)?")
+_PATIENCE_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True)
+class Remote:
+    """One upstream base.
+
+    Attributes:
+        url: As the kustomization has it.
+        org: Owner on GitHub.
+        repo: Repository name.
+        path: Folder in it.
+        tag: Release tag.
+    """
+
+    url: str
+    org: str
+    repo: str
+    path: str
+    tag: str
+
+    @property
+    def module(self) -> str:
+        """Go's path of the module: from major version 2 on, it ends with the version."""
+        major = int(self.tag[1:].partition(".")[0])
+        return f"github.com/{self.org}/{self.repo}" + (f"/v{major}" if major > 1 else "")
+
+    @property
+    def base_url(self) -> str:
+        """What git is asked for."""
+        return f"https://github.com/{self.org}/{self.repo}"
+
+
+def is_remote(reference: str) -> bool:
+    """Whether a kustomization's reference leaves the checkout."""
+    return "://" in reference or reference.startswith(("github.com/", "git@", "git::"))
+
+
+def parse_remote(reference: str) -> Remote:
+    """Reads an upstream base's URL.
+
+    Raises:
+        ValueError: Not a folder of a GitHub repository pinned to a release tag.
+    """
+    address, _, query = reference.partition("?")
+    found = _GITHUB.fullmatch(address)
+    if found is None:
+        raise ValueError("an upstream base must be https://github.com/<org>/<repo>//<path>?ref=<tag>")
+    options = parse_qs(query)
+    tag = (options.get("ref") or options.get("version") or [""])[0]
+    if _TAG.fullmatch(tag) is None:
+        raise ValueError("it must be pinned to a release tag, as in ?ref=v1.2.3")
+    return Remote(reference, found["org"], found["repo"], found["path"].strip("/"), tag)
+
+
+def git_environment(remotes: Iterable[Remote], *, offline: bool = False) -> dict[str, str]:
+    """The variables that make git serve these bases from the Go module cache.
+
+    A tag that the module proxy does not have is left to GitHub, unless `offline`.
+
+    Raises:
+        HarnessError: A base can be had from neither.
+    """
+    settings = [("safe.directory", "*"), ("http.lowSpeedLimit", "1000"), ("http.lowSpeedTime", "10")]
+    wanted: dict[str, list[Remote]] = {}
+    for remote in remotes:
+        wanted.setdefault(remote.base_url, []).append(remote)
+    for base_url, bases in wanted.items():
+        if len({remote.tag for remote in bases}) > 1:
+            raise HarnessError(f"{base_url} is used with more than one tag in one kustomization: use one.")
+        try:
+            repository = _repository(bases[0], _tops(bases), offline=offline)
+        except HarnessError:
+            if offline or not _answers("github.com"):
+                raise
+            continue
+        for url in (base_url, f"{base_url}.git"):
+            settings.append((f"url.{repository.as_uri()}.insteadOf", url))
+    variables = {"GIT_CONFIG_COUNT": str(len(settings)), "GIT_TERMINAL_PROMPT": "0"}
+    for index, (key, value) in enumerate(settings):
+        variables |= {f"GIT_CONFIG_KEY_{index}": key, f"GIT_CONFIG_VALUE_{index}": value}
+    return variables
+
+
+def repositories(remotes: Iterable[Remote], *, offline: bool = False) -> list[tuple[Remote, Path]]:
+    """A bare repository for each tag of an upstream project that is used, for who serves them to others.
+
+    Returns:
+        One of the project's bases, and the repository whose tag holds the folders of all of them.
+
+    Raises:
+        HarnessError: One cannot be had.
+    """
+    wanted: dict[tuple[str, str], list[Remote]] = {}
+    for remote in remotes:
+        wanted.setdefault((remote.base_url, remote.tag), []).append(remote)
+    return [(bases[0], _repository(bases[0], _tops(bases), offline=offline)) for bases in wanted.values()]
+
+
+def module_folder(module: str, version: str, *, offline: bool = False) -> Path:
+    """The folder of a Go module in the module cache; Go's checksum database vouches for it.
+
+    It is fetched on first use, unless `offline`.
+
+    Raises:
+        HarnessError: It cannot be had.
+    """
+    from harness.machine.gobuild import go, go_environment
+
+    record = cache_root() / "modules" / f"{content_key(module, version)}.json"
+    try:
+        folder = Path(json.loads(record.read_text(encoding="utf-8"))["Dir"])
+        if folder.is_dir():
+            return folder
+    except (OSError, ValueError, KeyError):
+        pass
+    hint = "check the network, or run it where the Go module cache has it"
+    with tempfile.TemporaryDirectory() as empty:
+        done = subprocess.run(
+            [str(go(ROOT / "tools")), "mod", "download", "-json", f"{module}@{version}"],
+            cwd=empty,
+            env=go_environment() | ({"GOPROXY": "off"} if offline else {}),
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    try:
+        answer = json.loads(done.stdout)
+    except ValueError:
+        answer = {"Error": telling_line(done.stderr)}
+    if "Error" in answer:
+        raise HarnessError(f"{module}@{version} could not be had ({telling_line(answer['Error'])}): {hint}.")
+    record.parent.mkdir(parents=True, exist_ok=True)
+    aside = record.with_suffix(f".{os.getpid()}")
+    aside.write_text(json.dumps({"Dir": answer["Dir"], "Sum": answer.get("Sum")}), encoding="utf-8")
+    aside.replace(record)
+    return Path(answer["Dir"])
+
+
+def _tops(bases: Iterable[Remote]) -> list[str]:
+    return sorted({remote.path.partition("/")[0] for remote in bases})
+
+
+def _repository(remote: Remote, tops: list[str], *, offline: bool) -> Path:
+    """A bare repository whose tag holds the wanted top folders of the module."""
+    name = f"{remote.repo}-{content_key(remote.module, remote.tag, *tops)}"
+
+    def build(aside: Path) -> None:
+        source = module_folder(remote.module, remote.tag, offline=offline)
+        work = aside / "work"
+        for top in tops:
+            for path in sorted((source / top).rglob("*")):
+                if path.is_file() and path.suffix in _SUFFIXES:
+                    target = work / path.relative_to(source)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(path, target)
+        if not work.is_dir():
+            raise HarnessError(f"{remote.url} names a folder that {remote.module}@{remote.tag} does not have.")
+        identity = ["-c", "user.name=harness", "-c", "user.email=harness@localhost", "-c", "commit.gpgsign=false"]
+        _git(["init", "-q", "."], work)
+        _git(["add", "-A", "-f"], work)
+        _git([*identity, "commit", "-q", "-m", f"{remote.module}@{remote.tag}"], work)
+        _git([*identity, "-c", "tag.gpgsign=false", "tag", remote.tag], work)
+        _git(["clone", "-q", "--bare", str(work), str(aside / "repository")], aside)
+        shutil.rmtree(work)
+
+    return built(cache_root() / "upstream" / name, build) / "repository"
+
+
+def _git(arguments: list[str], cwd: Path) -> None:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    environment |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    done = subprocess.run(
+        ["git", *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise HarnessError(f"git {arguments[0]} failed in {cwd} ({telling_line(done.stderr)}): is git installed?")
+
+
+def _answers(host: str) -> bool:
+    try:
+        with socket.create_connection((host, 443), timeout=_PATIENCE_SECONDS):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,1 @@
+"""What runs the pipeline on one machine: the mocked API, the embedded platform, the lakehouse, the report."""

@@ -1,0 +1,86 @@
+"""The embedded lakehouse's folder: made, emptied on demand, and asked for its newest day."""
+
+import datetime as dt
+import errno
+import shutil
+from pathlib import Path
+
+from brewery.bronze import list_dates, list_runs
+from brewery.storage import Storage
+from harness.errors import HarnessError
+from harness.pipeline.embedded import simulation
+
+_LAYERS = ("bronze", "silver", "gold", "quality")
+_OWN_FILES = (".lock",)
+
+
+def prepare(root: Path, *, fresh: bool) -> None:
+    """Make the folder, and empty it when asked.
+
+    Args:
+        root: The lakehouse.
+        fresh: Remove its layers first; anything else in the folder is a reason to refuse.
+
+    Raises:
+        HarnessError: The folder cannot be made or written, or holds what is not a lakehouse's.
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        strangers = sorted(p.name for p in root.iterdir() if p.name not in _LAYERS + _OWN_FILES)
+        if strangers:
+            raise HarnessError(
+                f"{root} holds {strangers[0]!r}, so it is not a lakehouse; name an empty folder with --lakehouse"
+            )
+        if fresh:
+            for layer in _LAYERS:
+                shutil.rmtree(root / layer, ignore_errors=False) if (root / layer).exists() else None
+        probe = root / ".lock"
+        probe.touch()
+    except OSError as error:
+        raise HarnessError(f"the lakehouse {root} {_reason(error)}") from None
+
+
+def choose_date(root: Path, given: str | None, *, simulated: bool) -> dt.date:
+    """The ingestion date of this run.
+
+    Args:
+        root: The lakehouse.
+        given: What the user asked for, YYYY-MM-DD.
+        simulated: Whether the source is simulated: then each run is the next day.
+
+    Raises:
+        HarnessError: Not a date, or one that the simulated source does not have.
+    """
+    if given is not None:
+        try:
+            date = dt.date.fromisoformat(given)
+        except ValueError:
+            raise HarnessError(f"{given!r} is not a date; write it as 2025-01-31", exit_code=2) from None
+    elif simulated:
+        date = simulation.next_date(committed_dates(root))
+    else:
+        date = dt.datetime.now(dt.UTC).date()
+    if simulated:
+        try:
+            simulation.day_number(date)
+        except ValueError as error:
+            raise HarnessError(f"{error}; choose a later --date", exit_code=2) from None
+    return date
+
+
+def committed_dates(root: Path) -> list[dt.date]:
+    """Dates with a committed bronze run, in order."""
+    storage = Storage.for_uri(str(root))
+    return [date for date in list_dates(storage) if any(run.committed for run in list_runs(storage, date))]
+
+
+def _reason(error: OSError) -> str:
+    match error.errno:
+        case errno.EACCES | errno.EROFS | errno.EPERM:
+            return "cannot be written; change its owner or mode, or name another folder with --lakehouse"
+        case errno.ENOSPC | errno.EDQUOT:
+            return "is on a full disk; free some space, or name another folder with --lakehouse"
+        case errno.ENOTDIR | errno.EEXIST:
+            return "is not a folder; name another one with --lakehouse"
+        case _:
+            return f"cannot be used ({error.strerror}); name another folder with --lakehouse"

@@ -1,0 +1,340 @@
+"""Reads the lakehouse's Delta tables with delta-rs, no JVM, and reduces them to a `Summary`.
+
+Every reduction is SQL that delta-rs runs itself (DataFusion), streaming over the table's files: the summary of a
+million breweries takes a fraction of a second and holds only what it shows.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+from deltalake import DeltaTable, QueryBuilder
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from brewery.contract.layout import GOLD_TABLES, Layout
+from brewery.contract.ledger import LedgerRow
+from harness.errors import HarnessError
+from harness.pipeline.lakehouse.model import (
+    Check,
+    Count,
+    Coverage,
+    DailyChange,
+    Gate,
+    MapCell,
+    Place,
+    RejectedRecord,
+    StageTime,
+    State,
+    Summary,
+    TableVersion,
+)
+
+_TOP: Final = 15
+_EXAMPLES: Final = 5
+_RAW_SHOWN: Final = 400
+_MOST_CELLS: Final = 1500
+_CELL_DEGREES: Final = (0.5, 1.0, 2.0, 4.0)
+
+Row = dict[str, Any]
+
+
+class Lakehouse:
+    """A lakehouse to be read.
+
+    Attributes:
+        layout: Where its tables lie.
+    """
+
+    def __init__(self, root: str | Path, storage_options: Mapping[str, str] | None = None) -> None:
+        """Opens nothing yet.
+
+        Args:
+            root: A local path or an `s3://` URI.
+            storage_options: What delta-rs needs to reach an object store (endpoint, credentials).
+        """
+        self.layout = Layout(str(root))
+        self._options = dict(storage_options or {})
+        self._tables: dict[str, DeltaTable | None] = {}
+
+    def table(self, uri: str) -> DeltaTable:
+        """A table that has to be there.
+
+        Raises:
+            HarnessError: It is not, or it cannot be read.
+        """
+        table = self.find(uri)
+        if table is None:
+            raise HarnessError(
+                f"{uri} is not a Delta table: run `harness run` to build the lakehouse, "
+                "or name another with --lakehouse."
+            )
+        return table
+
+    def find(self, uri: str) -> DeltaTable | None:
+        """A table that may not exist yet.
+
+        Raises:
+            HarnessError: There is one, but it cannot be read.
+        """
+        if uri not in self._tables:
+            try:
+                there = DeltaTable.is_deltatable(uri, self._options)
+                self._tables[uri] = DeltaTable(uri, storage_options=self._options) if there else None
+            except TableNotFoundError:
+                self._tables[uri] = None
+            except (DeltaError, OSError) as error:
+                raise _unreadable(uri, error) from None
+        return self._tables[uri]
+
+    def query(self, uri: str, sql: str, *, limit: int | None = None) -> list[Row]:
+        """Rows of an SQL query over one table, which the query calls `t`; the first `limit` of them.
+
+        Raises:
+            HarnessError: The table is not there, cannot be read, or lacks a column.
+        """
+        table = self.table(uri)
+        if limit is not None:
+            sql = f"{sql} limit {limit}"
+        try:
+            rows = pa.table(QueryBuilder().register("t", table).execute(sql).read_all()).to_pylist()
+        # delta-rs raises bare Exceptions for what its query engine meets (a missing file, an absent column).
+        except Exception as error:  # noqa: BLE001 - see above
+            raise _unreadable(uri, error) from None
+        return list(rows)
+
+
+def summarise(
+    root: str | Path,
+    stages: Sequence[StageTime] = (),
+    versions: Mapping[str, str] | None = None,
+    storage_options: Mapping[str, str] | None = None,
+) -> Summary:
+    """Reads the whole lakehouse and reduces it.
+
+    Args:
+        root: A local path or an `s3://` URI.
+        stages: Times of the run that this summary ends.
+        versions: Software -> version, for the report's footer.
+        storage_options: What delta-rs needs to reach an object store.
+
+    Raises:
+        HarnessError: No lakehouse there, or one of its tables is missing or unreadable.
+    """
+    if "://" not in str(root) and not Path(root).is_dir():
+        raise HarnessError(
+            f"There is no lakehouse at {root}: run `harness run` to build one, or name another with --lakehouse."
+        )
+    lakehouse = Lakehouse(root, storage_options)
+    layout = lakehouse.layout
+    runs = _runs(lakehouse)
+    places = layout.gold("breweries_by_type_and_location")
+    sizes = lakehouse.query(
+        places,
+        "select count(*) as location_rows, count(distinct country || '/' || state_province) as state_count,"
+        " count(distinct country || '/' || coalesce(state_province, '') || '/' || city) as city_count from t",
+    )[0]
+    silver = lakehouse.query(
+        layout.silver_breweries,
+        "select count(*) filter (where is_current) as current, count(*) filter (where not is_current) as gone,"
+        " count(*) filter (where is_current and (latitude is null or longitude is null)) as without_coordinates"
+        " from t",
+    )[0]
+    degrees, cells = _cells(lakehouse)
+    return Summary(
+        root=layout.root,
+        read_at=dt.datetime.now(dt.UTC),
+        by_type=_counts(lakehouse, layout.gold("breweries_by_type"), "brewery_type"),
+        by_country=_counts(lakehouse, layout.gold("breweries_by_country"), "country"),
+        states=[
+            State(**row)
+            for row in lakehouse.query(
+                places,
+                "select state_province, country, cast(sum(brewery_count) as bigint) as breweries from t"
+                " where state_province is not null group by country, state_province"
+                " order by breweries desc, country, state_province",
+                limit=_TOP,
+            )
+        ],
+        cities=[
+            Place(**row)
+            for row in lakehouse.query(
+                places,
+                "select city, state_province, country, cast(sum(brewery_count) as bigint) as breweries from t"
+                " where city is not null group by country, state_province, city"
+                " order by breweries desc, country, state_province, city",
+                limit=_TOP,
+            )
+        ],
+        coverage=[
+            Coverage(**row)
+            for row in lakehouse.query(
+                layout.gold("location_coverage"),
+                "select country, brewery_count as breweries, share_with_coordinates as coordinates,"
+                " share_with_website as website, share_with_phone as phone,"
+                " share_with_postal_code as postal_code from t order by brewery_count desc, country",
+            )
+        ],
+        daily_changes=[
+            DailyChange(**row)
+            for row in lakehouse.query(
+                layout.gold("daily_changes"),
+                "select ingestion_date, total, added, changed, removed, rejected, duplicates from t"
+                " order by ingestion_date",
+            )
+        ],
+        runs=runs,
+        cells=cells,
+        cell_degrees=degrees,
+        rejected_reasons=_rejected_reasons(lakehouse, runs),
+        rejected_examples=_rejected_examples(lakehouse, runs),
+        gate=_gate(lakehouse),
+        tables=_versions(lakehouse),
+        stages=tuple(stages),
+        versions=dict(versions or {}),
+        **sizes,
+        **silver,
+    )
+
+
+def _runs(lakehouse: Lakehouse) -> list[LedgerRow]:
+    columns = ", ".join(LedgerRow.__dataclass_fields__)
+    uri = lakehouse.layout.silver_runs
+    runs = [
+        LedgerRow(**{**row, "applied_at": _utc(row["applied_at"])})
+        for row in lakehouse.query(uri, f"select {columns} from t order by ingestion_date")  # noqa: S608 - our own names
+    ]
+    if not runs:
+        raise HarnessError(f"{uri} holds no run yet: let `harness run` finish once.")
+    return runs
+
+
+def _counts(lakehouse: Lakehouse, uri: str, column: str) -> list[Count]:
+    sql = f"select {column} as name, brewery_count as breweries from t order by brewery_count desc, {column}"  # noqa: S608 - our own names
+    return [Count(**row) for row in lakehouse.query(uri, sql)]
+
+
+def _cells(lakehouse: Lakehouse) -> tuple[float, list[MapCell]]:
+    """Bins the current breweries as finely as keeps the map's squares few enough to draw."""
+    for degrees in _CELL_DEGREES:
+        rows = lakehouse.query(
+            lakehouse.layout.silver_breweries,
+            "select avg(longitude) as longitude, avg(latitude) as latitude, country, count(*) as breweries from t"  # noqa: S608 - a number of ours
+            " where is_current and latitude is not null and longitude is not null"
+            f" group by floor(longitude / {degrees}), floor(latitude / {degrees}), country"
+            " order by breweries desc, longitude, latitude",
+        )
+        if len(rows) <= _MOST_CELLS:
+            break
+    return degrees, [MapCell(**row) for row in rows]
+
+
+def _ledger_filter(runs: Sequence[LedgerRow]) -> str:
+    """SQL that keeps the rows of runs in the ledger: those of a superseded run are history, not state."""
+    return f"run_id in ({', '.join(_literal(run.run_id) for run in runs)})"
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _rejected_reasons(lakehouse: Lakehouse, runs: Sequence[LedgerRow]) -> dict[str, int]:
+    uri = lakehouse.layout.silver_rejected
+    if lakehouse.find(uri) is None:
+        return {}
+    rows = lakehouse.query(
+        uri,
+        "select reason, count(*) as records from"  # noqa: S608 - run ids are quoted
+        f" (select unnest(reasons) as reason from t where {_ledger_filter(runs)})"
+        " group by reason order by records desc, reason",
+    )
+    return {row["reason"]: row["records"] for row in rows}
+
+
+def _rejected_examples(lakehouse: Lakehouse, runs: Sequence[LedgerRow]) -> list[RejectedRecord]:
+    uri = lakehouse.layout.silver_rejected
+    if lakehouse.find(uri) is None:
+        return []
+    rows = lakehouse.query(
+        uri,
+        "select ingestion_date, id as record_id, source_file, reasons,"  # noqa: S608 - run ids are quoted
+        f" substr(raw, 1, {_RAW_SHOWN}) as raw from t where {_ledger_filter(runs)}"
+        " order by ingestion_date desc, source_file, id",
+        limit=_EXAMPLES,
+    )
+    return [RejectedRecord(**row) for row in rows]
+
+
+def _gate(lakehouse: Lakehouse) -> Gate | None:
+    uri = lakehouse.layout.quality_results
+    if lakehouse.find(uri) is None:
+        return None
+    # The newest outcome of each expectation in the run that was checked last: a run may be checked again.
+    rows = lakehouse.query(
+        uri,
+        "with latest as (select run_id from t order by checked_at desc limit 1), ranked as (select *, row_number()"
+        ' over (partition by gate, "table", expectation order by checked_at desc) as age'
+        " from t where run_id in (select run_id from latest))"
+        ' select run_id, ingestion_date, checked_at, gate, "table", expectation, severity, passed, observed,'
+        ' expected from ranked where age = 1 order by gate desc, "table", expectation',
+    )
+    if not rows:
+        return None
+    checks = [
+        Check(
+            gate=row["gate"],
+            table=row["table"],
+            expectation=row["expectation"],
+            severity=row["severity"],
+            passed=row["passed"],
+            observed=str(row["observed"]),
+            expected=str(row["expected"]),
+        )
+        for row in rows
+    ]
+    newest = max(rows, key=lambda row: row["checked_at"])
+    return Gate(newest["run_id"], newest["ingestion_date"], _utc(newest["checked_at"]), checks)
+
+
+def _versions(lakehouse: Lakehouse) -> list[TableVersion]:
+    layout = lakehouse.layout
+    required = [layout.silver_breweries, layout.silver_runs, *(layout.gold(name) for name in GOLD_TABLES)]
+    optional = [layout.silver_rejected, layout.quality_results]
+    versions = []
+    for uri in sorted({*required, *optional}):
+        table = lakehouse.table(uri) if uri in required else lakehouse.find(uri)
+        if table is None:
+            continue
+        try:
+            commit = table.history(1)[0]
+            files = pa.table(table.get_add_actions(flatten=True))
+        except (DeltaError, OSError) as error:
+            raise _unreadable(uri, error) from None
+        versions.append(
+            TableVersion(
+                name=uri.removeprefix(f"{layout.root}/"),
+                version=table.version(),
+                operation=str(commit.get("operation", "unknown")),
+                written_at=dt.datetime.fromtimestamp(commit["timestamp"] / 1000, dt.UTC),
+                # Counted: the log's own figure may be absent, and still has rows that a deletion vector marks.
+                rows=lakehouse.query(uri, "select count(*) as rows from t")[0]["rows"],
+                files=files.num_rows,
+                bytes=sum(files["size_bytes"].to_pylist()),
+            )
+        )
+    return versions
+
+
+def _utc(moment: dt.datetime) -> dt.datetime:
+    """Spark writes timestamps in UTC; delta-rs gives those without a time zone as they are."""
+    return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
+
+
+def _unreadable(uri: str, error: Exception) -> HarnessError:
+    """One sentence: delta-rs appends a stack trace to its messages."""
+    cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return HarnessError(
+        f"{uri} cannot be read ({cause.rstrip('.')}): "
+        "restore it from an earlier version, or build the lakehouse anew."
+    )

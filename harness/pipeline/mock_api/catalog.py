@@ -1,0 +1,281 @@
+"""The days of a data set: what is there on day d, in which order, and what differs between two days.
+
+Day 0 is the source itself. Each later day adds about 0.5 % new breweries (at the end of the list), changes about
+1 % and removes about 0.2 % of them; every seventh removed brewery is back two days later, where it was. Which ones
+is arithmetic on (seed, day), so neither a day's state nor a difference needs the other days' records.
+"""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from hashlib import blake2b
+from math import gcd
+from typing import Final, NamedTuple, Protocol
+
+from harness.pipeline.mock_api.generator import Brewery, Generator, changed
+
+
+class Source(Protocol):
+    """Breweries by position; what day 0 shows."""
+
+    def __len__(self) -> int: ...
+
+    def brewery(self, index: int) -> Brewery:
+        """The record at `index`; not to be changed by the caller."""
+
+    def index_of(self, brewery_id: str) -> int | None:
+        """The index that may have the id."""
+
+    def count_by(self) -> Counter[tuple[str, str, str]]:
+        """How many there are of each (country, state_province, brewery_type)."""
+
+
+class GeneratedSource:
+    """The first `count` breweries of a generator."""
+
+    def __init__(self, seed: int, count: int) -> None:
+        self._generator = Generator(seed)
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def brewery(self, index: int) -> Brewery:
+        """The record at `index`."""
+        return self._generator.brewery(index)
+
+    def index_of(self, brewery_id: str) -> int | None:
+        """The index that may have the id."""
+        return self._generator.index_of(brewery_id)
+
+    def count_by(self) -> Counter[tuple[str, str, str]]:
+        """How many there are of each (country, state_province, brewery_type)."""
+        return self._generator.count_by(self._count)
+
+
+class RecordSource:
+    """Records held in memory, such as those of a file."""
+
+    def __init__(self, records: list[Brewery]) -> None:
+        self._records = records
+        self._by_id = {record["id"]: index for index, record in enumerate(records)}
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def brewery(self, index: int) -> Brewery:
+        """The record at `index`."""
+        return self._records[index]
+
+    def index_of(self, brewery_id: str) -> int | None:
+        """The index that has the id."""
+        return self._by_id.get(brewery_id)
+
+    def count_by(self) -> Counter[tuple[str, str, str]]:
+        """How many there are of each (country, state_province, brewery_type)."""
+        return Counter(map(counted_as, self._records))
+
+
+def counted_as(brewery: Brewery) -> tuple[str, str, str]:
+    """What the totals of the API's metadata count a brewery under: (country, state_province, brewery_type)."""
+    country, state, kind = brewery["country"], brewery["state_province"], brewery["brewery_type"]
+    return (
+        "null" if country is None else str(country),
+        "null" if state is None else str(state),
+        "null" if kind is None else str(kind),
+    )
+
+
+class Changes(NamedTuple):
+    """What differs between two days, by brewery id."""
+
+    added: frozenset[str]
+    changed: frozenset[str]
+    removed: frozenset[str]
+
+
+@dataclass(frozen=True)
+class _Pick:
+    """`count` different numbers below `size`: the first of the sequence i -> (i * step + start) mod size."""
+
+    size: int
+    count: int
+    step: int
+    inverse: int
+    start: int
+
+    @classmethod
+    def make(cls, purpose: str, size: int, count: int) -> "_Pick":
+        draw = int.from_bytes(blake2b(purpose.encode(), digest_size=16).digest())
+        step = draw % size or 1
+        while gcd(step, size) != 1:
+            step += 1
+        return cls(size, min(count, size), step, pow(step, -1, size), (draw >> 64) % size)
+
+    def number(self, i: int) -> int:
+        return (i * self.step + self.start) % self.size
+
+    def __contains__(self, number: object) -> bool:
+        return (
+            isinstance(number, int)
+            and number < self.size
+            and (number - self.start) * self.inverse % self.size < self.count
+        )
+
+
+MAX_DAY: Final = 3650
+"""The latest day that may be asked for: what a day shows takes time in proportion to its number."""
+
+BACK_EVERY: Final = 7
+"""One removed brewery in so many comes back."""
+
+BACK_AFTER: Final = 2
+"""Days until it does."""
+
+
+class Catalog:
+    """A source and its days.
+
+    A brewery's *slot* is its position among all that were ever there; slots from `len(source)` on are breweries
+    that were added on a later day.
+
+    Args:
+        source: What day 0 shows.
+        seed: Decides what happens on the later days.
+    """
+
+    def __init__(self, source: Source, seed: int) -> None:
+        self.source = source
+        self._seed = seed
+        self._base = len(source)
+        self.added_per_day = max(2, self._base * 5 // 1000) if self._base else 0
+        self._changed_per_day = max(1, self._base * 10 // 1000) if self._base else 0
+        self._removed_per_day = max(1, self._base * 2 // 1000) if self._base > 1 else 0
+        self._removals = _Pick.make(f"{seed}:removed", max(1, self._base), self._base // 2)
+        self._edits = lru_cache(maxsize=512)(self._edits_of)
+        self.at = lru_cache(maxsize=4)(self._at)
+
+    @cached_property
+    def _newcomers(self) -> Generator:
+        return Generator(self._seed + 1)
+
+    def slots(self, day: int) -> int:
+        """How many slots there are on a day; some of them may be empty."""
+        return self._base + day * self.added_per_day
+
+    def _edits_of(self, day: int) -> _Pick:
+        return _Pick.make(f"{self._seed}:changed:{day}", self.slots(day - 1), self._changed_per_day)
+
+    def gone(self, day: int) -> list[int]:
+        """The empty slots of a day in ascending order."""
+        result = []
+        for k in range(min(day * self._removed_per_day, self._removals.count)):
+            removed_on = k // self._removed_per_day + 1
+            is_back = k % BACK_EVERY == BACK_EVERY - 1 and removed_on + BACK_AFTER <= day
+            if not is_back:
+                result.append(self._removals.number(k))
+        return sorted(result)
+
+    def edited(self, after: int, until: int) -> set[int]:
+        """The slots whose brewery changed on a day in (after, until]."""
+        result: set[int] = set()
+        if self._base:
+            for day in range(after + 1, until + 1):
+                edits = self._edits(day)
+                result.update(edits.number(i) for i in range(edits.count))
+        return result
+
+    def original(self, slot: int) -> Brewery:
+        """The brewery of a slot as it was when it came."""
+        return self.source.brewery(slot) if slot < self._base else self._newcomers.brewery(slot)
+
+    def brewery(self, slot: int, day: int) -> Brewery:
+        """The brewery of a slot as it is on a day, whether or not the slot is empty then."""
+        brewery = self.original(slot)
+        for on in range(1, day + 1):
+            if slot in self._edits(on):
+                draw = blake2b(b"%d:%d:%d" % (self._seed, slot, on), digest_size=6).digest()
+                brewery = changed(brewery, int.from_bytes(draw))
+        return brewery
+
+    def slot_of(self, brewery_id: str, day: int) -> int | None:
+        """The slot of the brewery with this id, whether or not it is empty on the day."""
+        for index in (self.source.index_of(brewery_id), self._newcomers.index_of(brewery_id)):
+            if index is not None and index < self.slots(day) and self.original(index)["id"] == brewery_id:
+                return index
+        return None
+
+    def _at(self, day: int) -> "Snapshot":
+        return Snapshot(self, day)
+
+    def changes(self, before: int, after: int) -> Changes:
+        """What a reader of day `before` finds different on day `after` (the later one), by id.
+
+        Raises:
+            ValueError: `before` is negative or later than `after`.
+        """
+        if not 0 <= before <= after:
+            raise ValueError(f"changes need 0 <= before <= after, not {before} and {after}.")
+        gone_before, gone_after = set(self.gone(before)), set(self.gone(after))
+        came = set(range(self.slots(before), self.slots(after))) | (gone_before - gone_after)
+        edited = {
+            slot
+            for slot in self.edited(before, after)
+            if slot < self.slots(before) and slot not in gone_before and slot not in gone_after
+        }
+        return Changes(
+            added=frozenset(self.original(slot)["id"] for slot in came),
+            changed=frozenset(
+                self.original(slot)["id"]
+                for slot in edited
+                if self.brewery(slot, before) != self.brewery(slot, after)
+            ),
+            removed=frozenset(self.original(slot)["id"] for slot in gone_after - gone_before),
+        )
+
+
+class Snapshot:
+    """What one day shows: a sequence of breweries in the API's order."""
+
+    def __init__(self, catalog: Catalog, day: int) -> None:
+        self._catalog = catalog
+        self.day = day
+        self._gone = catalog.gone(day)
+        # Non-decreasing, so the slot of a rank is found by bisection instead of by walking past the empty slots.
+        self._full_below = [slot - i for i, slot in enumerate(self._gone)]
+        self._length = catalog.slots(day) - len(self._gone)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, rank: int) -> Brewery:
+        if not 0 <= rank < self._length:
+            raise IndexError(rank)
+        return self._catalog.brewery(rank + bisect_right(self._full_below, rank), self.day)
+
+    def __iter__(self) -> Iterator[Brewery]:
+        return (self[rank] for rank in range(len(self)))
+
+    def find(self, brewery_id: str) -> Brewery | None:
+        """The brewery with this id, or None where the day has none."""
+        slot = self._catalog.slot_of(brewery_id, self.day)
+        if slot is None:
+            return None
+        i = bisect_right(self._gone, slot)
+        if i and self._gone[i - 1] == slot:
+            return None
+        return self._catalog.brewery(slot, self.day)
+
+    @cached_property
+    def counts(self) -> Counter[tuple[str, str, str]]:
+        """How many there are of each (country, state_province, brewery_type), without reading every brewery."""
+        catalog, day = self._catalog, self.day
+        result = catalog.source.count_by()
+        result.update(counted_as(catalog.original(slot)) for slot in range(catalog.slots(0), catalog.slots(day)))
+        for slot in catalog.edited(0, day):
+            result[counted_as(catalog.original(slot))] -= 1
+            result[counted_as(catalog.brewery(slot, day))] += 1
+        result.subtract(counted_as(catalog.brewery(slot, day)) for slot in self._gone)
+        return +result

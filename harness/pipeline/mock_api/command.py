@@ -1,0 +1,67 @@
+"""`harness mock-api`: the mocked Brewery API as a server in the foreground."""
+
+import signal
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from harness.console import out
+from harness.pipeline.mock_api.catalog import MAX_DAY
+from harness.pipeline.mock_api.server import DEFAULT_BREWERIES, DEFAULT_SEED, MockApi
+
+DEFAULT_PORT: Final = 8000
+
+
+def mock_api(
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every one.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any free one.")
+    ] = DEFAULT_PORT,
+    breweries: Annotated[
+        int, typer.Option(min=0, max=1_000_000_000, help="How many breweries to generate.")
+    ] = DEFAULT_BREWERIES,
+    data: Annotated[
+        Path | None, typer.Option(help="CSV, JSON or JSON Lines file to serve instead of generated breweries.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the generated breweries and of the changes from day to day.")] = (
+        DEFAULT_SEED
+    ),
+    day: Annotated[
+        int, typer.Option(min=0, max=MAX_DAY, help="Day of the data to show; 0 is the data itself.")
+    ] = 0,
+    latency_ms: Annotated[int, typer.Option(min=0, help="Milliseconds before every answer.")] = 0,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME[:option=value,...], may be repeated; docs/mock-api.md lists them."),
+    ] = None,
+    old_format: Annotated[bool, typer.Option("--old-format", help="Answer in the API's older format.")] = False,
+) -> None:
+    """Serves a mocked Open Brewery DB v1 API until it is interrupted."""
+    api = MockApi(
+        host=host,
+        port=port,
+        breweries=breweries,
+        data=data,
+        seed=seed,
+        day=day,
+        latency_ms=latency_ms,
+        faults=fault or (),
+        old_format=old_format,
+    )
+    stop = {signal.SIGINT, signal.SIGTERM}
+    # Blocked before the server's threads start, so that only the wait below sees them. As process 1 of a container
+    # SIGTERM would otherwise be ignored.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, stop)
+    try:
+        with api:
+            total = len(api.catalog.at(day))
+            out.print(
+                f"Mocked Open Brewery DB at {api.url}/v1 with {total:,} breweries, day {day}.", soft_wrap=True
+            )
+            out.print(f"Try:  curl '{api.url}/v1/breweries?per_page=3'", highlight=False, soft_wrap=True)
+            out.print("Stop: Ctrl-C")
+            signal.sigwait(stop)
+        out.print("Mocked API stopped.")
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,216 @@
+"""The API's query parameters: what a request asks for, and how it is answered from a snapshot."""
+
+import math
+from array import array
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from harness.pipeline.mock_api.catalog import Snapshot
+from harness.pipeline.mock_api.generator import Brewery
+
+DEFAULT_PER_PAGE: Final = 50
+MAX_PER_PAGE: Final = 200
+MAX_RANDOM: Final = 50
+MAX_AUTOCOMPLETE: Final = 15
+
+BREWERY_TYPES: Final = (
+    "micro",
+    "nano",
+    "regional",
+    "brewpub",
+    "large",
+    "planning",
+    "bar",
+    "contract",
+    "proprietor",
+    "closed",
+    "taproom",
+    "cidery",
+    "beergarden",
+    "location",
+)
+"""What `by_type` takes; the API refuses others."""
+
+_SORTABLE: Final = {
+    "type": "brewery_type",
+    "state": "state_province",
+    **{
+        field: field
+        for field in ("id", "name", "brewery_type", "city", "state_province", "postal_code", "country", "phone")
+    },
+}
+
+
+class BadQueryError(ValueError):
+    """A parameter that the API refuses; the message is for the client."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """What a list or metadata request asks for.
+
+    Attributes:
+        filters: Parameter -> its value, for the by_* parameters except by_dist.
+        origin: Latitude and longitude in degrees that the results are sorted by distance from.
+        sort: (field, descending) pairs, the most significant first.
+        search: Words of a search; every one has to be in the brewery's name or place.
+        page: 1 or more.
+        per_page: 1 to MAX_PER_PAGE.
+    """
+
+    filters: tuple[tuple[str, str], ...] = ()
+    origin: tuple[float, float] | None = None
+    sort: tuple[tuple[str, bool], ...] = ()
+    search: tuple[str, ...] = ()
+    page: int = 1
+    per_page: int = DEFAULT_PER_PAGE
+
+    @property
+    def selects_all(self) -> bool:
+        """Whether the answer is the whole list in its own order."""
+        return not (self.filters or self.search or self.origin or self.sort)
+
+
+def _folded(text: str) -> str:
+    """Underscores stand for spaces in the API's parameters."""
+    return text.replace("_", " ").strip().casefold()
+
+
+def _number(value: str | None, default: int) -> int:
+    try:
+        return int(value) if value else default
+    except ValueError:
+        return default
+
+
+def parse(parameters: Mapping[str, str]) -> Query:
+    """Reads a request's parameters; the API ignores those that it does not know.
+
+    Raises:
+        BadQueryError: A type, an origin or a sort field that does not exist.
+    """
+    filters = []
+    for name in ("by_city", "by_country", "by_ids", "by_name", "by_postal", "by_state", "by_type"):
+        value = parameters.get(name)
+        if value:
+            if name == "by_type" and _folded(value) not in BREWERY_TYPES:
+                known = ", ".join(f'"{kind}"' for kind in BREWERY_TYPES)
+                raise BadQueryError(f"Brewery type must include one of these types: [{known}]")
+            filters.append((name, value))
+    origin = None
+    if parameters.get("by_dist"):
+        try:
+            latitude, longitude = (float(part) for part in parameters["by_dist"].split(",")[:2])
+        except ValueError:
+            latitude = longitude = math.inf
+        if not (abs(latitude) <= 90 and abs(longitude) <= 180):
+            raise BadQueryError("by_dist must be latitude,longitude in degrees")
+        origin = (latitude, longitude)
+    return Query(
+        filters=tuple(filters),
+        origin=origin,
+        sort=_sort(parameters.get("sort", "")),
+        search=tuple(_folded(parameters.get("query", "")).split()),
+        page=max(1, _number(parameters.get("page"), 1)),
+        per_page=min(MAX_PER_PAGE, max(1, _number(parameters.get("per_page"), DEFAULT_PER_PAGE))),
+    )
+
+
+def _sort(text: str) -> tuple[tuple[str, bool], ...]:
+    """`type,name:asc`: a field without a direction is ascending."""
+    result = []
+    for part in filter(None, text.split(",")):
+        field, _, direction = part.partition(":")
+        if field not in _SORTABLE or direction not in ("", "asc", "desc"):
+            raise BadQueryError(f"Cannot sort by {part}")
+        result.append((_SORTABLE[field], direction == "desc"))
+    return tuple(result)
+
+
+def _text(brewery: Brewery, field: str) -> str:
+    return str(brewery[field] or "").casefold()
+
+
+def _condition(name: str, value: str) -> Callable[[Brewery], bool]:
+    wanted = _folded(value)
+    if name == "by_ids":
+        ids = frozenset(part.strip() for part in value.split(","))
+        return lambda brewery: brewery["id"] in ids
+    if name == "by_city":
+        return lambda brewery: wanted in _text(brewery, "city")
+    if name == "by_name":
+        return lambda brewery: wanted in _text(brewery, "name")
+    if name == "by_postal":
+        # An underscore stands for the hyphen of a ZIP+4 here.
+        prefix = value.replace("_", "-").casefold()
+        return lambda brewery: _text(brewery, "postal_code").startswith(prefix)
+    field = {"by_country": "country", "by_state": "state_province", "by_type": "brewery_type"}[name]
+    return lambda brewery: _text(brewery, field) == wanted
+
+
+def matches(query: Query) -> Callable[[Brewery], bool]:
+    """The predicate of a query's filters and search words."""
+    conditions = [_condition(name, value) for name, value in query.filters]
+    if query.search:
+
+        def found(brewery: Brewery) -> bool:
+            text = " ".join(_text(brewery, field) for field in ("name", "city", "state_province", "country"))
+            return all(word in text for word in query.search)
+
+        conditions.append(found)
+    return lambda brewery: all(condition(brewery) for condition in conditions)
+
+
+def distance(origin: tuple[float, float], brewery: Brewery) -> float:
+    """Great-circle distance from origin (latitude, longitude) in radians by the haversine formula.
+
+    A brewery without usable coordinates is infinitely far away.
+    """
+    latitude, longitude = brewery["latitude"], brewery["longitude"]
+    if not isinstance(latitude, int | float) or not isinstance(longitude, int | float):
+        return math.inf
+    a, b = math.radians(origin[0]), math.radians(latitude)
+    across = math.radians(longitude - origin[1])
+    h = math.sin((b - a) / 2) ** 2 + math.cos(a) * math.cos(b) * math.sin(across / 2) ** 2
+    return 2 * math.asin(math.sqrt(min(1.0, h)))
+
+
+def select(snapshot: Snapshot, query: Query) -> "array[int]":
+    """The ranks of the breweries that a query selects, in its order; reads every brewery of the snapshot."""
+    matching = matches(query)
+    found: list[tuple[int, Any]] = []
+    for rank, brewery in enumerate(snapshot):
+        if matching(brewery):
+            if query.origin:
+                found.append((rank, distance(query.origin, brewery)))
+            else:
+                found.append((rank, tuple(_text(brewery, field) for field, _ in query.sort)))
+    if query.origin:
+        found.sort(key=lambda item: item[1])
+    else:
+        # Python's sort is stable, so sorting by the least significant field first sorts by all of them.
+        # mypy infers no type for a lambda with a default.
+        for i in range(len(query.sort) - 1, -1, -1):
+            found.sort(key=lambda item, i=i: item[1][i], reverse=query.sort[i][1])  # type: ignore[misc]
+    return array("L", (rank for rank, _ in found))
+
+
+def totals(counts: Counter[tuple[str, str, str]], query: Query) -> dict[str, Any]:
+    """The body of a metadata answer."""
+    by_country: Counter[str] = Counter()
+    by_state: Counter[str] = Counter()
+    by_type: Counter[str] = Counter()
+    for (country, state, kind), n in counts.items():
+        by_country[country] += n
+        by_state[state] += n
+        by_type[kind] += n
+    return {
+        "total": counts.total(),
+        "page": query.page,
+        "per_page": query.per_page,
+        "by_state": dict(sorted(by_state.items())),
+        "by_country": dict(sorted(by_country.items())),
+        "by_type": dict(sorted(by_type.items())),
+    }

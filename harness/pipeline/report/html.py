@@ -1,0 +1,133 @@
+"""The report: one HTML file that needs no network and no other file."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from harness.errors import HarnessError
+from harness.pipeline.lakehouse.model import Check, Summary
+from harness.pipeline.report import text
+from harness.pipeline.report.map import region_map, world_map
+
+_DAYS_SHOWN: Final = 31
+_REGION_SHARE: Final = 0.2
+"""A country with at least this share of the mapped breweries gets a map of its own: the largest one only."""
+
+
+def render(summary: Summary) -> str:
+    """The report's HTML. Whatever comes from the data is escaped."""
+    environment = Environment(
+        loader=PackageLoader("harness.pipeline.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "number": text.number,
+        "signed": text.signed,
+        "percent": text.percent,
+        "duration": text.duration,
+        "size": text.size,
+        "moment": text.moment,
+        "heat": heat_class,
+    }
+    environment.globals["width"] = bar_width
+    return environment.get_template("report.html.j2").render(summary=summary, **_derived(summary))
+
+
+def write_report(summary: Summary, path: Path) -> Path:
+    """Writes the report beside its place and then renames it, so that a reader never sees half of it.
+
+    Args:
+        summary: What to show.
+        path: The HTML file; its folder is made if need be.
+
+    Returns:
+        The path as given.
+
+    Raises:
+        HarnessError: The file cannot be written.
+    """
+    html = render(summary)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(None, "it is a folder")
+        handle, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(html)
+            Path(aside).chmod(0o644)
+            Path(aside).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(aside).unlink()
+            raise
+    except OSError as error:
+        raise HarnessError(
+            f"The report cannot be written to {path} ({error.strerror}): name another file."
+        ) from None
+    return path
+
+
+def heat_class(share: float) -> str:
+    """One of five shades for a share from 0 to 1.
+
+    >>> heat_class(0), heat_class(0.2), heat_class(0.79), heat_class(1)
+    ('h1', 'h2', 'h4', 'h5')
+    """
+    return f"h{min(int(share * 5), 4) + 1}"
+
+
+def bar_width(value: float, largest: float) -> str:
+    """Length of a bar as a CSS percentage.
+
+    >>> bar_width(1, 3), bar_width(0, 0), bar_width(3, 3)
+    ('33.33%', '0%', '100%')
+    """
+    return f"{round(100 * value / largest, 2):g}%" if largest else "0%"
+
+
+def _derived(summary: Summary) -> dict[str, Any]:
+    """What the template shows that the summary does not say by itself."""
+    region_name, region_cells = _largest_region(summary)
+    later = summary.daily_changes[1:]
+    gate = summary.gate
+    return {
+        "age": max((summary.read_at - summary.gold_published_at).total_seconds(), 0),
+        "mapped": summary.current - summary.without_coordinates,
+        "world": world_map(summary.cells) if summary.cells else None,
+        "region": region_map(region_cells) if region_cells else None,
+        "region_name": region_name,
+        "region_cells": region_cells,
+        "gold_total": sum(row.breweries for row in summary.by_type),
+        "days": list(reversed(summary.daily_changes[-_DAYS_SHOWN:])),
+        "first_day": summary.daily_changes[0] if summary.daily_changes else None,
+        "largest_change": max((max(day.added, day.removed) for day in later), default=0),
+        "most_rejected": max(summary.rejected_reasons.values(), default=0),
+        "checks": _worst_first(gate.checks) if gate else [],
+        "longest_stage": max((stage.seconds for stage in summary.stages), default=0),
+    }
+
+
+def _largest_region(summary: Summary) -> tuple[str, list[Any]]:
+    """The cells of the country that fills most of the map, if it fills enough to be worth a closer look."""
+    totals: dict[str, int] = {}
+    for cell in summary.cells:
+        totals[cell.country] = totals.get(cell.country, 0) + cell.breweries
+    if not totals:
+        return "", []
+    name = max(totals, key=lambda country: totals[country])
+    if totals[name] < _REGION_SHARE * sum(totals.values()):
+        return "", []
+    return name, [cell for cell in summary.cells if cell.country == name]
+
+
+def _worst_first(checks: Sequence[Check]) -> list[Check]:
+    order = {"fail": 0, "warn": 1, "pass": 2}
+    return sorted(checks, key=lambda check: order[check.outcome])

@@ -1,0 +1,176 @@
+"""The gold tables and the run's outcome for a terminal, readable at 80 columns."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from rich import box
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from harness.pipeline.lakehouse.model import Count, DailyChange, Summary
+from harness.pipeline.report.text import number, percent, signed
+
+_ROWS: Final = 8
+_TYPES: Final = 16
+_STYLES: Final = {"pass": "green", "warn": "yellow", "fail": "bold red"}
+
+
+def print_summary(summary: Summary, console: Console) -> None:
+    """Prints the gold tables, the days, and the quality gate's outcome.
+
+    Names come from the data, so they are printed as text and never as Rich markup.
+
+    Args:
+        summary: What to print.
+        console: Where to; a width of 80 columns is enough.
+    """
+    blocks: list[RenderableType] = [
+        _types(summary),
+        _countries(summary),
+        _places(summary),
+        _coverage(summary),
+        _days(summary),
+        _records(summary),
+    ]
+    for block in blocks:
+        console.print(block)
+        console.print()
+    if summary.daily_changes:
+        console.print(Text(day_line(len(summary.daily_changes), summary.daily_changes[-1])))
+    for line in gate_lines(summary):
+        console.print(line)
+
+
+def day_line(day: int, change: DailyChange) -> str:
+    """What one day brought, on one line.
+
+    Args:
+        day: Which day of the lakehouse it is, from 1.
+        change: Its row of gold/daily_changes.
+    """
+    return (
+        f"day {day} ({change.ingestion_date}): {signed(change.added)} ~{number(change.changed)} "
+        f"{signed(-change.removed)}, {number(change.rejected)} rejected, {number(change.duplicates)} duplicates"
+    )
+
+
+def gate_lines(summary: Summary) -> list[Text]:
+    """The quality gate's decision, then a line for each check that did not pass."""
+    gate = summary.gate
+    if gate is None:
+        return [Text("quality gate: has not run yet", style="yellow")]
+    verdict = "passed" if gate.passed else "failed, gold stayed as it was"
+    head = Text("quality gate: ")
+    head.append(verdict, style=_STYLES["pass" if gate.passed else "fail"])
+    head.append(f" ({', '.join(f'{gate.count(o)} {o}' for o in _STYLES if gate.count(o) or o == 'pass')})")
+    lines = [head]
+    for check in gate.checks:
+        if not check.passed:
+            line = Text("  ")
+            line.append(check.outcome, style=_STYLES[check.outcome])
+            line.append(
+                f" {check.table}: {check.expectation} (observed {check.observed}, expected {check.expected})"
+            )
+            lines.append(line)
+    return lines
+
+
+def _table(title: str, *, shown: int, rows: int) -> Table:
+    return Table(
+        title=Text(title, style="bold"),
+        caption=f"the first {number(shown)} of {number(rows)} rows" if rows > shown else None,
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        caption_justify="left",
+        pad_edge=False,
+        show_edge=False,
+    )
+
+
+def _names(table: Table, *headers: str) -> None:
+    # Bounded, so that at 80 columns a long name is cut and never a figure.
+    for header in headers:
+        table.add_column(header, max_width=60 // max(len(headers), 2), overflow="ellipsis", no_wrap=True)
+
+
+def _figures(table: Table, *headers: str) -> None:
+    for header in headers:
+        table.add_column(header, justify="right", no_wrap=True)
+
+
+def _name(value: str | None) -> Text:
+    return Text(value) if value else Text("unknown", style="dim")
+
+
+def _counts(title: str, header: str, rows: Sequence[Count], shown: int, total: int) -> Table:
+    table = _table(title, shown=min(shown, len(rows)), rows=len(rows))
+    _names(table, header)
+    _figures(table, "breweries", "share")
+    for row in rows[:shown]:
+        table.add_row(_name(row.name), number(row.breweries), percent(row.breweries / max(total, 1)))
+    table.add_section()
+    table.add_row(Text("total", style="bold"), number(sum(row.breweries for row in rows)), "")
+    return table
+
+
+def _types(summary: Summary) -> Table:
+    return _counts("gold/breweries_by_type", "type", summary.by_type, _TYPES, summary.current)
+
+
+def _countries(summary: Summary) -> Table:
+    return _counts("gold/breweries_by_country", "country", summary.by_country, _ROWS, summary.current)
+
+
+def _places(summary: Summary) -> Table:
+    table = _table("gold/breweries_by_type_and_location, by city", shown=0, rows=0)
+    _names(table, "city", "state or province", "country")
+    _figures(table, "breweries")
+    for place in summary.cities[:_ROWS]:
+        table.add_row(_name(place.city), _name(place.state_province), _name(place.country), number(place.breweries))
+    table.caption = f"of {number(summary.city_count)} cities, from {number(summary.location_rows)} rows"
+    return table
+
+
+def _coverage(summary: Summary) -> Table:
+    table = _table("gold/location_coverage", shown=min(_ROWS, len(summary.coverage)), rows=len(summary.coverage))
+    _names(table, "country")
+    _figures(table, "coordinates", "website", "phone", "postal code")
+    for row in summary.coverage[:_ROWS]:
+        shares = (row.coordinates, row.website, row.phone, row.postal_code)
+        table.add_row(_name(row.country), *(percent(share) for share in shares))
+    return table
+
+
+def _days(summary: Summary) -> Table:
+    shown = summary.daily_changes[-_ROWS:]
+    table = _table("gold/daily_changes", shown=0, rows=0)
+    if len(summary.daily_changes) > len(shown):
+        table.caption = f"the last {len(shown)} of {number(len(summary.daily_changes))} days"
+    _names(table, "day")
+    _figures(table, "total", "added", "changed", "removed", "rejected", "duplicates")
+    for change in shown:
+        table.add_row(
+            change.ingestion_date.isoformat(),
+            number(change.total),
+            signed(change.added),
+            number(change.changed),
+            signed(-change.removed),
+            number(change.rejected),
+            number(change.duplicates),
+        )
+    return table
+
+
+def _records(summary: Summary) -> Table:
+    run = summary.latest
+    table = _table(f"records of {run.ingestion_date}", shown=0, rows=0)
+    _figures(table, "bronze", "= silver", "+ duplicates", "+ rejected", "unaccounted for")
+    table.add_row(
+        number(run.bronze_records),
+        number(run.silver_records),
+        number(run.duplicates),
+        number(run.rejected),
+        Text(number(run.unaccounted), style=_STYLES["fail" if run.unaccounted else "pass"]),
+    )
+    return table

@@ -1,0 +1,445 @@
+"""Compares an environment at both sides: its Applications, and the resources of those that changed."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from harness.review.build import Text
+from harness.review.fields import CHECKSUM, GENERATED_NAME, LAYOUT, Fields, Names, compare
+from harness.review.generated import generated_names
+from harness.review.images import Replaced, images_in, replaced, table
+from harness.review.inputs import Trouble
+from harness.review.model import (
+    ApplicationReview,
+    BuildProblem,
+    ChangeKind,
+    EnvironmentReview,
+    Identity,
+    Note,
+    ResourceChange,
+    Risk,
+)
+from harness.review.pair import Pair, Resource, pair, pair_across, parse
+from harness.review.redact import manifest
+from harness.review.risks.context import Change
+from harness.review.risks.judge import judge, risk
+from harness.review.side import Application
+from harness.review.sources import Locator
+from harness.review.values import canonical
+
+ELSEWHERE: Final = "also in another Application"
+_BOTH: Final = "both"
+
+
+@dataclass
+class Result:
+    """What the comparison of an environment found.
+
+    Attributes:
+        review: The environment's review.
+        problems: What could not be compared.
+        notes: What is not rendered by design.
+        names: Names of the resources that changed, for parity.
+    """
+
+    review: EnvironmentReview
+    problems: list[BuildProblem] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    names: frozenset[str] = frozenset()
+
+
+@dataclass
+class _Match:
+    """An Application at both sides."""
+
+    before: Application | None
+    after: Application | None
+    pairs: list[Pair] = field(default_factory=list)
+    unchanged: int = 0
+
+    @property
+    def shown(self) -> Application:
+        found = self.after or self.before
+        assert found is not None  # noqa: S101 - one side always exists
+        return found
+
+
+class Environment:
+    """One environment at both sides."""
+
+    def __init__(
+        self,
+        name: str,
+        before: Sequence[Application] | None,
+        after: Sequence[Application] | None,
+        changed_files: frozenset[str],
+        locator: Locator,
+    ) -> None:
+        """Takes the environment.
+
+        Args:
+            name: Its name.
+            before: Its Applications at base; None when it was not there.
+            after: Its Applications at head; None when it is gone.
+            changed_files: The files that differ between the sides.
+            locator: Finds where a resource is written.
+        """
+        self._name = name
+        self._before, self._after = before, after
+        self._changed_files = changed_files
+        self._locator = locator
+        self._problems: list[BuildProblem] = []
+        self._notes: list[Note] = []
+
+    def compare(self) -> Result:
+        """Compares it."""
+        matches = match(self._before or [], self._after or [])
+        for item in matches:
+            self._note(item)
+            self._tell(item)
+        comparable = [self._comparable(item) for item in matches]
+        changed = [item for item, fit in zip(matches, comparable, strict=True) if fit and not _same(item)]
+        halves = [item for item, fit in zip(matches, comparable, strict=True) if not fit]
+        names = (
+            generated_names(_texts(item.before for item in changed + halves)),
+            generated_names(_texts(item.after for item in changed + halves)),
+        )
+        for item in changed:
+            self._pair(item, names)
+        # What only one side has of an Application that the other side cannot render is neither added nor removed,
+        # but what another Application lost may have gone there.
+        half = [pair_ for item in halves for pair_ in _half(item, names)]
+        crossed = pair_across([pair_ for item in changed for pair_ in item.pairs] + half)
+        unknown = {id(pair_.before or pair_.after) for pair_ in half}
+        crossed = [
+            pair_
+            for pair_ in crossed
+            if (pair_.before and pair_.after) or id(pair_.before or pair_.after) not in unknown
+        ]
+        owners = {item.shown.name: item for item in changed + halves}
+        by_owner: dict[str, list[Pair]] = defaultdict(list)
+        for pair_ in crossed:
+            resource = pair_.after or pair_.before
+            assert resource is not None  # noqa: S101 - one side always exists
+            by_owner[_owner(resource, owners)].append(pair_)
+        twice = {name: self._elsewhere(owners[name], pairs) for name, pairs in by_owner.items()}
+        images: list[Replaced] = []
+        reviews = []
+        for name, item in owners.items():
+            pairs = [pair_ for pair_ in by_owner[name] if pair_ not in twice.get(name, [])]
+            review = self._review(item, pairs, names, images)
+            if twice.get(name):
+                review = replace(review, folded={**review.folded, ELSEWHERE: len(twice[name])})
+            whole = item in changed and (review.change is not ChangeKind.CHANGED or _moved_wave(review))
+            if review.resources or review.folded or whole:
+                reviews.append(review)
+        reviews.sort(key=lambda review: (_wave(review), review.name))
+        kind = (
+            ChangeKind.ADDED
+            if self._before is None
+            else ChangeKind.REMOVED
+            if self._after is None
+            else ChangeKind.CHANGED
+        )
+        touched = frozenset(
+            identity.name
+            for review in reviews
+            for change in review.resources
+            for identity in (change.before, change.after)
+            if identity is not None
+        )
+        environment = EnvironmentReview(
+            self._name, tuple(reviews), table(images), kind, len(matches) - len(reviews)
+        )
+        return Result(environment, self._problems, self._notes, touched)
+
+    def _elsewhere(self, item: _Match, pairs: list[Pair]) -> list[Pair]:
+        """What a folder that no Application deploys lost or got, and the environment has before and after."""
+        if item.shown.argocd:
+            return []
+        found = []
+        for applications, lone in (
+            (self._after, [pair_ for pair_ in pairs if pair_.after is None]),
+            (self._before, [pair_ for pair_ in pairs if pair_.before is None]),
+        ):
+            wanted = {resource.identity for pair_ in lone if (resource := pair_.before or pair_.after)}
+            there = _present(applications or [], wanted, item)
+            found += [
+                pair_ for pair_ in lone if (resource := pair_.before or pair_.after) and resource.identity in there
+            ]
+        return found
+
+    def _note(self, item: _Match) -> None:
+        before, after = item.before, item.after
+        sentences = dict.fromkeys([*(before.notes if before else []), *(after.notes if after else [])])
+        for sentence in sentences:
+            changed = (before.extra if before else "") != (after.extra if after else "")
+            folders = {*(before.watched if before else []), *(after.watched if after else [])}
+            changed = changed or any(
+                path.startswith(f"{folder}/") for folder in folders for path in self._changed_files
+            )
+            self._notes.append(Note(self._name, item.shown.name, f"{sentence}.", changed))
+
+    def _tell(self, item: _Match) -> None:
+        """Reports what could not be rendered."""
+        found: dict[Trouble, str] = {}
+        for side, application in (("base", item.before), ("head", item.after)):
+            for trouble in application.troubles if application else []:
+                found[trouble] = _BOTH if trouble in found else side
+        for trouble, side in found.items():
+            self._problems.append(
+                BuildProblem(side, self._name, item.shown.name, f"{trouble.sentence}.", trouble.file, trouble.line)
+            )
+
+    def _comparable(self, item: _Match) -> bool:
+        """Whether both sides could be rendered; an Application whose definition could not is not taken as gone."""
+        for application in (item.before, item.after):
+            if application is not None and any(
+                rendering.troubles and not rendering.partial for rendering in application.renderings
+            ):
+                return False
+        for side, there, others in (("head", item.before, self._after), ("base", item.after, self._before)):
+            missing = item.after is None if side == "head" else item.before is None
+            if not missing or there is None or not there.parent:
+                continue
+            broken = {
+                rendering.folder for other in others or [] for rendering in other.renderings if rendering.troubles
+            }
+            if there.parent in broken:
+                sentence = (
+                    f"{there.name} is not compared, because {there.parent}, which defines it, is not rendered."
+                )
+                self._problems.append(BuildProblem(side, self._name, there.name, sentence))
+                return False
+        return True
+
+    def _pair(self, item: _Match, names: tuple[Names, Names]) -> None:
+        """Pairs the resources of an Application, those with equal texts without reading them."""
+        before, after = item.before, item.after
+        bad = {trouble.file for application in (before, after) if application for trouble in application.troubles}
+        texts = [
+            [text for text in application.texts() if text.origin not in bad] if application else []
+            for application in (before, after)
+        ]
+        if before is not None and after is not None and before.namespace == after.namespace:
+            shared = Counter(text.text for text in texts[0]) & Counter(text.text for text in texts[1])
+            item.unchanged = sum(shared.values())
+            texts = [_without(side, shared) for side in texts]
+        sides = [
+            parse(side, application.name, application.namespace, bare) if application else []
+            for side, application, bare in zip(texts, (before, after), names, strict=True)
+        ]
+        item.pairs = pair(*sides)
+
+    def _review(
+        self, item: _Match, pairs: list[Pair], names: tuple[Names, Names], images: list[Replaced]
+    ) -> ApplicationReview:
+        changes: list[ResourceChange] = []
+        folded: Counter[str] = Counter()
+        unchanged = item.unchanged
+        restarts: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+        judged: list[tuple[Change, Fields]] = []
+        for pair_ in pairs:
+            change = self._change(item, pair_, names)
+            judged.append((change, change.found))
+            _restarted(change, names, restarts)
+        for change, found in judged:
+            shown = self._shown(change, restarts)
+            if shown is None:
+                folded += found.folded or Counter({LAYOUT: 1})
+                unchanged += 1
+                continue
+            changes.append(shown)
+            images += _images(change)
+        kind = (
+            ChangeKind.ADDED
+            if item.before is None
+            else ChangeKind.REMOVED
+            if item.after is None
+            else ChangeKind.CHANGED
+        )
+        return ApplicationReview(
+            item.shown.name,
+            item.shown.path,
+            kind,
+            tuple(sorted(changes, key=_order)),
+            item.before.wave if item.before else None,
+            item.after.wave if item.after else None,
+            dict(sorted(folded.items())),
+            unchanged,
+            item.shown.argocd,
+        )
+
+    def _change(self, item: _Match, pair_: Pair, names: tuple[Names, Names]) -> Change:
+        before, after = pair_.before, pair_.after
+        if before is None or after is None:
+            return Change(before, after)
+        found = compare(before.value, after.value, *names)
+        same_owner = before.application == after.application or (
+            item.before is not None and before.application == item.before.name
+        )
+        return Change(before, after, found, "" if same_owner else before.application)
+
+    def _shown(self, change: Change, restarts: dict[tuple[str, str, str], list[str]]) -> ResourceChange | None:
+        """A change as the review shows it; None when all of it means nothing."""
+        before, after = change.before, change.after
+        kind = _kind(change)
+        if kind is ChangeKind.CHANGED and not change.found.changes and not _checksum(change):
+            return None
+        risks = list(judge(change))
+        identity = change.resource.identity
+        for workload in restarts.get((identity.kind, identity.namespace, identity.name), []):
+            risks.append(risk("DF301", f"Pods of {workload} restart, because the name of {identity} changes"))
+        return ResourceChange(
+            kind,
+            before.identity if before else None,
+            after.identity if after else None,
+            tuple(change.found.changes),
+            dict(sorted(change.found.folded.items())),
+            _unique(risks),
+            manifest(before.value, after.value if after else None) if before else "",
+            manifest(after.value, before.value if before else None) if after else "",
+            self._locator.locate(change),
+            change.moved_from,
+        )
+
+
+def match(before: Sequence[Application], after: Sequence[Application]) -> list[_Match]:
+    """Pairs Applications: by name, then by folder. A folder may get an Application, or lose it."""
+    matches: list[_Match] = []
+    left = {application.name: application for application in after}
+    waiting = []
+    for application in before:
+        if application.name in left:
+            matches.append(_Match(application, left.pop(application.name)))
+        else:
+            waiting.append(application)
+    for application in waiting:
+        same_path = [other for other in left.values() if application.path and other.path == application.path]
+        other = left.pop(same_path[0].name) if len(same_path) == 1 else None
+        matches.append(_Match(application, other))
+    return matches + [_Match(None, application) for application in left.values()]
+
+
+def _present(applications: Sequence[Application], wanted: set[Identity], item: _Match) -> set[Identity]:
+    """Which of some resources other Applications of an environment have."""
+    if not wanted:
+        return set()
+    names = re.compile("|".join(re.escape(identity.name) for identity in wanted))
+    others = [application for application in applications if application not in (item.before, item.after)]
+    bare = generated_names(_texts(others))
+    return {
+        resource.identity
+        for application in others
+        for resource in parse(
+            [text for text in application.texts() if names.search(text.text)],
+            application.name,
+            application.namespace,
+            bare,
+        )
+    } & wanted
+
+
+def _owner(resource: Resource, owners: dict[str, _Match]) -> str:
+    """The name under which the Application of a resource is reviewed."""
+    if resource.application in owners:
+        return resource.application
+    return next(
+        name
+        for name, item in owners.items()
+        if item.before is not None and item.before.name == resource.application
+    )
+
+
+def _half(item: _Match, names: tuple[Names, Names]) -> list[Pair]:
+    """What one side has of an Application that the other side cannot render, each for itself."""
+    sides = [
+        parse(application.texts(), application.name, application.namespace, bare) if application else []
+        for application, bare in zip((item.before, item.after), names, strict=True)
+    ]
+    if all(sides):
+        return []
+    return [Pair(resource, None) for resource in sides[0]] + [Pair(None, resource) for resource in sides[1]]
+
+
+def _same(item: _Match) -> bool:
+    return item.before is not None and item.after is not None and item.before.key == item.after.key
+
+
+def _texts(applications: Iterable[Application | None]) -> list[str]:
+    return [text.text for application in applications if application for text in application.texts()]
+
+
+def _without(texts: list[Text], shared: Counter[str]) -> list[Text]:
+    left = Counter(shared)
+    rest = []
+    for text in texts:
+        if left[text.text] > 0:
+            left[text.text] -= 1
+        else:
+            rest.append(text)
+    return rest
+
+
+def _kind(change: Change) -> ChangeKind:
+    if change.before is None:
+        return ChangeKind.ADDED
+    if change.after is None:
+        return ChangeKind.REMOVED
+    if change.moved_from or change.before.identity != change.after.identity:
+        return ChangeKind.MOVED
+    return ChangeKind.CHANGED
+
+
+def _checksum(change: Change) -> bool:
+    """Whether pods restart for a checksum alone, which says that something that they read changed."""
+    template = change.template
+    return template is not None and any(
+        reason == CHECKSUM and path[: len(template)] == template for reason, path in change.found.folded_paths
+    )
+
+
+def _restarted(change: Change, names: tuple[Names, Names], restarts: dict[tuple[str, str, str], list[str]]) -> None:
+    """Notes which ConfigMaps and Secrets a workload restarts for: those whose generated names it takes."""
+    template = change.template
+    if template is None or change.after is None:
+        return
+    for reason, path in change.found.folded_paths:
+        if reason != GENERATED_NAME or path[: len(template)] != template:
+            continue
+        text = canonical(change.new)
+        for hashed, bare in names[1].bare.items():
+            if f'"{hashed}"' in text and f'"{hashed}"' not in canonical(change.old):
+                for kind in ("ConfigMap", "Secret"):
+                    known = restarts[kind, change.after.identity.namespace, bare]
+                    if change.name not in known:
+                        known.append(change.name)
+        return
+
+
+def _images(change: Change) -> list[Replaced]:
+    identity: Identity = change.resource.identity
+    if change.before is None:
+        return [("", image, identity) for image in images_in(change.new)]
+    if change.after is None:
+        return [(image, "", identity) for image in images_in(change.old)]
+    return list(replaced(change.found, identity))
+
+
+def _unique(risks: list[Risk]) -> tuple[Risk, ...]:
+    return tuple(sorted(dict.fromkeys(risks), key=lambda item: (-item.level, item.rule)))
+
+
+def _order(change: ResourceChange) -> tuple[int, Identity]:
+    return -max((int(item.level) for item in change.risks), default=0), change.identity
+
+
+def _wave(review: ApplicationReview) -> float:
+    number = review.wave_after if review.wave_after is not None else review.wave_before
+    return number if number is not None else (0 if review.argocd else float("inf"))
+
+
+def _moved_wave(review: ApplicationReview) -> bool:
+    return review.change is ChangeKind.CHANGED and review.wave_before != review.wave_after

@@ -1,0 +1,125 @@
+"""`[tool.harness.diff]` in a repository's pyproject.toml: for layouts that are not found by themselves.
+
+[tool.harness.diff]
+exclude = ["sandbox/**"]                    # kustomizations that are no part of any environment
+kustomize-options = ["--load-restrictor=LoadRestrictionsNone"]
+repositories = ["https://git.example.com/platform.git"]   # URLs that mean this repository
+[tool.harness.diff.environments]
+production = ["k8s/live/**"]                # folders, or patterns for folders
+[[tool.harness.diff.parity]]
+path = "spec.replicas"                      # pattern for a field's path
+kind = "Deployment"                         # kind and name are optional patterns
+reason = "Production runs more replicas."
+"""
+
+import tomllib
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+from harness.errors import HarnessError
+from harness.review.model import Identity
+from harness.review.snapshot import Snapshot, UnreadableError
+
+FILE: Final = "pyproject.toml"
+_FIELDS: Final = frozenset({"exclude", "kustomize-options", "repositories", "environments", "parity"})
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A difference between environments that is meant to be.
+
+    Attributes:
+        path: Pattern for the field's path; `*` for all of it, the whole resource included.
+        reason: Why.
+        kind: Pattern for the resource's kind.
+        name: Pattern for its name.
+        namespace: Pattern for its namespace.
+    """
+
+    path: str
+    reason: str
+    kind: str = "*"
+    name: str = "*"
+    namespace: str = "*"
+
+    def covers(self, identity: Identity, path: str) -> bool:
+        """Whether it declares a difference."""
+        return (
+            fnmatchcase(identity.kind, self.kind)
+            and fnmatchcase(identity.name, self.name)
+            and fnmatchcase(identity.namespace, self.namespace)
+            and (self.path == "*" or fnmatchcase(path.replace("[", "("), self.path.replace("[", "(")))
+        )
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a repository says about itself.
+
+    Attributes:
+        environments: Patterns for the folders of each environment; empty to find them.
+        exclude: Patterns for folders that are no part of any.
+        kustomize_options: More options of `kustomize build`.
+        repositories: URLs that mean this repository.
+        parity: Differences between environments that are meant to be.
+    """
+
+    environments: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    exclude: tuple[str, ...] = ()
+    kustomize_options: tuple[str, ...] = ()
+    repositories: tuple[str, ...] = ()
+    parity: tuple[Expected, ...] = ()
+
+
+def read(snapshot: Snapshot) -> Config:
+    """The configuration of a snapshot; the default one where there is none.
+
+    Raises:
+        HarnessError: It is not what it should be.
+    """
+    if not snapshot.is_file(FILE):
+        return Config()
+    try:
+        table = tomllib.loads(snapshot.text(FILE))
+    except (tomllib.TOMLDecodeError, UnreadableError) as error:
+        raise HarnessError(f"{FILE} cannot be read ({error}): mend it, then run it again.", exit_code=2) from None
+    for name in ("tool", "harness", "diff"):
+        table = table.get(name, {})
+        if not isinstance(table, dict):
+            raise _wrong("is not a table")
+    return _config(table)
+
+
+def _config(table: dict[str, Any]) -> Config:
+    if strange := sorted(set(table) - _FIELDS):
+        raise _wrong(f"has the unknown field {strange[0]!r} (known: {', '.join(sorted(_FIELDS))})")
+    environments = table.get("environments", {})
+    if not isinstance(environments, dict):
+        raise _wrong("has 'environments' that is not a table")
+    return Config(
+        {name: _strings(f"environments.{name}", value) for name, value in environments.items()},
+        _strings("exclude", table.get("exclude", [])),
+        _strings("kustomize-options", table.get("kustomize-options", [])),
+        _strings("repositories", table.get("repositories", [])),
+        tuple(_expected(item) for item in table.get("parity", [])),
+    )
+
+
+def _strings(name: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise _wrong(f"has {name!r} that is not a list of texts")
+    return tuple(value)
+
+
+def _expected(item: Any) -> Expected:
+    known = ("path", "reason", "kind", "name", "namespace")
+    if not isinstance(item, dict) or not all(isinstance(value, str) for value in item.values()):
+        raise _wrong("has a 'parity' entry that is not a table of texts")
+    if not item.get("path") or not item.get("reason") or set(item) - set(known):
+        raise _wrong("has a 'parity' entry without path and reason, or with an unknown field")
+    return Expected(**item)
+
+
+def _wrong(what: str) -> HarnessError:
+    return HarnessError(f"[tool.harness.diff] in {FILE} {what}: see docs/diff.md.", exit_code=2)

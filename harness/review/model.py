@@ -1,0 +1,501 @@
+"""The review as data: what the comparison finds and the output formats show.
+
+Nothing here holds the value of a Secret: only its keys, and whether they changed. All objects are immutable and
+sorted, so the same two trees make the same review, byte for byte.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from functools import cached_property
+from typing import Any, Final
+
+REDACTED: Final = "<redacted>"
+"""Stands in for a Secret's value; `REDACTED_CHANGED` where the other side's value is another."""
+REDACTED_CHANGED: Final = "<redacted, changed>"
+
+
+class ChangeKind(StrEnum):
+    """What became of a resource."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    CHANGED = "changed"
+    MOVED = "moved"
+    """To another name, namespace, kind, API version or Application; its fields may have changed too."""
+
+
+class FieldKind(StrEnum):
+    """What became of a field."""
+
+    SET = "set"
+    ADDED = "added"
+    REMOVED = "removed"
+    REORDERED = "reordered"
+    """The same items in another order, in a list where the order may matter."""
+
+
+class Level(IntEnum):
+    """How bad it can get: LOW is worth knowing, MEDIUM worth a look, HIGH worth a second reviewer."""
+
+    LOW = 1
+    MEDIUM = 2
+    HIGH = 3
+
+    def __str__(self) -> str:
+        """The level's name as people and `--fail-on` write it."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, order=True)
+class Identity:
+    """What names a resource.
+
+    Attributes:
+        api_version: Group and version.
+        kind: Kind.
+        namespace: Namespace; empty for what has none.
+        name: Name, without the hash that kustomize appends to generated ones.
+    """
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        """Kind, namespace and name.
+
+        >>> str(Identity("apps/v1", "Deployment", "web", "shop"))
+        'Deployment web/shop'
+        """
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True)
+class FieldChange:
+    """One field that differs.
+
+    Attributes:
+        path: From the resource's top, items of keyed lists by their key:
+            `spec.template.spec.containers[name=web].image`; a key with dots or brackets is quoted:
+            `metadata.annotations["example.com/a"]`; `data["app.yaml"]:server.port` is inside an embedded document.
+        kind: What became of it.
+        before: The JSON value at base; None where there is none, and for a secret.
+        after: The JSON value at head, likewise.
+        secret: A value that is never shown: only that it is there, or changed.
+        lines: For texts of several lines: a unified diff without its file header (`@@`, ` `, `-`, `+` lines).
+    """
+
+    path: str
+    kind: FieldKind
+    before: Any = None
+    after: Any = None
+    secret: bool = False
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Risk:
+    """Something that a change can do.
+
+    Attributes:
+        rule: Id of the rule (harness/review/risks/rules.py; docs/diff.md has the table).
+        level: How bad it can get.
+        sentence: What will happen, in words, with the resource's name.
+        path: The field, as in `FieldChange.path`; empty for the resource as a whole.
+    """
+
+    rule: str
+    level: Level
+    sentence: str
+    path: str = ""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a resource is written in the repository.
+
+    Attributes:
+        file: Path from the repository's root, with slashes, on the side `base` or `head` that `side` names.
+        line: 1-based; 1 where only the file is known.
+        side: `head`, or `base` for what was removed.
+    """
+
+    file: str
+    line: int = 1
+    side: str = "head"
+
+
+@dataclass(frozen=True)
+class ResourceChange:
+    """One resource that the change touches.
+
+    Attributes:
+        change: What became of it.
+        before: Its identity at base; None when added.
+        after: Its identity at head; None when removed.
+        fields: The fields that differ, in the manifest's order; empty for added and removed ones.
+        folded: What differs without meaning anything, counted by reason (`generated name`, `managed label` …).
+        risks: What the change can do, the worst first.
+        before_yaml: The whole manifest at base, normalised and redacted; empty when added.
+        after_yaml: The whole manifest at head, normalised and redacted; empty when removed.
+        source: Where it is written, where known.
+        moved_from: Name of the Application that had it at base, when that is another one.
+    """
+
+    change: ChangeKind
+    before: Identity | None
+    after: Identity | None
+    fields: tuple[FieldChange, ...] = ()
+    folded: Mapping[str, int] = field(default_factory=dict)
+    risks: tuple[Risk, ...] = ()
+    before_yaml: str = ""
+    after_yaml: str = ""
+    source: Source | None = None
+    moved_from: str = ""
+
+    @property
+    def identity(self) -> Identity:
+        """Its identity at head, or at base when it was removed."""
+        found = self.after or self.before
+        assert found is not None  # noqa: S101 - one side always exists
+        return found
+
+    @property
+    def title(self) -> str:
+        """What it is, and what it was where that differs: `CronJob a/b (was batch/v1beta1)`."""
+        if self.before is None or self.after is None or (self.before == self.after and not self.moved_from):
+            return str(self.identity)
+        was = []
+        if str(self.before) != str(self.after):
+            was.append(str(self.before))
+        elif self.before.api_version != self.after.api_version:
+            was.append(self.before.api_version)
+        if self.moved_from:
+            was.append(f"in {self.moved_from}")
+        return f"{self.after} (was {' '.join(was)})"
+
+
+@dataclass(frozen=True)
+class ImageChange:
+    """An image that is replaced by another one, as a row of the table of images.
+
+    Attributes:
+        before: The image at base; empty for a new one.
+        after: The image at head; empty for one that is gone.
+        resources: The workloads that run it, sorted.
+        note: What the tags say: `upgrade`, `downgrade`, `same version`, `pinned by digest` …; empty when nothing.
+    """
+
+    before: str
+    after: str
+    resources: tuple[Identity, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Counts over some part of the review."""
+
+    added: int = 0
+    removed: int = 0
+    changed: int = 0
+    moved: int = 0
+    folded: int = 0
+    """Differences that were folded away, those in otherwise unchanged resources included."""
+
+    @property
+    def resources(self) -> int:
+        """Resources touched."""
+        return self.added + self.removed + self.changed + self.moved
+
+    def __add__(self, other: "Totals") -> "Totals":
+        """The sum of both."""
+        return Totals(
+            self.added + other.added,
+            self.removed + other.removed,
+            self.changed + other.changed,
+            self.moved + other.moved,
+            self.folded + other.folded,
+        )
+
+    def __str__(self) -> str:
+        """In words.
+
+        >>> str(Totals(added=1, changed=2))
+        '1 added, 2 changed'
+        """
+        counts = {
+            "added": self.added,
+            "changed": self.changed,
+            "moved": self.moved,
+            "removed": self.removed,
+        }
+        return ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "no change"
+
+
+@dataclass(frozen=True)
+class ApplicationReview:
+    """What the change does to one Argo CD Application, or to one kustomization that none deploys.
+
+    Attributes:
+        name: The Application's name, or the kustomization's folder.
+        path: Folder that it renders, from the repository's root; at base when it was removed.
+        change: ADDED or REMOVED when the whole Application is; else CHANGED.
+        wave_before: Its sync wave at base; None without one.
+        wave_after: Its sync wave at head.
+        resources: What changed, the riskiest first, then by identity.
+        folded: Differences without meaning in resources that did not change otherwise, counted by reason.
+        unchanged: How many of its resources did not change.
+        argocd: Whether an Argo CD Application deploys it.
+    """
+
+    name: str
+    path: str
+    change: ChangeKind
+    resources: tuple[ResourceChange, ...]
+    wave_before: int | None = None
+    wave_after: int | None = None
+    folded: Mapping[str, int] = field(default_factory=dict)
+    unchanged: int = 0
+    argocd: bool = True
+
+    @cached_property
+    def totals(self) -> Totals:
+        """Counts."""
+        kinds = [resource.change for resource in self.resources]
+        return Totals(
+            kinds.count(ChangeKind.ADDED),
+            kinds.count(ChangeKind.REMOVED),
+            kinds.count(ChangeKind.CHANGED),
+            kinds.count(ChangeKind.MOVED),
+            sum(self.folded.values()) + sum(sum(resource.folded.values()) for resource in self.resources),
+        )
+
+    @property
+    def risks(self) -> list[Risk]:
+        """All risks, the worst first."""
+        return sorted((risk for resource in self.resources for risk in resource.risks), key=lambda r: -r.level)
+
+
+@dataclass(frozen=True)
+class EnvironmentReview:
+    """What the change does to one environment.
+
+    Attributes:
+        name: The environment.
+        applications: The Applications that it touches, in the order of their waves; empty when it touches none.
+        images: The images that change.
+        change: ADDED or REMOVED when the whole environment is; else CHANGED.
+        unchanged: How many Applications it does not touch.
+    """
+
+    name: str
+    applications: tuple[ApplicationReview, ...] = ()
+    images: tuple[ImageChange, ...] = ()
+    change: ChangeKind = ChangeKind.CHANGED
+    unchanged: int = 0
+
+    @property
+    def touched(self) -> bool:
+        """Whether anything that means something changes in it."""
+        return any(application.resources for application in self.applications)
+
+    @cached_property
+    def totals(self) -> Totals:
+        """Counts."""
+        return sum((application.totals for application in self.applications), Totals())
+
+
+@dataclass(frozen=True)
+class BuildProblem:
+    """Something that could not be rendered, and is therefore missing from the review.
+
+    Attributes:
+        side: `base`, `head`, or `both`.
+        environment: The environment.
+        application: The Application or kustomization.
+        sentence: Why, in one sentence, with secrets' values removed.
+        file: The file to look into, from the repository's root; empty when not known.
+        line: 1-based, where known.
+    """
+
+    side: str
+    environment: str
+    application: str
+    sentence: str
+    file: str = ""
+    line: int | None = None
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something that the review does not cover by design: a Helm source, another repository, a cluster generator.
+
+    Attributes:
+        environment: The environment.
+        application: The Application.
+        sentence: What was not rendered, and why.
+        changed: Whether its definition changed between base and head, so that a look is needed.
+    """
+
+    environment: str
+    application: str
+    sentence: str
+    changed: bool = False
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How two environments differ from each other in one field, or by one resource.
+
+    Attributes:
+        identity: The resource.
+        path: The field; empty when one of them lacks the whole resource.
+        left: The value in the first environment; None where it has none, and for a secret.
+        right: The value in the second.
+        reason: Why it may differ, as declared; empty for drift.
+        status: `new` (the change makes it), `changed`, `same`, or `gone` (the change ends it).
+        secret: A value that is never shown.
+    """
+
+    identity: Identity
+    path: str
+    left: Any = None
+    right: Any = None
+    reason: str = ""
+    status: str = "same"
+    secret: bool = False
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How two environments differ from each other, before and after.
+
+    Attributes:
+        left: The first environment.
+        right: The second.
+        differences: All of them: drift first, then the expected ones.
+        before: Count of unexpected differences at base; None where base was not looked at.
+        after: The same at head.
+    """
+
+    left: str
+    right: str
+    differences: tuple[Difference, ...]
+    before: int | None
+    after: int
+
+    @property
+    def drift(self) -> list[Difference]:
+        """The differences that nobody declared and that are there at head."""
+        return [item for item in self.differences if not item.reason and item.status != "gone"]
+
+    @property
+    def sentence(self) -> str:
+        """Whether they drift apart, in words."""
+        names = f"{self.left} and {self.right}"
+        count = f"{self.after} undeclared difference{'' if self.after == 1 else 's'}"
+        if self.before is None or self.before == self.after:
+            state = "" if self.before is None else ", as before"
+            return (
+                f"{names} are alike but for what is declared{state}"
+                if not self.after
+                else (f"{names} have {count}{state}")
+            )
+        word = "drift apart" if self.after > self.before else "come closer"
+        return f"{names} {word}: {count}, {self.before} before"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two trees that are compared.
+
+    Attributes:
+        ref: As the user named it; `working tree` for uncommitted work.
+        commit: Full commit id; empty for the working tree.
+    """
+
+    ref: str
+    commit: str = ""
+
+    def __str__(self) -> str:
+        """The ref, with the commit where that says more."""
+        short = self.commit[:10]
+        return self.ref if not short or self.ref.startswith(short) else f"{self.ref} ({short})"
+
+
+@dataclass(frozen=True)
+class Review:
+    """The whole review.
+
+    Attributes:
+        base: What is compared with: the merge base of the two refs unless told otherwise.
+        head: What is reviewed.
+        environments: Every environment, touched or not, sorted by name.
+        problems: What could not be rendered.
+        notes: What is not covered by design.
+        parity: How environments differ from each other, where that was asked for or the change moves it.
+        repository: The repository's name, for titles.
+        files_changed: How many files differ between the two trees.
+    """
+
+    base: Side
+    head: Side
+    environments: tuple[EnvironmentReview, ...]
+    problems: tuple[BuildProblem, ...] = ()
+    notes: tuple[Note, ...] = ()
+    parity: tuple[Parity, ...] = ()
+    repository: str = ""
+    files_changed: int = 0
+
+    @cached_property
+    def totals(self) -> Totals:
+        """Counts over all environments."""
+        return sum((environment.totals for environment in self.environments), Totals())
+
+    def walk(self) -> Iterator[tuple[EnvironmentReview, ApplicationReview, ResourceChange]]:
+        """Every changed resource with its place, in the order of the review."""
+        for environment in self.environments:
+            for application in environment.applications:
+                for resource in application.resources:
+                    yield environment, application, resource
+
+    @property
+    def risks(self) -> list[tuple[EnvironmentReview, ApplicationReview, ResourceChange, Risk]]:
+        """Every risk with its place, the worst first."""
+        found = [(*place, risk) for place in self.walk() for risk in place[2].risks]
+        return sorted(found, key=lambda item: -item[3].level)
+
+    @property
+    def worst(self) -> Level | None:
+        """The highest level of risk, or None."""
+        return max((risk.level for *_, risk in self.risks), default=None)
+
+    @property
+    def headline(self) -> str:
+        """The first line: which environments the change touches, which it does not, and of which nobody can say."""
+        touched = [environment for environment in self.environments if environment.touched]
+        incomplete = {problem.environment for problem in self.problems}
+        rest = [environment.name for environment in self.environments if not environment.touched]
+        others = [name for name in rest if name not in incomplete]
+        unknown = [name for name in rest if name in incomplete]
+        broken = f"{_count(len(self.problems), 'part')} could not be rendered" if self.problems else ""
+        if unknown:
+            broken = f"whether it touches {_join(unknown, 'or')} is not known, {broken}"
+        end = f"; {broken}." if broken else "."
+        if not touched:
+            names = f" ({_join(others)})" if others else ""
+            return f"Touches no environment{' that could be rendered' if unknown else ''}{names}{end}"
+        not_ = f", not {_join(others, 'or')}" if others else ""
+        named = [f"{environment.name} ({environment.totals})" for environment in touched]
+        return f"Touches {_join(named)}{not_}{end}"
+
+
+def _join(names: list[str], word: str = "and") -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {word} {names[-1]}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

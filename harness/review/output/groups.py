@@ -1,0 +1,201 @@
+"""What the formats show once, although it is in the review more than once: the same in several environments."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from harness.review.model import (
+    ApplicationReview,
+    ChangeKind,
+    Difference,
+    EnvironmentReview,
+    Identity,
+    Level,
+    Parity,
+    ResourceChange,
+    Review,
+    Risk,
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A changed resource in its place.
+
+    Attributes:
+        environment: Name of the environment.
+        application: Its Application.
+        resource: The change.
+        same_as: Name of an earlier environment where exactly the same changes; empty for none.
+    """
+
+    environment: str
+    application: ApplicationReview
+    resource: ResourceChange
+    same_as: str = ""
+
+
+@dataclass(frozen=True)
+class RiskGroup:
+    """A risk with every environment that has it.
+
+    Attributes:
+        risk: The risk.
+        resource: The resource of the first environment.
+        application: The Application there.
+        environments: Names of the environments.
+    """
+
+    risk: Risk
+    resource: ResourceChange
+    application: ApplicationReview
+    environments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ImageGroup:
+    """A replaced image with everything that runs it.
+
+    Attributes:
+        before: The image at base; empty for a new one.
+        after: The image at head; empty for one that is gone.
+        note: What the tags say.
+        resources: The workloads that run it, of all environments.
+        environments: Names of the environments.
+    """
+
+    before: str
+    after: str
+    note: str
+    resources: tuple[Identity, ...]
+    environments: tuple[str, ...]
+
+
+def entries(review: Review) -> list[Entry]:
+    """Every changed resource, in the review's order, with the environment where the same was seen before."""
+    first: dict[tuple[object, ...], str] = {}
+    found = []
+    for environment, application, resource in review.walk():
+        seen = first.setdefault(_content(resource), environment.name)
+        found.append(Entry(environment.name, application, resource, seen if seen != environment.name else ""))
+    return found
+
+
+def _content(resource: ResourceChange) -> tuple[object, ...]:
+    whole = resource.change in (ChangeKind.ADDED, ChangeKind.REMOVED)
+    return (
+        resource.change,
+        resource.before,
+        resource.after,
+        resource.moved_from,
+        repr(resource.fields),
+        resource.risks,
+        (resource.before_yaml, resource.after_yaml) if whole else None,
+    )
+
+
+def risk_groups(review: Review) -> list[RiskGroup]:
+    """The risks, the worst first, each with its environments."""
+    found: dict[tuple[Risk, str], list[str]] = {}
+    place: dict[tuple[Risk, str], tuple[ResourceChange, ApplicationReview]] = {}
+    for environment, application, resource, risk in review.risks:
+        key = (risk, resource.title)
+        place.setdefault(key, (resource, application))
+        names = found.setdefault(key, [])
+        if environment.name not in names:
+            names.append(environment.name)
+    return [RiskGroup(key[0], *place[key], tuple(names)) for key, names in found.items()]
+
+
+def image_groups(review: Review) -> list[ImageGroup]:
+    """The images that change, each with what runs it in all environments."""
+    found: dict[tuple[str, str, str], tuple[dict[Identity, None], dict[str, None]]] = {}
+    for environment in review.environments:
+        for image in environment.images:
+            resources, names = found.setdefault((image.before, image.after, image.note), ({}, {}))
+            resources.update(dict.fromkeys(image.resources))
+            names[environment.name] = None
+    return [ImageGroup(*key, tuple(resources), tuple(names)) for key, (resources, names) in found.items()]
+
+
+def shown(environment: EnvironmentReview) -> list[ApplicationReview]:
+    """The Applications with something to show: a change that means something, of theirs or of themselves."""
+    return [
+        application
+        for application in environment.applications
+        if application.resources
+        or application.change is not ChangeKind.CHANGED
+        or application.wave_before != application.wave_after
+    ]
+
+
+def wave(application: ApplicationReview) -> str:
+    """The sync wave in words, and what it was; empty where there is none."""
+    before, after = application.wave_before, application.wave_after
+    if application.change is ChangeKind.REMOVED or before == after:
+        known = before if after is None else after
+        return "" if known is None else f"wave {known}"
+    if application.change is ChangeKind.ADDED:
+        return "" if after is None else f"wave {after}"
+    return f"wave {'none' if before is None else before} → {'none' if after is None else after}"
+
+
+def where(environment: str, application: str) -> str:
+    """Where something is that belongs to no resource; the repository as a whole has neither of both.
+
+    >>> where("eks", "web"), where("", ""), where("eks", "")
+    ('eks/web', 'repository', 'eks')
+    """
+    return "/".join(part for part in (environment, application) if part) or "repository"
+
+
+def is_comparison(review: Review) -> bool:
+    """Whether there is no change to review: only two environments, beside each other, in one tree."""
+    return bool(review.parity) and review.base == review.head
+
+
+def headline(review: Review) -> str:
+    """The first line: which environments the change touches, or how the environments differ."""
+    if is_comparison(review) and not review.problems:
+        return f"{'; '.join(parity.sentence for parity in review.parity)}."
+    return review.headline
+
+
+def compared(review: Review) -> tuple[str, ...]:
+    """The tree or the two trees that were looked at."""
+    return (str(review.head),) if is_comparison(review) else (str(review.base), str(review.head))
+
+
+def differences(review: Review, parity: Parity) -> list[Difference]:
+    """The differences to show: beside a change, not those that are declared and stay as they were."""
+    if is_comparison(review):
+        return list(parity.differences)
+    return [item for item in parity.differences if not item.reason or item.status != "same"]
+
+
+def everywhere(review: Review, environments: Iterable[str]) -> bool:
+    """Whether these are all environments that the change touches, so that naming them says nothing."""
+    return set(environments) == {environment.name for environment in review.environments if environment.touched}
+
+
+def levels(risks: Iterable[Risk]) -> dict[Level, int]:
+    """How many risks there are of each level, the highest first."""
+    counts = dict.fromkeys(sorted(Level, reverse=True), 0)
+    for risk in risks:
+        counts[risk.level] += 1
+    return counts
+
+
+def worst(resource: ResourceChange) -> int:
+    """The highest level of a resource's risks; 0 for none."""
+    return max((int(risk.level) for risk in resource.risks), default=0)
+
+
+def folded(review: Review) -> Mapping[str, int]:
+    """All that was folded away, by reason, the most frequent first."""
+    counts: dict[str, int] = {}
+    for environment in review.environments:
+        for application in environment.applications:
+            for part in (application.folded, *(resource.folded for resource in application.resources)):
+                for reason, count in part.items():
+                    counts[reason] = counts.get(reason, 0) + count
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -1,0 +1,96 @@
+"""The review as SARIF, for services that show findings beside the changed lines."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from harness.review.model import Level, Review
+from harness.review.output.groups import risk_groups, where
+from harness.review.risks.rules import RULES
+from harness.sarif import Result, Rule, log
+
+NOT_RENDERED: Final = Rule(
+    "not-rendered", "A part could not be rendered", "What it would change is not in the review."
+)
+NOT_COVERED: Final = Rule(
+    "not-covered", "A source that is not rendered changed", "Somebody has to look at what it changes."
+)
+DRIFT: Final = Rule(
+    "drift", "Environments drift apart", "What is only in one of them was tested in one of them only."
+)
+
+_LEVELS: Final[Mapping[Level, str]] = {Level.HIGH: "error", Level.MEDIUM: "warning", Level.LOW: "note"}
+
+
+def sarif(review: Review) -> str:
+    """The risks, what was not reviewed, and new drift; each once, however many environments have it."""
+    results = [*_risks(review), *_problems(review), *_notes(review), *_drift(review)]
+    rules = {rule.id: Rule(rule.id, rule.title, rule.why) for rule in RULES.values()}
+    rules |= {rule.id: rule for rule in (NOT_RENDERED, NOT_COVERED, DRIFT)}
+    return log("harness diff", rules, results)
+
+
+def _risks(review: Review) -> Iterator[Result]:
+    for group in risk_groups(review):
+        risk, source = group.risk, group.resource.source
+        yield Result(
+            risk.rule,
+            _LEVELS[risk.level],
+            f"{risk.sentence} [{', '.join(group.environments)}]",
+            source.file if source else f"{group.application.path}/kustomization.yaml",
+            source.line if source else 1,
+            {
+                "environments": list(group.environments),
+                "application": group.application.name,
+                "resource": str(group.resource.identity),
+                "field": risk.path,
+                "change": str(group.resource.change),
+                "side": source.side if source else "head",
+            },
+            "\n".join([risk.rule, str(group.resource.identity), risk.path]),
+        )
+
+
+def _problems(review: Review) -> Iterator[Result]:
+    for problem in review.problems:
+        yield Result(
+            NOT_RENDERED.id,
+            "error",
+            f"{where(problem.environment, problem.application)} at {problem.side}: {problem.sentence}",
+            problem.file,
+            problem.line or (1 if problem.file else None),
+            {"environments": [problem.environment], "application": problem.application, "side": problem.side},
+            "\n".join([NOT_RENDERED.id, problem.environment, problem.application, problem.side]),
+        )
+
+
+def _notes(review: Review) -> Iterator[Result]:
+    for note in review.notes:
+        if note.changed:
+            yield Result(
+                NOT_COVERED.id,
+                "warning",
+                f"{where(note.environment, note.application)}: {note.sentence}",
+                properties={"environments": [note.environment], "application": note.application},
+                fingerprint="\n".join([NOT_COVERED.id, note.environment, note.application, note.sentence]),
+            )
+
+
+def _drift(review: Review) -> Iterator[Result]:
+    for parity in review.parity:
+        for difference in parity.drift:
+            if difference.status == "same":
+                continue
+            field = f" {difference.path}" if difference.path else ""
+            yield Result(
+                DRIFT.id,
+                "warning",
+                f"{parity.left} and {parity.right} differ in {difference.identity}{field}.",
+                properties={
+                    "environments": [parity.left, parity.right],
+                    "resource": str(difference.identity),
+                    "field": difference.path,
+                },
+                fingerprint="\n".join(
+                    [DRIFT.id, parity.left, parity.right, str(difference.identity), difference.path]
+                ),
+            )

@@ -1,0 +1,166 @@
+"""Values and field changes as lines of text, the same in every format that people read."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+
+from harness.review.model import REDACTED, REDACTED_CHANGED, ChangeKind, FieldChange, FieldKind
+
+SIGNS: Final[Mapping[ChangeKind, str]] = {
+    ChangeKind.ADDED: "+",
+    ChangeKind.REMOVED: "-",
+    ChangeKind.CHANGED: "~",
+    ChangeKind.MOVED: ">",
+}
+"""One character for what became of a resource."""
+
+REORDERED: Final = "the same items in another order"
+
+# Control characters could move a terminal's cursor, directional ones could make a diff read as what it is not,
+# and lone surrogates cannot be written as UTF-8. Tabs and line feeds are what they look like.
+_HIDDEN: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+_LINE_ENDS: Final = re.compile("\r\n|\n|\r")
+
+_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class _Dumper(_DUMPER):  # type: ignore[misc]  # the C dumper is chosen at run time
+    """PyYAML's safe dumper, with texts of several lines as they are read: in blocks."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the signature is PyYAML's
+        """Writes equal values out, each in its place."""
+        return True
+
+
+def _text(dumper: Any, value: str) -> Any:
+    value = value.encode("utf-8", "backslashreplace").decode("utf-8")
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a field's difference.
+
+    Attributes:
+        sign: `+`, `-`, ` ` (context) or `@` (where in a text the next lines are).
+        text: The line, without its sign and with nothing hidden in it.
+    """
+
+    sign: str
+    text: str
+
+
+def visible(text: str) -> str:
+    r"""Writes out the characters that would act on a reader's screen rather than show.
+
+    >>> visible("a\x1b[2Jb")
+    'a\\x1b[2Jb'
+    >>> visible("user\u202enimda")
+    'user\\u202enimda'
+    """
+    return _HIDDEN.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def one_line(text: str) -> str:
+    r"""Text that has to stay on one line.
+
+    >>> one_line("a\n  b")
+    'a   b'
+    """
+    return visible(" ".join(_LINE_ENDS.split(text)).replace("\t", " "))
+
+
+def split_lines(text: str) -> list[str]:
+    r"""The lines of a text, wherever any reader may see the end of one.
+
+    >>> split_lines("a\rb\n")
+    ['a', 'b']
+    """
+    lines = _LINE_ENDS.split(text)
+    return [visible(line) for line in (lines[:-1] if lines and not lines[-1] else lines)]
+
+
+def as_yaml(value: Any) -> list[str]:
+    """A JSON value as YAML, so that `"3"` and `3` do not look alike.
+
+    >>> as_yaml(3), as_yaml("3"), as_yaml(None), as_yaml({"a": [1]})
+    (['3'], ["'3'"], ['null'], ['a:', '- 1'])
+    """
+    text = yaml.dump(
+        value, Dumper=_Dumper, allow_unicode=True, default_flow_style=False, sort_keys=False, width=1_000_000
+    )
+    return split_lines(text.removesuffix("...\n"))
+
+
+def compact(value: Any) -> str:
+    """A JSON value on one line.
+
+    >>> compact("3"), compact(["a", 1])
+    ("'3'", '["a", 1]')
+    """
+    lines = as_yaml(value)
+    return lines[0] if len(lines) == 1 else one_line(json.dumps(value, ensure_ascii=False))
+
+
+def field_lines(change: FieldChange) -> list[Line]:
+    """What differs in a field; a secret's value is left out even if it is there."""
+    if change.secret:
+        before = [] if change.kind is FieldKind.ADDED else [Line("-", REDACTED)]
+        new = REDACTED if change.kind is FieldKind.ADDED else REDACTED_CHANGED
+        after = [] if change.kind is FieldKind.REMOVED else [Line("+", new)]
+        return before + after
+    if change.lines:
+        return _unified(change.lines)
+    lines: list[Line] = []
+    if change.kind is not FieldKind.ADDED:
+        lines += [Line("-", text) for text in as_yaml(change.before)]
+    if change.kind is not FieldKind.REMOVED:
+        lines += [Line("+", text) for text in as_yaml(change.after)]
+    return lines
+
+
+def _unified(lines: Sequence[str]) -> list[Line]:
+    found = []
+    for line in lines:
+        sign, rest = (line[:1], line[1:]) if line[:1] in ("+", "-", " ") else ("@", line)
+        found += [Line(sign, text) for text in split_lines(rest) or [""]]
+    return found
+
+
+def scalars(change: FieldChange) -> tuple[str, str] | None:
+    """The value before and after on a line each, for a field that has no more than that on both sides."""
+    if change.kind is not FieldKind.SET:
+        return None
+    lines = field_lines(change)
+    if [line.sign for line in lines] != ["-", "+"]:
+        return None
+    return lines[0].text, lines[1].text
+
+
+def plural(count: int, noun: str) -> str:
+    """A count and its noun.
+
+    >>> plural(1, "resource"), plural(1200, "resource"), plural(2, "dependency")
+    ('1 resource', '1,200 resources', '2 dependencies')
+    """
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count:,} {noun[:-1]}ies" if noun.endswith("y") else f"{count:,} {noun}s"
+
+
+def folded_text(counts: Mapping[str, int]) -> str:
+    """What was folded away, in words.
+
+    >>> folded_text({"managed label": 2, "generated name": 1})
+    '2 managed labels, 1 generated name'
+    """
+    return ", ".join(plural(count, one_line(reason)) for reason, count in counts.items() if count)

@@ -1,0 +1,224 @@
+"""Finds, for each resource at base, the one that it became at head. What finds none was added or removed."""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from harness.review.build import Text
+from harness.review.fields import Names, leaves
+from harness.review.lists import BUILT_IN
+from harness.review.model import Identity
+from harness.review.values import NotYamlError, dig, load, mappings
+
+_CLUSTER_SCOPED: Final = frozenset(
+    {
+        "APIService",
+        "CSIDriver",
+        "CSINode",
+        "CertificateSigningRequest",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "CustomResourceDefinition",
+        "IngressClass",
+        "MutatingAdmissionPolicy",
+        "MutatingAdmissionPolicyBinding",
+        "MutatingWebhookConfiguration",
+        "Namespace",
+        "Node",
+        "PersistentVolume",
+        "PriorityClass",
+        "RuntimeClass",
+        "StorageClass",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+        "ValidatingWebhookConfiguration",
+        "VolumeAttachment",
+    }
+)
+_FAMILIES: Final[dict[str, str]] = {
+    "Deployment": "workload",
+    "StatefulSet": "workload",
+    "DaemonSet": "workload",
+    "ReplicaSet": "workload",
+    "Pod": "workload",
+    "Job": "job",
+    "CronJob": "job",
+    "Role": "role",
+    "ClusterRole": "role",
+    "RoleBinding": "binding",
+    "ClusterRoleBinding": "binding",
+    "Secret": "secret",
+    "ExternalSecret": "secret",
+    "SealedSecret": "secret",
+    "Ingress": "route",
+    "HTTPRoute": "route",
+}
+"""Kinds that take each other's place under the same name."""
+_ALIKE: Final = 0.6
+"""The share of equal leaves from which on a resource with another name is taken to be the same one."""
+_MOST_COMPARED: Final = 40_000
+
+
+@dataclass(frozen=True, eq=False)
+class Resource:
+    """One rendered resource of one side.
+
+    Attributes:
+        value: The manifest.
+        identity: What names it, generated names without their hash.
+        origin: The file that it comes from; empty when not known.
+        application: Name of the Application that deploys it.
+    """
+
+    value: dict[str, Any]
+    identity: Identity
+    origin: str
+    application: str
+
+    @property
+    def group(self) -> str:
+        """Its API group."""
+        return self.identity.api_version.rpartition("/")[0]
+
+    @property
+    def kind(self) -> str:
+        """Its kind."""
+        return self.identity.kind
+
+    @cached_property
+    def leaves(self) -> frozenset[tuple[Any, str]]:
+        """Its fields and their values, without its name and place."""
+        value = {key: item for key, item in self.value.items() if key not in ("apiVersion", "kind", "metadata")}
+        value["labels"] = dig(self.value, "metadata", "labels")
+        return frozenset(leaves(value))
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A resource at base and what it became; one of them is None when it was added or removed."""
+
+    before: Resource | None
+    after: Resource | None
+
+
+def parse(texts: Iterable[Text], application: str, namespace: str, names: Names) -> list[Resource]:
+    """The resources in rendered texts; lists of resources are taken apart.
+
+    Args:
+        texts: The texts.
+        application: Name of the Application.
+        namespace: Where resources without a namespace go.
+        names: The generated names of the side.
+    """
+    found: list[Resource] = []
+    for text in texts:
+        try:
+            documents = load(text.text)
+        except NotYamlError:
+            documents = [{"kind": "Unreadable", "metadata": {"name": text.origin}, "text": text.text}]
+        for document in documents:
+            inner = mappings(document.get("items")) if isinstance(document, dict) else []
+            whole = document if isinstance(document, dict) else {"kind": "Document", "value": document}
+            is_list = str(whole.get("kind") or "").endswith("List") and inner
+            for value in inner if is_list else [whole]:
+                identity = _identity(value, text.origin, namespace, names)
+                found.append(Resource(value, identity, text.origin, application))
+    return found
+
+
+def _identity(value: dict[str, Any], origin: str, namespace: str, names: Names) -> Identity:
+    api, kind = str(value.get("apiVersion") or ""), str(value.get("kind") or "Document")
+    own = dig(value, "metadata", "namespace")
+    if own is None and api.rpartition("/")[0] in BUILT_IN and kind not in _CLUSTER_SCOPED:
+        own = namespace
+    name = dig(value, "metadata", "name") or dig(value, "metadata", "generateName") or origin
+    bare = names.bare.get(str(name), str(name)) if kind in ("ConfigMap", "Secret") else str(name)
+    return Identity(api, kind, str(own or ""), bare)
+
+
+_Key = Callable[[Resource], Hashable]
+_SAME: Final[tuple[_Key, ...]] = (
+    lambda resource: resource.identity,
+    lambda resource: (resource.group, resource.kind, resource.identity.namespace, resource.identity.name),
+    lambda resource: (resource.kind, resource.identity.namespace, resource.identity.name),
+)
+_MOVED: Final[tuple[_Key, ...]] = (
+    lambda resource: (
+        _FAMILIES.get(resource.kind, resource.kind),
+        resource.identity.namespace,
+        resource.identity.name,
+    ),
+    lambda resource: (resource.group, resource.kind, resource.identity.name),
+)
+
+
+def pair(before: list[Resource], after: list[Resource]) -> list[Pair]:
+    """Pairs the resources of an Application: by identity, by what is left of it after a move, by likeness."""
+    pairs, before, after = _by_keys(before, after, _SAME)
+    alike, before, after = _by_likeness(before, after)
+    moved, before, after = _by_keys(before, after, _MOVED)
+    rest = [Pair(resource, None) for resource in before] + [Pair(None, resource) for resource in after]
+    return pairs + alike + moved + rest
+
+
+def pair_across(pairs: list[Pair]) -> list[Pair]:
+    """Pairs what one Application lost with what another one of the environment got."""
+    lost = [item.before for item in pairs if item.after is None and item.before is not None]
+    got = [item.after for item in pairs if item.before is None and item.after is not None]
+    if not lost or not got:
+        return pairs
+    moved, lost, got = _by_keys(lost, got, _SAME)
+    kept = [item for item in pairs if item.before is not None and item.after is not None]
+    return kept + moved + [Pair(item, None) for item in lost] + [Pair(None, item) for item in got]
+
+
+def _by_keys(
+    before: list[Resource], after: list[Resource], keys: Iterable[_Key]
+) -> tuple[list[Pair], list[Resource], list[Resource]]:
+    pairs: list[Pair] = []
+    for key in keys:
+        waiting: dict[Hashable, list[Resource]] = defaultdict(list)
+        for resource in after:
+            waiting[key(resource)].append(resource)
+        left = []
+        for resource in before:
+            candidates = waiting.get(key(resource))
+            if candidates:
+                pairs.append(Pair(resource, candidates.pop(0)))
+            else:
+                left.append(resource)
+        before = left
+        taken = {id(item.after) for item in pairs}
+        after = [resource for resource in after if id(resource) not in taken]
+    return pairs, before, after
+
+
+def _by_likeness(
+    before: list[Resource], after: list[Resource]
+) -> tuple[list[Pair], list[Resource], list[Resource]]:
+    """Pairs resources of one kind and namespace that are nearly the same but for their names, the likest first."""
+    candidates: list[tuple[float, int, int]] = []
+    if len(before) * len(after) > _MOST_COMPARED:
+        return [], before, after
+    for left, old in enumerate(before):
+        for right, new in enumerate(after):
+            if (old.group, old.kind, old.identity.namespace) != (new.group, new.kind, new.identity.namespace):
+                continue
+            shared = len(old.leaves & new.leaves) / max(len(old.leaves | new.leaves), 1)
+            if shared >= _ALIKE:
+                candidates.append((-shared, left, right))
+    pairs: list[Pair] = []
+    gone: set[int] = set()
+    come: set[int] = set()
+    for _, left, right in sorted(candidates):
+        if left not in gone and right not in come:
+            gone.add(left)
+            come.add(right)
+            pairs.append(Pair(before[left], after[right]))
+    return (
+        pairs,
+        [resource for index, resource in enumerate(before) if index not in gone],
+        [resource for index, resource in enumerate(after) if index not in come],
+    )

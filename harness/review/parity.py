@@ -1,0 +1,205 @@
+"""Parity: how two environments differ from each other, and whether a change drives them apart."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+from harness.review.build import Text
+from harness.review.config import Config
+from harness.review.fields import Names, compare
+from harness.review.generated import generated_names
+from harness.review.model import Difference, Identity, Parity
+from harness.review.pair import Resource, pair, parse
+from harness.review.side import Application
+from harness.review.snapshot import Snapshot, UnreadableError
+from harness.review.values import Inside, Key, NotYamlError, Path, load, same
+
+_EXPECTED: Final = tuple(
+    (re.compile(pattern), reason)
+    for pattern, reason in (
+        (r"(?:.*/)?image(?:PullPolicy|PullSecrets(?:/.*)?)?", "Each environment has its registry and its tags."),
+        (r"(?:.*/)?storageClassName", "Storage classes are the cluster's."),
+        (r"(?:.*/)?resources/(?:requests|limits)(?:/.*)?", "Environments have their sizes."),
+        (r"(?:.*/)?(?:hard|default|defaultRequest|max|min)/[^/]*(?:cpu|memory|storage|pods)[^/]*", "Sizes differ."),
+        (r"(?:.*/)?(?:replicas|minReplicas|maxReplicas|minAvailable|maxUnavailable|sizeLimit)", "Sizes differ."),
+        (
+            r"(?:.*/)?(?:driver|executor)/(?:cores|coreLimit|coreRequest|memory|memoryOverhead|instances)",
+            "Sizes differ.",
+        ),
+        (r"(?:.*/)?dynamicAllocation/(?:initial|min|max)Executors", "Sizes differ."),
+        (r"(?:.*/)?spark\.(?:executor|driver|dynamicAllocation|sql\.shuffle)\..*", "Sizes differ."),
+        (
+            r"spec/(?:type|loadBalancerClass|loadBalancerSourceRanges|externalTrafficPolicy)(?:/.*)?",
+            "Load balancers are the cluster's.",
+        ),
+        (r"metadata/annotations/service\.beta\.kubernetes\.io.*", "Load balancers are the cluster's."),
+        (
+            r"spec/(?:template/spec/)?sources?/(?:.*/)?(?:repoURL|path|targetRevision)",
+            "Each follows its own folder.",
+        ),
+        (r"spec/(?:path|destination/(?:server|name))", "Each has its own folder and cluster."),
+        (r"spec/sourceRepos(?:/.*)?", "Each follows its own repository."),
+    )
+)
+"""What differs between environments by their nature, as patterns for a path with slashes, each with its reason."""
+_EXEMPTIONS: Final = "exemptions.yaml"
+
+Found = dict[tuple[Identity, str], Difference]
+
+
+@dataclass(frozen=True)
+class _Exemption:
+    """An entry of an exemptions.yaml, as `harness validate` has them, that is about parity."""
+
+    patterns: Mapping[str, str]
+    contains: str
+    reason: str
+
+    def covers(self, identity: Identity, sentence: str) -> bool:
+        facts = {"kind": identity.kind, "namespace": identity.namespace, "name": identity.name}
+        return self.contains in sentence and all(
+            fnmatchcase(facts.get(name, ""), pattern) for name, pattern in self.patterns.items()
+        )
+
+
+class Declared:
+    """The differences that are meant to be: by their nature, by configuration, by exemption."""
+
+    def __init__(self, snapshot: Snapshot, config: Config) -> None:
+        """Reads what a snapshot declares."""
+        self._config = config
+        self._exemptions = list(_exemptions(snapshot))
+
+    def reason(self, identity: Identity, path: Path, text: str) -> str:
+        """Why a difference may be; empty when nothing declares it."""
+        for expected in self._config.parity:
+            if expected.covers(identity, text):
+                return expected.reason
+        plain = "/".join(_plain(step) for step in path)
+        sentence = f"{identity} differs in {plain}:"
+        for exemption in self._exemptions:
+            if exemption.covers(identity, sentence):
+                return exemption.reason
+        if path:
+            for pattern, reason in _EXPECTED:
+                if pattern.fullmatch(plain):
+                    return reason
+        return ""
+
+
+def _plain(step: Any) -> str:
+    if isinstance(step, Key):
+        return step.text.partition("=")[2]
+    return "0" if isinstance(step, Inside) else str(step)
+
+
+def _exemptions(snapshot: Snapshot) -> Iterable[_Exemption]:
+    for path in snapshot.paths():
+        if path.rpartition("/")[2] != _EXEMPTIONS:
+            continue
+        try:
+            documents = load(snapshot.text(snapshot.resolve(path)))
+        except (UnreadableError, NotYamlError, KeyError):
+            continue
+        for document in documents:
+            for item in document if isinstance(document, list) else [document]:
+                rules = item.get("rule") if isinstance(item, dict) else None
+                named = rules if isinstance(rules, list) else [rules]
+                if isinstance(item, dict) and {"LH601", "LH602"} & {str(rule) for rule in named}:
+                    patterns = {name: str(item[name]) for name in ("kind", "namespace", "name") if name in item}
+                    yield _Exemption(patterns, str(item.get("contains") or ""), str(item.get("reason") or ""))
+
+
+def differences(
+    left: Sequence[Application],
+    right: Sequence[Application],
+    declared: Declared,
+    only: frozenset[str] | None = None,
+) -> Found:
+    """How two environments differ from each other.
+
+    Args:
+        left: The Applications of one.
+        right: Those of the other.
+        declared: What may differ.
+        only: Names of the resources to look at; None for all.
+    """
+    texts = [_texts(applications, only) for applications in (left, right)]
+    shared = Counter(text for _, text in texts[0]) & Counter(text for _, text in texts[1])
+    sides: list[list[Resource]] = []
+    names: list[Names] = []
+    for side in texts:
+        bare = generated_names(text for _, text in side)
+        names.append(bare)
+        left_over = Counter(shared)
+        resources: list[Resource] = []
+        for application, text in side:
+            if left_over[text] > 0:
+                left_over[text] -= 1
+                continue
+            resources += parse([Text(text)], application.name, application.namespace, bare)
+        sides.append(resources)
+    found: Found = {}
+    for item in pair(*sides):
+        resource = item.before or item.after
+        assert resource is not None  # noqa: S101 - one side always exists
+        identity = resource.identity
+        if item.before is None or item.after is None or item.before.identity != item.after.identity:
+            for lone, value in ((item.before, "has it"), (item.after, "has it")):
+                if lone is not None:
+                    reason = declared.reason(lone.identity, (), "")
+                    is_left = lone is item.before
+                    found[lone.identity, ""] = Difference(
+                        lone.identity, "", value if is_left else None, None if is_left else value, reason
+                    )
+            continue
+        compared = compare(item.before.value, item.after.value, *names)
+        for change, path in zip(compared.changes, compared.paths, strict=True):
+            reason = declared.reason(identity, path, change.path)
+            found[identity, change.path] = Difference(
+                identity, change.path, change.before, change.after, reason, secret=change.secret
+            )
+    return found
+
+
+def _texts(applications: Sequence[Application], only: frozenset[str] | None) -> list[tuple[Application, str]]:
+    found = [(application, text.text) for application in applications for text in application.texts()]
+    if only is None:
+        return found
+    pattern = re.compile(r"^\s+name: [\"']?(\S+?)[\"']?$", re.MULTILINE)
+    return [
+        (application, text)
+        for application, text in found
+        if any(name in only or name.rpartition("-")[0] in only for name in pattern.findall(text))
+    ]
+
+
+def parity(left: str, right: str, before: Found | None, after: Found) -> Parity:
+    """The differences of two environments, with what a change made of them.
+
+    Args:
+        left: Name of the first environment.
+        right: Name of the second.
+        before: Their differences at base; None when base was not looked at.
+        after: Their differences at head.
+    """
+    items: list[Difference] = []
+    for key, item in after.items():
+        old = before.get(key) if before is not None else item
+        kept = old is not None and same(old.left, item.left) and same(old.right, item.right)
+        status = "new" if old is None else "same" if kept else "changed"
+        items.append(_with(item, status))
+    items += [_with(item, "gone") for key, item in (before or {}).items() if key not in after]
+    items.sort(key=lambda item: (bool(item.reason), item.status == "same", item.identity, item.path))
+    return Parity(left, right, tuple(items), None if before is None else _drift(before), _drift(after))
+
+
+def _with(item: Difference, status: str) -> Difference:
+    return Difference(item.identity, item.path, item.left, item.right, item.reason, status, item.secret)
+
+
+def _drift(found: Found) -> int:
+    return sum(not item.reason for item in found.values())

@@ -1,0 +1,86 @@
+"""Keeps the values of Secrets out of what is shown: in manifests, and in kustomize's messages."""
+
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+import yaml
+
+from harness.review.fields import holds_secret, is_secret_field
+from harness.review.model import REDACTED, REDACTED_CHANGED
+from harness.review.values import same
+
+_DUMPER: Final[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_SECRET: Final = re.compile(rb"""["']?kind["']?\s*:\s*["']?Secret\b|secretGenerator""")
+_WORD: Final = re.compile(r"[^\s:=,\"'{}\[\]]{4,}")
+_NODE: Final = re.compile(r"value: \{.*?\}(?=\s|$|;|,)|value: \S.*$")
+
+
+class _Dumper(_DUMPER):  # type: ignore[misc]  # the C dumper is chosen at run time
+    """PyYAML's safe dumper with texts of several lines as blocks."""
+
+
+def _text(dumper: Any, value: str) -> Any:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def manifest(value: dict[str, Any], other: dict[str, Any] | None = None) -> str:
+    """A manifest as YAML, without the values of Secrets.
+
+    Args:
+        value: The manifest.
+        other: The same resource at base: a secret that it has with another value is said to be changed.
+    """
+    group = str(value.get("apiVersion") or "").rpartition("/")[0]
+    shown = _redacted(value, other, group, str(value.get("kind") or ""), ())
+    return str(yaml.dump(shown, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000))
+
+
+def _redacted(value: Any, other: Any, group: str, kind: str, path: tuple[str, ...]) -> Any:
+    # The keys of a mapping of secrets are shown.
+    keys = isinstance(value, dict) and path and path[-1] in ("data", "stringData", "encryptedData")
+    if (is_secret_field(group, kind, path) and not keys) or (
+        path and not isinstance(value, dict | list) and holds_secret(value)
+    ):
+        return REDACTED if other is None or same(value, other) else REDACTED_CHANGED
+    if isinstance(value, dict):
+        if path and holds_secret({key: item for key, item in value.items() if not isinstance(item, dict | list)}):
+            group, kind, path = "", "Secret", ()
+        if path and value.get("kind") == "Secret":
+            group, kind, path = "", "Secret", ()
+        below = other if isinstance(other, dict) else {}
+        return {key: _redacted(item, below.get(key), group, kind, (*path, str(key))) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_redacted(item, None, group, kind, (*path, "")) for item in value]
+    return value
+
+
+def scrub(message: str, inputs: Iterable[bytes]) -> str:
+    """A message without what may be a secret's value.
+
+    Kustomize quotes the node that it stumbles over. Every word of the files that hold secrets is taken out, too,
+    unless it is an ordinary name that the message needs.
+
+    Args:
+        message: What kustomize said.
+        inputs: The files that it read.
+    """
+    message = _NODE.sub("value: …", message)
+    words: set[str] = set()
+    for content in inputs:
+        if _SECRET.search(content) or (b"=" in content and b":" not in content):
+            words |= set(_WORD.findall(content.decode("utf-8", "replace")))
+    for word in sorted(words & set(_WORD.findall(message)), key=len, reverse=True):
+        if not _ORDINARY.fullmatch(word):
+            message = message.replace(word, REDACTED)
+    return message
+
+
+_ORDINARY: Final = re.compile(
+    r"kustomization\.ya?ml|[\w./-]+\.(?:ya?ml|json|env|txt)|Secret|kind|metadata|name|data|stringData|type|Opaque|"
+    r"apiVersion|namespace|literals|secretGenerator|configMapGenerator|envs|files|resources|kustomize|string|"
+    r"from|that|this|does|with|must|have|value|line|file|found|true|false|null"
+)

@@ -1,0 +1,202 @@
+"""Makes the review of a change: reads both sides, renders them, compares environment by environment."""
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from harness.errors import HarnessError
+from harness.review import config as configuration
+from harness.review import discover
+from harness.review.build import Builder
+from harness.review.compare import Environment, Result
+from harness.review.discover import SUFFIXES
+from harness.review.git import Repository
+from harness.review.inputs import Trouble
+from harness.review.model import ChangeKind, EnvironmentReview, Note, Parity, Review
+from harness.review.model import Side as SideName
+from harness.review.parity import Declared, differences, parity
+from harness.review.side import Side
+from harness.review.snapshot import Snapshot, Store, UnreadableError
+from harness.review.sources import Locator
+
+WORKING_TREE: Final = "working tree"
+_MOST_PAIRS: Final = 6
+_MOST_FILES: Final = 10
+
+
+def review(
+    folder: Path,
+    base: str,
+    head: str = "",
+    *,
+    direct: bool = False,
+    environments: Sequence[str] = (),
+    compared: tuple[str, str] | None = None,
+) -> Review:
+    """Reviews what changed between two refs.
+
+    Args:
+        folder: A folder of the repository.
+        base: The ref to compare with.
+        head: The ref to review; empty for the working tree.
+        direct: Whether to compare with `base` itself instead of the commit where the two parted.
+        environments: The environments to review; none for all.
+        compared: Two environments whose whole parity is wanted, too.
+
+    Raises:
+        HarnessError: See docs/diff.md, bad input.
+    """
+    with Repository(folder) as repository:
+        store = Store(repository)
+        tip = repository.commit(base)
+        commit = repository.commit(head) if head else ""
+        start = tip
+        if not direct:
+            start = repository.merge_base(tip, commit or repository.commit("HEAD"))
+        before = Snapshot(repository.tree(start), store)
+        after = Snapshot(repository.tree(commit) if head else repository.working_tree(), store)
+        sides = _render(repository, [before, after])
+        changed = after.changed(before)
+        names = _names(sides, environments)
+        locator = Locator(sides[0], sides[1], changed)
+        results = [
+            Environment(
+                name,
+                sides[0].environments.get(name),
+                sides[1].environments.get(name),
+                frozenset(changed),
+                locator,
+            ).compare()
+            for name in names
+        ]
+        notes = [note for result in results for note in result.notes]
+        notes += _unread(changed, sides)
+        return Review(
+            SideName(base, start),
+            SideName(head or WORKING_TREE, commit),
+            tuple(result.review for result in results),
+            tuple(problem for result in results for problem in result.problems),
+            tuple(notes),
+            _parity(sides, results, compared),
+            repository.name,
+            len(changed),
+        )
+
+
+def parity_at(folder: Path, ref: str, left: str, right: str) -> Review:
+    """How two environments differ from each other, at one ref.
+
+    Args:
+        folder: A folder of the repository.
+        ref: The ref; empty for the working tree.
+        left: The first environment.
+        right: The second.
+
+    Raises:
+        HarnessError: See docs/diff.md, bad input.
+    """
+    with Repository(folder) as repository:
+        store = Store(repository)
+        commit = repository.commit(ref) if ref else ""
+        snapshot = Snapshot(repository.tree(commit) if ref else repository.working_tree(), store)
+        (side,) = _render(repository, [snapshot])
+        _names([side], (left, right))
+        locator = Locator(side, side, ())
+        results = [
+            Environment(name, side.environments[name], side.environments[name], frozenset(), locator).compare()
+            for name in (left, right)
+        ]
+        found = _difference(side, left, right)
+        name = SideName(ref or WORKING_TREE, commit)
+        return Review(
+            name,
+            name,
+            tuple(EnvironmentReview(result.review.name, unchanged=result.review.unchanged) for result in results),
+            tuple(problem for result in results for problem in result.problems),
+            tuple(note for result in results for note in result.notes),
+            (parity(left, right, None, found),),
+            repository.name,
+        )
+
+
+def _render(repository: Repository, snapshots: Sequence[Snapshot]) -> list[Side]:
+    remotes = repository.remotes()
+    known: dict[str, dict[str, Any] | Trouble] = {}
+    configs = [configuration.read(snapshot) for snapshot in snapshots]
+    discover.check(configs[-1], snapshots)
+    sides = []
+    for snapshot in snapshots:
+        # The head's configuration holds for both sides, so that a new one does not look like a change.
+        builder = Builder(configs[-1].kustomize_options)
+        side = Side(snapshot, known, configs[-1], builder, remotes)
+        side.render()
+        sides.append(side)
+    return sides
+
+
+def _names(sides: Sequence[Side], wanted: Sequence[str]) -> list[str]:
+    there = sorted({name for side in sides for name in side.environments})
+    for name in wanted:
+        if name not in there:
+            has = f"it has {', '.join(there)}" if there else "none was found; see docs/diff.md, configuration"
+            raise HarnessError(f"There is no environment {name!r} in this repository: {has}.", exit_code=2)
+    if not there:
+        raise HarnessError(
+            "No environment was found: no kustomization and no Application is in this repository; "
+            "name their folders in [tool.harness.diff] (docs/diff.md).",
+        )
+    return [name for name in there if name in wanted] if wanted else there
+
+
+def _unread(changed: Sequence[str], sides: Sequence[Side]) -> list[Note]:
+    """Says which changed manifests no environment reads, so that nobody takes them as reviewed."""
+    read = {path for side in sides for path in side.read_files()}
+    unread = [
+        path
+        for path in changed
+        if path.endswith(SUFFIXES) and path not in read and any(_is_manifest(side.snapshot, path) for side in sides)
+    ]
+    if not unread:
+        return []
+    more = f" and {len(unread) - _MOST_FILES} more" if len(unread) > _MOST_FILES else ""
+    files = ", ".join(unread[:_MOST_FILES])
+    count = "A changed manifest is" if len(unread) == 1 else f"{len(unread)} changed manifests are"
+    return [Note("", "", f"{count} read by no environment: {files}{more}.", True)]
+
+
+def _is_manifest(snapshot: Snapshot, path: str) -> bool:
+    try:
+        content = snapshot.content(path) if snapshot.is_file(path) else b""
+    except UnreadableError:
+        return True
+    return b"apiVersion" in content and b"kind" in content
+
+
+def _parity(
+    sides: Sequence[Side], results: Sequence[Result], compared: tuple[str, str] | None
+) -> tuple[Parity, ...]:
+    """The whole parity of two environments, or what the change does to that of each two."""
+    base, head = sides
+    if compared:
+        if any(name not in side.environments for side in sides for name in compared):
+            after = _difference(head, *compared)
+            return (parity(*compared, None, after),)
+        return (parity(*compared, _difference(base, *compared), _difference(head, *compared)),)
+    there = [result for result in results if result.review.change is ChangeKind.CHANGED and not result.problems]
+    found = []
+    for left, right in itertools.islice(itertools.combinations(there, 2), _MOST_PAIRS):
+        names = left.names | right.names
+        if not names:
+            continue
+        both = left.review.name, right.review.name
+        whole = parity(*both, _difference(base, *both, names), _difference(head, *both, names))
+        moved = tuple(item for item in whole.differences if item.status != "same")
+        if any(not item.reason for item in moved):
+            found.append(Parity(*both, moved, whole.before, whole.after))
+    return tuple(found)
+
+
+def _difference(side: Side, left: str, right: str, only: frozenset[str] | None = None) -> Any:
+    declared = Declared(side.snapshot, side.config)
+    return differences(side.environments.get(left, []), side.environments.get(right, []), declared, only)

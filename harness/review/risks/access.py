@@ -1,0 +1,298 @@
+"""Rules on access: who can do more than before."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from harness.review.risks.context import Change, Finding, container_path, containers
+from harness.review.values import canonical, dig, mappings, path_text, texts
+
+_ROLES: Final = ("Role", "ClusterRole")
+_BINDINGS: Final = ("RoleBinding", "ClusterRoleBinding")
+_DANGEROUS: Final = {
+    "secrets": {"get", "list", "watch", "*"},
+    "pods/exec": {"create", "get", "*"},
+    "pods/attach": {"create", "get", "*"},
+    "serviceaccounts/token": {"create", "*"},
+    "nodes/proxy": {"get", "create", "*"},
+}
+_ESCALATING: Final = {"escalate", "bind", "impersonate"}
+_EVERYBODY: Final = {
+    "system:anonymous",
+    "system:unauthenticated",
+    "system:authenticated",
+    "system:serviceaccounts",
+}
+_STRICTNESS: Final = {"privileged": 0, "baseline": 1, "restricted": 2}
+_POD_SECURITY: Final = "pod-security.kubernetes.io/"
+_RISKY_CAPABILITIES: Final = "NET_BIND_SERVICE"
+
+
+def check(change: Change) -> Iterator[Finding]:
+    """Who can do more than before."""
+    if change.kind in _ROLES:
+        yield from _role(change)
+    elif change.kind in _BINDINGS:
+        yield from _binding(change)
+    elif change.kind == "NetworkPolicy":
+        yield from _network_policy(change)
+    elif change.kind == "Namespace":
+        yield from _pod_security(change)
+    elif change.kind == "AppProject":
+        yield from _project(change)
+    elif change.kind.endswith(("WebhookConfiguration", "AdmissionPolicy", "AdmissionPolicyBinding")):
+        yield from _admission(change)
+    if change.kind == "ServiceAccount" and change.after is not None:
+        before, after = (dig(value, "automountServiceAccountToken") for value in (change.old, change.new))
+        if change.before is not None and before is False and after is not False:
+            path = "automountServiceAccountToken"
+            yield "DF206", f"Pods of {change.name} get its token unless they say otherwise", path
+    yield from _pod(change)
+
+
+Permission = tuple[str, str, str, str]
+
+
+def _permissions(value: dict[str, Any]) -> set[Permission]:
+    """Every (API group, resource or URL, resource name, verb) that a role allows."""
+    found = set()
+    for rule in mappings(value.get("rules")):
+        for verb in texts(rule.get("verbs")):
+            for url in texts(rule.get("nonResourceURLs")):
+                found.add(("", url, "", verb))
+            for group in texts(rule.get("apiGroups")):
+                for resource in texts(rule.get("resources")):
+                    for name in texts(rule.get("resourceNames")) or [""]:
+                        found.add((group, resource, name, verb))
+    return found
+
+
+def _covers(held: Permission, wanted: Permission) -> bool:
+    (group, resource, name, verb), (group_, resource_, name_, verb_) = held, wanted
+    return group in ("*", group_) and resource in ("*", resource_) and name in ("", name_) and verb in ("*", verb_)
+
+
+def _role(change: Change) -> Iterator[Finding]:
+    before, after = _permissions(change.old), _permissions(change.new)
+    if change.gone is not None and change.after is None:
+        yield "DF214", f"{change.name} is removed: accounts that it is bound to can do less", ""
+        return
+    more = sorted(item for item in after if not any(_covers(held, item) for held in before))
+    less = sorted(item for item in before if not any(_covers(held, item) for held in after))
+    broad = [item for item in more if _dangerous(item)]
+    if broad:
+        yield "DF202", f"{change.name} allows {_listed(broad)}", "rules"
+    rest = [item for item in more if item not in broad]
+    if rest:
+        yield "DF201", f"{change.name} allows {_listed(rest)}", "rules"
+    if less and change.before is not None:
+        yield "DF214", f"{change.name} no longer allows {_listed(less)}", "rules"
+    if change.differs("aggregationRule"):
+        yield "DF201", f"{change.name} collects the rights of other roles", "aggregationRule"
+
+
+def _dangerous(item: Permission) -> bool:
+    _, resource, name, verb = item
+    if resource == "*" or verb == "*" or verb in _ESCALATING:
+        return True
+    return not name and verb in _DANGEROUS.get(resource, set())
+
+
+def _listed(items: list[Permission]) -> str:
+    what: dict[tuple[str, str, str], list[str]] = {}
+    for group, resource, name, verb in items:
+        what.setdefault((group, resource, name), []).append(verb)
+    shown = []
+    for (group, resource, name), verbs in what.items():
+        place = f"{resource}.{group}" if group else resource
+        shown.append(f"{', '.join(verbs)} on {place}{f' {name}' if name else ''}")
+    more = f" and {len(shown) - 6} more" if len(shown) > 6 else ""
+    return "; ".join(shown[:6]) + more
+
+
+def _subject(subject: dict[str, Any]) -> str:
+    place = f"{subject['namespace']}/" if subject.get("namespace") else ""
+    return f"{subject.get('kind', '?')} {place}{subject.get('name', '?')}"
+
+
+def _binding(change: Change) -> Iterator[Finding]:
+    role = dig(change.new, "roleRef", "name") or dig(change.old, "roleRef", "name")
+    before = {_subject(item) for item in mappings(change.old.get("subjects"))}
+    after = {_subject(item) for item in mappings(change.new.get("subjects"))}
+    other_role = change.before is not None and canonical(change.old.get("roleRef")) != canonical(
+        change.new.get("roleRef")
+    )
+    if change.before is not None and change.after is not None and other_role:
+        yield "DF310", f"{change.name} refers to another role, which cannot change in place", "roleRef"
+    given = sorted(after if other_role or change.come is not None else after - before)
+    taken = sorted(before - after)
+    if given:
+        kind = dig(change.new, "roleRef", "kind") or "role"
+        everybody = any(subject.rpartition(" ")[2] in _EVERYBODY for subject in given) or any(
+            subject.endswith("/default") and subject.startswith("ServiceAccount") for subject in given
+        )
+        rule = "DF204" if role == "cluster-admin" or everybody else "DF203"
+        yield rule, f"{change.name} gives {kind} {role} to {', '.join(given)}", "subjects"
+    if taken:
+        yield "DF214", f"{change.name} takes {role} from {', '.join(taken)}", "subjects"
+
+
+def _network_policy(change: Change) -> Iterator[Finding]:
+    if change.gone is not None:
+        yield "DF207", f"{change.gone.identity} is deleted: what only it forbade is allowed", ""
+        return
+    if change.before is None:
+        types = set(texts(dig(change.new, "spec", "policyTypes")) or ["Ingress"])
+        for direction in ("ingress", "egress"):
+            for rule in mappings(dig(change.new, "spec", direction)):
+                if direction.capitalize() in types and not rule:
+                    yield "DF208", f"{change.name} allows all {direction}", f"spec.{direction}"
+        return
+    if change.touches("spec", "podSelector"):
+        yield "DF208", f"{change.name} is for other pods: the ones that it leaves may be open", "spec.podSelector"
+    lost = set(texts(dig(change.old, "spec", "policyTypes"))) - set(texts(dig(change.new, "spec", "policyTypes")))
+    for name in sorted(lost):
+        yield "DF208", f"{change.name} no longer restricts {name.lower()}", "spec.policyTypes"
+    for direction in ("ingress", "egress"):
+        before = {canonical(rule) for rule in mappings(dig(change.old, "spec", direction))}
+        for index, rule in enumerate(mappings(dig(change.new, "spec", direction))):
+            if canonical(rule) not in before and not _narrower(rule, mappings(dig(change.old, "spec", direction))):
+                yield "DF208", f"{change.name} lets more {direction} through", f"spec.{direction}[{index}]"
+
+
+def _narrower(rule: dict[str, Any], others: list[dict[str, Any]]) -> bool:
+    """Whether a rule allows no more than one of others: fewer peers and fewer ports."""
+    for other in others:
+        fits = True
+        for name in ("from", "to", "ports"):
+            wide, narrow = other.get(name), rule.get(name)
+            if not wide:
+                continue
+            known = {canonical(item) for item in wide} if isinstance(wide, list) else set()
+            items = narrow if isinstance(narrow, list) else []
+            fits = fits and bool(items) and all(canonical(item) in known for item in items)
+        if fits:
+            return True
+    return False
+
+
+def _pod_security(change: Change) -> Iterator[Finding]:
+    if change.after is None or change.before is None:
+        return
+    for mode in ("enforce", "audit", "warn"):
+        label = f"{_POD_SECURITY}{mode}"
+        before, after = (dig(value, "metadata", "labels", label) for value in (change.old, change.new))
+        weight = _STRICTNESS.get(str(after or "privileged"), 0)
+        if _STRICTNESS.get(str(before or "privileged"), 0) > weight:
+            path = path_text(("metadata", "labels", label))
+            rule = "DF209" if mode == "enforce" else "DF211"
+            yield rule, f"{change.name}: Pod Security ({mode}) goes from {before} to {after or 'nothing'}", path
+
+
+def _project(change: Change) -> Iterator[Finding]:
+    if change.after is None:
+        return
+    for name in (
+        "sourceRepos",
+        "destinations",
+        "clusterResourceWhitelist",
+        "namespaceResourceWhitelist",
+        "sourceNamespaces",
+        "roles",
+    ):
+        before, after = dig(change.old, "spec", name), dig(change.new, "spec", name)
+        known = {canonical(item) for item in before} if isinstance(before, list) else set()
+        more = [item for item in after if canonical(item) not in known] if isinstance(after, list) else []
+        if more:
+            shown = ", ".join(canonical(item) for item in more[:4])
+            yield "DF212", f"{change.name} allows more {name}: {shown}", f"spec.{name}"
+    for name in ("clusterResourceBlacklist", "namespaceResourceBlacklist"):
+        before, after = dig(change.old, "spec", name), dig(change.new, "spec", name)
+        kept = {canonical(item) for item in after} if isinstance(after, list) else set()
+        if any(canonical(item) not in kept for item in mappings(before)):
+            yield "DF212", f"{change.name} no longer forbids all of its {name}", f"spec.{name}"
+
+
+def _admission(change: Change) -> Iterator[Finding]:
+    if change.gone is not None:
+        yield "DF213", f"{change.gone.identity} is deleted: what it refused is accepted", ""
+    elif change.before is not None:
+        for item, path in change.below():
+            if path[0] != "metadata":
+                yield "DF213", f"{change.name} changes {item.path}", item.path
+
+
+def _pod(change: Change) -> Iterator[Finding]:
+    template = change.template
+    if template is None or change.after is None:
+        return
+    before, after = change.pods
+    base = (*template, "spec")
+    account = [str(spec.get("serviceAccountName") or "default") for spec in (before, after)]
+    if change.before is not None and account[0] != account[1]:
+        path = path_text((*base, "serviceAccountName"))
+        yield "DF205", f"{change.name} runs as {account[1]}, before as {account[0]}", path
+    mounts = [spec.get("automountServiceAccountToken") for spec in (before, after)]
+    if change.before is not None and mounts[0] is False and mounts[1] is not False:
+        path = path_text((*base, "automountServiceAccountToken"))
+        yield "DF206", f"Pods of {change.name} get their account's token", path
+    for name in ("hostNetwork", "hostPID", "hostIPC"):
+        if after.get(name) and not before.get(name):
+            yield "DF210", f"{change.name} gets {name}", path_text((*base, name))
+    paths = {str(dig(volume, "hostPath", "path")) for volume in mappings(before.get("volumes"))}
+    for volume in mappings(after.get("volumes")):
+        path = str(dig(volume, "hostPath", "path") or "")
+        if path and path not in paths:
+            yield "DF210", f"{change.name} mounts {path} of its node", path_text((*base, "volumes"))
+    yield from _confinement(change.name, before, after, base, new=change.before is None)
+    old = containers(before)
+    for where, container in containers(after).items():
+        here = container_path(template, where)
+        earlier = old.get(where, {})
+        yield from _container(change.name, where[1], earlier, container, here)
+        if earlier:
+            yield from _confinement(f"Container {where[1]} of {change.name}", earlier, container, here, new=False)
+
+
+def _container(
+    name: str, container: str, before: dict[str, Any], after: dict[str, Any], path: tuple[Any, ...]
+) -> Iterator[Finding]:
+    who = f"Container {container} of {name}"
+    for field in ("privileged", "allowPrivilegeEscalation"):
+        if dig(after, "securityContext", field) and not dig(before, "securityContext", field):
+            yield "DF210", f"{who} gets {field}", path_text((*path, "securityContext", field))
+    escalates = [dig(container, "securityContext", "allowPrivilegeEscalation") for container in (before, after)]
+    if escalates == [False, None]:
+        where = path_text((*path, "securityContext", "allowPrivilegeEscalation"))
+        yield "DF210", f"{who} may escalate its privileges", where
+    added = set(texts(dig(after, "securityContext", "capabilities", "add")))
+    added -= set(texts(dig(before, "securityContext", "capabilities", "add")))
+    for capability in sorted(added):
+        rule = "DF211" if capability == _RISKY_CAPABILITIES else "DF210"
+        yield rule, f"{who} gets capability {capability}", path_text((*path, "securityContext", "capabilities"))
+    dropped = set(texts(dig(before, "securityContext", "capabilities", "drop")))
+    for capability in sorted(dropped - set(texts(dig(after, "securityContext", "capabilities", "drop")))):
+        where = path_text((*path, "securityContext", "capabilities"))
+        yield "DF211", f"{who} no longer drops capability {capability}", where
+    ports = {port.get("hostPort") for port in mappings(before.get("ports"))}
+    for port in mappings(after.get("ports")):
+        if port.get("hostPort") and port["hostPort"] not in ports:
+            yield "DF210", f"{who} takes port {port['hostPort']} of its node", path_text((*path, "ports"))
+
+
+def _confinement(
+    who: str, before: dict[str, Any], after: dict[str, Any], path: tuple[Any, ...], *, new: bool
+) -> Iterator[Finding]:
+    """What a pod's or a container's security context no longer forbids."""
+    old, now = before.get("securityContext") or {}, after.get("securityContext") or {}
+    if not isinstance(old, dict) or not isinstance(now, dict):
+        return
+    base = (*path, "securityContext")
+    for field in ("runAsNonRoot", "readOnlyRootFilesystem"):
+        if old.get(field) is True and now.get(field) is not True:
+            yield "DF211", f"{who} no longer has {field}", path_text((*base, field))
+    for field in ("runAsUser", "runAsGroup", "fsGroup"):
+        if now.get(field) == 0 and old.get(field) != 0 and not new:
+            yield "DF211", f"{who} has {field} 0, that is root", path_text((*base, field))
+    profile, earlier = dig(now, "seccompProfile", "type"), dig(old, "seccompProfile", "type")
+    if earlier in ("RuntimeDefault", "Localhost") and profile not in ("RuntimeDefault", "Localhost"):
+        yield "DF211", f"{who} no longer has a seccomp profile", path_text((*base, "seccompProfile"))

@@ -1,0 +1,169 @@
+"""Rules on data: what may be lost."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from harness.review.risks.context import Change, Finding
+from harness.review.values import canonical, dig, mappings, quantity, texts
+
+_UPDATABLE: Final = frozenset(
+    {
+        "replicas",
+        "ordinals",
+        "template",
+        "updateStrategy",
+        "revisionHistoryLimit",
+        "persistentVolumeClaimRetentionPolicy",
+        "minReadySeconds",
+    }
+)
+"""The fields of a StatefulSet's spec that the API server lets change."""
+_STORES: Final = frozenset(
+    {
+        "StatefulSet",
+        "PersistentVolume",
+        "Tenant",
+        "Cluster",
+        "Kafka",
+        "Elasticsearch",
+        "Redis",
+        "MongoDBCommunity",
+        "PostgresCluster",
+        "postgresql",
+        "MySQL",
+        "VolumeSnapshot",
+    }
+)
+_BUCKETS: Final = frozenset({"Bucket", "BucketClaim", "ObjectBucketClaim", "Database", "S3Bucket", "KafkaTopic"})
+
+
+def check(change: Change) -> Iterator[Finding]:
+    """What may be lost."""
+    gone = change.gone
+    if gone is not None:
+        yield from _gone(change, gone.kind, str(gone.identity))
+    if change.before is None or change.after is None or change.replaced:
+        return
+    if change.kind == "PersistentVolumeClaim":
+        yield from _claim(change)
+    elif change.kind == "StatefulSet":
+        yield from _stateful_set(change)
+    elif change.kind == "CustomResourceDefinition":
+        yield from _definition(change)
+    yield from _retention(change)
+    yield from _volumes(change)
+
+
+def _gone(change: Change, kind: str, name: str) -> Iterator[Finding]:
+    if kind == "PersistentVolumeClaim":
+        yield "DF101", f"{name} is deleted, and its data with it unless its volume is retained", ""
+    elif kind == "Namespace":
+        yield "DF105", f"{name} is deleted, with everything in it", ""
+    elif kind == "CustomResourceDefinition":
+        yield "DF106", f"{name} is deleted, and every resource of that kind with it", ""
+    elif kind in _BUCKETS:
+        yield "DF108", f"{name} is deleted; its content may go with it", ""
+    elif kind in _STORES:
+        claims = mappings(dig(change.old, "spec", "volumeClaimTemplates"))
+        if kind != "StatefulSet":
+            yield "DF107", f"{name} is deleted; what it holds may go with it", ""
+        elif claims:
+            names = ", ".join(str(dig(claim, "metadata", "name")) for claim in claims)
+            yield "DF107", f"{name} is deleted; its volume claims ({names}) are left behind or deleted", ""
+        else:
+            yield "DF107", f"{name} is deleted", ""
+
+
+def _claim(change: Change) -> Iterator[Finding]:
+    path = ("spec", "resources", "requests", "storage")
+    yield from _size(change.name, dig(change.old, *path), dig(change.new, *path), ".".join(path))
+    for item, where in change.below("spec"):
+        if where[:3] != ("spec", "resources", "requests"):
+            yield "DF103", f"{change.name} changes {item.path}, which is fixed once it is bound", item.path
+
+
+def _size(name: str, before: Any, after: Any, path: str) -> Iterator[Finding]:
+    old, new = quantity(before), quantity(after)
+    if old is None or new is None or old == new:
+        return
+    if new < old:
+        yield "DF102", f"{name} shrinks from {before} to {after}, which Kubernetes refuses", path
+    else:
+        yield "DF111", f"{name} grows from {before} to {after}", path
+
+
+def _stateful_set(change: Change) -> Iterator[Finding]:
+    for item, where in change.below("spec"):
+        name = where[1] if len(where) > 1 else ""
+        if name not in _UPDATABLE:
+            yield (
+                "DF104",
+                f"{change.name} changes {item.path}, which cannot change in place: it must be made anew",
+                item.path,
+            )
+    before = {str(dig(claim, "metadata", "name")): claim for claim in _claims(change.old)}
+    for claim in _claims(change.new):
+        name = str(dig(claim, "metadata", "name"))
+        where_ = f"spec.volumeClaimTemplates[name={name}].spec.resources.requests.storage"
+        path = ("spec", "resources", "requests", "storage")
+        yield from _size(
+            f"Volume claim {name} of {change.name}", dig(before.get(name), *path), dig(claim, *path), where_
+        )
+
+
+def _claims(value: dict[str, Any]) -> list[dict[str, Any]]:
+    return mappings(dig(value, "spec", "volumeClaimTemplates"))
+
+
+def _definition(change: Change) -> Iterator[Finding]:
+    if change.differs("spec", "scope"):
+        yield "DF106", f"{change.name} changes its scope, which cannot change: it must be deleted", "spec.scope"
+    before = {str(item.get("name")): item for item in mappings(dig(change.old, "spec", "versions"))}
+    after = {str(item.get("name")): item for item in mappings(dig(change.new, "spec", "versions"))}
+    for name, version in before.items():
+        if name not in after:
+            yield "DF106", f"{change.name} no longer has version {name}", "spec.versions"
+        elif version.get("served") and not after[name].get("served"):
+            yield "DF106", f"{change.name} no longer serves version {name}", f"spec.versions[name={name}].served"
+
+
+def _retention(change: Change) -> Iterator[Finding]:
+    places: list[tuple[str, ...]] = [("reclaimPolicy",), ("spec", "persistentVolumeReclaimPolicy")]
+    for name in ("whenDeleted", "whenScaled"):
+        places.append(("spec", "persistentVolumeClaimRetentionPolicy", name))
+    for path in places:
+        before, after = dig(change.old, *path), dig(change.new, *path)
+        if before != after and after in ("Delete", "Recycle"):
+            yield (
+                "DF109",
+                f"{change.name} has {'.'.join(path)} {after}, which was {before or 'not set'}",
+                ".".join(path),
+            )
+    if change.kind == "StorageClass" and change.differs("parameters"):
+        yield "DF103", f"{change.name} changes its parameters, which cannot change", "parameters"
+
+
+def _volumes(change: Change) -> Iterator[Finding]:
+    template = change.template
+    if template is None:
+        return
+    before, after = change.pods
+    old = {str(item.get("name")): item for item in mappings(before.get("volumes"))}
+    new = {str(item.get("name")): item for item in mappings(after.get("volumes"))}
+    for name, volume in old.items():
+        source = dig(volume, "persistentVolumeClaim", "claimName") or canonical(dig(volume, "hostPath", "path"))
+        if "persistentVolumeClaim" not in volume and "hostPath" not in volume:
+            continue
+        path = ".".join((*template, "spec", f"volumes[name={name}]"))
+        replacement = new.get(name)
+        if replacement is None:
+            used = texts([mount.get("name") for mount in _mounts(after)])
+            if name not in used:
+                yield "DF110", f"{change.name} no longer has volume {name} ({source})", path
+        elif canonical(replacement) != canonical(volume):
+            yield "DF110", f"{change.name} has something else than {source} as volume {name}", path
+
+
+def _mounts(spec: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for container in mappings(spec.get("containers")) + mappings(spec.get("initContainers")):
+        yield from mappings(container.get("volumeMounts"))

@@ -1,0 +1,50 @@
+"""Puts the rules to a changed resource."""
+
+from typing import Final
+
+from harness.errors import HarnessError
+from harness.review.model import Level, Risk
+from harness.review.risks import access, data, delivery, running
+from harness.review.risks.context import Change, Check
+from harness.review.risks.rules import RULES
+
+_CHECKS: Final[tuple[Check, ...]] = (data.check, access.check, running.check, delivery.check)
+
+
+def judge(change: Change) -> tuple[Risk, ...]:
+    """What a change can do, the worst first."""
+    found: dict[Risk, None] = {}
+    for check in _CHECKS:
+        for rule, sentence, path in check(change):
+            found[risk(rule, sentence, path)] = None
+    return tuple(sorted(found, key=lambda item: (-item.level, item.rule)))
+
+
+def risk(rule: str, sentence: str, path: str = "") -> Risk:
+    """A risk with its rule's level."""
+    return Risk(rule, RULES[rule].level, f"{sentence}.", path)
+
+
+def parse_threshold(text: str) -> tuple[Level | None, frozenset[str]]:
+    """Reads `--fail-on`: the lowest level that fails, and the rules that do.
+
+    >>> parse_threshold("high,DF401")
+    (<Level.HIGH: 3>, frozenset({'DF401'}))
+
+    Raises:
+        HarnessError: It names something else.
+    """
+    level: Level | None = None
+    rules: set[str] = set()
+    for word in filter(None, (part.strip() for part in text.split(","))):
+        if word.upper() in RULES:
+            rules.add(word.upper())
+        elif word.upper() in Level.__members__:
+            named = Level[word.upper()]
+            level = named if level is None else min(level, named)
+        else:
+            raise HarnessError(
+                f"--fail-on takes low, medium, high, or rules such as DF101, not {word!r}: see docs/diff.md.",
+                exit_code=2,
+            )
+    return level, frozenset(rules)

@@ -1,0 +1,208 @@
+"""Rules on running: restarts, images, replicas and resources, and what cannot change in place."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from harness.review.images import floating, images_in, parts, replaced, version
+from harness.review.risks.context import Change, Finding, container_path, containers
+from harness.review.values import Path, canonical, dig, path_text, quantity
+
+_WORKLOADS: Final = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "CronJob", "Job", "Pod")
+_PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
+_JOB_UPDATABLE: Final = frozenset(
+    {"parallelism", "suspend", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished", "completions"}
+)
+_HOOK: Final = "argocd.argoproj.io/hook"
+_REPLACE: Final = ("Replace=true", "Force=true")
+
+
+def check(change: Change) -> Iterator[Finding]:
+    """What happens to what runs."""
+    if change.gone is not None and change.gone.kind in _WORKLOADS and change.gone.kind != "StatefulSet":
+        yield "DF308", f"{change.gone.identity} is deleted", ""
+    if change.replaced:
+        assert change.before is not None  # noqa: S101 - a replaced resource has both
+        yield "DF311", f"{change.before.identity} is deleted, and {change.name} made in its place", ""
+    elif change.before is not None and change.after is not None:
+        yield from _workload(change)
+        yield from _fixed(change)
+    yield from _budget(change)
+    yield from _probes(change)
+    yield from _images(change)
+    yield from _replicas(change)
+    yield from _resources(change)
+    yield from _quota(change)
+
+
+def _workload(change: Change) -> Iterator[Finding]:
+    if change.kind in ("Deployment", "StatefulSet", "DaemonSet"):
+        path = change.restarts()
+        if path is not None:
+            yield "DF301", f"Pods of {change.name} restart", path
+    if change.kind in ("Deployment", "DaemonSet", "ReplicaSet") and (path := change.touches("spec", "selector")):
+        yield "DF302", f"{change.name} changes its selector, which cannot change: it must be deleted first", path
+    if change.kind == "Service" and (path := change.touches("spec", "selector")):
+        yield "DF303", f"{change.name} selects other pods", path
+    if change.kind == "Job" and not _remade(change):
+        for item, where in change.below("spec"):
+            if len(where) > 1 and where[1] not in _JOB_UPDATABLE:
+                yield "DF304", f"{change.name} changes {item.path}, which cannot change in place", item.path
+                break
+    for name in ("strategy", "updateStrategy"):
+        if path := change.touches("spec", name):
+            kind = dig(change.new, "spec", name, "type")
+            down = ": all pods go down before new ones start" if kind in ("Recreate", "OnDelete") else ""
+            yield "DF309", f"{change.name} is rolled out in another way{down}", path
+    if change.kind == "CronJob":
+        for name in ("schedule", "timeZone", "suspend", "concurrencyPolicy", "startingDeadlineSeconds"):
+            before, after = (dig(value, "spec", name) for value in (change.old, change.new))
+            if canonical(before) != canonical(after):
+                yield "DF312", f"{change.name}: {name} {_shown(before)} → {_shown(after)}", f"spec.{name}"
+    if change.kind == "ConfigMap" and change.touches("data") and not _named_by_hash(change):
+        yield "DF307", f"Pods that read {change.name} only at their start keep the old one", "data"
+
+
+def _named_by_hash(change: Change) -> bool:
+    return change.after is not None and dig(change.new, "metadata", "name") != change.after.identity.name
+
+
+def _remade(change: Change) -> bool:
+    """Whether Argo CD deletes the Job before it applies it."""
+    options = str(dig(change.new, "metadata", "annotations", "argocd.argoproj.io/sync-options") or "")
+    hook = dig(change.new, "metadata", "annotations", _HOOK)
+    return bool(hook) or any(option in options for option in _REPLACE)
+
+
+def _shown(value: Any) -> str:
+    return "not set" if value is None else str(value)
+
+
+_FIXED: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
+    "Service": (("spec", "clusterIP"), ("spec", "ipFamilies")),
+    "StorageClass": (("provisioner",), ("reclaimPolicy",), ("volumeBindingMode",)),
+    "PersistentVolume": (("spec", "csi"), ("spec", "nfs"), ("spec", "hostPath"), ("spec", "local")),
+    "PriorityClass": (("value",),),
+    "Secret": (("type",),),
+    "IngressClass": (("spec", "controller"),),
+    "Pod": (("spec", "containers"), ("spec", "volumes"), ("spec", "serviceAccountName")),
+}
+
+
+def _fixed(change: Change) -> Iterator[Finding]:
+    for prefix in _FIXED.get(change.kind, ()):
+        if path := change.touches(*prefix):
+            yield "DF310", f"{change.name} changes {path}, which cannot change in place", path
+    if change.kind in ("ConfigMap", "Secret") and change.old.get("immutable") and change.touches():
+        yield "DF310", f"{change.name} is immutable, and changes", change.touches() or ""
+
+
+def _budget(change: Change) -> Iterator[Finding]:
+    if change.kind != "PodDisruptionBudget":
+        return
+    if change.gone is not None:
+        yield "DF306", f"{change.gone.identity} is deleted", ""
+    elif change.before is not None and (path := change.touches("spec")):
+        yield "DF306", f"{change.name} changes how many pods may be missing, or of which", path
+
+
+def _probes(change: Change) -> Iterator[Finding]:
+    template = change.template
+    if template is None or change.before is None or change.after is None:
+        return
+    before, after = map(containers, change.pods)
+    for where, container in before.items():
+        for probe in _PROBES:
+            if container.get(probe) and where in after and not after[where].get(probe):
+                path = path_text((*container_path(template, where), probe))
+                yield "DF305", f"Container {where[1]} of {change.name} has no {probe} any more", path
+
+
+def _images(change: Change) -> Iterator[Finding]:
+    if change.after is None:
+        return
+    if change.before is None:
+        for image in sorted(set(images_in(change.new))):
+            if floating(image):
+                yield "DF403", f"{change.name} runs {image}, which can be another image tomorrow", ""
+        return
+    identity = change.after.identity
+    places = {
+        (item.before or "", item.after or ""): item.path
+        for item, path in zip(change.found.changes, change.found.paths, strict=True)
+        if path and path[-1] == "image" and isinstance(item.before or "", str) and isinstance(item.after or "", str)
+    }
+    for before, after, _ in sorted(set(replaced(change.found, identity))):
+        if not before or not after:
+            continue
+        path = places.get((before, after), "")
+        said = f"{change.name}: image {before} → {after}"
+        (old_name, old_tag, old_digest), (new_name, new_tag, new_digest) = parts(before), parts(after)
+        old, new = version(old_tag), version(new_tag)
+        if old_name != new_name:
+            yield "DF404", f"{said}, another repository", path
+        if old is not None and new is not None and new < old:
+            yield "DF402", f"{said}, an older version", path
+        if (old_digest and not new_digest) or (floating(after) and not floating(before)):
+            yield "DF403", f"{said}, less pinned than before", path
+        yield "DF401", said, path
+
+
+def _replicas(change: Change) -> Iterator[Finding]:
+    if change.before is None or change.after is None:
+        return
+    for path in (("spec", "replicas"), ("spec", "minReplicas"), ("spec", "maxReplicas")):
+        before, after = dig(change.old, *path), dig(change.new, *path)
+        if canonical(before) == canonical(after):
+            continue
+        old = before if isinstance(before, int) else 1
+        new = after if isinstance(after, int) else 1
+        where = ".".join(path)
+        said = f"{change.name}: {path[-1]} {_shown(before)} → {_shown(after)}"
+        if new == 0 and old > 0:
+            yield "DF502", f"{said}: nothing runs any more", where
+        elif new < old:
+            yield "DF501", said, where
+        elif new > old:
+            yield "DF503", said, where
+
+
+def _resources(change: Change) -> Iterator[Finding]:
+    template = change.template
+    if template is None or change.before is None or change.after is None:
+        return
+    before, after = map(containers, change.pods)
+    for where, container in after.items():
+        if where not in before:
+            continue
+        for bound in ("requests", "limits"):
+            old = dig(before[where], "resources", bound) or {}
+            new = dig(container, "resources", bound) or {}
+            if not isinstance(old, dict) or not isinstance(new, dict):
+                continue
+            for name in sorted({*old, *new}):
+                path = (*container_path(template, where), "resources", bound, name)
+                who = f"Container {where[1]} of {change.name}"
+                yield from _bound(who, f"{name} {bound}", old.get(name), new.get(name), path)
+
+
+def _bound(who: str, what: str, before: Any, after: Any, path: Path) -> Iterator[Finding]:
+    old, new = quantity(before), quantity(after)
+    said = f"{who}: {what} {_shown(before)} → {_shown(after)}"
+    if after is None and before is not None:
+        yield "DF504", said, path_text(path)
+    elif old is not None and new is not None and old != new:
+        yield "DF504" if new < old else "DF505", said, path_text(path)
+    elif before is None and after is not None:
+        yield "DF505", said, path_text(path)
+
+
+def _quota(change: Change) -> Iterator[Finding]:
+    if change.kind not in ("ResourceQuota", "LimitRange"):
+        return
+    if change.before is None:
+        yield "DF506", f"{change.name} is new: pods that do not fit are refused", ""
+    elif change.after is None:
+        yield "DF506", f"{change.name} is removed: its namespace can take all of the cluster", ""
+    else:
+        for item, path in change.below("spec"):
+            yield "DF506", f"{change.name}: {path[-1]} {_shown(item.before)} → {_shown(item.after)}", item.path

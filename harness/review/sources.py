@@ -1,0 +1,70 @@
+"""Finds where a changed resource is written: the file that the change is in, where that can be told."""
+
+import re
+from collections.abc import Sequence
+
+from harness.review.model import Source
+from harness.review.risks.context import Change
+from harness.review.side import Side
+from harness.review.snapshot import Snapshot, UnreadableError
+
+
+class Locator:
+    """Finds files and lines for both sides."""
+
+    def __init__(self, base: Side, head: Side, changed: Sequence[str]) -> None:
+        """Takes both sides and the files that differ between them."""
+        self._snapshots = {"base": base.snapshot, "head": head.snapshot}
+        self._changed = set(changed)
+        self._inputs: dict[tuple[str, str], frozenset[str]] = {}
+        for name, side in (("base", base), ("head", head)):
+            for applications in side.environments.values():
+                for application in applications:
+                    files = [path for rendering in application.renderings for path in rendering.files]
+                    known = self._inputs.get((name, application.name), frozenset())
+                    self._inputs[name, application.name] = known | frozenset(files)
+
+    def locate(self, change: Change) -> Source | None:
+        """The changed file that names the resource; else the one that it comes from; else a changed one."""
+        side = "base" if change.after is None else "head"
+        snapshot = self._snapshots[side]
+        resource = change.resource
+        name, origin = resource.identity.name, resource.origin
+        changed = sorted(self._changed & self._inputs.get((side, resource.application), frozenset()))
+        changed = [path for path in changed if snapshot.is_file(path)]
+        if origin and (origin in changed or not changed):
+            return self._at(snapshot, origin, resource.kind, name, side)
+        for path in changed:
+            line = _line(_text(snapshot, path), resource.kind, name)
+            if line is not None:
+                return Source(path, line, side)
+        if changed:
+            return Source(changed[0], 1, side)
+        return None
+
+    def _at(self, snapshot: Snapshot, path: str, kind: str, name: str, side: str) -> Source | None:
+        if not snapshot.is_file(path):
+            return None
+        return Source(path, _line(_text(snapshot, path), kind, name) or 1, side)
+
+
+def _text(snapshot: Snapshot, path: str) -> str:
+    try:
+        return snapshot.text(path)
+    except UnreadableError:
+        return ""
+
+
+def _line(text: str, kind: str, name: str) -> int | None:
+    """The line of the document, or generator entry, with a name; None when there is none."""
+    named = re.compile(rf"(?:^[\s-]*|[{{,]\s*)name: [\"']?{re.escape(name)}[\"']?\s*(?:$|[,}}])", re.MULTILINE)
+    start, first = 1, None
+    for document in re.split(r"^---[^\n]*\n", text, flags=re.MULTILINE):
+        found = named.search(document)
+        if found:
+            of_kind = re.search(rf"^kind: [\"']?{re.escape(kind)}[\"']?\s*$", document, re.MULTILINE)
+            if of_kind:
+                return start + document.count("\n", 0, of_kind.start())
+            first = first or start + document.count("\n", 0, found.start(0))
+        start += document.count("\n") + 1
+    return first

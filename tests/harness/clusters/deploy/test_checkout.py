@@ -1,0 +1,132 @@
+"""What the git server gets to serve: our own overlays, told where they are followed."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.clusters.deploy.absence import REPLACED
+from harness.clusters.deploy.checkout import export, served_commit
+from harness.clusters.deploy.git import Scratch, working_tree
+from harness.clusters.deploy.served import URL
+from harness.errors import HarnessError
+from harness.manifests.build import build_all
+from harness.manifests.environments import units
+
+FOLDERS = ("base", "components", "overlays", "harness/clusters/deploy/manifests", "tests/e2e/overlay")
+
+
+@pytest.fixture
+def ours(checkout: Any, repo: Path) -> Path:
+    """A checkout with our manifests, not yet committed."""
+    root: Path = checkout[0]
+    for folder in FOLDERS:
+        shutil.copytree(repo / folder, root / folder)
+    return root
+
+
+def resources(root: Path, environment: str, folder: Path, *, without_aws: bool) -> dict[str, list[dict[str, Any]]]:
+    """What the served commit renders to for Argo CD, by kind, and what is in `cicd/applications`."""
+    with Scratch(root) as git:
+        export(git, served_commit(git, root, environment, without_aws=without_aws), folder)
+    parts = [unit for unit in units(folder, environment) if unit.name in ("cicd", "cicd/applications")]
+    found: dict[str, list[dict[str, Any]]] = {}
+    for build in build_all(parts):
+        assert not build.problems, build.problems
+        for item in build.resources:
+            found.setdefault(item.kind, []).append(item.value)
+    return found
+
+
+@pytest.mark.tools
+@pytest.mark.parametrize("environment", ["minikube", "eks", "e2e"])
+def test_the_served_environment_follows_the_server_in_the_cluster(
+    ours: Path, tmp_path: Path, environment: str
+) -> None:
+    found = resources(ours, environment, tmp_path / "served", without_aws=environment == "eks")
+    assert {item["spec"]["source"]["repoURL"] for item in found["Application"]} == {URL}
+    assert {item["spec"]["source"]["targetRevision"] for item in found["Application"]} == {"main"}
+    assert URL in [url for item in found["AppProject"] for url in item["spec"]["sourceRepos"]]
+    config = next(item["data"] for item in found["ConfigMap"] if item["metadata"]["name"] == "argocd-cm")
+    assert config["timeout.reconciliation"] == "30s"
+    # What a LoadBalancer waits for comes from a tunnel on minikube, and from AWS on EKS.
+    assert "Healthy" in config["resource.customizations.health.Service"]
+    policies = [item["metadata"]["name"] for item in found["NetworkPolicy"]]
+    assert policies.count("git-server") == 1
+
+
+@pytest.mark.tools
+def test_made_for_aws_it_asks_for_less_elsewhere(ours: Path, tmp_path: Path) -> None:
+    """Two cores, of which kind's own pods ask for 0.95 (seen on a cluster), have to be enough."""
+    with Scratch(ours) as git:
+        export(git, served_commit(git, ours, "eks", without_aws=True, absent=REPLACED), tmp_path / "served")
+    asked = 0.0
+    for build in build_all(units(tmp_path / "served", "eks")):
+        # Argo CD has no Application for it then.
+        if build.unit.name == "monitoring/grafana":
+            continue
+        for item in build.resources:
+            if item.kind in ("Deployment", "StatefulSet"):
+                spec = item.value["spec"]["template"]["spec"]
+                requests = [container["resources"]["requests"]["cpu"] for container in spec["containers"]]
+                asked += item.value["spec"].get("replicas", 1) * sum(map(cores, requests))
+    assert asked < 0.5
+
+
+def cores(quantity: str) -> float:
+    return float(quantity[:-1]) / 1000 if quantity.endswith("m") else float(quantity)
+
+
+@pytest.mark.tools
+def test_on_aws_the_waves_wait_for_what_aws_does(ours: Path, tmp_path: Path) -> None:
+    found = resources(ours, "eks", tmp_path / "served", without_aws=False)
+    config = next(item["data"] for item in found["ConfigMap"] if item["metadata"]["name"] == "argocd-cm")
+    assert not [key for key in config if key.startswith("resource.customizations.health") and "argoproj" not in key]
+
+
+@pytest.mark.tools
+@pytest.mark.parametrize("environment", ["minikube", "eks"])
+def test_what_only_image_registries_have_is_replaced_or_left_out(
+    ours: Path, tmp_path: Path, environment: str
+) -> None:
+    with Scratch(ours) as git:
+        export(git, served_commit(git, ours, environment, absent=REPLACED), tmp_path / "served")
+    parts = {unit.name: unit for unit in units(tmp_path / "served", environment)}
+    names = ["cicd/applications", "management", "monitoring/prometheus"]
+    built = dict(zip(names, build_all([parts[name] for name in names]), strict=True))
+    applications = {item.name for item in built["cicd/applications"].resources}
+    assert "monitoring" in applications
+    assert "grafana" not in applications
+    images = [
+        container["image"]
+        for item in built["management"].resources
+        if item.kind == "Deployment"
+        for container in item.value["spec"]["template"]["spec"]["containers"]
+    ]
+    assert images == ["lakehouse/reflector-stand-in:0.1.0"]
+    policies = {item.name for item in built["monitoring/prometheus"].resources if item.kind == "NetworkPolicy"}
+    assert {"default-deny", "dns", "prometheus"} <= policies
+
+
+def test_the_tests_overlay_is_served_as_it_is(ours: Path) -> None:
+    with Scratch(ours) as git:
+        assert served_commit(git, ours, "e2e", without_aws=False) == working_tree(git)
+
+
+def test_what_is_served_tells_what_was_changed_for_it(ours: Path) -> None:
+    with Scratch(ours) as git:
+        commit = served_commit(git, ours, "minikube", without_aws=False)
+        changed = git.run("diff", "--name-only", f"{commit}^", commit).split()
+        assert changed == ["overlays/minikube/cicd/kustomization.yaml", "overlays/minikube/source/source.yaml"]
+
+
+def test_a_source_that_is_not_one_is_one_sentence(ours: Path) -> None:
+    (ours / "overlays/minikube/source/source.yaml").write_text("- not a ConfigMap\n")
+    with Scratch(ours) as git, pytest.raises(HarnessError, match=r"source\.yaml cannot be read as it has to be"):
+        served_commit(git, ours, "minikube", without_aws=False)
+
+
+def test_an_unknown_environment_is_one_sentence(ours: Path) -> None:
+    with Scratch(ours) as git, pytest.raises(HarnessError, match="There is no environment 'moon'"):
+        served_commit(git, ours, "moon", without_aws=False)

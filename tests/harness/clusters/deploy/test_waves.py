@@ -1,0 +1,117 @@
+"""The order in which Applications came up, from what a cluster remembers."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from harness.clusters.deploy.waves import history, violations
+
+Object = dict[str, Any]
+
+
+def at(second: int) -> datetime:
+    return datetime(2026, 3, 1, 6, 0, second, tzinfo=UTC)
+
+
+def stamp(second: int) -> str:
+    return f"2026-03-01T06:00:{second:02}Z"
+
+
+def application(name: str, number: int, created: int, deployed: int | None, **status: Any) -> Object:
+    synced = {"history": [{"deployedAt": stamp(deployed)}]} if deployed is not None else {}
+    return {
+        "metadata": {
+            "name": name,
+            "creationTimestamp": stamp(created),
+            "annotations": {"argocd.argoproj.io/sync-wave": str(number)},
+        },
+        "status": {**synced, **status},
+    }
+
+
+def event(name: str, second: int, message: str) -> Object:
+    return {
+        "involvedObject": {"kind": "Application", "name": name},
+        "lastTimestamp": stamp(second),
+        "message": message,
+    }
+
+
+def came_up(name: str, synced: int, healthy: int) -> list[Object]:
+    return [
+        event(name, healthy, "Updated health status: Progressing -> Healthy"),
+        event(name, synced, "Updated sync status: OutOfSync -> Synced"),
+        event(name, synced, "Sync operation to 1234567 succeeded"),
+    ]
+
+
+def test_an_application_is_ready_when_it_is_synced_and_healthy_for_the_first_time() -> None:
+    events = [*came_up("database", 5, 9), event("database", 20, "Updated health status: Healthy -> Degraded")]
+    (step,) = history([application("database", 2, 1, 5)], events)
+    assert (step.wave, step.application, step.created, step.ready) == (2, "database", at(1), at(9))
+
+
+def test_health_before_the_first_sync_does_not_count() -> None:
+    events = [
+        event("misc", 2, "Updated health status:  -> Healthy"),
+        event("misc", 3, "Updated sync status:  -> OutOfSync"),
+        event("misc", 7, "Updated sync status: OutOfSync -> Synced"),
+    ]
+    (step,) = history([application("misc", 1, 1, 7)], events)
+    assert step.ready == at(7)
+
+
+def test_a_sync_that_ends_after_health_counts() -> None:
+    """A hook that still runs: its resources are as git says, and healthy, but the sync is not over."""
+    (step,) = history([application("database", 2, 1, 15)], came_up("database", 6, 9))
+    assert step.ready == at(15)
+
+
+def test_what_was_as_git_says_from_the_beginning_needs_no_sync() -> None:
+    events = [
+        event("definitions", 4, "Updated sync status:  -> Synced"),
+        event("definitions", 4, "Updated health status:  -> Healthy"),
+    ]
+    (step,) = history([application("definitions", 0, 1, None)], events)
+    assert step.ready == at(4)
+
+
+def test_while_the_first_sync_is_under_way_nothing_is_ready() -> None:
+    running: Object = {"operationState": {"phase": "Running"}}
+    (step,) = history([application("database", 2, 1, None, **running)], came_up("database", 5, 9))
+    assert step.ready is None
+
+
+def test_without_events_the_last_change_of_health_has_to_do() -> None:
+    status = {"sync": {"status": "Synced"}, "health": {"status": "Healthy", "lastTransitionTime": stamp(12)}}
+    (step,) = history([application("database", 2, 1, 5, **status)], [])
+    assert step.ready == at(12)
+
+
+def test_one_that_is_not_healthy_is_not_ready() -> None:
+    status = {"sync": {"status": "Synced"}, "health": {"status": "Progressing"}}
+    (step,) = history([application("database", 2, 1, 5, **status)], [])
+    assert step.ready is None
+
+
+def test_the_root_is_in_no_wave() -> None:
+    assert history([application("platform", 0, 0, 1)], []) == []
+
+
+def test_waves_that_kept_to_their_order() -> None:
+    applications = [application("b", 2, 9, 11), application("a", 1, 1, 5), application("c", 2, 9, 12)]
+    events = [*came_up("a", 5, 9), *came_up("b", 11, 13), *came_up("c", 12, 14)]
+    steps = history(applications, events)
+    assert [step.application for step in steps] == ["a", "b", "c"]
+    assert violations(steps) == []
+
+
+def test_a_wave_that_came_too_early_is_told() -> None:
+    """Without the health check of Applications they follow each other within seconds."""
+    applications = [application("a", 1, 1, 5), application("b", 2, 3, 7)]
+    steps = history(applications, [*came_up("a", 5, 9), *came_up("b", 7, 8)])
+    assert violations(steps) == ["b (wave 2) came 6 s before a (wave 1) was ready."]
+
+
+def test_a_wave_that_came_although_an_earlier_one_is_not_ready_is_told() -> None:
+    steps = history([application("a", 1, 1, None), application("b", 2, 3, 7)], came_up("b", 7, 8))
+    assert violations(steps) == ["b (wave 2) is there, a is not ready."]

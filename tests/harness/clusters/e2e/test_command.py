@@ -1,0 +1,32 @@
+"""What `harness e2e` is told to prove."""
+
+from typing import Any
+
+import pytest
+
+from harness.clusters.e2e import run as suite
+from harness.clusters.e2e.command import e2e
+from harness.errors import HarnessError
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What `prove` was asked for."""
+    calls: list[dict[str, Any]] = []
+    monkeypatch.setattr(suite, "prove", lambda _phases, **options: calls.append(options))
+    return calls
+
+
+def test_the_platform_unless_the_eks_overlay_is_asked_for(asked: list[dict[str, Any]]) -> None:
+    e2e(full=True)
+    e2e(eks=True, keep=True, keyword="volumes")
+    assert [call["suite"].environment for call in asked] == ["e2e", "eks"]
+    assert [call["full"] for call in asked] == [True, False]
+    assert (asked[1]["keep"], asked[1]["keyword"]) == (True, "volumes")
+
+
+def test_nothing_of_the_eks_overlay_is_broken(asked: list[dict[str, Any]]) -> None:
+    with pytest.raises(HarnessError, match="leave out --full") as caught:
+        e2e(eks=True, full=True)
+    assert caught.value.exit_code == 2
+    assert asked == []

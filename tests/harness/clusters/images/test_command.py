@@ -1,0 +1,166 @@
+import http.server
+import threading
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from harness.clusters.images import command, registry
+from harness.clusters.images.archive import save
+from harness.clusters.images.command import LACKING, app
+from harness.clusters.images.registry import answers, host, local_name
+from harness.errors import HarnessError
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        ("quay.io/argoproj/argocd:v3.3.0", "quay.io"),
+        ("docker.io/grafana/grafana:12.2.0", "registry-1.docker.io"),
+        ("debian:bookworm-slim", "registry-1.docker.io"),
+        ("example/web", "registry-1.docker.io"),
+        ("localhost:5000/web", "localhost:5000"),
+    ],
+)
+def test_the_registry_of_an_image(image: str, expected: str) -> None:
+    assert host(image) == expected
+
+
+def test_the_name_that_docker_lists() -> None:
+    assert local_name("docker.io/library/postgres:15") == "postgres:15"
+    assert local_name("docker.io/prom/prometheus:v3") == "prom/prometheus:v3"
+    assert local_name("public.ecr.aws/docker/library/redis:8") == "public.ecr.aws/docker/library/redis:8"
+
+
+def test_a_registry_where_nobody_answers() -> None:
+    # Port 1 of this machine: nobody listens there.
+    assert answers("localhost:1/web:1") is False
+
+
+@pytest.mark.parametrize(
+    ("status", "image", "expected"),
+    [
+        (200, "docker.io/library/redis:8", True),
+        (401, "redis:8", True),
+        # A mirror is one of Docker Hub alone, and need not have all of it.
+        (200, "localhost:2/redis:8", False),
+        (200, "redis:9", False),
+        (404, "redis:8", False),
+    ],
+)
+def test_a_mirror_answers_for_docker_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, image: str, expected: bool
+) -> None:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status if self.path == "/v2/library/redis/manifests/8" else 404)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    program = tmp_path / "docker"
+    program.write_text(f"#!/bin/sh\necho '[\"http://127.0.0.1:{server.server_port}/\"]'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    # Docker Hub itself is not asked in a test: nobody listens on port 1.
+    monkeypatch.setattr(registry, "_DEFAULT", "localhost:1")
+    registry._mirrors.cache_clear()
+    try:
+        assert answers(image) is expected
+    finally:
+        registry._mirrors.cache_clear()
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_text_that_no_name_has_in_it() -> None:
+    with pytest.raises(HarnessError, match=r"^No image has 'helm' in its name: 'harness images list'") as caught:
+        command._names(command._chosen("minikube", None), ["helm"])
+
+    assert caught.value.exit_code == 2
+
+
+def test_what_only_a_registry_has_is_named_and_has_an_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.clusters.images.work import Plan, Source
+
+    plans = [Plan("lakehouse/spark:1", Source.PRESENT), Plan("docker.io/grafana/grafana:12", Source.NONE)]
+    monkeypatch.setattr("harness.clusters.docker.client.require_daemon", lambda: None)
+    monkeypatch.setattr("harness.clusters.images.wanted.wanted", lambda _: [])
+    monkeypatch.setattr("harness.clusters.images.work.ensure", lambda *_, **__: plans)
+    monkeypatch.setattr("harness.clusters.images.archive.disk_use", lambda _: 10**9)
+
+    done = CliRunner().invoke(app, ["build", "minikube"])
+
+    assert done.exit_code == LACKING
+    assert "Not to be had without an image registry: docker.io/grafana/grafana:12." in done.output
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["build"], ["pull"], ["load"], ["save", "x.tar"], ["prune"]])
+def test_without_docker_one_sentence(arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    done = CliRunner().invoke(app, arguments)
+
+    assert isinstance(done.exception, HarnessError)
+    assert str(done.exception).startswith("There is no docker command: install Docker")
+    assert "\n" not in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (
+            [],
+            [
+                "image prune --force --filter label=lakehouse.inputs",
+                "builder prune --force",
+            ],
+        ),
+        (
+            ["--all"],
+            [
+                "image prune --force --filter label=lakehouse.inputs",
+                "image ls --filter label=lakehouse.inputs --format {{.Repository}}:{{.Tag}}",
+                "image rm --force lakehouse/spark:1",
+                "image rm --force debian:bookworm-slim",
+                "builder prune --force --all",
+            ],
+        ),
+    ],
+)
+def test_prune_removes_what_was_replaced_and_all_only_when_asked(
+    options: list[str], expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, log = tmp_path / "docker", tmp_path / "log"
+    program.write_text(
+        f'#!/bin/sh\n[ "$1" = version ] || echo "$*" >>{log}\n'
+        'case "$1 $2" in\n"image ls") printf "debian:bookworm-slim\\n<none>:<none>\\nlakehouse/spark:1\\n";;\n'
+        '"image prune") echo "Total reclaimed space: 1.2GB";;\n'
+        '"builder prune") printf "Total:\\t3.4GB\\n";;\nesac\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    done = CliRunner().invoke(app, ["prune", *options])
+
+    assert log.read_text().splitlines() == expected
+    assert "Freed: images 1.2GB, build cache 3.4GB." in done.output
+
+
+def test_an_archive_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program, target = tmp_path / "docker", tmp_path / "out" / "images.tar"
+    program.write_text(
+        '#!/bin/sh\ncase "$1" in\nimage) echo sha256:1;;\n'
+        'save) echo half >"$3"; echo "write $3: no space left on device" >&2; exit 1;;\nesac\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    with pytest.raises(HarnessError, match=r"^Could not write .*images\.tar: the disk .* is full"):
+        save(["docker.io/library/redis:8"], target)
+    assert list(target.parent.iterdir()) == []
+
+    program.write_text(program.read_text().replace("exit 1", "exit 0"))
+    assert save(["docker.io/library/redis:8"], target) == len("half\n")

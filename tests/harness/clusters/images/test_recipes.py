@@ -1,0 +1,92 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from harness.clusters.images import contexts
+from harness.clusters.images.build import builds_on_spark
+from harness.clusters.images.inputs import allowed, files
+from harness.clusters.images.recipes import UPSTREAM, Recipe, recipe
+from harness.clusters.images.wanted import wanted
+from harness.machine.gobuild import tools_of, version_of
+from harness.review.images import parts
+
+FOLDERS = ["airflow", "jupyter", "minio", "mock-api", "reflector-stand-in", "spark"]
+
+
+@pytest.mark.parametrize(
+    ("repository", "folder"),
+    [
+        ("lakehouse/airflow", "images/airflow"),
+        ("docker.io/example/lakehouse-airflow", "images/airflow"),
+        ("lakehouse/reflector-stand-in", "tests/e2e/reflector_stand_in"),
+        ("docker.io/library/redis", "images/upstream/redis"),
+        ("public.ecr.aws/docker/library/redis", "images/upstream/redis"),
+        ("mirror.example/quay/argoproj/argocd", "images/upstream/argocd"),
+    ],
+)
+def test_where_an_image_is_built(repository: str, folder: str, repo: Path) -> None:
+    found = recipe(repository, repo)
+
+    assert found is not None
+    assert found.folder == repo / folder
+    assert found.own is not folder.startswith("images/upstream")
+
+
+@pytest.mark.parametrize("repository", ["docker.io/grafana/grafana", "lakehouse/nothing", "example/notredis"])
+def test_an_image_that_can_only_be_pulled(repository: str, repo: Path) -> None:
+    assert recipe(repository, repo) is None
+
+
+def all_recipes(repo: Path) -> dict[str, Recipe]:
+    found = {name: recipe(f"lakehouse/{name}", repo) for name in FOLDERS}
+    found |= {name: recipe(name, repo) for name in UPSTREAM}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def test_every_recipe_is_whole(repo: Path) -> None:
+    recipes = all_recipes(repo)
+    assert len(recipes) == len(FOLDERS) + len(UPSTREAM)
+    for name, found in recipes.items():
+        text = found.dockerfile.read_text()
+        assert files(found.dockerfile.with_name("Dockerfile.dockerignore"), repo) is not None, name
+        assert re.search(r"^USER \d+:\d+$", text, re.MULTILINE) or builds_on_spark(found), name
+        assert not re.search(r"^USER (?:0|root)\s*$(?![\s\S]*^USER [1-9])", text, re.MULTILINE), name
+        if found.module:
+            assert "programs" in contexts.needed(found), name
+            assert (found.module / "go.sum").stat().st_size, name
+
+
+def test_no_recipe_is_for_nothing(repo: Path) -> None:
+    """Each folder below images/upstream has a recipe, and each recipe an image that an environment names."""
+    folders = {path.parent.name for path in (repo / "images" / "upstream").glob("*/Dockerfile")}
+    assert {upstream.folder for upstream in UPSTREAM.values()} == folders
+
+    named = {image.repository for image in wanted("minikube", repo)}
+    assert {ending for ending in UPSTREAM if not any(f"/{name}".endswith(f"/{ending}") for name in named)} == set()
+
+
+def test_what_go_mod_names_is_what_dockerfiles_copy(repo: Path) -> None:
+    for name, found in all_recipes(repo).items():
+        if found.module:
+            text = found.dockerfile.read_text()
+            copied = re.search(r"^COPY --from=programs (.+) \S+$", text, re.MULTILINE)
+            assert copied, name
+            assert set(copied[1].split()) == {f"/{program}" for program in tools_of(found.module)}, name
+
+
+def test_argo_cd_and_the_operator_are_of_the_tag_that_the_overlay_names(repo: Path) -> None:
+    """Their manifests and definitions are of that version, too."""
+    tags = dict(parts(image.name)[:2] for image in wanted("minikube", repo))
+    for repository in ("quay.io/argoproj/argocd", "ghcr.io/kubeflow/spark-operator/controller"):
+        found = recipe(repository, repo)
+        assert found is not None
+        tool = next(iter(tools_of(found.folder).values()))
+        assert version_of(tool, found.folder).removeprefix("v") == tags[repository].removeprefix("v")
+        assert tags[repository].removeprefix("v") in contexts.ldflags(found)
+
+
+def test_what_the_harness_hands_in_is_not_asked_for(repo: Path) -> None:
+    names = allowed(repo / "images" / "minio" / "Dockerfile.dockerignore")
+
+    assert names == ["images/settle.sh"]

@@ -1,0 +1,37 @@
+from pathlib import Path
+
+import pytest
+
+from harness.machine import compat
+from harness.machine.compat import find_python, main
+
+
+def python(path: Path, version: str, exit_code: int = 0) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\necho {version}\nexit {exit_code}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_the_paths_python_comes_first(tmp_path: Path) -> None:
+    program = python(tmp_path / "bin" / "python3.10", "3.10")
+    python(tmp_path / ".pyenv" / "versions" / "3.10.13" / "bin" / "python", "3.10")
+
+    assert find_python({"PATH": str(program.parent), "HOME": str(tmp_path)}) == program
+
+
+def test_pyenvs_stand_in_gives_way_to_the_version_behind_it(tmp_path: Path) -> None:
+    python(tmp_path / "shims" / "python3.10", "", exit_code=127)
+    installed = python(tmp_path / "root" / "versions" / "3.10.13" / "bin" / "python", "3.10")
+
+    assert find_python({"PATH": str(tmp_path / "shims"), "PYENV_ROOT": str(tmp_path / "root")}) == installed
+
+
+def test_without_one_it_says_so_and_does_not_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(compat, "find_python", lambda _: None)
+
+    assert main([]) == 0
+    assert "DID NOT RUN: the leg on Spark 3.3" in capsys.readouterr().err
+    assert main(["--check"]) == 1

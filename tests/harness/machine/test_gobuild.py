@@ -1,0 +1,175 @@
+from pathlib import Path
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.machine import gobuild
+from harness.machine.gobuild import (
+    go,
+    needed_version,
+    parse_go_version,
+    program_name,
+    programs,
+    programs_folder,
+)
+
+HELLO = {"hello": "example.org/hello"}
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A module that pins one program, `hello`; nothing to download."""
+    monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path / "cache"))
+    folder = tmp_path / "greetings"
+    folder.mkdir()
+    (folder / "go.mod").write_text("module example.org/hello\n\ngo 1.24.0\n")
+    (folder / "go.sum").write_text("")
+    return folder
+
+
+def fake_go(folder: Path, version: str, *, fails: bool = False) -> Path:
+    """A `go` that tells its version, and builds a file for each package that tells what it was built with."""
+    program = folder / "go"
+    folder.mkdir(exist_ok=True)
+    failure = "echo 'go: downloading x' >&2; echo 'verifying x: checksum mismatch' >&2; exit 1\n" if fails else ""
+    program.write_text(
+        f'#!/bin/sh\nif [ "$1" = version ]; then echo "go version go{version} linux/amd64"; exit; fi\n'
+        'mkdir -p "$GOCACHE" "$GOMODCACHE/x@v1" && touch "$GOCACHE/object" "$GOMODCACHE/x@v1/x.go"\n'
+        # As Go does with what it unpacks, unless it is told otherwise.
+        'case "$*" in *-modcacherw*) ;; *) chmod a-w "$GOMODCACHE/x@v1" ;; esac\n'
+        f'{failure}echo "$*" | grep -q -- -mod=readonly || exit 9\n'
+        'while [ "$1" != -o ]; do shift; done\nout=$2; shift 2\n'
+        'for package; do echo "$GOTOOLCHAIN $CGO_ENABLED $package" > "$out/${package##*/}"; done\n'
+    )
+    program.chmod(0o755)
+    return program
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        ("go version go1.26.8 linux/amd64", (1, 26, 8)),
+        ("go version go1.27 darwin/arm64", (1, 27)),
+        ("go version devel +a1b2 linux/amd64", None),
+        ("", None),
+    ],
+)
+def test_parse_go_version(output: str, expected: tuple[int, ...] | None) -> None:
+    assert parse_go_version(output) == expected
+
+
+@pytest.mark.parametrize(
+    ("package", "expected"),
+    [
+        ("sigs.k8s.io/kind", "kind"),
+        ("go.etcd.io/etcd/server/v3", "server"),
+        ("github.com/argoproj/argo-cd/v3/cmd", "cmd"),
+        (".", "hello"),
+    ],
+)
+def test_the_name_that_go_gives_a_program(package: str, expected: str, module: Path) -> None:
+    assert program_name(package, module) == expected
+
+
+def test_a_new_enough_go_of_the_machine_is_used(
+    module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = fake_go(tmp_path / "bin", "1.24.0")
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+
+    assert go(module) == program
+    # No toolchain is downloaded behind the user's back, and no program needs a libc.
+    assert (programs(module, HELLO) / "hello").read_text() == "local 0 example.org/hello\n"
+
+
+@pytest.mark.parametrize("version", [None, "1.23.9", "1.9.7"])
+def test_no_go_or_an_older_one_gives_way_to_the_packaged(
+    version: str | None, module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(fake_go(tmp_path / "bin", version).parent) if version else str(tmp_path))
+    monkeypatch.setattr(gobuild, "package_folder", lambda lock: tmp_path / lock.stem)
+
+    assert go(module) == tmp_path / "go" / "go" / "bin" / "go"
+    assert programs_folder(module, HELLO).name.startswith("greetings-")
+
+
+def test_several_programs_at_once_under_names_of_our_own(
+    module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{fake_go(tmp_path / 'bin', '1.26.0').parent}:/usr/bin:/bin")
+
+    folder = programs(module, {"argocd": "example.org/argo/cmd", "etcd": "example.org/etcd/server"})
+
+    assert sorted(path.name for path in folder.iterdir()) == ["argocd", "etcd"]
+    assert (folder / "argocd").read_text() == "local 0 example.org/argo/cmd\n"
+
+
+def test_whatever_changes_the_programs_is_another_build(
+    module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{fake_go(tmp_path / 'bin', '1.26.0').parent}:/usr/bin:/bin")
+    folders = [
+        programs_folder(module, HELLO),
+        programs_folder(module, {"greet": "example.org/hello"}),
+        programs_folder(module, HELLO, ldflags="-X main.version=1"),
+    ]
+    monkeypatch.setenv("PATH", f"{fake_go(tmp_path / 'newer', '1.26.1').parent}:/usr/bin:/bin")
+    folders.append(programs_folder(module, HELLO))
+    (module / "go.sum").write_text("example.org/x v1.0.0 h1:x\n")
+    folders.append(programs_folder(module, HELLO))
+    (module / "go.mod").write_text("module example.org/hello\n\ngo 1.24.1\n")
+    folders.append(programs_folder(module, HELLO))
+    (module / "main.go").write_text("package main\n")
+    folders.append(programs_folder(module, HELLO))
+
+    assert len(set(folders)) == 7
+    assert needed_version(module) == (1, 24, 1)
+
+
+def test_a_build_that_fails_is_one_sentence(module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = fake_go(tmp_path / "bin", "1.26.0", fails=True)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+
+    with pytest.raises(
+        HarnessError, match=r"^Could not build hello from greetings/go\.mod \(.*checksum mismatch\)"
+    ):
+        programs(module, HELLO)
+
+    assert not programs_folder(module, HELLO).exists()
+
+
+def test_what_was_fetched_and_compiled_stays_only_until_the_programs_are_there(
+    module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, modules = tmp_path / "own", tmp_path / "modules"
+    monkeypatch.setenv("GOCACHE", str(own))
+    monkeypatch.setenv("GOMODCACHE", str(modules))
+    objects = tmp_path / "cache" / "go-builds"
+    failing = fake_go(tmp_path / "failing", "1.26.0", fails=True)
+    monkeypatch.setenv("PATH", f"{failing.parent}:/usr/bin:/bin")
+    with pytest.raises(HarnessError):
+        programs(module, HELLO)
+    # The next try goes on from there.
+    (left,) = objects.iterdir()
+    assert (left / "objects/object").is_file()
+    assert (left / "modules/x@v1/x.go").is_file()
+
+    monkeypatch.setenv("PATH", f"{fake_go(tmp_path / 'bin', '1.26.0').parent}:/usr/bin:/bin")
+    programs(module, HELLO)
+    assert list(objects.iterdir()) == []
+    assert not own.exists()
+    assert not modules.exists()
+
+    programs(module, {"greet": "example.org/hello"}, users_caches=True)
+    assert (own / "object").is_file()
+    assert (modules / "x@v1/x.go").is_file()
+
+
+def test_what_interrupted_builds_have_left_can_go(
+    module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{fake_go(tmp_path / 'bin', '1.26.0', fails=True).parent}:/usr/bin:/bin")
+    with pytest.raises(HarnessError):
+        programs(module, HELLO)
+    gobuild.forget_interrupted()
+    assert not (tmp_path / "cache" / "go-builds").exists()

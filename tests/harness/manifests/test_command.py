@@ -1,0 +1,95 @@
+"""`harness render`."""
+
+from pathlib import Path
+
+import pytest
+import typer
+import yaml
+from typer.testing import CliRunner
+
+from harness.errors import HarnessError
+from harness.manifests import write as writing
+from harness.manifests.build import build_all
+from harness.manifests.command import render
+from harness.manifests.environments import units
+from harness.manifests.write import write
+
+pytestmark = pytest.mark.tools
+
+
+@pytest.fixture
+def app() -> typer.Typer:
+    app = typer.Typer()
+    app.command()(render)
+    return app
+
+
+def files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_each_resource_is_a_file(app: typer.Typer, checkout: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = CliRunner().invoke(app, ["here", "--out", str(out), "--root", str(checkout)])
+    assert result.exit_code == 0, result.output
+    assert files(out) == {
+        ".rendered",
+        "all.yaml",
+        "one/one/configmap-thing.yaml",
+        "two/two/configmap-thing.yaml",
+    }
+    documents = list(yaml.safe_load_all((out / "all.yaml").read_text()))
+    assert [document["metadata"]["namespace"] for document in documents] == ["one", "two"]
+
+
+def test_a_dash_prints_one_stream(app: typer.Typer, checkout: Path) -> None:
+    result = CliRunner().invoke(app, ["here", "--only", "two", "--out", "-", "--root", str(checkout)])
+    (document,) = yaml.safe_load_all(result.stdout)
+    assert document["metadata"] == {"name": "thing", "namespace": "two"}
+
+
+def test_what_is_gone_is_gone_from_the_folder(app: typer.Typer, checkout: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    CliRunner().invoke(app, ["here", "--out", str(out), "--root", str(checkout)])
+    CliRunner().invoke(app, ["here", "--only", "one", "--out", str(out), "--root", str(checkout)])
+    assert files(out) == {".rendered", "all.yaml", "one/one/configmap-thing.yaml"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkout", "out"]
+
+
+def test_a_folder_of_somebody_else_is_kept(app: typer.Typer, checkout: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/letter.txt").write_text("dear")
+    result = CliRunner().invoke(app, ["here", "--out", str(tmp_path / "mine"), "--root", str(checkout)])
+    assert isinstance(result.exception, HarnessError)
+    assert files(tmp_path / "mine") == {"letter.txt"}
+
+
+def test_a_failure_leaves_the_old_folder(checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out"
+    builds = build_all(units(checkout, "here"))
+    write(builds, out)
+    before = files(out)
+
+    def full(resource: object) -> str:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(writing, "file_name", full)
+    with pytest.raises(HarnessError, match="No space"):
+        write(builds, out)
+    assert files(out) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkout", "out"]
+
+
+def test_a_part_that_cannot_be_built_exits_with_1_and_its_place(app: typer.Typer, checkout: Path) -> None:
+    (checkout / "overlays/here/one/kustomization.yaml").write_text("resources:\n  - absent.yaml\n")
+    result = CliRunner().invoke(app, ["here", "--root", str(checkout)])
+    assert isinstance(result.exception, HarnessError)
+    assert str(result.exception) == "1 of 2 parts of here could not be built: see above."
+    assert "overlays/here/one/kustomization.yaml:2: absent.yaml does not exist" in result.output
+
+
+def test_an_unknown_part_exits_with_2(app: typer.Typer, checkout: Path) -> None:
+    result = CliRunner().invoke(app, ["here", "--only", "three", "--root", str(checkout)])
+    assert isinstance(result.exception, HarnessError)
+    assert result.exception.exit_code == 2
+    assert "it has one, two" in str(result.exception)

@@ -1,0 +1,76 @@
+import datetime as dt
+import os
+from pathlib import Path
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.pipeline.embedded.lakehouse import choose_date, committed_dates, prepare
+from harness.pipeline.embedded.lock import exclusive
+
+
+def commit(root: Path, date: str, run: str = "run_id=a", *, manifest: bool = True) -> None:
+    folder = root / "bronze" / "breweries" / f"ingestion_date={date}" / run
+    folder.mkdir(parents=True)
+    if manifest:
+        (folder / "_manifest.json").write_text("{}")
+
+
+def test_a_new_folder_is_made(tmp_path: Path) -> None:
+    prepare(tmp_path / "a" / "b", fresh=False)
+    assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_fresh_empties_the_layers_only(tmp_path: Path) -> None:
+    commit(tmp_path, "2025-01-01")
+    (tmp_path / "gold" / "x").mkdir(parents=True)
+    prepare(tmp_path, fresh=True)
+    assert [p.name for p in tmp_path.iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_a_folder_with_other_things_is_refused_and_left_alone(tmp_path: Path, fresh: bool) -> None:
+    (tmp_path / "thesis.tex").write_text("x")
+    commit(tmp_path, "2025-01-01")
+    with pytest.raises(HarnessError, match=r"thesis\.tex"):
+        prepare(tmp_path, fresh=fresh)
+    assert (tmp_path / "bronze").exists()
+
+
+def test_a_file_in_place_of_the_folder_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "lake").write_text("x")
+    with pytest.raises(HarnessError, match="is not a folder"):
+        prepare(tmp_path / "lake", fresh=False)
+
+
+def test_only_committed_dates_count(tmp_path: Path) -> None:
+    commit(tmp_path, "2025-01-01")
+    commit(tmp_path, "2025-01-02", manifest=False)
+    assert committed_dates(tmp_path) == [dt.date(2025, 1, 1)]
+    assert choose_date(tmp_path, None, simulated=True) == dt.date(2025, 1, 2)
+
+
+def test_a_real_api_is_todays() -> None:
+    before = dt.datetime.now(dt.UTC).date()
+    chosen = choose_date(Path("/nowhere"), None, simulated=False)
+    assert before <= chosen <= dt.datetime.now(dt.UTC).date()
+
+
+@pytest.mark.parametrize("given", ["2025-02-30", "yesterday", "2024-12-31"])
+def test_a_date_that_cannot_be_had_is_a_usage_error(given: str) -> None:
+    with pytest.raises(HarnessError, match=given) as caught:
+        choose_date(Path("/nowhere"), given, simulated=True)
+    assert caught.value.exit_code == 2
+
+
+def test_the_second_run_at_once_is_told_who_holds_the_lakehouse(tmp_path: Path) -> None:
+    with exclusive(tmp_path), pytest.raises(HarnessError, match=str(os.getpid())) as caught, exclusive(tmp_path):
+        pass
+    assert caught.value.exit_code == 4
+
+
+def test_the_lock_is_free_again_afterwards(tmp_path: Path) -> None:
+    with exclusive(tmp_path):
+        pass
+    with exclusive(tmp_path):
+        assert (tmp_path / ".lock").exists()

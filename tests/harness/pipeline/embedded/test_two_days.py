@@ -1,0 +1,206 @@
+"""The embedded pipeline over two days of a source with every ordinary kind of flaw, and what it then survives.
+
+The tests of this module build on each other, in order: one lakehouse, as a user's.
+"""
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from deltalake import DeltaTable
+
+from harness.pipeline.mock_api.server import MockApi
+from tests.harness.pipeline.embedded import gold_by_hand
+from tests.harness.pipeline.embedded.conftest import Cli
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = [pytest.mark.embedded, pytest.mark.spark, pytest.mark.airflow, pytest.mark.xdist_group("embedded")]
+
+FLAWS = (
+    "duplicates:count=7",
+    "missing-field:field=country,share=0.03",
+    "bad-coordinates:kind=half-missing,share=0.05",
+    "new-field:field=rating",
+)
+DATES = ("2025-01-01", "2025-01-02")
+GOLD = (
+    "breweries_by_type_and_location",
+    "breweries_by_type",
+    "breweries_by_country",
+    "location_coverage",
+    "daily_changes",
+)
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[MockApi]:
+    with MockApi(breweries=900, seed=7, faults=FLAWS) as server:
+        yield server
+
+
+def answers(api: MockApi) -> list[dict[str, Any]]:
+    """Everything that the API says today, in order."""
+    records: list[dict[str, Any]] = []
+    page = 1
+    while answer := requests.get(f"{api.url}/v1/breweries?per_page=200&page={page}", timeout=30).json():
+        records += answer
+        page += 1
+    return records
+
+
+@pytest.fixture(scope="module")
+def days(api: MockApi) -> list[list[dict[str, Any]]]:
+    """The answers of both days; leaves the server at day 0."""
+    found = []
+    for day in (0, 1):
+        api.day = day
+        found.append(answers(api))
+    api.day = 0
+    return found
+
+
+@pytest.fixture(scope="module")
+def spark(spark_variables: None) -> "SparkSession":
+    from lakehouse.session import get_session
+
+    return get_session()
+
+
+def gold_version(cli: Cli, table: str) -> int:
+    return DeltaTable(str(cli.lakehouse / "gold" / table)).version()
+
+
+def wait_for(condition: Any, what: str) -> None:
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline, f"no {what}"
+        time.sleep(0.05)
+
+
+def test_an_interrupted_first_run_leaves_nothing_and_says_so(
+    cli: Cli, api: MockApi, days: list[list[dict[str, Any]]]
+) -> None:
+    api.add_faults("latency:ms=2000")
+    before = api.stats()["requests"]
+    process = cli.start("--api", f"{api.url}/v1", "--date", DATES[0])
+    wait_for(lambda: api.stats()["requests"] > before, "request of the ingestion")
+    second = cli.fail(4, "--api", f"{api.url}/v1")
+    assert str(process.pid) in second
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in stderr
+    assert "Traceback" not in stderr
+    assert not list((cli.lakehouse / "bronze").rglob("_manifest.json"))
+    assert not (cli.lakehouse / "gold").exists()
+    api.clear_faults()
+    api.add_faults(*FLAWS)
+
+
+def test_two_days_succeed(cli: Cli, api: MockApi, days: list[list[dict[str, Any]]]) -> None:
+    for day, date in enumerate(DATES):
+        api.day = day
+        printed = cli.succeed("--api", f"{api.url}/v1", "--date", date)
+        assert f"({date})" in printed
+    report = cli.lakehouse.parent / "report.html"
+    assert f"Report: {report}" in printed
+    assert "<svg" in report.read_text()
+
+
+def test_bronze_holds_what_the_api_said(cli: Cli, days: list[list[dict[str, Any]]]) -> None:
+    for date, records in zip(DATES, days, strict=True):
+        (manifest,) = (cli.lakehouse / "bronze" / "breweries" / f"ingestion_date={date}").rglob("_manifest.json")
+        assert json.loads(manifest.read_text())["records"] == len(records)
+
+
+@pytest.mark.parametrize("table", GOLD)
+def test_gold_is_what_the_answers_come_to(
+    cli: Cli, days: list[list[dict[str, Any]]], spark: "SparkSession", table: str
+) -> None:
+    from chispa import assert_df_equality
+
+    (first, duplicates_1, rejected_1), (second, duplicates_2, rejected_2) = map(gold_by_hand.take, days)
+    assert duplicates_1
+    assert rejected_1
+    rows = {
+        "breweries_by_type_and_location": gold_by_hand.by_type_and_location(second),
+        "breweries_by_type": gold_by_hand.by_type(second),
+        "breweries_by_country": gold_by_hand.by_country(second),
+        "location_coverage": gold_by_hand.coverage(second),
+        "daily_changes": [
+            (DATES[0], len(first), len(first), 0, 0, rejected_1, duplicates_1),
+            (DATES[1], len(second), *gold_by_hand.changes(first, second), rejected_2, duplicates_2),
+        ],
+    }[table]
+    actual = spark.read.format("delta").load(str(cli.lakehouse / "gold" / table))
+    if table == "daily_changes":
+        actual = actual.withColumn("ingestion_date", actual["ingestion_date"].cast("string"))
+    expected = spark.createDataFrame(rows, actual.schema)
+    assert_df_equality(actual, expected, ignore_row_order=True, ignore_nullable=True, ignore_metadata=True)
+
+
+def test_a_day_taken_again_changes_no_figure(cli: Cli, api: MockApi) -> None:
+    def figures() -> list[list[Any]]:
+        return [
+            sorted(map(str, DeltaTable(str(cli.lakehouse / "gold" / table)).to_pyarrow_table().to_pylist()))
+            for table in GOLD
+        ]
+
+    before = figures()
+    api.day = 1
+    cli.succeed("--api", f"{api.url}/v1", "--date", DATES[1])
+    assert figures() == before
+    assert len(list((cli.lakehouse / "bronze").rglob("_manifest.json"))) == 3
+
+
+def test_a_bad_snapshot_fails_the_gate_and_gold_stays_readable(cli: Cli, api: MockApi) -> None:
+    versions = {table: gold_version(cli, table) for table in GOLD}
+    silver = DeltaTable(str(cli.lakehouse / "silver" / "breweries")).version()
+    api.add_faults("missing-field:field=name,share=0.5")
+    sentence = cli.fail(3, "--api", f"{api.url}/v1", "--date", "2025-01-03")
+    assert sentence.startswith("bronze_to_silver failed")
+    assert "missing:name" in sentence
+    assert {table: gold_version(cli, table) for table in GOLD} == versions
+    assert DeltaTable(str(cli.lakehouse / "silver" / "breweries")).version() == silver
+    api.clear_faults()
+    api.add_faults(*FLAWS)
+
+
+def test_a_damaged_page_is_named_and_nothing_moves(cli: Cli, api: MockApi) -> None:
+    versions = {table: gold_version(cli, table) for table in GOLD}
+    api.add_faults("not-json:page=2")
+    sentence = cli.fail(3, "--api", f"{api.url}/v1", "--date", "2025-01-03", BREWERY_ATTEMPTS="2")
+    assert sentence.startswith("ingest_to_bronze failed")
+    assert "page 2" in sentence
+    assert {table: gold_version(cli, table) for table in GOLD} == versions
+
+
+def test_an_api_that_is_down_is_one_sentence(cli: Cli) -> None:
+    sentence = cli.fail(3, "--api", "http://127.0.0.1:9/v1", "--date", "2025-01-03", BREWERY_ATTEMPTS="1")
+    assert "127.0.0.1:9" in sentence
+    assert "The log is" in sentence
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "word"),
+    [
+        (("--data", "a.csv", "--api", "http://127.0.0.1:9/v1"), 2, "exclude each other"),
+        (("--date", "tomorrow"), 2, "tomorrow"),
+        (("--data", "/nowhere/breweries.csv"), 1, "/nowhere/breweries.csv"),
+    ],
+)
+def test_a_wrong_option_is_one_sentence(cli: Cli, options: tuple[str, ...], code: int, word: str) -> None:
+    assert word in cli.fail(code, *options)
+
+
+def test_a_folder_that_cannot_be_a_lakehouse_is_one_sentence(repo: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    assert "notes.txt" in Cli(repo, tmp_path).fail(1, "--fresh")
+    assert (tmp_path / "notes.txt").read_text() == "mine"

@@ -1,0 +1,365 @@
+"""Every fault as a client meets it, and the rules of when it strikes."""
+
+import json
+import unicodedata
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.errors import HarnessError
+from harness.pipeline.mock_api import MockApi
+from harness.pipeline.mock_api.damage import DIRT, damage, dirt_of
+from harness.pipeline.mock_api.faults import KINDS, SCOPE, FaultPlan, parse
+from harness.pipeline.mock_api.generator import Generator
+
+Start = Callable[..., MockApi]
+
+
+def page(api: MockApi, number: int = 1, per_page: int = 10) -> requests.Response:
+    return requests.get(f"{api.url}/v1/breweries", params={"page": number, "per_page": per_page}, timeout=10)
+
+
+def meta(api: MockApi) -> dict[str, Any]:
+    body: dict[str, Any] = requests.get(f"{api.url}/v1/breweries/meta", timeout=10).json()
+    return body
+
+
+@pytest.fixture
+def api(mock_api: Start) -> MockApi:
+    return mock_api(breweries=100)
+
+
+@pytest.fixture
+def clean(api: MockApi) -> list[dict[str, Any]]:
+    """The hundred breweries without a fault."""
+    return [api.catalog.at(0)[rank] for rank in range(100)]
+
+
+def test_latency_delays_every_endpoint(api: MockApi) -> None:
+    api.add_faults("latency:ms=150")
+    for path in ("", "/meta", "/random"):
+        answer = requests.get(f"{api.url}/v1/breweries{path}", timeout=10)
+        assert answer.elapsed.total_seconds() >= 0.15
+    assert api.app.handle("GET", "/healthz").delay_ms == 0
+
+
+def test_latency_of_the_server_outlives_a_clearing_of_faults(mock_api: Start) -> None:
+    api = mock_api(breweries=10, latency_ms=60)
+    api.add_faults("latency:ms=60")
+    assert page(api).elapsed.total_seconds() >= 0.12
+    api.clear_faults()
+    assert page(api).elapsed.total_seconds() >= 0.06
+
+
+def test_slow_drip_sends_everything_in_pieces(api: MockApi, clean: list[dict[str, Any]]) -> None:
+    api.add_faults("slow-drip:bytes=100,ms=5")
+    with requests.get(f"{api.url}/v1/breweries?per_page=3", stream=True, timeout=10) as answer:
+        body = b"".join(answer.iter_content(None))
+    assert json.loads(body) == clean[:3]
+    # `elapsed` ends with the headers; more than ten pieces of 5 ms follow them, as many as the body is long.
+    assert len(body) // 100 > 10
+
+
+def test_rate_limit_in_seconds(api: MockApi) -> None:
+    api.add_faults("rate-limit:retry_after=7,times=1")
+    answer = page(api)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "7")
+    assert page(api).status_code == 200
+
+
+def test_rate_limit_as_a_date(api: MockApi) -> None:
+    api.add_faults("rate-limit:retry_after=30,form=date")
+    before = datetime.now(UTC)
+    until = parsedate_to_datetime(page(api).headers["Retry-After"])
+    assert (until - before).total_seconds() >= 30
+    assert (until - datetime.now(UTC)).total_seconds() <= 31
+
+
+def test_rate_limit_without_advice(api: MockApi) -> None:
+    api.add_faults("rate-limit:form=none")
+    answer = page(api)
+    assert answer.status_code == 429
+    assert "Retry-After" not in answer.headers
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_server_error(api: MockApi, status: int) -> None:
+    api.add_faults(f"server-error:status={status}")
+    assert page(api).status_code == status
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_client_error(api: MockApi, status: int) -> None:
+    api.add_faults(f"client-error:status={status}")
+    assert page(api).status_code == status
+
+
+@pytest.mark.parametrize("reset", [0, 1])
+@pytest.mark.parametrize("at", ["before", "middle"])
+def test_cut(api: MockApi, at: str, reset: int) -> None:
+    api.add_faults(f"cut:at={at},reset={reset},times=1")
+    error = requests.ConnectionError if at == "before" else requests.exceptions.ChunkedEncodingError
+    with requests.Session() as session:
+        # A connection that was used before is retried by some clients in silence; a fresh one is not.
+        with pytest.raises(error, match="reset" if reset else "RemoteDisconnected|IncompleteRead"):
+            session.get(f"{api.url}/v1/breweries", timeout=10)
+        assert session.get(f"{api.url}/v1/breweries", timeout=10).ok
+
+
+def test_truncated_with_its_last_chunk_missing(api: MockApi) -> None:
+    api.add_faults("truncated:form=chunked")
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        page(api)
+
+
+@pytest.mark.parametrize("form", ["no-length", "short-length"])
+def test_truncated_as_if_that_were_all(api: MockApi, form: str) -> None:
+    whole = page(api).content
+    api.add_faults(f"truncated:form={form}")
+    half = page(api)
+    assert half.status_code == 200
+    assert half.content == whole[: len(whole) // 2]
+    with pytest.raises(requests.JSONDecodeError):
+        half.json()
+    assert ("Content-Length" in half.headers) == (form == "short-length")
+
+
+def test_not_json(api: MockApi) -> None:
+    api.add_faults("not-json")
+    answer = page(api)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("text/html")
+    with pytest.raises(requests.JSONDecodeError):
+        answer.json()
+
+
+def test_not_a_list(api: MockApi) -> None:
+    api.add_faults("not-a-list")
+    assert isinstance(page(api).json(), dict)
+
+
+def test_empty_page_in_the_middle(api: MockApi, clean: list[dict[str, Any]]) -> None:
+    api.add_faults("empty-page:page=2")
+    assert [page(api, number).json() for number in (1, 2, 3)] == [clean[:10], [], clean[20:30]]
+
+
+def test_short_page(api: MockApi, clean: list[dict[str, Any]]) -> None:
+    api.add_faults("short-page:page=2,drop=3")
+    assert page(api, 2).json() == clean[10:17]
+    assert page(api, 3).json() == clean[20:30]
+
+
+def test_overlap_repeats_the_end_of_the_page_before(api: MockApi, clean: list[dict[str, Any]]) -> None:
+    api.add_faults("overlap:count=2")
+    assert page(api, 1).json() == clean[:10]
+    assert page(api, 2).json() == clean[8:18]
+    assert meta(api)["total"] == 100
+
+
+def test_duplicates_are_counted_and_differ(api: MockApi, clean: list[dict[str, Any]]) -> None:
+    api.add_faults("duplicates:count=15")
+    body = meta(api)
+    assert body["total"] == sum(body["by_type"].values()) == 115
+    everything = [brewery for number in range(1, 13) for brewery in page(api, number).json()]
+    assert everything[:100] == clean
+    assert [brewery["id"] for brewery in everything[100:]] == [brewery["id"] for brewery in clean[:15]]
+    assert all(again["name"] != first["name"] for again, first in zip(everything[100:], clean[:15], strict=True))
+
+
+def test_moving_total_settles(api: MockApi) -> None:
+    api.add_faults("moving-total:after=3")
+    totals = []
+    for number in range(1, 8):
+        page(api, number)
+        totals.append(meta(api)["total"])
+    assert totals == [100, 100, 100, *[len(api.catalog.at(1))] * 4]
+    assert len(api.catalog.at(1)) != 100
+    assert api.day == 1
+
+
+def test_moving_total_need_not_settle(api: MockApi) -> None:
+    api.add_faults("moving-total:every=2,times=0")
+    for number in range(1, 8):
+        page(api, number)
+    assert api.day == 3
+
+
+def test_wrong_total(api: MockApi) -> None:
+    api.add_faults("wrong-total:by=-4,every=2")
+    assert [meta(api)["total"] for _ in range(4)] == [100, 96, 100, 96]
+
+
+def test_new_field(api: MockApi, clean: list[dict[str, Any]]) -> None:
+    api.add_faults("new-field:field=taproom_hours,type=string")
+    assert page(api).json() == [{**brewery, "taproom_hours": "text"} for brewery in clean[:10]]
+
+
+def test_a_share_of_the_records_is_the_same_on_each_request(api: MockApi) -> None:
+    api.add_faults("new-field:share=0.5")
+    first, again = ([brewery for number in range(1, 11) for brewery in page(api, number).json()] for _ in range(2))
+    assert first == again
+    assert 30 < sum("rating" in brewery for brewery in first) < 70
+
+
+def test_missing_field(api: MockApi, clean: list[dict[str, Any]]) -> None:
+    api.add_faults("missing-field:field=id")
+    assert page(api).json() == [
+        {name: value for name, value in brewery.items() if name != "id"} for brewery in clean[:10]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "kind"),
+    [("number", float), ("string", str), ("bool", bool), ("object", dict), ("list", list), ("null", type(None))],
+)
+def test_retyped_field(api: MockApi, written: str, kind: type) -> None:
+    api.add_faults(f"retyped-field:field=city,type={written}")
+    assert {type(brewery["city"]) for brewery in page(api).json()} == {kind}
+
+
+def test_not_nfc(api: MockApi, clean: list[dict[str, Any]]) -> None:
+    api.add_faults("not-nfc")
+    sent = [brewery for number in range(1, 11) for brewery in page(api, number).json()]
+    assert sent != clean
+    for brewery, original in zip(sent, clean, strict=True):
+        for field, value in original.items():
+            if isinstance(value, str):
+                assert brewery[field] == unicodedata.normalize("NFD", value)
+                assert unicodedata.normalize("NFC", brewery[field]) == value
+            else:
+                assert brewery[field] == value
+
+
+def test_bad_coordinates(api: MockApi) -> None:
+    def coordinates(kind: str) -> list[tuple[Any, Any]]:
+        api.clear_faults()
+        api.add_faults(f"bad-coordinates:kind={kind}")
+        return [(brewery["longitude"], brewery["latitude"]) for brewery in page(api).json()]
+
+    assert all(abs(longitude) > 180 and abs(latitude) > 90 for longitude, latitude in coordinates("out-of-range"))
+    assert all((longitude is None) != (latitude is None) for longitude, latitude in coordinates("half-missing"))
+    assert all(isinstance(value, str) for pair in coordinates("text") for value in pair)
+
+
+def test_faults_of_records_reach_single_answers_too_where_asked(api: MockApi, clean: list[dict[str, Any]]) -> None:
+    api.add_faults("retyped-field:field=phone,type=object,path=any")
+    answer = requests.get(f"{api.url}/v1/breweries/{clean[0]['id']}", timeout=10).json()
+    assert answer == {**clean[0], "phone": {"value": 1}}
+
+
+def test_dirty_is_a_share_of_the_records_whatever_the_paging(mock_api: Start) -> None:
+    api = mock_api(breweries=1000)
+    clean = [api.catalog.at(0)[rank] for rank in range(1000)]
+    api.add_faults("dirty:share=0.2")
+
+    def everything(per_page: int) -> list[dict[str, Any]]:
+        return [
+            brewery for number in range(1, 1000 // per_page + 1) for brewery in page(api, number, per_page).json()
+        ]
+
+    sent = everything(200)
+    assert sent == everything(125)
+    fault = parse("dirty:share=0.2")
+    kinds = [dirt_of(fault, brewery["id"]) for brewery in clean]
+    assert 150 < sum(kind is not None for kind in kinds) < 250
+    assert set(kinds) == {None, *DIRT}
+    for brewery, original, kind in zip(sent, clean, kinds, strict=True):
+        assert brewery == (DIRT[kind](original) if kind else original)
+
+
+ACCENTED = next(b for b in map(Generator(1).brewery, range(1000)) if not b["name"].isascii())
+
+
+@pytest.mark.parametrize("kind", DIRT)
+def test_each_kind_of_dirt_spoils_a_record(kind: str) -> None:
+    assert json.dumps(DIRT[kind](ACCENTED)) != json.dumps(ACCENTED)
+
+
+def test_damage_leaves_its_input_alone() -> None:
+    before = json.dumps(ACCENTED)
+    damage([ACCENTED], [parse("retyped-field"), parse("missing-field"), parse("new-field"), parse("dirty")])
+    assert json.dumps(ACCENTED) == before
+
+
+def test_the_next_two_requests_for_page_three(api: MockApi) -> None:
+    api.add_faults("server-error:page=3,times=2")
+    assert [page(api, number).status_code for number in (1, 3, 2, 3, 3, 1)] == [200, 503, 200, 503, 200, 200]
+
+
+def test_every_page_fails_once(api: MockApi) -> None:
+    api.add_faults("server-error:each=1")
+    assert [page(api, number).status_code for number in (1, 2, 1, 2, 3)] == [503, 503, 200, 200, 503]
+
+
+def test_a_share_of_requests_depends_on_page_and_attempt_only() -> None:
+    def struck(order: list[int]) -> dict[tuple[int, int], bool]:
+        plan = FaultPlan(["server-error:share=0.3"])
+        result: dict[tuple[int, int], bool] = {}
+        for number in order:
+            attempt = sum(key[0] == number for key in result)
+            result[number, attempt] = bool(plan.strike("list", number))
+        return result
+
+    forward = struck([*range(200), *range(200)])
+    assert forward == struck([*reversed(range(200)), *range(200)])
+    assert 60 < sum(forward.values()) < 180
+
+
+@pytest.mark.parametrize(("text", "pages"), [("3", {3}), ("3-5", {3, 4, 5}), ("2+7", {2, 7}), ("1-2+9", {1, 2, 9})])
+def test_pages(text: str, pages: set[int]) -> None:
+    plan = FaultPlan([f"not-json:page={text}"])
+    assert {number for number in range(1, 20) if plan.strike("list", number)} == pages
+
+
+@given(st.integers(0, 5), st.integers(1, 4), st.integers(0, 5), st.lists(st.integers(1, 3), max_size=30))
+def test_counters(after: int, every: int, times: int, order: list[int]) -> None:
+    plan = FaultPlan([f"not-json:after={after},every={every},times={times}"])
+    struck = [bool(plan.strike("list", number)) for number in order]
+    due = [i > after and (i - after) % every == 0 for i in range(1, len(order) + 1)]
+    expected = [is_due and (not times or sum(due[:i]) < times) for i, is_due in enumerate(due)]
+    assert struck == expected
+
+
+def test_faults_of_one_path_leave_the_others_alone(api: MockApi) -> None:
+    api.add_faults("server-error:path=meta")
+    assert page(api).ok
+    assert requests.get(f"{api.url}/v1/breweries/meta", timeout=10).status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("flood", "There is no fault 'flood'"),
+        ("latency:speed=3", "has no option 'speed=3'"),
+        ("latency:ms", "has no option 'ms'"),
+        ("latency:ms=soon", "ms=soon is not a number"),
+        ("latency:ms=-1", "below zero"),
+        ("rate-limit:form=verse", "not one of seconds, date, none"),
+        ("not-json:path=everywhere", "not one of list"),
+        ("not-json:page=last", "page=last is not like"),
+        ("not-json:every=0", "every has to be 1 or more"),
+        ("server-error:status=404", "from 500 to 599"),
+        ("client-error:status=503", "from 400 to 499"),
+    ],
+)
+def test_a_fault_that_cannot_be_read_is_refused(text: str, message: str) -> None:
+    with pytest.raises(HarnessError, match=message) as caught:
+        parse(text)
+    assert caught.value.exit_code == 2
+
+
+def test_the_manual_lists_every_fault_and_option(repo: Path) -> None:
+    manual = (repo / "docs" / "mock-api.md").read_text(encoding="utf-8")
+    for name, kind in KINDS.items():
+        row = next(line for line in manual.splitlines() if line.startswith(f"| `{name}` |"))
+        for option, spec in kind.options.items():
+            assert f"`{option}={spec.default}`" in row, (name, option)
+    for option in SCOPE:
+        assert f"| `{option}` |" in manual

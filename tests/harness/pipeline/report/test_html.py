@@ -1,0 +1,203 @@
+"""The report as a file: whole, escaped, and in one piece on disk."""
+
+import datetime as dt
+import doctest
+import html.parser
+import re
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+import harness.pipeline.report.html
+from harness.errors import HarnessError
+from harness.pipeline.lakehouse.model import Check, Count, Gate, Place, RejectedRecord, StageTime, Summary
+from harness.pipeline.lakehouse.read import summarise
+from harness.pipeline.report.html import render, write_report
+
+EVIL = "<script>alert('1')</script>"
+
+
+@pytest.fixture
+def summary(lakehouse: Path) -> Summary:
+    return summarise(lakehouse, [StageTime("bronze_to_silver", 11.4)], {"Spark": "3.5.8"})
+
+
+class Outline(html.parser.HTMLParser):
+    """Headings, ids, scripts, external references, and each table row as its cells' text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.headings: list[tuple[int, str]] = []
+        self.ids: list[str] = []
+        self.scripts = 0
+        self.references: list[str] = []
+        self.rows: list[list[str]] = []
+        self._open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._open.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value or "")
+            if name in ("src", "href", "data", "srcset", "poster"):
+                self.references.append(value or "")
+        if tag == "script":
+            self.scripts += 1
+        elif tag in ("h1", "h2", "h3"):
+            self.headings.append((int(tag[1]), ""))
+        elif tag == "tr":
+            self.rows.append([])
+        elif tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._open and self._open.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if {"td", "th"} & set(self._open):
+            self.rows[-1][-1] += data
+        elif {"h1", "h2", "h3"} & set(self._open):
+            level, text = self.headings[-1]
+            self.headings[-1] = (level, text + data)
+
+
+def test_examples() -> None:
+    result = doctest.testmod(harness.pipeline.report.html)
+    assert result.attempted >= 2
+    assert result.failed == 0
+
+
+def test_figures_are_those_of_the_lakehouse(summary: Summary) -> None:
+    outline = Outline(render(summary))
+    rows = [[cell.strip() for cell in row] for row in outline.rows]
+    assert ["micro", "", "3", "60.0%"] in rows
+    assert ["United States", "", "4", "80.0%"] in rows
+    assert ["Oregon United States", "", "3", "60.0%"] in rows
+    assert ["Antwerp Belgium", "", "1", "20.0%"] in rows
+    assert ["Belgium", "1", "100%", "100%", "100%", "0%"] in rows
+    assert ["2026-03-02", "5", "−1", "", "+1", "3", "2", "2"] in rows  # noqa: RUF001 - a minus sign
+    assert ["2026-03-01", "5", "0", "first load", "+5", "0", "1", "0"] in rows
+    assert ["missing id", "", "2"] in rows
+    assert ["! warn", "types are known", "1", "0", "silver/breweries"] in rows
+    assert ["bronze to silver", "", "11.4 s"] in rows
+    assert ["United States", "45.52°", "-122.65°", "2"] in rows
+
+
+def test_the_page_has_one_title_and_no_level_skipped(summary: Summary) -> None:
+    outline = Outline(render(summary))
+    levels = [level for level, _ in outline.headings]
+    assert outline.headings[0] == (1, "5 breweries in 2 countries")
+    assert levels.count(1) == 1
+    assert all(deeper - level <= 1 for level, deeper in pairwise(levels))
+    assert len(outline.ids) == len(set(outline.ids))
+
+
+def test_sections_that_the_menu_names_exist(summary: Summary) -> None:
+    outline = Outline(render(summary))
+    targets = [reference[1:] for reference in outline.references if reference.startswith("#")]
+    assert len(targets) >= 9
+    assert set(targets) <= set(outline.ids)
+
+
+def test_nothing_comes_from_elsewhere(summary: Summary) -> None:
+    text = render(summary)
+    outside = [r for r in Outline(text).references if not r.startswith("#") and r != "data:,"]
+    assert outside == []
+    assert not re.search(r"@import|url\(\s*['\"]?(?!#)", text)
+    assert "default-src 'none'" in text
+
+
+def test_whatever_comes_from_the_data_is_escaped(summary: Summary) -> None:
+    assert summary.gate is not None
+    evil_check = Check(EVIL, EVIL, EVIL, "error", passed=False, observed=EVIL, expected=EVIL)
+    evil = replace(
+        summary,
+        root=EVIL,
+        by_type=[Count(EVIL, 3)],
+        by_country=[Count(EVIL, 3)],
+        cities=[Place(EVIL, EVIL, EVIL, 3)],
+        coverage=[replace(summary.coverage[0], country=EVIL)],
+        cells=[replace(summary.cells[0], country=EVIL)],
+        rejected_reasons={EVIL: 1},
+        rejected_examples=[RejectedRecord(dt.date(2026, 3, 2), EVIL, EVIL, [EVIL], EVIL)],
+        gate=Gate(EVIL, summary.gate.ingestion_date, summary.gate.checked_at, [evil_check]),
+        stages=[StageTime(EVIL, 1)],
+        versions={EVIL: EVIL},
+    )
+    text = render(evil)
+    assert "<script>alert" not in text
+    assert text.count("&lt;script&gt;alert") > 15
+    assert Outline(text).scripts == 1
+
+
+def test_a_first_day_has_nothing_to_compare(summary: Summary) -> None:
+    text = render(replace(summary, daily_changes=summary.daily_changes[:1]))
+    assert "The first snapshot in this lakehouse." in text
+    assert "One day so far." in text
+
+
+def test_a_failed_gate_leads(summary: Summary) -> None:
+    assert summary.gate is not None
+    failed = Check("gold", "gold/x", "adds up", "error", passed=False, observed="3", expected="4")
+    text = render(replace(summary, gate=replace(summary.gate, checks=[*summary.gate.checks, failed])))
+    assert "The quality gate failed 1 check: gold stayed as it was." in text
+    rows = [row for row in Outline(text).rows if row and row[0].strip()[2:] in ("pass", "warn", "fail")]
+    assert [row[0].strip() for row in rows] == ["✕ fail", "! warn", "✓ pass"]
+
+
+def test_lost_records_are_called_lost(summary: Summary) -> None:
+    assert "Nothing was lost" in render(summary)
+    lossy = [*summary.runs[:-1], replace(summary.latest, bronze_records=12)]
+    text = render(replace(summary, runs=lossy))
+    assert "Nothing was lost" not in text
+    assert "The figures do not add up" in text
+    assert "leaves +3" in text
+
+
+def test_an_empty_lakehouse_still_has_a_report(summary: Summary) -> None:
+    nothing = replace(
+        summary,
+        by_type=[],
+        by_country=[],
+        states=[],
+        cities=[],
+        coverage=[],
+        daily_changes=[],
+        current=0,
+        cells=[],
+        without_coordinates=0,
+        rejected_reasons={},
+        rejected_examples=[],
+        gate=None,
+        stages=[],
+    )
+    assert Outline(render(nothing)).headings[0] == (1, "0 breweries in 0 countries")
+
+
+def test_the_file_is_whole_or_not_there(summary: Summary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "reports" / "report.html"
+    assert write_report(summary, target) == target
+    before = target.read_text()
+    assert before.rstrip().endswith("</html>")
+    assert [path.name for path in target.parent.iterdir()] == ["report.html"]
+
+    def full(self: Path, _: Path) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(HarnessError, match=r"report\.html \(No space left on device\): name another file"):
+        write_report(summary, target)
+    assert target.read_text() == before
+    assert [path.name for path in target.parent.iterdir()] == ["report.html"]
+
+
+def test_a_place_that_cannot_be_written_is_named(summary: Summary, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HarnessError, match="cannot be written to"):
+        write_report(summary, tmp_path / "file" / "report.html")
+    with pytest.raises(HarnessError, match=r"cannot be written to .* \(it is a folder\)"):
+        write_report(summary, tmp_path)

@@ -1,0 +1,55 @@
+"""The review as a terminal shows it."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+from rich.cells import cell_len
+
+from harness.review.model import Review
+from harness.review.output.text import text
+
+Reviews = Callable[..., Review]
+
+
+@pytest.mark.parametrize("name", ["upgrade", "loss", "moved", "broken", "environments", "nothing", "hostile"])
+def test_whole_texts(name: str, review: Reviews, golden: Callable[[str, str], None]) -> None:
+    golden(f"{name}.txt", text(review(name)))
+
+
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_any_review_fits_and_names_everything(data: st.DataObject, reviews: SearchStrategy[Review]) -> None:
+    review = data.draw(reviews)
+    shown = text(review, width=80)
+    assert max(cell_len(line) for line in shown.splitlines()) <= 80
+    assert "\x1b" not in shown
+    shown.encode("utf-8")
+    unwrapped = re.sub(r"\s+", "", shown)
+    for _, _, resource in review.walk():
+        assert resource.identity.name in unwrapped
+
+
+def test_colour_only_adds_colour(review: Reviews) -> None:
+    plain, coloured = text(review("upgrade")), text(review("upgrade"), colour=True)
+    assert "\x1b[31m" in coloured
+    uncoloured = re.sub(r"\x1b\[[0-9;]*m", "", coloured)
+    assert [line.rstrip() for line in uncoloured.splitlines()] == plain.splitlines()
+
+
+def test_the_first_line_says_which_environments(review: Reviews) -> None:
+    first = text(review("upgrade")).splitlines()[0]
+    assert first == "Touches eks (1 added, 1 changed) and minikube (1 changed), not staging."
+
+
+def test_risks_come_before_the_rest(review: Reviews) -> None:
+    shown = text(review("loss"))
+    assert shown.index("minio-data is removed") < shown.index("\neks  ")
+    assert shown.index("  high ") < shown.index("  medium ")
+
+
+def test_values_are_not_markup(review: Reviews) -> None:
+    assert "containers[name=scheduler]" in text(review("upgrade"))

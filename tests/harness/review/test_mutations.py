@@ -1,0 +1,244 @@
+"""Every single field of our own overlays, changed: each change is reported, in the environment that it is in."""
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness.paths import ROOT
+from harness.review.build import Builder, Text
+from harness.review.compare import Environment
+from harness.review.config import read
+from harness.review.fields import CHECKSUM, MANAGED, NUMBER, SERVER, compare
+from harness.review.git import Repository
+from harness.review.model import Identity
+from harness.review.pair import Resource
+from harness.review.risks.context import Change
+from harness.review.risks.judge import judge
+from harness.review.side import Application, Side
+from harness.review.snapshot import Snapshot, Store
+from harness.review.sources import Locator
+from harness.review.values import load
+
+pytestmark = pytest.mark.tools
+
+
+@pytest.fixture(scope="module")
+def sides() -> Iterator[tuple[Side, Side]]:
+    """Our overlays as they are on disk, rendered twice."""
+    found = []
+    with Repository(ROOT) as repository:
+        for _ in range(2):
+            snapshot = Snapshot(repository.working_tree(), Store(repository))
+            side = Side(snapshot, {}, read(snapshot), Builder(), repository.remotes())
+            side.render()
+            found.append(side)
+        yield found[0], found[1]
+
+
+def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    inner = list(items)
+    if not inner:
+        yield path
+    for step, item in inner:
+        yield from _leaves(item, (*path, step))
+
+
+def _changed(value: Any) -> Any:
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return value + 1
+    return f"{value}x" if isinstance(value, str) else "x"
+
+
+def _mutated(value: Any, path: tuple[str | int, ...]) -> Any:
+    """The value with another one at a path; all else is the same object."""
+    if not path:
+        return _changed(value)
+    step: Any = path[0]
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[step] = _mutated(value[step], path[1:])
+    return copy
+
+
+def _removed(value: Any, path: tuple[str | int, ...]) -> Any:
+    step: Any = path[0]
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    if len(path) == 1:
+        del copy[step]
+    else:
+        copy[step] = _removed(value[step], path[1:])
+    return copy
+
+
+def _documents(side: Side) -> Iterator[tuple[str, Application, int, dict[str, Any]]]:
+    for environment, applications in side.environments.items():
+        for application in applications:
+            for index, text in enumerate(application.texts()):
+                for document in load(text.text):
+                    yield environment, application, index, document
+
+
+def test_our_environments_are_complete(sides: tuple[Side, Side]) -> None:
+    folders = {path.name for path in (ROOT / "overlays").iterdir() if path.is_dir()}
+    assert set(sides[0].environments) == folders
+    for name, applications in sides[0].environments.items():
+        assert [application.troubles for application in applications if application.troubles] == []
+        kustomizations = {path.parent for path in (ROOT / "overlays" / name).rglob("kustomization.yaml")}
+        rendered = {ROOT / path for application in applications for path in _read(application)}
+        assert {path for path in kustomizations if not _aggregate(path)} <= rendered
+        assert all(application.argocd for application in applications)
+
+
+def _read(application: Application) -> set[str]:
+    return {str(Path(path).parent) for rendering in application.renderings for path in rendering.files}
+
+
+def _aggregate(folder: Path) -> bool:
+    fields = yaml.safe_load((folder / "kustomization.yaml").read_text(encoding="utf-8"))
+    return set(fields) <= {"apiVersion", "kind", "resources"} and all(
+        (folder / item).is_dir() for item in fields["resources"]
+    )
+
+
+def test_each_changed_field_is_reported(sides: tuple[Side, Side]) -> None:
+    count = 0
+    seen: set[str] = set()
+    missed: list[str] = []
+    for _, application, index, document in _documents(sides[0]):
+        text = application.texts()[index].text
+        if text in seen:
+            continue
+        seen.add(text)
+        for path in _leaves(document):
+            count += 1
+            found = compare(document, _mutated(document, path))
+            where = f"{document['kind']} {document['metadata']['name']} {path}"
+            folded = not found.changes and found.folded and set(found.folded) <= _FOLDED
+            if not (len(found.changes) == 1 or _expected_pair(found.changes) or folded):
+                missed.append(where)
+    assert missed == []
+    assert count > 10_000
+
+
+def test_each_removed_field_is_reported(sides: tuple[Side, Side]) -> None:
+    missed = []
+    for environment, _, _, document in _documents(sides[0]):
+        if environment != "minikube" or document["kind"] == "CustomResourceDefinition":
+            continue
+        for path in _leaves(document):
+            found = compare(document, _removed(document, path))
+            if not found.changes and not set(found.folded) & _FOLDED:
+                missed.append(f"{document['kind']} {document['metadata']['name']} {path}")
+    assert missed == []
+
+
+def _nodes(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    for step, item in value.items() if isinstance(value, dict) else enumerate(value):
+        yield (*path, step)
+        if isinstance(item, dict | list):
+            yield from _nodes(item, (*path, step))
+
+
+def _replaced(value: Any, path: tuple[str | int, ...], odd: Any) -> Any:
+    step: Any = path[0]
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[step] = odd if len(path) == 1 else _replaced(value[step], path[1:], odd)
+    return copy
+
+
+def test_no_odd_value_in_any_place_ends_a_review(sides: tuple[Side, Side]) -> None:
+    source = random.Random(11)
+    odd_values = [
+        None,
+        "x",
+        1,
+        True,
+        [],
+        {},
+        [None],
+        ["x", 1],
+        {"name": None},
+        [{"name": ["x"]}],
+        {"x": {"y": "z"}},
+    ]
+    count = 0
+    for environment, _, _, document in _documents(sides[0]):
+        if environment != "minikube" or document["kind"] == "CustomResourceDefinition":
+            continue
+        before = resource_of(document)
+        for path in _nodes(document):
+            changed = _replaced(document, path, source.choice(odd_values))
+            for old, new in ((document, changed), (changed, document)):
+                change = Change(resource_of(old), resource_of(new), compare(old, new))
+                assert all(risk.sentence for risk in judge(change))
+            judge(Change(None, resource_of(changed)))
+            judge(Change(before, None))
+            count += 1
+    assert count > 3_000
+
+
+def resource_of(value: dict[str, Any]) -> Resource:
+    metadata = value["metadata"] if isinstance(value.get("metadata"), dict) else {}
+    identity = Identity(str(value["apiVersion"]), str(value["kind"]), "", str(metadata.get("name")))
+    return Resource(value, identity, "", "app")
+
+
+_NOT_SPEC = ("apiVersion", "kind", "metadata", "status")
+_FOLDED = {MANAGED, CHECKSUM, SERVER, NUMBER}
+
+
+def _expected_pair(changes: list[Any]) -> bool:
+    """A changed key of a keyed list, or item of a set, is one item less and one more."""
+    return sorted(str(change.kind) for change in changes) in (
+        ["added", "removed"],
+        ["added", "removed", "reordered"],
+    )
+
+
+def test_a_change_of_every_resource_is_reported_in_its_environment_and_application(
+    sides: tuple[Side, Side],
+) -> None:
+    source = random.Random(7)
+    base, head = sides
+    for environment, applications in base.environments.items():
+        mutated: list[Application] = []
+        expected: set[tuple[str, str, str]] = set()
+        for application in applications:
+            texts = []
+            for text in application.texts():
+                (document,) = load(text.text)
+                fields = [path for path in _leaves(document) if path[0] not in _NOT_SPEC]
+                # CustomResourceDefinitions are the bulk of the text; the test above has each of their fields.
+                if not fields or document["kind"] == "CustomResourceDefinition":
+                    texts.append(text)
+                    continue
+                changed = _mutated(document, source.choice(fields))
+                texts.append(Text(json.dumps(changed), text.origin))
+                expected.add((application.name, document["kind"], document["metadata"]["name"]))
+            rendering = replace(application.renderings[0], key="mutated", _texts=texts)
+            mutated.append(replace(application, renderings=[rendering]))
+        locator = Locator(base, head, ())
+        review = Environment(environment, applications, mutated, frozenset(), locator).compare().review
+        found = {
+            (application.name, resource.before.kind, resource.before.name)
+            for application in review.applications
+            for resource in application.resources
+            if resource.before
+        }
+        assert {item for item in expected if item[1] not in ("ConfigMap", "Secret")} <= found
+        assert len(found) >= len(expected)
+        for other, others in base.environments.items():
+            if other != environment:
+                assert (
+                    not Environment(other, others, head.environments[other], frozenset(), locator)
+                    .compare()
+                    .review.touched
+                )

@@ -1,0 +1,112 @@
+"""Pairing: each resource of a side is in exactly one pair; moves and renames are found."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.review.build import Text
+from harness.review.fields import Names
+from harness.review.generated import generated_names
+from harness.review.model import Identity
+from harness.review.pair import Resource, pair, pair_across, parse
+
+
+def resource(
+    kind: str = "Deployment",
+    name: str = "a",
+    namespace: str = "n",
+    api: str = "apps/v1",
+    app: str = "x",
+    **spec: Any,
+) -> Resource:
+    value = {"apiVersion": api, "kind": kind, "metadata": {"name": name, "namespace": namespace}, "spec": spec}
+    return Resource(value, Identity(api, kind, namespace, name), "", app)
+
+
+RESOURCES = st.lists(
+    st.builds(
+        resource,
+        st.sampled_from(["Deployment", "StatefulSet", "Role", "ClusterRole"]),
+        st.sampled_from("abc"),
+        st.sampled_from(["n", "m", ""]),
+        st.sampled_from(["apps/v1", "apps/v1beta1", "v1"]),
+        st.sampled_from("xy"),
+        replicas=st.integers(1, 2),
+    ),
+    max_size=6,
+)
+
+
+@given(RESOURCES, RESOURCES)
+def test_every_resource_is_in_exactly_one_pair(before: list[Resource], after: list[Resource]) -> None:
+    for pairs in (pair(before, after), pair_across(pair(before, after))):
+        assert sorted(id(item.before) for item in pairs if item.before) == sorted(map(id, before))
+        assert sorted(id(item.after) for item in pairs if item.after) == sorted(map(id, after))
+
+
+def _only(before: Resource, after: Resource) -> bool:
+    pairs = pair([before], [after])
+    return len(pairs) == 1
+
+
+def test_a_newer_version_a_moved_group_another_kind_and_another_namespace_are_the_same_resource() -> None:
+    assert _only(resource(api="policy/v1beta1"), resource(api="policy/v1"))
+    assert _only(resource("Ingress", api="extensions/v1beta1"), resource("Ingress", api="networking.k8s.io/v1"))
+    assert _only(resource("Deployment", replicas=1), resource("StatefulSet", serviceName="a"))
+    assert _only(resource("Role", api="r/v1"), resource("ClusterRole", api="r/v1"))
+    assert _only(resource(namespace="n", replicas=1), resource(namespace="m", replicas=1))
+
+
+def test_a_new_name_with_the_same_content_is_a_rename_and_with_other_content_is_not() -> None:
+    spec: dict[str, Any] = {"replicas": 1, "image": "i", "port": 80, "user": "u"}
+    assert _only(resource(name="old", **spec), resource(name="new", **spec, more=1))
+    assert not _only(resource(name="old", **spec), resource(name="new", replicas=3, image="j", port=81))
+
+
+def test_the_likest_one_is_the_renamed_one() -> None:
+    old = resource(name="old", a=1, b=2, c=3, d=4, e=5)
+    near, nearer = resource(name="near", a=1, b=2, c=3, d=4, e=6), resource(name="nearer", a=1, b=2, c=3, d=4, e=5)
+    pairs = pair([old], [near, nearer])
+    assert next(item.after for item in pairs if item.before is old) is nearer
+
+
+def test_an_exact_identity_goes_before_everything_else() -> None:
+    kept, moved = resource(namespace="n", replicas=1), resource(namespace="m", replicas=2)
+    after = [resource(namespace="m", replicas=1), resource(namespace="n", replicas=2)]
+    pairs = {item.before: item.after for item in pair([kept, moved], after)}
+    assert (pairs[kept], pairs[moved]) == (after[1], after[0])
+
+
+def test_what_moves_to_another_application_is_found() -> None:
+    before, after = resource(app="x"), resource(app="y")
+    pairs = pair_across(pair([before], []) + pair([], [after]))
+    assert [(item.before, item.after) for item in pairs] == [(before, after)]
+
+
+CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  labels:\n    a: b\n  name: {}\n"
+
+
+def test_generated_names_lose_their_hash_unless_two_would_be_the_same() -> None:
+    names = generated_names(
+        [CONFIG.format("c-2ffbg4k9mm"), CONFIG.format("plain"), CONFIG.format("not-a-hash-aeiou")]
+    )
+    assert names.bare == {"c-2ffbg4k9mm": "c"}
+    assert generated_names([CONFIG.format("c-2ffbg4k9mm"), CONFIG.format("c-9gkm77dd5h")]).bare == {}
+    assert generated_names([CONFIG.format("c-2ffbg4k9mm"), CONFIG.format("c")]).bare == {}
+    assert generated_names(["data:\n  name: x-2ffbg4k9mm\n" + CONFIG.format("plain")]).bare == {}
+
+
+def test_resources_without_a_namespace_go_where_the_application_goes() -> None:
+    texts = [
+        Text("apiVersion: v1\nkind: Service\nmetadata: {name: s}"),
+        Text("apiVersion: v1\nkind: Namespace\nmetadata: {name: s}"),
+    ]
+    assert [item.identity.namespace for item in parse(texts, "app", "there", Names())] == ["there", ""]
+
+
+def test_lists_are_taken_apart_and_what_is_no_resource_is_kept() -> None:
+    items = "".join(f"- {{apiVersion: v1, kind: Service, metadata: {{name: {name}}}}}\n" for name in "ab")
+    listed = f"apiVersion: v1\nkind: List\nitems:\n{items}"
+    found = parse([Text(listed), Text("just: text", "x.yaml"), Text("- 1", "y.yaml")], "app", "", Names())
+    assert [item.identity.name for item in found] == ["a", "b", "x.yaml", "y.yaml"]

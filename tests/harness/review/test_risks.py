@@ -1,0 +1,419 @@
+"""Risk rules: each is met by a change that it is about, and by no harmless one; the documentation lists all."""
+
+import copy
+import json
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from harness.errors import HarnessError
+from harness.paths import ROOT
+from harness.review.build import Text
+from harness.review.fields import Names, compare
+from harness.review.model import Level
+from harness.review.pair import Resource, parse
+from harness.review.risks.context import Change
+from harness.review.risks.judge import judge, parse_threshold
+from harness.review.risks.rules import RULES
+
+PVC = """
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: data, namespace: n}
+spec: {storageClassName: fast, accessModes: [ReadWriteOnce], resources: {requests: {storage: 10Gi}}}
+"""
+STATEFUL = """
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db, namespace: n}
+spec:
+  serviceName: db
+  replicas: 2
+  persistentVolumeClaimRetentionPolicy: {whenDeleted: Retain}
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec: {containers: [{name: db, image: "db:1"}]}
+  volumeClaimTemplates:
+    - metadata: {name: data}
+      spec: {resources: {requests: {storage: 10Gi}}}
+"""
+WORKLOAD = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: n}
+spec:
+  replicas: 3
+  strategy: {type: RollingUpdate}
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      serviceAccountName: web
+      automountServiceAccountToken: false
+      securityContext: {runAsNonRoot: true, runAsUser: 1000, seccompProfile: {type: RuntimeDefault}}
+      volumes: [{name: data, persistentVolumeClaim: {claimName: data}}]
+      containers:
+        - name: web
+          image: registry.example.com/web:2.0@sha256:0000
+          readinessProbe: {tcpSocket: {port: 80}}
+          resources: {requests: {cpu: 500m, memory: 1Gi}, limits: {memory: 1Gi}}
+          securityContext:
+            allowPrivilegeEscalation: false
+            readOnlyRootFilesystem: true
+            capabilities: {drop: [ALL]}
+          volumeMounts: [{name: data, mountPath: /data}]
+"""
+CONTAINER = ("spec", "template", "spec", "containers", 0)
+POD = ("spec", "template", "spec")
+ROLE = """
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: r, namespace: n}
+rules: [{apiGroups: [""], resources: [pods], verbs: [get, list]}]
+"""
+BINDING = """
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: b, namespace: n}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: r}
+subjects: [{kind: ServiceAccount, name: a, namespace: n}]
+"""
+POLICY = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: p, namespace: n}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  policyTypes: [Ingress, Egress]
+  ingress: [{from: [{podSelector: {matchLabels: {app: a}}}, {podSelector: {matchLabels: {app: b}}}]}]
+"""
+NAMESPACE = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: n, labels: {pod-security.kubernetes.io/enforce: restricted}}
+"""
+SERVICE = """
+apiVersion: v1
+kind: Service
+metadata: {name: s, namespace: n}
+spec: {type: ClusterIP, selector: {app: web}, ports: [{name: http, port: 80}]}
+"""
+BALANCER = SERVICE.replace("ClusterIP", "LoadBalancer, loadBalancerSourceRanges: [10.0.0.0/8]")
+APPLICATION = """
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata:
+  name: a
+  finalizers: [resources-finalizer.argocd.argoproj.io]
+  annotations: {argocd.argoproj.io/sync-wave: "1", argocd.argoproj.io/sync-options: Prune=false}
+spec:
+  source: {repoURL: r, path: p, targetRevision: main}
+  destination: {namespace: n, server: s}
+  syncPolicy: {automated: {prune: false, selfHeal: true}}
+"""
+PROJECT = """
+apiVersion: argoproj.io/v1alpha1
+kind: AppProject
+metadata: {name: p}
+spec: {sourceRepos: [r], destinations: [{namespace: n, server: s}]}
+"""
+CRON = """
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: c, namespace: n}
+spec: {schedule: "0 1 * * *", suspend: false}
+"""
+JOB = """
+apiVersion: batch/v1
+kind: Job
+metadata: {name: j, namespace: n}
+spec: {template: {spec: {containers: [{name: j, args: [a]}]}}}
+"""
+CRD = """
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: things.example.com}
+spec: {scope: Namespaced, versions: [{name: v1, served: true}, {name: v2, served: true}]}
+"""
+SECRET = "apiVersion: v1\nkind: Secret\nmetadata: {name: k, namespace: n}\ndata: {a: eA==, b: eA==}\n"
+CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: n}\ndata: {a: x}\n"
+INGRESS = """
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: i, namespace: n}
+spec:
+  tls: [{hosts: [a.example.com]}]
+  rules: [{host: a.example.com, http: {paths: [{path: /, pathType: Prefix}]}}]
+"""
+PDB = (
+    "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: p, namespace: n}\nspec: {minAvailable: 1}\n"
+)
+QUOTA = "apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: q, namespace: n}\nspec: {hard: {pods: 10}}\n"
+WEBHOOK = """
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: w}
+webhooks: [{name: a, failurePolicy: Fail}]
+"""
+EXTERNAL = """
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {name: e, namespace: n}
+spec: {data: [{secretKey: a, remoteRef: {key: x}}]}
+"""
+CLASS = """
+apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata: {name: s}
+reclaimPolicy: Retain
+parameters: {a: b}
+"""
+ACCOUNT = (
+    "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: a, namespace: n}\nautomountServiceAccountToken: false\n"
+)
+
+GONE: Any = object()
+
+
+def resource(value: dict[str, Any], application: str = "app") -> Resource:
+    return parse([Text(json.dumps(value))], application, "", Names())[0]
+
+
+def edited(text: str, *edits: tuple[tuple[str | int, ...], Any]) -> dict[str, Any]:
+    value: dict[str, Any] = yaml.safe_load(text)
+    for path, new in edits:
+        at: Any = value
+        for step in path[:-1]:
+            at = at.setdefault(step, {}) if isinstance(at, dict) else at[step]
+        if new is GONE:
+            del at[path[-1]]
+        else:
+            at[path[-1]] = copy.deepcopy(new)
+    return value
+
+
+def rules(before: dict[str, Any] | None, after: dict[str, Any] | None, moved_from: str = "") -> set[str]:
+    old, new = (resource(value) if value else None for value in (before, after))
+    found = compare(before, after) if before and after else None
+    change = Change(old, new, found, moved_from) if found else Change(old, new)
+    risks = judge(change)
+    assert [risk.level for risk in risks] == sorted((risk.level for risk in risks), reverse=True)
+    for risk in risks:
+        assert risk.level is RULES[risk.rule].level
+        assert risk.sentence.endswith(".")
+        assert str((new or old).identity) in risk.sentence or str((old or new).identity) in risk.sentence  # type: ignore[union-attr]  # one is there
+    return {risk.rule for risk in risks}
+
+
+CHANGED: list[tuple[str, list[tuple[tuple[str | int, ...], Any]], set[str]]] = [
+    (PVC, [(("spec", "resources", "requests", "storage"), "5Gi")], {"DF102"}),
+    (PVC, [(("spec", "resources", "requests", "storage"), "20Gi")], {"DF111"}),
+    (PVC, [(("spec", "storageClassName"), "slow")], {"DF103"}),
+    (PVC, [(("spec", "accessModes"), ["ReadWriteMany"])], {"DF103"}),
+    (CLASS, [(("reclaimPolicy",), "Delete")], {"DF109", "DF310"}),
+    (CLASS, [(("parameters", "a"), "c")], {"DF103"}),
+    (STATEFUL, [(("spec", "serviceName"), "other")], {"DF104"}),
+    (
+        STATEFUL,
+        [(("spec", "volumeClaimTemplates", 0, "spec", "resources", "requests", "storage"), "5Gi")],
+        {"DF102", "DF104"},
+    ),
+    (STATEFUL, [(("spec", "persistentVolumeClaimRetentionPolicy", "whenDeleted"), "Delete")], {"DF109"}),
+    (STATEFUL, [(("spec", "template", "spec", "containers", 0, "image"), "db:2")], {"DF301", "DF401"}),
+    (CRD, [(("spec", "versions", 1, "served"), False)], {"DF106"}),
+    (CRD, [(("spec", "versions"), [{"name": "v1", "served": True}])], {"DF106"}),
+    (WORKLOAD, [((*POD, "volumes"), [{"name": "data", "emptyDir": {}}])], {"DF110", "DF301"}),
+    (
+        WORKLOAD,
+        [((*POD, "volumes"), GONE), ((*CONTAINER, "volumeMounts"), GONE)],
+        {"DF110", "DF301"},
+    ),
+    (ROLE, [(("rules", 0, "verbs"), ["get", "list", "delete"])], {"DF201"}),
+    (ROLE, [(("rules", 0, "verbs"), ["*"])], {"DF202"}),
+    (ROLE, [(("rules", 0, "resources"), ["pods", "secrets"])], {"DF202"}),
+    (ROLE, [(("rules", 0, "verbs"), ["get"])], {"DF214"}),
+    (BINDING, [(("subjects", 0, "name"), "other")], {"DF203", "DF214"}),
+    (BINDING, [(("subjects", 0, "name"), "default")], {"DF204", "DF214"}),
+    (BINDING, [(("roleRef", "name"), "cluster-admin")], {"DF204", "DF310"}),
+    (POLICY, [(("spec", "ingress", 0, "from", 0, "podSelector"), {})], {"DF208"}),
+    (POLICY, [(("spec", "policyTypes"), ["Ingress"])], {"DF208"}),
+    (POLICY, [(("spec", "podSelector"), {})], {"DF208"}),
+    (POLICY, [(("spec", "ingress"), [{}])], {"DF208"}),
+    (POLICY, [(("spec", "ingress", 0, "from"), [{"podSelector": {"matchLabels": {"app": "a"}}}])], set()),
+    (NAMESPACE, [(("metadata", "labels", "pod-security.kubernetes.io/enforce"), "baseline")], {"DF209"}),
+    (NAMESPACE, [(("metadata", "labels"), GONE)], {"DF209"}),
+    (NAMESPACE, [(("metadata", "labels", "team"), "a")], set()),
+    (WORKLOAD, [((*POD, "serviceAccountName"), "admin")], {"DF205", "DF301"}),
+    (WORKLOAD, [((*POD, "automountServiceAccountToken"), GONE)], {"DF206", "DF301"}),
+    (ACCOUNT, [(("automountServiceAccountToken",), True)], {"DF206"}),
+    (WORKLOAD, [((*POD, "hostNetwork"), True)], {"DF210", "DF301"}),
+    (WORKLOAD, [((*CONTAINER, "securityContext", "privileged"), True)], {"DF210", "DF301"}),
+    (WORKLOAD, [((*CONTAINER, "securityContext", "allowPrivilegeEscalation"), GONE)], {"DF210", "DF301"}),
+    (
+        WORKLOAD,
+        [((*CONTAINER, "securityContext", "capabilities"), {"add": ["SYS_ADMIN"]})],
+        {"DF210", "DF211", "DF301"},
+    ),
+    (WORKLOAD, [((*CONTAINER, "ports"), [{"containerPort": 80, "hostPort": 80}])], {"DF210", "DF301"}),
+    (WORKLOAD, [((*CONTAINER, "securityContext", "readOnlyRootFilesystem"), False)], {"DF211", "DF301"}),
+    (WORKLOAD, [((*POD, "securityContext", "runAsUser"), 0)], {"DF211", "DF301"}),
+    (WORKLOAD, [((*POD, "securityContext"), {"runAsNonRoot": True})], {"DF211", "DF301"}),
+    (PROJECT, [(("spec", "sourceRepos"), ["*"])], {"DF212"}),
+    (PROJECT, [(("spec", "destinations"), [{"namespace": "*", "server": "*"}])], {"DF212"}),
+    (WEBHOOK, [(("webhooks", 0, "failurePolicy"), "Ignore")], {"DF213"}),
+    (WORKLOAD, [(("spec", "selector", "matchLabels", "app"), "x")], {"DF302"}),
+    (SERVICE, [(("spec", "selector", "app"), "x")], {"DF303"}),
+    (JOB, [(("spec", "template", "spec", "containers", 0, "args"), ["b"])], {"DF304"}),
+    (JOB, [(("spec", "backoffLimit"), 3)], set()),
+    (WORKLOAD, [((*CONTAINER, "readinessProbe"), GONE)], {"DF301", "DF305"}),
+    (PDB, [(("spec", "minAvailable"), 0)], {"DF306"}),
+    (CONFIG, [(("data", "a"), "y")], {"DF307"}),
+    (WORKLOAD, [(("spec", "strategy", "type"), "Recreate")], {"DF309"}),
+    (SERVICE, [(("spec", "clusterIP"), "None")], {"DF310"}),
+    (CONFIG, [(("immutable",), True)], set()),
+    (CRON, [(("spec", "schedule"), "0 2 * * *")], {"DF312"}),
+    (CRON, [(("spec", "suspend"), True)], {"DF312"}),
+    (WORKLOAD, [((*CONTAINER, "image"), "registry.example.com/web:2.1@sha256:1111")], {"DF301", "DF401"}),
+    (WORKLOAD, [((*CONTAINER, "image"), "registry.example.com/web:1.9@sha256:1111")], {"DF301", "DF401", "DF402"}),
+    (WORKLOAD, [((*CONTAINER, "image"), "registry.example.com/web:2.0")], {"DF301", "DF401", "DF403"}),
+    (WORKLOAD, [((*CONTAINER, "image"), "registry.example.com/web:latest@sha256:1")], {"DF301", "DF401"}),
+    (WORKLOAD, [((*CONTAINER, "image"), "elsewhere.example.com/web:2.0@sha256:0000")], {"DF301", "DF401", "DF404"}),
+    (WORKLOAD, [(("spec", "replicas"), 2)], {"DF501"}),
+    (WORKLOAD, [(("spec", "replicas"), 0)], {"DF502"}),
+    (WORKLOAD, [(("spec", "replicas"), 4)], {"DF503"}),
+    (WORKLOAD, [((*CONTAINER, "resources", "limits", "memory"), "512Mi")], {"DF301", "DF504"}),
+    (WORKLOAD, [((*CONTAINER, "resources", "limits"), GONE)], {"DF301", "DF504"}),
+    (WORKLOAD, [((*CONTAINER, "resources", "requests", "cpu"), "1")], {"DF301", "DF505"}),
+    (WORKLOAD, [((*CONTAINER, "resources", "requests", "cpu"), "0.5")], set()),
+    (QUOTA, [(("spec", "hard", "pods"), 5)], {"DF506"}),
+    (APPLICATION, [(("spec", "syncPolicy", "automated", "prune"), True)], {"DF602"}),
+    (APPLICATION, [(("spec", "syncPolicy", "automated"), GONE)], {"DF603"}),
+    (APPLICATION, [(("metadata", "annotations", "argocd.argoproj.io/sync-wave"), "2")], {"DF604"}),
+    (APPLICATION, [(("spec", "source", "targetRevision"), "v2")], {"DF605"}),
+    (APPLICATION, [(("spec", "destination", "namespace"), "m")], {"DF606"}),
+    (APPLICATION, [(("metadata", "annotations", "argocd.argoproj.io/sync-options"), GONE)], {"DF608"}),
+    (APPLICATION, [(("metadata", "finalizers"), GONE)], {"DF608"}),
+    (SERVICE, [(("spec", "type"), "LoadBalancer")], {"DF701"}),
+    (SERVICE, [(("spec", "externalIPs"), ["192.0.2.1"])], {"DF701"}),
+    (BALANCER, [(("spec", "loadBalancerSourceRanges"), GONE)], {"DF702"}),
+    (BALANCER, [(("spec", "loadBalancerSourceRanges"), ["10.0.0.0/8", "0.0.0.0/0"])], {"DF702"}),
+    (BALANCER, [(("spec", "type"), "ClusterIP")], {"DF704"}),
+    (INGRESS, [(("spec", "rules", 0, "host"), "b.example.com")], {"DF703"}),
+    (INGRESS, [(("spec", "tls"), GONE)], {"DF703", "DF706"}),
+    (SERVICE, [(("spec", "ports", 0, "port"), 81)], {"DF704"}),
+    (SECRET, [(("data", "a"), "eQ==")], {"DF801"}),
+    (SECRET, [(("data", "a"), GONE)], {"DF802"}),
+    (EXTERNAL, [(("spec", "data", 0, "remoteRef", "key"), "y")], {"DF803"}),
+]
+
+
+@pytest.mark.parametrize(("text", "edits", "expected"), CHANGED)
+def test_changed(text: str, edits: list[Any], expected: set[str]) -> None:
+    assert rules(edited(text), edited(text, *edits)) == expected
+
+
+REMOVED = [
+    (PVC, {"DF101"}),
+    (NAMESPACE, {"DF105"}),
+    (CRD, {"DF106"}),
+    (STATEFUL, {"DF107"}),
+    ("apiVersion: s3.example.com/v1\nkind: Bucket\nmetadata: {name: b}\n", {"DF108"}),
+    (ROLE, {"DF214"}),
+    (BINDING, {"DF214"}),
+    (POLICY, {"DF207"}),
+    (WEBHOOK, {"DF213"}),
+    (PDB, {"DF306"}),
+    (WORKLOAD, {"DF308"}),
+    (CRON, {"DF308"}),
+    (QUOTA, {"DF506"}),
+    (APPLICATION, {"DF601"}),
+    (SERVICE, {"DF705"}),
+    (INGRESS, {"DF703"}),
+    (SECRET, {"DF802"}),
+    (EXTERNAL, {"DF802"}),
+    (CONFIG, set()),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), REMOVED)
+def test_removed(text: str, expected: set[str]) -> None:
+    assert rules(edited(text), None) == expected
+
+
+ADDED = [
+    (edited(WORKLOAD), set()),
+    (edited(WORKLOAD, ((*CONTAINER, "image"), "web")), {"DF403"}),
+    (edited(WORKLOAD, ((*CONTAINER, "securityContext", "privileged"), True)), {"DF210"}),
+    (edited(WORKLOAD, ((*POD, "volumes"), [{"name": "h", "hostPath": {"path": "/var"}}])), {"DF210"}),
+    (edited(ROLE), {"DF201"}),
+    (edited(BINDING), {"DF203"}),
+    (edited(POLICY), set()),
+    (edited(SERVICE), set()),
+    (edited(BALANCER), {"DF701"}),
+    (edited(QUOTA), {"DF506"}),
+    (edited(SECRET), set()),
+    (edited(PVC), set()),
+]
+
+
+@pytest.mark.parametrize(("value", "expected"), ADDED)
+def test_added(value: dict[str, Any], expected: set[str]) -> None:
+    assert rules(None, value) == expected
+
+
+def test_what_takes_another_place_is_deleted_there() -> None:
+    assert rules(edited(PVC), edited(PVC, (("metadata", "namespace"), "m"))) == {"DF101", "DF311"}
+    moved = edited(WORKLOAD, (("metadata", "name"), "other"))
+    assert rules(edited(WORKLOAD), moved) == {"DF308", "DF311"}
+    newer = edited(PDB.replace("policy/v1", "policy/v1beta1"))
+    assert rules(newer, edited(PDB)) == set()
+
+
+def test_what_changes_its_application() -> None:
+    assert rules(edited(CONFIG), edited(CONFIG), moved_from="other") == {"DF607"}
+
+
+@pytest.mark.parametrize(
+    "text", [PVC, STATEFUL, WORKLOAD, ROLE, BINDING, POLICY, SERVICE, APPLICATION, INGRESS, JOB]
+)
+def test_a_label_is_no_risk(text: str) -> None:
+    assert rules(edited(text), edited(text, (("metadata", "labels"), {"team": "a"}))) == set()
+
+
+def test_every_rule_has_a_change_that_meets_it() -> None:
+    met = {"DF311", "DF607"}.union(*(expected for *_, expected in [*CHANGED, *REMOVED, *ADDED]))
+    assert met == set(RULES)
+
+
+def test_a_job_that_argo_cd_makes_anew_can_change() -> None:
+    hook = (("metadata", "annotations"), {"argocd.argoproj.io/hook": "Sync"})
+    args = ((*POD, "containers", 0, "args"), ["b"])
+    assert rules(edited(JOB, hook), edited(JOB, hook, args)) == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", (None, set())),
+        ("high", (Level.HIGH, set())),
+        ("high, LOW", (Level.LOW, set())),
+        ("df101,medium", (Level.MEDIUM, {"DF101"})),
+    ],
+)
+def test_thresholds(text: str, expected: Any) -> None:
+    assert parse_threshold(text) == expected
+
+
+@pytest.mark.parametrize("text", ["DF999", "severe", "high;low"])
+def test_wrong_thresholds(text: str) -> None:
+    with pytest.raises(HarnessError, match="--fail-on takes"):
+        parse_threshold(text)
+
+
+def test_the_documentation_lists_every_rule() -> None:
+    text = (ROOT / "docs" / "diff.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| (DF\d+) \| (\w+) \| (.+?) \| (.+?) \|$", text, re.MULTILINE)
+    assert listed == [(rule.id, str(rule.level), rule.title, rule.why) for rule in RULES.values()]

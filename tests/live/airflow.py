@@ -1,0 +1,223 @@
+"""Airflow's REST API, used as a person who has logged in.
+
+The platform's Airflow answers its API to whoever has a session of the web interface, so this logs in there.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote
+
+import requests
+
+from harness.errors import HarnessError
+from harness.machine.process import telling_line
+from tests.live.wait import HopelessError
+
+_TIMEOUT: Final = (5, 60)
+"""Seconds to connect and to answer."""
+_TOKEN: Final = re.compile(r'name="csrf_token"[^>]*\bvalue="([^"]+)"')
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of a DAG.
+
+    Attributes:
+        state: `queued`, `running`, `success` or `failed`.
+        kind: `scheduled`, `manual` or `dataset_triggered`.
+        date: The day that it stands for: of its logical date, in UTC.
+        conf: What it was triggered with.
+        ended: When, if it has.
+    """
+
+    dag_id: str
+    run_id: str
+    state: str
+    kind: str
+    date: dt.date
+    conf: Mapping[str, Any]
+    ended: dt.datetime | None
+
+
+@dataclass(frozen=True)
+class Task:
+    """An instance of a task.
+
+    Attributes:
+        state: Airflow's, or None before it is scheduled.
+        attempt: Which try it is at, from 1; 0 before the first.
+        host: The pod that runs it, or ran it.
+    """
+
+    task_id: str
+    state: str | None
+    attempt: int
+    host: str
+
+
+class AwayError(HarnessError):
+    """Airflow does not answer, or only with an error of its own."""
+
+
+class Airflow:
+    """The Airflow at a base URL, without a final slash."""
+
+    def __init__(self, url: str, password: str, user: str = "admin") -> None:
+        """Connects to nothing yet."""
+        self.url = url
+        self._credentials = {"username": user, "password": password}
+        self._session: requests.Session | None = None
+
+    def health(self) -> Mapping[str, str]:
+        """Status of its parts by name (`metadatabase`, `scheduler`, `triggerer`).
+
+        Raises:
+            requests.RequestException: The webserver does not answer.
+        """
+        answer = requests.get(f"{self.url}/health", timeout=_TIMEOUT)
+        answer.raise_for_status()
+        return {name: str(part.get("status")) for name, part in answer.json().items()}
+
+    def dags(self) -> Mapping[str, bool]:
+        """Every DAG by its id, and whether it is paused."""
+        return {dag["dag_id"]: bool(dag["is_paused"]) for dag in self._ask("GET", "/dags")["dags"]}
+
+    def import_errors(self) -> Sequence[str]:
+        """Why DAG files could not be loaded."""
+        return [str(error["stack_trace"]) for error in self._ask("GET", "/importErrors")["import_errors"]]
+
+    def unpause(self, dag_id: str) -> None:
+        """Let a DAG run on its schedule."""
+        self._ask("PATCH", f"/dags/{dag_id}?update_mask=is_paused", {"is_paused": False})
+
+    def trigger(self, dag_id: str, conf: Mapping[str, Any], date: dt.date | None = None) -> Run:
+        """Start a run now, as with the web interface's button.
+
+        Args:
+            dag_id: The DAG.
+            conf: What the run is to know.
+            date: The day that it stands for; today by default.
+        """
+        body: dict[str, Any] = {"conf": dict(conf)}
+        if date is not None:
+            # No two runs of a DAG have the same logical date.
+            moment = dt.datetime.now(dt.UTC).timetz()
+            body["logical_date"] = dt.datetime.combine(date, moment).isoformat()
+        return _run(self._ask("POST", f"/dags/{dag_id}/dagRuns", body))
+
+    def runs(self, dag_id: str) -> list[Run]:
+        """A DAG's runs, oldest first."""
+        query = "order_by=execution_date&limit=100"
+        return [_run(run) for run in self._ask("GET", f"/dags/{dag_id}/dagRuns?{query}")["dag_runs"]]
+
+    def run(self, dag_id: str, run_id: str) -> Run:
+        """One run, as it is now."""
+        return _run(self._ask("GET", f"/dags/{dag_id}/dagRuns/{run_id}"))
+
+    def tasks(self, run: Run) -> list[Task]:
+        """The task instances of a run."""
+        found = self._ask("GET", f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances")["task_instances"]
+        return [
+            Task(task["task_id"], task["state"], int(task["try_number"] or 0), str(task["hostname"] or ""))
+            for task in found
+        ]
+
+    def started_by(self, run: Run) -> list[str]:
+        """Ids of the runs that a run's Dataset events have started."""
+        query = f"source_dag_id={run.dag_id}&source_run_id={quote(run.run_id, safe='')}"
+        events = self._ask("GET", f"/datasets/events?{query}")["dataset_events"]
+        return [started["dag_run_id"] for event in events for started in event["created_dagruns"]]
+
+    def log(self, run: Run, task: Task, attempt: int | None = None) -> str:
+        """The log of an attempt of a task, as the web interface shows it."""
+        number = attempt or max(task.attempt, 1)
+        path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task.task_id}/logs/{number}"
+        return str(self._ask("GET", f"{path}?full_content=true", accept="text/plain"))
+
+    def _ask(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, accept: str = "application/json"
+    ) -> Any:
+        try:
+            session = self._session or self._login()
+            answer = session.request(
+                method, f"{self.url}/api/v1{path}", json=body, headers={"Accept": accept}, timeout=_TIMEOUT
+            )
+        except requests.RequestException as error:
+            raise AwayError(
+                f"Airflow's webserver does not answer {method} {path} ({type(error).__name__}): is it running?"
+            ) from error
+        if answer.status_code in (requests.codes.unauthorized, requests.codes.forbidden):
+            raise HarnessError(
+                f"Airflow does not let {self._credentials['username']} in with the password of the Secret "
+                "orchestrator/airflow-secrets: sync the Application orchestrator, whose Job sets it."
+            )
+        if answer.status_code >= requests.codes.bad_request:
+            kind = AwayError if answer.status_code >= requests.codes.server_error else HarnessError
+            raise kind(
+                f"Airflow answered {method} {path} with {answer.status_code} ({answer.text[:200].strip()}): "
+                "see the webserver's log."
+            )
+        return answer.json() if accept == "application/json" else answer.text
+
+    def _login(self) -> requests.Session:
+        session = requests.Session()
+        page = session.get(f"{self.url}/login/", timeout=_TIMEOUT)
+        token = _TOKEN.search(page.text)
+        form = {**self._credentials, **({"csrf_token": token[1]} if token else {})}
+        session.post(f"{self.url}/login/", data=form, timeout=_TIMEOUT).raise_for_status()
+        self._session = session
+        return session
+
+
+def _run(found: Mapping[str, Any]) -> Run:
+    ended = found.get("end_date")
+    return Run(
+        dag_id=found["dag_id"],
+        run_id=found["dag_run_id"],
+        state=found["state"],
+        kind=found["run_type"],
+        date=dt.datetime.fromisoformat(found["logical_date"]).astimezone(dt.UTC).date(),
+        conf=found.get("conf") or {},
+        ended=dt.datetime.fromisoformat(ended) if ended else None,
+    )
+
+
+def succeeded(airflow: Airflow, run: Run, *, attempts: int = 1) -> Run | None:
+    """For `wait.until`: the run once it has succeeded, None before.
+
+    Args:
+        airflow: Where it runs.
+        run: The run.
+        attempts: How often a task may be tried; where nothing was broken on purpose a second try is a defect.
+
+    Raises:
+        HopelessError: It failed, or a task failed in its last allowed attempt; the message has its log's word.
+    """
+    now = airflow.run(run.dag_id, run.run_id)
+    if now.state == "success":
+        return now
+    tasks = airflow.tasks(run)
+    broken = hopeless(tasks, attempts)
+    if broken is not None:
+        said = telling_line(airflow.log(run, broken, broken.attempt if broken.state == "failed" else attempts))
+        raise HopelessError(f"Task {broken.task_id} of {run.run_id} in {run.dag_id} failed: {said}.")
+    if now.state == "failed":
+        raise HopelessError(f"Run {run.run_id} of {run.dag_id} failed without a failed task: see the scheduler.")
+    return None
+
+
+def hopeless(tasks: Sequence[Task], attempts: int) -> Task | None:
+    """The task that spoils a run, or None.
+
+    >>> hopeless([Task("a", "success", 1, "pod"), Task("b", "up_for_retry", 1, "pod")], attempts=1).task_id
+    'b'
+    """
+    for task in tasks:
+        if task.state == "failed" or (task.state == "up_for_retry" and task.attempt >= attempts):
+            return task
+        if task.state is not None and task.attempt > attempts:
+            return task
+    return None

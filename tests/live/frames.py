@@ -1,0 +1,129 @@
+"""Tables of the lakehouse as Spark frames, actual and expected, for chispa to compare.
+
+The schemas are written out here, from docs/data-contract.md: a changed type has to show.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.live.expected import Expected
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_TEXT: Final = (
+    "id string, name string, brewery_type string, address_1 string, address_2 string, address_3 string,"
+    " city string, state_province string, postal_code string, country string, phone string, website_url string"
+)
+SILVER: Final = (
+    f"{_TEXT}, longitude double, latitude double, coordinates_status string, first_seen date, last_seen date,"
+    " is_current boolean, last_change string, last_change_on date, ingestion_date date, run_id string,"
+    " source_file string"
+)
+"""`silver/breweries` without `record_hash`, which is the pipeline's own business."""
+
+REJECTED: Final = "ingestion_date date, run_id string, source_file string, id string, reasons array<string>"
+"""`silver/breweries_rejected` without `raw`."""
+
+RUNS: Final = (
+    "ingestion_date date, run_id string, bronze_records bigint, silver_records bigint, duplicates bigint,"
+    " rejected bigint, added bigint, changed bigint, removed bigint, total bigint"
+)
+"""`silver/runs` without `silver_version` and `applied_at`."""
+
+GOLD: Final[Mapping[str, str]] = {
+    "breweries_by_type_and_location": (
+        "country string, state_province string, city string, brewery_type string, brewery_count bigint"
+    ),
+    "breweries_by_type": "brewery_type string, brewery_count bigint",
+    "breweries_by_country": "country string, brewery_count bigint",
+    "location_coverage": (
+        "country string, brewery_count bigint, share_with_coordinates double, share_with_website double,"
+        " share_with_phone double, share_with_postal_code double"
+    ),
+    "daily_changes": (
+        "ingestion_date date, total bigint, added bigint, changed bigint, removed bigint, rejected bigint,"
+        " duplicates bigint"
+    ),
+}
+"""Gold table -> its columns."""
+
+
+def gold(spark: "SparkSession", expected: Expected, table: str) -> "DataFrame":
+    """A gold table as it must be."""
+    return frame(spark, expected.gold(table), GOLD[table])
+
+
+def silver(spark: "SparkSession", expected: Expected) -> "DataFrame":
+    """`silver/breweries` as it must be; new columns of the source at the end, as text."""
+    new = "".join(f", {name} string" for name in expected.new_columns)
+    return frame(spark, expected.silver_rows(), SILVER + new)
+
+
+def rejected(spark: "SparkSession", expected: Expected) -> "DataFrame":
+    """`silver/breweries_rejected` as it must be; the reasons of a record in order of the alphabet."""
+    rows = [
+        {
+            "ingestion_date": record.date,
+            "run_id": record.run_id,
+            "source_file": record.source_file,
+            "id": record.id,
+            "reasons": sorted(record.reasons),
+        }
+        for record in expected.rejected
+    ]
+    return frame(spark, rows, REJECTED)
+
+
+def runs(spark: "SparkSession", expected: Expected) -> "DataFrame":
+    """The ledger `silver/runs` as it must be."""
+    return frame(spark, [{**vars(entry), "ingestion_date": entry.date} for entry in expected.ledger], RUNS)
+
+
+def frame(spark: "SparkSession", rows: Iterable[Mapping[str, Any]], schema: str) -> "DataFrame":
+    """A frame of plain rows.
+
+    Args:
+        spark: The session.
+        rows: Column -> value; what the schema does not name is left out.
+        schema: As in SQL: `name type, …`.
+    """
+    names = columns(schema)
+    return spark.createDataFrame([tuple(row[name] for name in names) for row in rows], schema)
+
+
+def columns(schema: str) -> Sequence[str]:
+    """The names in a schema that is written as in SQL.
+
+    >>> columns("id string, reasons array<string>")
+    ['id', 'reasons']
+    """
+    return [column.split()[0] for column in schema.split(",")]
+
+
+def assert_same(actual: "DataFrame", expected: "DataFrame") -> None:
+    """Both have the same columns, types and rows; the order of rows does not count.
+
+    Raises:
+        DataFramesNotEqualError: Rows differ; chispa shows which.
+        SchemasNotEqualError: Columns or types differ.
+    """
+    from chispa import assert_df_equality
+
+    # Column comments, and whether a column may hold nulls, are the table definition's: a plain row has neither.
+    assert_df_equality(actual, expected, ignore_row_order=True, ignore_nullable=True, ignore_metadata=True)
+
+
+def read(spark: "SparkSession", path: str, schema: str, version: int | None = None) -> "DataFrame":
+    """Those columns of a Delta table, in that order, with the types that the table has.
+
+    Args:
+        spark: The session.
+        path: Where the table lies.
+        schema: Its columns as in SQL; only the names count here.
+        version: A version to read instead of the newest.
+    """
+    reader = spark.read.format("delta")
+    if version is not None:
+        reader = reader.option("versionAsOf", version)
+    return reader.load(path).select(*columns(schema))

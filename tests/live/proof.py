@@ -1,0 +1,313 @@
+"""Runs days of the mocked API through the platform, and knows from Airflow's own records which ones it has taken.
+
+So a second start of the suite on the same cluster finds the days that are there, and does not run them again.
+"""
+
+import contextlib
+import datetime as dt
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from harness.errors import HarnessError
+from harness.paths import RUN_DIR
+from tests.live.airflow import AwayError, Run, Task, succeeded
+from tests.live.expected import Day, Expected, Record
+from tests.live.platform import Platform, Watched
+from tests.live.pods import Seen
+from tests.live.wait import HopelessError, until
+
+T = TypeVar("T")
+
+INGESTION: Final = "brewapi-ingestion-validation-minio"
+TRANSFORMATION: Final = "brew-process-transformation"
+BUCKET: Final = "lakehouse"
+BRONZE: Final = "bronze/breweries"
+
+REFUSED: Final = "client-error:path=any"
+"""The API refuses every request: what no second try betters, so that the DAG fails at once."""
+ALERT: Final = "DagFailed"
+
+_ALERT_SECONDS: Final = 150
+"""From a failed run to the alert: Airflow's report, a scrape and an evaluation."""
+_INGESTION_SECONDS: Final = 300
+_TRANSFORMATION_SECONDS: Final = 900
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the mocked API shows.
+
+    Attributes:
+        day: Day of its data.
+        faults: Faults that are switched on, in its own words.
+    """
+
+    day: int
+    faults: tuple[str, ...] = ()
+
+
+FIRST: Final = Shown(0, ("dirty:share=0.01",))
+SECOND: Final = Shown(
+    1,
+    (
+        "dirty:share=0.02",
+        "duplicates:count=5",
+        "missing-field:field=city,share=0.01",
+        "new-field:field=rating,type=number,share=0.3",
+    ),
+)
+"""The next day: its own changes, more to reject, records that come twice, cities that are gone, and a new field."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """One snapshot that went all the way to gold.
+
+    Attributes:
+        shown: What the API showed.
+        ingestion: The run of the first DAG.
+        transformation: The run of the second DAG, started by the first one's Dataset event.
+    """
+
+    shown: Shown
+    ingestion: Run
+    transformation: Run
+
+
+@dataclass
+class Proof:
+    """Days of a platform.
+
+    Attributes:
+        platform: Where.
+        seen: Pods that were seen while days ran; kept across starts of the suite.
+        applications: SparkApplications that were seen, by name.
+    """
+
+    platform: Platform
+    seen: dict[str, Seen] = field(default_factory=dict)
+    applications: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    _records: dict[Shown, Sequence[Record]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self._file.is_file():
+            kept = json.loads(self._file.read_text(encoding="utf-8"))
+            self.seen = {name: Seen(**pod) for name, pod in kept["pods"].items()}
+            self.applications = kept["applications"]
+
+    @property
+    def _file(self) -> Path:
+        return RUN_DIR / "e2e" / f"seen-{self.platform.uid}.json"
+
+    def taken(self) -> list[Taken]:
+        """Every snapshot that reached gold, in the order in which it did."""
+        airflow = self.platform.airflow
+        runs = [run for run in airflow.runs(INGESTION) if run.state == "success" and run.ended is not None]
+        transformations = {run.run_id: run for run in airflow.runs(TRANSFORMATION)}
+        found = []
+        for run in sorted(runs, key=lambda run: run.ended or dt.datetime.max.replace(tzinfo=dt.UTC)):
+            started = [transformations[name] for name in airflow.started_by(run) if name in transformations]
+            if started and started[-1].state == "success":
+                found.append(Taken(_shown(run.conf), run, started[-1]))
+        return found
+
+    def first_two(self) -> tuple[Taken, Taken]:
+        """The first two days, run now unless they were before.
+
+        Raises:
+            HarnessError: A run did not end well.
+        """
+        first = self._latest(FIRST) or self._run_scheduled(FIRST)
+        second = self._latest(SECOND)
+        if second is None:
+            # Between the days, so that the second one is also the run after which all is well again.
+            self.refuse(SECOND)
+            second = self.take(SECOND)
+        return first, second
+
+    def refuse(self, shown: Shown) -> Run:
+        """Let a run of the first DAG fail, and give the alert about it the time to fire.
+
+        Whether it fires is for the scenario about alerts to judge.
+
+        Args:
+            shown: What the API would show if it did not refuse.
+
+        Raises:
+            HarnessError: The run did not fail.
+        """
+        run = self.start(Shown(shown.day, (*shown.faults, REFUSED)))
+        airflow, prometheus = self.platform.airflow, self.platform.prometheus
+
+        def failed() -> Run | None:
+            now = airflow.run(run.dag_id, run.run_id)
+            return now if now.state == "failed" else None
+
+        def state() -> str:
+            return ", ".join(f"{task.task_id} {task.state}" for task in airflow.tasks(run))
+
+        done = until(failed, what=f"{run.run_id} of {run.dag_id} fails", seconds=240, state=state)
+        with contextlib.suppress(HarnessError):
+            until(
+                lambda: any(alert["alertname"] == ALERT for alert in prometheus.firing()) or None,
+                what=f"{ALERT} fires",
+                seconds=_ALERT_SECONDS,
+            )
+        return done
+
+    def _latest(self, shown: Shown) -> Taken | None:
+        return next((taken for taken in reversed(self.taken()) if taken.shown == shown), None)
+
+    def take(self, shown: Shown, *, date: dt.date | None = None, attempts: int = 1) -> Taken:
+        """Run a day through both DAGs, started as with the web interface's button.
+
+        Args:
+            shown: What the API shows.
+            date: The ingestion date; today by default.
+            attempts: How often a task may be tried.
+
+        Raises:
+            HarnessError: A run did not end well.
+        """
+        with self._watching():
+            run = self.start(shown, date=date)
+            return self.finish(shown, run, attempts=attempts)
+
+    def start(self, shown: Shown, *, date: dt.date | None = None) -> Run:
+        """Show a day and trigger the first DAG; its run may not have begun when this returns."""
+        self._ready()
+        airflow = self.platform.airflow
+        airflow.unpause(TRANSFORMATION)
+        airflow.unpause(INGESTION)
+        self.platform.source.show(shown.day, shown.faults)
+        return airflow.trigger(INGESTION, {"day": shown.day, "faults": list(shown.faults)}, date)
+
+    def finish(self, shown: Shown, run: Run, *, attempts: int = 1) -> Taken:
+        """Wait for a run of the first DAG, and for the run of the second that it starts.
+
+        Raises:
+            HarnessError: One did not end well.
+        """
+        done = self._ended(run, attempts, _INGESTION_SECONDS * attempts)
+        started = until(
+            _asking(lambda: next(iter(self.platform.airflow.started_by(done)), None), attempts),
+            what=f"the Dataset event of {done.run_id} starts {TRANSFORMATION}",
+            seconds=120,
+        )
+        next_run = self.platform.airflow.run(TRANSFORMATION, started)
+        return Taken(shown, done, self._ended(next_run, attempts, _TRANSFORMATION_SECONDS * attempts))
+
+    def _ended(self, run: Run, attempts: int, seconds: float) -> Run:
+        def probe() -> Run | None:
+            self.platform.unless_held()
+            return succeeded(self.platform.airflow, run, attempts=attempts)
+
+        def state() -> str:
+            return ", ".join(f"{task.task_id} {task.state}" for task in self.platform.airflow.tasks(run))
+
+        what = f"{run.run_id} of {run.dag_id} ends"
+        return until(_asking(probe, attempts), what=what, seconds=seconds, state=state)
+
+    def _run_scheduled(self, shown: Shown) -> Taken:
+        """The day's scheduled run, which begins when the DAG is switched on; another one where that has failed."""
+        airflow = self.platform.airflow
+
+        def scheduled() -> Run | None:
+            return next((run for run in airflow.runs(INGESTION) if run.kind == "scheduled"), None)
+
+        begun = scheduled()
+        if begun is not None and begun.state == "failed":
+            return self.take(shown, date=begun.date)
+        self._ready()
+        if begun is None:
+            self.platform.source.show(shown.day, shown.faults)
+        with self._watching():
+            airflow.unpause(TRANSFORMATION)
+            airflow.unpause(INGESTION)
+            run = until(scheduled, what=f"the scheduler starts {INGESTION} by its schedule", seconds=120)
+            return self.finish(shown, run)
+
+    def _ready(self) -> None:
+        def probe() -> bool | None:
+            errors = self.platform.airflow.import_errors()
+            if errors:
+                raise HopelessError(f"Airflow cannot load a DAG: {errors[0].strip().splitlines()[-1]}.")
+            return {INGESTION, TRANSFORMATION} <= self.platform.airflow.dags().keys() or None
+
+        until(probe, what="Airflow has loaded both DAGs", seconds=180)
+
+    @contextlib.contextmanager
+    def _watching(self) -> Iterator[None]:
+        """Watch while the block runs, and keep what was seen however it ends."""
+        with self.platform.watching() as watched:
+            try:
+                yield
+            finally:
+                self.keep(watched)
+
+    def tasks(self, run: Run) -> list[Task]:
+        """The task instances of a run."""
+        return self.platform.airflow.tasks(run)
+
+    def manifest(self, date: dt.date) -> tuple[str, dict[str, Any]]:
+        """Folder and manifest of the bronze run that counts for a date: the one that ended last."""
+        prefix = f"{BRONZE}/ingestion_date={date.isoformat()}/"
+        names = [key for key in self.platform.keys(BUCKET, prefix) if key.endswith("/_manifest.json")]
+        found = [(name.rpartition("/")[0], json.loads(self.platform.read(BUCKET, name))) for name in names]
+        return max(found, key=lambda item: (item[1]["finished_at"], item[1]["run_id"]))
+
+    def records(self, shown: Shown) -> Sequence[Record]:
+        """What the API sends when it shows this."""
+        if shown not in self._records:
+            self.platform.source.show(shown.day, shown.faults)
+            self._records[shown] = self.platform.source.records()
+        return self._records[shown]
+
+    def days(self, taken: Sequence[Taken]) -> list[Day]:
+        """Snapshots with the records that the API sent, for `Expected`."""
+        newest = {item.ingestion.date: item for item in taken}
+        return [
+            Day(date, self.records(item.shown), str(self.manifest(date)[1]["run_id"]))
+            for date, item in newest.items()
+        ]
+
+    def expected(self) -> Expected:
+        """What the lakehouse must hold now."""
+        return Expected(self.days(self.taken()))
+
+    def keep(self, watched: Watched) -> None:
+        """Remember what was seen, in a file too: pods are deleted when their task has ended."""
+        self.seen |= {seen.name: seen for seen in watched.pods.values()}
+        self.applications |= {
+            name: {"spec": item["spec"], "status": item.get("status"), "labels": item["metadata"].get("labels")}
+            for name, item in watched.applications.items()
+        }
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(
+            {"pods": {name: asdict(pod) for name, pod in self.seen.items()}, "applications": self.applications}
+        )
+        aside = self._file.with_suffix(".new")
+        aside.write_text(text, encoding="utf-8")
+        aside.replace(self._file)
+
+
+def _asking(probe: Callable[[], T | None], attempts: int) -> Callable[[], T | None]:
+    """A probe of Airflow; where something is broken on purpose, Airflow may be away for a while."""
+
+    def patient() -> T | None:
+        try:
+            return probe()
+        except AwayError:
+            if attempts == 1:
+                raise
+            return None
+
+    return patient
+
+
+def _shown(conf: Mapping[str, Any]) -> Shown:
+    """What a run was triggered for; the scheduled one, which has no configuration, is the first day."""
+    return Shown(int(conf["day"]), tuple(conf["faults"])) if conf else FIRST

@@ -1,0 +1,38 @@
+"""What pods tell, from what the Kubernetes API answers."""
+
+from typing import Any
+
+import pytest
+
+from tests.live.pods import Seen, held
+
+
+def pod(name: str, waiting: dict[str, str] | None = None, *, init: bool = False) -> dict[str, Any]:
+    state = {"waiting": waiting} if waiting else {"running": {}}
+    statuses = "initContainerStatuses" if init else "containerStatuses"
+    return {
+        "metadata": {"namespace": "processing", "name": name, "labels": {"spark-role": "driver"}},
+        "spec": {"serviceAccountName": "spark"},
+        "status": {"phase": "Pending", statuses: [{"name": "main", "state": state}]},
+    }
+
+
+@pytest.mark.parametrize("init", [False, True])
+def test_a_pod_that_cannot_start_is_named_with_the_reason(init: bool) -> None:
+    never = {"reason": "ErrImageNeverPull", "message": "the image is not there"}
+    sentence = held([pod("well"), pod("held", never, init=init)])
+    expected = "Pod processing/held cannot start its container main: ErrImageNeverPull (the image is not there)."
+    assert sentence == expected
+
+
+@pytest.mark.parametrize("reason", ["ContainerCreating", "PodInitializing", "ErrImagePull", "CrashLoopBackOff"])
+def test_what_may_still_pass_holds_nothing(reason: str) -> None:
+    assert held([pod("starting", {"reason": reason})]) is None
+
+
+def test_a_pod_without_a_status_yet_holds_nothing() -> None:
+    assert held([{"metadata": {"namespace": "n", "name": "new"}}]) is None
+
+
+def test_what_counts_of_a_pod_is_kept() -> None:
+    assert Seen.of(pod("d")) == Seen("processing", "d", {"spark-role": "driver"}, "spark", "Pending")
