@@ -18,14 +18,14 @@ from typing import Final
 from harness.errors import HarnessError
 from harness.machine.certificates import with_certificates
 from harness.machine.tools import tool
+from harness.manifests.git import Repository
+from harness.manifests.inputs import Kustomizations
+from harness.manifests.snapshot import Snapshot, Store
 from harness.manifests.tree import walk
 from harness.manifests.upstream import git_environment
 from harness.paths import ROOT
-from harness.review.git import Repository
-from harness.review.inputs import Kustomizations
 from harness.review.model import Review
 from harness.review.review import review
-from harness.review.snapshot import Snapshot, Store
 
 _ENVIRONMENTS: Final = ("staging", "production")
 _APPLICATIONS: Final = 500

@@ -16,13 +16,13 @@ from typing import Any, Final
 from harness.errors import HarnessError
 from harness.manifests.build import explain
 from harness.manifests.cache import Cache
+from harness.manifests.edits import edit
+from harness.manifests.git import SYMLINK
+from harness.manifests.inputs import Inputs, Trouble
 from harness.manifests.positions import split
+from harness.manifests.snapshot import Snapshot
 from harness.manifests.upstream import Remote, git_environment, parse_remote
-from harness.review.edits import edit
-from harness.review.git import SYMLINK
-from harness.review.inputs import Inputs, Trouble
 from harness.review.redact import scrub
-from harness.review.snapshot import Snapshot
 from harness.review.values import NotYamlError, load
 
 _FORMAT: Final = "diff-1"

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from harness.manifests.inputs import Trouble
 from harness.review.build import Text
 from harness.review.fields import CHECKSUM, GENERATED_NAME, LAYOUT, Fields, Names, compare
 from harness.review.generated import generated_names
 from harness.review.images import Replaced, images_in, replaced, table
-from harness.review.inputs import Trouble
 from harness.review.model import (
     ApplicationReview,
     BuildProblem,

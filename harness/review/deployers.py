@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from harness.review import edits
+from harness.manifests import edits
 from harness.review.values import canonical, dig, mappings
 
 WAVE: Final = "argocd.argoproj.io/sync-wave"

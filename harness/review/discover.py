@@ -12,9 +12,9 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from harness.errors import HarnessError
+from harness.manifests.inputs import Kustomizations
+from harness.manifests.snapshot import Snapshot, UnreadableError
 from harness.review.config import Config
-from harness.review.inputs import Kustomizations
-from harness.review.snapshot import Snapshot, UnreadableError
 
 MARKERS: Final = frozenset({"overlays", "overlay", "clusters", "environments", "envs", "env"})
 SUFFIXES: Final = (".yaml", ".yml", ".json")

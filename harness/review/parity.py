@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
+from harness.manifests.snapshot import Snapshot, UnreadableError
 from harness.review.build import Text
 from harness.review.config import Config
 from harness.review.fields import Names, compare
@@ -14,7 +15,6 @@ from harness.review.generated import generated_names
 from harness.review.model import Difference, Identity, Parity
 from harness.review.pair import Resource, pair, parse
 from harness.review.side import Application
-from harness.review.snapshot import Snapshot, UnreadableError
 from harness.review.values import Inside, Key, NotYamlError, Path, load, same
 
 _EXPECTED: Final = tuple(

@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.errors import HarnessError
+from harness.manifests.git import Repository
+from harness.manifests.inputs import Trouble
+from harness.manifests.snapshot import Snapshot, Store, UnreadableError
 from harness.review import config as configuration
 from harness.review import discover
 from harness.review.build import Builder
 from harness.review.compare import Environment, Result
 from harness.review.discover import SUFFIXES
-from harness.review.git import Repository
-from harness.review.inputs import Trouble
 from harness.review.model import ChangeKind, EnvironmentReview, Note, Parity, Review
 from harness.review.model import Side as SideName
 from harness.review.parity import Declared, differences, parity
 from harness.review.side import Side
-from harness.review.snapshot import Snapshot, Store, UnreadableError
 from harness.review.sources import Locator
 
 WORKING_TREE: Final = "working tree"

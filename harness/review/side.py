@@ -8,13 +8,13 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from harness.machine.cache import content_key
+from harness.manifests.inputs import Kustomizations, Trouble
 from harness.manifests.positions import split
+from harness.manifests.snapshot import Snapshot, UnreadableError
 from harness.review import discover
 from harness.review.build import Builder, Job, Rendering, Text, deployers_in
 from harness.review.config import Config
 from harness.review.deployers import Deployer, Folders, Source, deployers, normalised_url
-from harness.review.inputs import Kustomizations, Trouble
-from harness.review.snapshot import Snapshot, UnreadableError
 from harness.review.values import NotYamlError, load
 
 _CHART: Final = "Chart.yaml"

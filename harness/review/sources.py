@@ -3,10 +3,10 @@
 import re
 from collections.abc import Sequence
 
+from harness.manifests.snapshot import Snapshot, UnreadableError
 from harness.review.model import Source
 from harness.review.risks.context import Change
 from harness.review.side import Side
-from harness.review.snapshot import Snapshot, UnreadableError
 
 
 class Locator:

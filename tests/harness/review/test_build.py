@@ -10,14 +10,14 @@ import pytest
 from harness.machine.certificates import with_certificates
 from harness.machine.tools import tool
 from harness.manifests.cache import Cache
+from harness.manifests.git import Repository
+from harness.manifests.inputs import Kustomizations
 from harness.manifests.positions import split
+from harness.manifests.snapshot import Snapshot, Store
 from harness.manifests.tree import walk
 from harness.manifests.upstream import git_environment
 from harness.paths import ROOT
 from harness.review.build import Builder, Job
-from harness.review.git import Repository
-from harness.review.inputs import Kustomizations
-from harness.review.snapshot import Snapshot, Store
 
 pytestmark = pytest.mark.tools
 

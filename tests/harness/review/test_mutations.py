@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 import yaml
 
+from harness.manifests.git import Repository
+from harness.manifests.snapshot import Snapshot, Store
 from harness.paths import ROOT
 from harness.review.build import Builder, Text
 from harness.review.compare import Environment
 from harness.review.config import read
 from harness.review.fields import CHECKSUM, MANAGED, NUMBER, SERVER, compare
-from harness.review.git import Repository
 from harness.review.model import Identity
 from harness.review.pair import Resource
 from harness.review.risks.context import Change
 from harness.review.risks.judge import judge
 from harness.review.side import Application, Side
-from harness.review.snapshot import Snapshot, Store
 from harness.review.sources import Locator
 from harness.review.values import load
 

@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.manifests.edits import edit
 from harness.review.build import Text
 from harness.review.deployers import Folders, deployers
-from harness.review.edits import edit
 from harness.review.fields import Names, compare
 from harness.review.images import replaced
 from harness.review.pair import parse

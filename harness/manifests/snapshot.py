@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Final
 
-from harness.review.git import SUBMODULE, SYMLINK, Entry, Repository
+from harness.manifests.git import SUBMODULE, SYMLINK, Entry, Repository
 
 MAX_BYTES: Final = 10_000_000
 """No input of a manifest comes near this: etcd takes 1.5 MB for one object."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from harness.machine.cache import content_key
+from harness.manifests.snapshot import Snapshot, UnreadableError
 from harness.manifests.tree import KUSTOMIZATION_NAMES, references
 from harness.manifests.upstream import is_remote
-from harness.review.snapshot import Snapshot, UnreadableError
 from harness.review.values import NotYamlError, load
 
 _AGGREGATE_FIELDS: Final = frozenset({"apiVersion", "kind", "metadata", "resources"})
