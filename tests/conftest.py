@@ -14,7 +14,9 @@ ROOT = Path(__file__).parents[1]
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The one flag that accepts what is written now as what is expected."""
     parser.addoption(
-        "--update-goldens", action="store_true", help="write the expected files anew; review them in git"
+        "--update-goldens",
+        action="store_true",
+        help="overwrite the expected files and the generated parts of docs/; review them in git",
     )
 
 
@@ -53,6 +55,26 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         if not file.is_file():
             pytest.fail(f"{file} is missing: run with --update-goldens, and review it")
         assert text == file.read_text(encoding="utf-8"), f"{file.name} differs: --update-goldens accepts it"
+
+    return compare
+
+
+@pytest.fixture
+def generated(request: pytest.FixtureRequest, repo: Path) -> Callable[[str, str, str], None]:
+    """Compares a text with the part of docs/PAGE that is between `<!-- NAME -->` and `<!-- /NAME -->`.
+
+    `--update-goldens` writes it instead.
+    """
+    from harness.bench.command import with_section
+
+    def compare(page: str, name: str, text: str) -> None:
+        file = repo / "docs" / page
+        current = file.read_text(encoding="utf-8")
+        expected = with_section(current, name, text.rstrip("\n") + "\n")
+        if request.config.getoption("--update-goldens"):
+            file.write_text(expected, encoding="utf-8")
+        else:
+            assert current == expected, f"docs/{page} is out of date: --update-goldens updates it"
 
     return compare
 

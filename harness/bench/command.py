@@ -72,7 +72,9 @@ def with_section(page: str, name: str, text: str) -> str:
     """
     pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
     if not pattern.search(page):
-        raise HarnessError(f"{PAGE.name} has no section between <!-- {name} --> and <!-- /{name} -->: put it back")
+        raise HarnessError(
+            f"the page has no section between <!-- {name} --> and <!-- /{name} -->: restore both marks."
+        )
     return pattern.sub(lambda match: f"{match[1]}{text}{match[2]}", page)
 
 

@@ -38,10 +38,10 @@ class Kind(NamedTuple):
     times: int = 0
 
 
-_RESET: Final = Option(0, ("0", "1"), "1: the connection is reset instead of closed")
+_RESET: Final = Option(0, ("0", "1"), "1 resets the connection instead of closing it")
 
 KINDS: Final[dict[str, Kind]] = {
-    "latency": Kind("response", "waits before it answers", {"ms": Option(200, (), "milliseconds")}, path="any"),
+    "latency": Kind("response", "delays the response", {"ms": Option(200, (), "milliseconds")}, path="any"),
     "slow-drip": Kind(
         "response",
         "sends the body in small pieces",
@@ -49,94 +49,94 @@ KINDS: Final[dict[str, Kind]] = {
     ),
     "rate-limit": Kind(
         "response",
-        "answers 429 with Retry-After",
+        "responds 429 with Retry-After",
         {
             "retry_after": Option(1, (), "seconds"),
-            "form": Option("seconds", ("seconds", "date", "none"), "how Retry-After is written; none: without it"),
+            "form": Option("seconds", ("seconds", "date", "none"), "format of Retry-After; none omits it"),
         },
     ),
-    "server-error": Kind("response", "answers a 5xx status", {"status": Option(503, (), "500 to 599")}),
-    "client-error": Kind("response", "refuses with a 4xx status", {"status": Option(403, (), "400 to 499")}),
+    "server-error": Kind("response", "responds with a 5xx status", {"status": Option(503, (), "500 to 599")}),
+    "client-error": Kind("response", "responds with a 4xx status", {"status": Option(403, (), "400 to 499")}),
     "cut": Kind(
         "response",
-        "cuts the connection",
+        "closes the connection",
         {
-            "at": Option("middle", ("before", "middle"), "before any header, or in the middle of the body"),
+            "at": Option("middle", ("before", "middle"), "before any header, or within the body"),
             "reset": _RESET,
         },
     ),
     "truncated": Kind(
         "response",
-        "sends half of the body and ends as if that were all",
+        "sends half of the body as if it were complete",
         {
             "form": Option(
                 "no-length",
                 ("no-length", "chunked", "short-length"),
-                "no-length: no Content-Length, connection closed; chunked: the last chunk is missing; "
-                "short-length: Content-Length is that of the half",
+                "no-length: without Content-Length; chunked: without the last chunk; "
+                "short-length: with the Content-Length of the half",
             )
         },
     ),
-    "not-json": Kind("response", "answers 200 with an HTML page", {}),
-    "not-a-list": Kind("response", "answers 200 with a JSON object instead of a list", {}),
-    "empty-page": Kind("page", "answers an empty list", {}),
-    "short-page": Kind("page", "leaves out the last records of a page", {"drop": Option(1, (), "records")}),
+    "not-json": Kind("response", "responds 200 with an HTML page", {}),
+    "not-a-list": Kind("response", "responds 200 with a JSON object instead of a list", {}),
+    "empty-page": Kind("page", "returns an empty list", {}),
+    "short-page": Kind("page", "omits the last records of a page", {"drop": Option(1, (), "records")}),
     "overlap": Kind(
         "page",
-        "starts a page with the last records of the page before, as when the list grew in front while it was read; "
-        "as many records are pushed out at the page's end",
+        "starts a page with the last records of the previous one, as if records had been inserted before it; "
+        "as many records are pushed off its end",
         {"count": Option(1, (), "records")},
     ),
     "duplicates": Kind(
         "sequence",
-        "holds the first records once more at the end, counted in total; the later one has another name",
+        "repeats the first records at the end, counted in the total; the later ones have another name",
         {"count": Option(1, (), "records")},
         path="any",
     ),
     "moving-total": Kind(
         "sequence",
-        "goes on to the next day in mid-run: total changes and records shift between pages",
+        "advances to the next day during a run: the total changes and records shift between pages",
         {},
         times=1,
     ),
     "wrong-total": Kind(
-        "sequence", "says another total than there is", {"by": Option(1, (), "added to total")}, path="meta"
+        "sequence", "reports a wrong total", {"by": Option(1, (), "added to the total")}, path="meta"
     ),
     "new-field": Kind(
         "record",
         "adds a field",
         {
-            "field": Option("rating", (), "its name"),
-            "type": Option("number", ("number", "string", "bool", "object", "list", "null"), "of its value"),
+            "field": Option("rating", (), "name of the field"),
+            "type": Option("number", ("number", "string", "bool", "object", "list", "null"), "type of the value"),
         },
     ),
-    "missing-field": Kind("record", "leaves a field out", {"field": Option("country", (), "its name")}),
+    "missing-field": Kind("record", "omits a field", {"field": Option("country", (), "name of the field")}),
     "retyped-field": Kind(
         "record",
-        "gives a field a value of another type",
+        "changes the type of a field",
         {
-            "field": Option("name", (), "its name"),
-            "type": Option("number", ("number", "string", "bool", "object", "list", "null"), "of its value"),
+            "field": Option("name", (), "name of the field"),
+            "type": Option("number", ("number", "string", "bool", "object", "list", "null"), "type of the value"),
         },
     ),
     "not-nfc": Kind("record", "sends text in Unicode NFD", {}),
     "bad-coordinates": Kind(
         "record",
-        "spoils the coordinates",
-        {"kind": Option("out-of-range", ("out-of-range", "half-missing", "text"), "how")},
+        "corrupts the coordinates",
+        {"kind": Option("out-of-range", ("out-of-range", "half-missing", "text"), "kind of corruption")},
     ),
     "dirty": Kind("record", "mixes every kind of invalid record into the valid ones", {}),
 }
 """Fault name -> what it is."""
 
 SCOPE: Final[dict[str, Option]] = {
-    "page": Option("", (), "only this page, or pages: `3`, `3-5`, `2+7`"),
+    "page": Option("", (), "only these pages: `3`, `3-5` or `2+7`"),
     "path": Option("", (*ENDPOINTS, "any"), "only this endpoint"),
-    "after": Option(0, (), "so many matching requests pass first"),
-    "every": Option(1, (), "then only each so-many-th"),
-    "times": Option(0, (), "at most so often in all (0: without limit)"),
-    "each": Option(0, (), "at most so often for any one page (0: without limit)"),
-    "share": Option(1.0, (), "of the requests, or of the records for a fault of records: 0 to 1"),
+    "after": Option(0, (), "skip this many matching requests"),
+    "every": Option(1, (), "then hit only every Nth request"),
+    "times": Option(0, (), "hit at most this many requests (0: no limit)"),
+    "each": Option(0, (), "hit each page at most this many times (0: no limit)"),
+    "share": Option(1.0, (), "share of the requests, or of the records for a record fault, from 0 to 1"),
 }
 """Options that every fault takes."""
 

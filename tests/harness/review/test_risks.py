@@ -2,14 +2,12 @@
 
 import copy
 import json
-import re
 from typing import Any
 
 import pytest
 import yaml
 
 from harness.errors import HarnessError
-from harness.paths import ROOT
 from harness.review.build import Text
 from harness.review.fields import Names, compare
 from harness.review.model import Level
@@ -411,9 +409,3 @@ def test_thresholds(text: str, expected: Any) -> None:
 def test_wrong_thresholds(text: str) -> None:
     with pytest.raises(HarnessError, match="--fail-on takes"):
         parse_threshold(text)
-
-
-def test_the_documentation_lists_every_rule() -> None:
-    text = (ROOT / "docs" / "diff.md").read_text(encoding="utf-8")
-    listed = re.findall(r"^\| (DF\d+) \| (\w+) \| (.+?) \| (.+?) \|$", text, re.MULTILINE)
-    assert listed == [(rule.id, str(rule.level), rule.title, rule.why) for rule in RULES.values()]

@@ -177,13 +177,3 @@ def test_a_checkout_without_environments_says_so(app: typer.Typer, tmp_path: Pat
     result = CliRunner().invoke(app, ["--root", str(tmp_path)])
     assert isinstance(result.exception, HarnessError)
     assert "has no environment" in str(result.exception)
-
-
-def test_the_documentation_lists_every_rule(repo: Path) -> None:
-    text = (repo / "docs" / "validate.md").read_text()
-    rows = {
-        tuple(cell.strip() for cell in line.strip("|").split("|"))[:4]
-        for line in text.splitlines()
-        if line.startswith("| LH")
-    }
-    assert rows == {(rule.id, rule.title, rule.why, rule.engine) for rule in RULES.values()}

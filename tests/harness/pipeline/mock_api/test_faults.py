@@ -5,7 +5,6 @@ import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from hypothesis import strategies as st
 from harness.errors import HarnessError
 from harness.pipeline.mock_api import MockApi
 from harness.pipeline.mock_api.damage import DIRT, damage, dirt_of
-from harness.pipeline.mock_api.faults import KINDS, SCOPE, FaultPlan, parse
+from harness.pipeline.mock_api.faults import FaultPlan, parse
 from harness.pipeline.mock_api.generator import Generator
 
 Start = Callable[..., MockApi]
@@ -353,13 +352,3 @@ def test_a_fault_that_cannot_be_read_is_refused(text: str, message: str) -> None
     with pytest.raises(HarnessError, match=message) as caught:
         parse(text)
     assert caught.value.exit_code == 2
-
-
-def test_the_manual_lists_every_fault_and_option(repo: Path) -> None:
-    manual = (repo / "docs" / "mock-api.md").read_text(encoding="utf-8")
-    for name, kind in KINDS.items():
-        row = next(line for line in manual.splitlines() if line.startswith(f"| `{name}` |"))
-        for option, spec in kind.options.items():
-            assert f"`{option}={spec.default}`" in row, (name, option)
-    for option in SCOPE:
-        assert f"| `{option}` |" in manual

@@ -1,0 +1,95 @@
+"""The parts of the documentation that are generated from the code; `--update-goldens` writes them."""
+
+from collections.abc import Callable, Iterable
+from itertools import groupby
+
+from harness.manifests import catalogue
+from harness.pipeline.mock_api.faults import KINDS, SCOPE, Kind, Option
+from harness.review.risks.rules import RULES as RISK_RULES
+from harness.validate.rules import RULES as VALIDATION_RULES
+
+Generated = Callable[[str, str, str], None]
+
+VALIDATION_GROUPS = {
+    "1": "Building",
+    "2": "Schemas",
+    "3": "References",
+    "4": "Sync waves",
+    "5": "Policy",
+    "6": "Parity",
+    "9": "Exemptions",
+}
+RISK_GROUPS = {
+    "1": "Data",
+    "2": "Access",
+    "3": "Workloads",
+    "4": "Images",
+    "5": "Capacity",
+    "6": "Delivery",
+    "7": "Network",
+    "8": "Secrets",
+}
+
+
+def grouped(items: Iterable[tuple[str, str]], titles: dict[str, str]) -> str:
+    """The (id, line) pairs as lists, a heading above those whose ids have the same first digit."""
+    sections = [
+        f"### {titles[digit]}\n\n" + "\n".join(line for _, line in group)
+        for digit, group in groupby(items, key=lambda item: item[0][2])
+    ]
+    return "\n" + "\n\n".join(sections) + "\n"
+
+
+def table(*rows: Iterable[str]) -> str:
+    """A Markdown table; the first row is its head."""
+    head, *body = [list(row) for row in rows]
+    return "\n".join(f"| {' | '.join(row)} |".replace("|  |", "| |") for row in (head, ["---"] * len(head), *body))
+
+
+def test_validation_rules(generated: Generated) -> None:
+    def line(rule: str, title: str, why: str, engine: str) -> str:
+        by = "" if engine == "harness" else f" ({engine})"
+        return f"- **{rule}** {title}{by}. *{why}*"
+
+    rules = [(rule.id, line(rule.id, rule.title, rule.why, rule.engine)) for rule in VALIDATION_RULES.values()]
+    generated("validate.md", "rules", grouped(rules, VALIDATION_GROUPS))
+
+
+def test_risk_rules(generated: Generated) -> None:
+    rules = [
+        (rule.id, f"- **{rule.id}** ({rule.level}) {rule.title}. *{rule.why}*") for rule in RISK_RULES.values()
+    ]
+    generated("diff.md", "risks", grouped(rules, RISK_GROUPS))
+
+
+def test_faults_of_the_mock_api(generated: Generated) -> None:
+    def line(name: str, kind: Kind) -> str:
+        scope = {"path": kind.path} if kind.path != "list" else {}
+        scope |= {"times": str(kind.times)} if kind.times else {}
+        options = [f"`{key}={option.default}` {_meaning(option)}" for key, option in kind.options.items()]
+        options += [f"`{key}={value}`" for key, value in scope.items()]
+        return f"- `{name}` ({kind.level}) {kind.meaning}{': ' if options else ''}{'; '.join(options)}"
+
+    generated("mock-api.md", "faults", "\n".join(line(name, kind) for name, kind in KINDS.items()))
+
+
+def test_scope_of_faults(generated: Generated) -> None:
+    lines = [f"- `{name}`: {_meaning(option)}" for name, option in SCOPE.items()]
+    generated("mock-api.md", "scope", "\n".join(lines))
+
+
+def _meaning(option: Option) -> str:
+    return option.meaning + (f" ({', '.join(option.allowed)})" if option.allowed else "")
+
+
+def test_secrets(generated: Generated) -> None:
+    rows = [
+        (
+            f"`{secret.place}`",
+            ", ".join(f"`{key}`" for key in secret.keys),
+            secret.purpose,
+            ", ".join(f"`{mirror}`" for mirror in secret.mirrors),
+        )
+        for secret in catalogue.read().secrets
+    ]
+    generated("secrets.md", "secrets", table(("Secret", "keys", "for", "copy"), *rows))
