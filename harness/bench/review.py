@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.errors import HarnessError
-from harness.machine.certificates import with_certificates
+from harness.machine.proxy.certificates import with_certificates
 from harness.machine.tools import tool
 from harness.manifests.git import Repository
 from harness.manifests.inputs import Kustomizations

@@ -10,17 +10,17 @@ from typing import Final
 
 from harness.clusters.docker.client import daemon_version, docker, image_id, require_daemon
 from harness.clusters.docker.install import dockerd_too_old, dockerd_version
-from harness.clusters.images.base import BASE
-from harness.clusters.images.registry import answers
+from harness.clusters.docker.registry import answers
 from harness.clusters.kind.machine import GIB, available_memory, daemon_info
-from harness.clusters.kind.node import node_image
+from harness.clusters.without_registry.base import BASE
+from harness.clusters.without_registry.node import node_image
 from harness.errors import HarnessError
 from harness.machine import compat, venv
 from harness.machine.cache import cache_root
-from harness.machine.certificates import ca_bundle
 from harness.machine.jars import missing
 from harness.machine.java import found_runtimes
 from harness.machine.packages import ROOT
+from harness.machine.proxy.certificates import ca_bundle
 from harness.machine.tools import TOOLS, tool_folder
 
 

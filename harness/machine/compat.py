@@ -16,10 +16,10 @@ from typing import Final
 from harness.console import err, print_error
 from harness.errors import HarnessError
 from harness.machine.cache import content_key, locked
-from harness.machine.certificates import with_certificates
 from harness.machine.environment import spark_environment
 from harness.machine.packages import NETWORK_HINT, REQUIREMENTS, ROOT, uv
 from harness.machine.process import run
+from harness.machine.proxy.certificates import with_certificates
 
 VENV: Final = ROOT / ".venv-spark33"
 LOCK: Final = REQUIREMENTS / "spark33.txt"

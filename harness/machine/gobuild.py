@@ -21,9 +21,9 @@ from typing import Final
 from harness.console import working
 from harness.errors import HarnessError
 from harness.machine.cache import built, cache_root, content_key
-from harness.machine.certificates import with_certificates
 from harness.machine.packages import NETWORK_HINT, REQUIREMENTS, package_folder
 from harness.machine.process import run
+from harness.machine.proxy.certificates import with_certificates
 
 GO_LOCK: Final = REQUIREMENTS / "go.txt"
 LDFLAGS: Final = "-s -w"
@@ -120,7 +120,7 @@ def tools_of(module: Path) -> dict[str, str]:
 def version_of(package: str, module: Path) -> str:
     """The version of the module that a package of go.mod comes from; empty when go.mod does not require it.
 
-    >>> version_of("github.com/argoproj/argo-cd/v3/cmd", ROOT / "images/upstream/argocd")
+    >>> version_of("github.com/argoproj/argo-cd/v3/cmd", ROOT / "images/without-registry/argocd")
     'v3.3.0'
     """
     return _required(package, module)[1]

@@ -18,11 +18,11 @@ from typing import Final
 
 from harness.errors import HarnessError
 from harness.machine.cache import built, cache_root
-from harness.machine.certificates import with_certificates
 from harness.machine.java import java_home
 from harness.machine.packages import NETWORK_HINT, REQUIREMENTS
 from harness.machine.process import run
-from harness.machine.truststore import java_options
+from harness.machine.proxy.certificates import with_certificates
+from harness.machine.proxy.truststore import java_options
 
 LOCK: Final = REQUIREMENTS / "jars.json"
 

@@ -9,10 +9,10 @@ from typing import Final
 
 from harness.console import err, print_error
 from harness.errors import HarnessError
-from harness.machine.certificates import with_certificates
 from harness.machine.jars import update_lock
 from harness.machine.packages import NETWORK_HINT, REQUIREMENTS, uv
 from harness.machine.process import run
+from harness.machine.proxy.certificates import with_certificates
 
 # Name of the lock, its Python, and the lock whose versions it has to share. A lock comes after the one it shares.
 LOCKS: Final[tuple[tuple[str, str, str | None], ...]] = (

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.machine.cache import built, cache_root, content_key
-from harness.machine.certificates import with_certificates
 from harness.machine.process import run
+from harness.machine.proxy.certificates import with_certificates
 
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "requirements"

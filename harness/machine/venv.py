@@ -18,8 +18,8 @@ from typing import Any, Final
 
 from harness.errors import HarnessError
 from harness.machine.cache import content_key, locked
-from harness.machine.certificates import with_certificates
 from harness.machine.process import run
+from harness.machine.proxy.certificates import with_certificates
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 # From the smaller to the larger; a larger one has all that a smaller one has, in the same versions.

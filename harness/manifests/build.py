@@ -115,7 +115,7 @@ def _build(unit: Unit, version: str, *, offline: bool) -> Build:
 
 
 def _kustomize(program: Path, folder: Path, tree: Tree, *, offline: bool) -> str:
-    from harness.machine.certificates import with_certificates
+    from harness.machine.proxy.certificates import with_certificates
 
     environment = with_certificates(os.environ) | git_environment(
         (remote for remote, _, _ in tree.remotes), offline=offline

@@ -193,7 +193,7 @@ class Builder:
 
     def _with(self, references: Iterable[str]) -> dict[str, str]:
         """The environment of kustomize's process."""
-        from harness.machine.certificates import with_certificates
+        from harness.machine.proxy.certificates import with_certificates
 
         with self._lock:
             if self._environment is None:

@@ -16,8 +16,8 @@ import yaml
 from pytest_kind import KindCluster
 
 from harness.clusters.kind.cluster import Cluster, down, up
-from harness.clusters.kind.components import required_version
 from harness.clusters.kind.kubectl import kubectl_program
+from harness.clusters.without_registry.components import required_version
 from harness.machine.tools import tool
 
 Object = dict[str, Any]

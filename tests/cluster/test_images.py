@@ -7,7 +7,7 @@ import pytest
 from harness.clusters.docker.client import docker
 from harness.clusters.kind.cluster import Cluster
 from harness.clusters.kind.load import load
-from harness.clusters.kind.node import REPOSITORY
+from harness.clusters.without_registry.node import REPOSITORY
 
 pytestmark = pytest.mark.cluster
 

@@ -11,10 +11,11 @@ import pytest
 
 from harness.clusters.docker.client import docker
 from harness.clusters.kind.cluster import Cluster, up
-from harness.clusters.kind.components import KUBERNETES_VERSION
 from harness.clusters.kind.logs import collect
-from harness.clusters.kind.node import UPSTREAM, pod_images
+from harness.clusters.kind.node import UPSTREAM
 from harness.clusters.kind.status import status
+from harness.clusters.without_registry.components import KUBERNETES_VERSION
+from harness.clusters.without_registry.node import pod_images
 from harness.errors import HarnessError
 
 pytestmark = pytest.mark.cluster

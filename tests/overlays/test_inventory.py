@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.machine.certificates import with_certificates
+from harness.machine.proxy.certificates import with_certificates
 from harness.machine.tools import tool
 from harness.manifests.build import build_all
 from harness.manifests.environments import units

@@ -10,13 +10,14 @@ from typing import Any, Final
 
 import yaml
 
-from harness.clusters.deploy.absence import MANIFESTS, REPLACED
 from harness.clusters.deploy.git import Scratch, with_files, working_tree
 from harness.clusters.deploy.served import BRANCH, URL
+from harness.clusters.without_registry.replaced import REPLACED
 from harness.errors import HarnessError
 from harness.manifests.environments import overlay
 
-_READ: Final = ("base", "components", "overlays", "harness/clusters/deploy", "tests/e2e")
+MANIFESTS: Final = Path("harness/clusters/deploy/manifests")
+_READ: Final = ("base", "components", "overlays", "harness/clusters", "tests/e2e")
 """The folders that kustomizations are made of; of those, what a checkout has."""
 
 _RUNNING: Final = (
@@ -43,7 +44,7 @@ def served_commit(
         environment: The environment.
         without_aws: The environment is made for AWS and the cluster is elsewhere: the waves must not wait for what
             only AWS does, and its containers ask for less CPU.
-        absent: Repositories of images that cannot be had, of those in `absence.REPLACED`.
+        absent: Repositories of images that cannot be had, of those in `replaced.REPLACED`.
 
     Returns:
         The commit's name. Its parent is the working tree, if it differs from that.

@@ -8,9 +8,7 @@ from typing import Any, Final
 
 import yaml
 
-from harness.clusters.deploy.absence import MANIFESTS, absent
-from harness.clusters.deploy.checkout import export, served_commit
-from harness.clusters.deploy.elsewhere import bring_what_aws_brings, is_on_aws, needs_aws
+from harness.clusters.deploy.checkout import MANIFESTS, export, served_commit
 from harness.clusters.deploy.git import Scratch
 from harness.clusters.deploy.phases import Phases
 from harness.clusters.deploy.served import NAMESPACE, Served
@@ -24,10 +22,12 @@ from harness.clusters.deploy.wait import (
     until_ready,
 )
 from harness.clusters.deploy.waves import Step, history
+from harness.clusters.deploy.without_aws import bring_what_aws_brings, is_on_aws, needs_aws
 from harness.clusters.images.wanted import collect
 from harness.clusters.kind.kubectl import Kubectl
 from harness.clusters.secrets.store import Store
 from harness.clusters.secrets.work import bring
+from harness.clusters.without_registry.replaced import absent
 from harness.errors import HarnessError
 from harness.manifests.build import Build, Rendered, build_all
 from harness.manifests.catalogue import read as read_catalogue
@@ -90,7 +90,7 @@ def deploy(root: Path, environment: str, cluster: Kubectl, phases: Phases, *, wi
             aws = needs_aws(plain)
             elsewhere = aws and not is_on_aws(nodes)
             images = collect(item for build in plain for item in build.resources)
-            missing = absent(images, nodes)
+            missing = absent((image.name for image in images), nodes)
             commit = served_commit(git, root, environment, without_aws=elsewhere, absent=missing)
             export(git, commit, tree)
             builds = {build.unit.name: build for build in _built(units(tree, environment))}

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import IO, Final
 
 from harness.errors import HarnessError
-from harness.machine.certificates import with_certificates
 from harness.machine.process import telling_line
+from harness.machine.proxy.certificates import with_certificates
 
 LOOK: Final = "'harness doctor e2e' tells what this machine lacks"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from harness.clusters.docker.client import docker, image_id
-from harness.clusters.images.base import BASE, INPUTS
-from harness.clusters.images.registry import local_name
+from harness.clusters.docker.image import INPUTS, local_name
+from harness.clusters.without_registry.base import BASE
 from harness.errors import HarnessError
 
 _BUILD_FIRST: Final = "'harness images build' makes or pulls it"

@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Final
 
 from harness.clusters.docker.client import docker, explained, image_label
+from harness.clusters.docker.image import INPUTS, local_name
 from harness.clusters.images import contexts
-from harness.clusters.images.base import INPUTS
 from harness.clusters.images.inputs import files, key, revision, stage
 from harness.clusters.images.recipes import Recipe
-from harness.clusters.images.registry import local_name
 from harness.errors import HarnessError
 from harness.machine.cache import cache_root
-from harness.machine.certificates import ca_bundle
 from harness.machine.gobuild import tools_of, version_of
+from harness.machine.proxy.certificates import ca_bundle
 from harness.paths import ROOT
 from harness.review.images import parts
 

@@ -39,11 +39,10 @@ def list_images(
     from rich.table import Column, Table
 
     from harness.clusters.docker.client import image_label, require_daemon
+    from harness.clusters.docker.image import INPUTS, local_name
     from harness.clusters.images.archive import build_cache, disk_use, sizes
-    from harness.clusters.images.base import INPUTS
     from harness.clusters.images.build import VERSION
     from harness.clusters.images.recipes import recipe
-    from harness.clusters.images.registry import local_name
     from harness.console import out
 
     require_daemon()
@@ -120,10 +119,10 @@ def pull(environment: Environment = "minikube", only: Only = None) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     from harness.clusters.docker.client import require_daemon
+    from harness.clusters.docker.registry import answers, host
+    from harness.clusters.docker.registry import pull as pull_image
     from harness.clusters.images.display import Display
     from harness.clusters.images.recipes import recipe
-    from harness.clusters.images.registry import answers, host
-    from harness.clusters.images.registry import pull as pull_image
 
     require_daemon()
     foreign = [

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from harness.clusters.images.inputs import TIME
+from harness.clusters.docker.image import TIME
 from harness.clusters.images.recipes import Recipe
 from harness.machine.cache import content_key
 from harness.machine.gobuild import LDFLAGS, programs, programs_folder, sources_of, tools_of

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from harness.clusters.docker.image import TIME
 from harness.errors import HarnessError
 from harness.machine.cache import content_key
 from harness.paths import ROOT
 
-TIME: Final = 1577836800
-"""The time of every file in an image, so that a checkout's own times make no difference (images/settle.sh)."""
 OTHERS: Final = "# Without the harness"
 """Begins the part of a Dockerfile.dockerignore for stages whose outcome the harness hands in itself."""
 _FORMAT: Final = "2"

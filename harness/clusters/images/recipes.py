@@ -1,46 +1,20 @@
 """How each image can be built: the folder below images/ with its Dockerfile, and what that is given.
 
 The platform's own images are `lakehouse/<name>` (or `…/lakehouse-<name>` in a registry of one's own) and lie in
-`images/<name>`. Upstream's, built here only where no registry answers, lie in `images/upstream/<name>`.
+`images/<name>`. Upstream's, built here only where no registry answers, lie in `images/without-registry/<name>`.
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from harness.clusters.without_registry.upstream import FOLDER, UPSTREAM
 from harness.paths import ROOT
 
 _OWN: Final = re.compile(r"(?:.*/)?lakehouse[/-](?P<name>[a-z0-9-]+)")
 _TESTS: Final = "tests/e2e"
 """The folder with the images that only tests run."""
-
-
-@dataclass(frozen=True)
-class Upstream:
-    """How an image of somebody else's is built.
-
-    Attributes:
-        folder: Its folder below images/upstream.
-        version: What prints the version of the program in it; empty when go.mod names it.
-    """
-
-    folder: str
-    version: tuple[str, ...] = ()
-
-
-# By the end of the repository's name: the same image may come from a mirror.
-UPSTREAM: Final[Mapping[str, Upstream]] = {
-    "argoproj/argocd": Upstream("argocd"),
-    "kubeflow/spark-operator/controller": Upstream("spark-operator"),
-    "library/postgres": Upstream("postgres", ("postgres", "--version")),
-    "library/redis": Upstream("redis", ("redis-server", "--version")),
-    "prom/prometheus": Upstream("prometheus", ("prometheus", "--version")),
-    "prometheuscommunity/postgres-exporter": Upstream("postgres-exporter"),
-    "prom/statsd-exporter": Upstream("statsd-exporter"),
-    "kube-state-metrics/kube-state-metrics": Upstream("kube-state-metrics"),
-}
 
 
 @dataclass(frozen=True)
@@ -81,5 +55,5 @@ def recipe(repository: str, root: Path = ROOT) -> Recipe | None:
         return None
     for ending, upstream in UPSTREAM.items():
         if f"/{repository}".endswith(f"/{ending}"):
-            return Recipe(root / "images" / "upstream" / upstream.folder, own=False, version=upstream.version)
+            return Recipe(root / FOLDER / upstream.folder, own=False, version=upstream.version)
     return None

@@ -9,12 +9,13 @@ from enum import Enum
 from rich.markup import escape
 
 from harness.clusters.docker.client import image_id, image_label
-from harness.clusters.images.base import INPUTS, ensure_base
+from harness.clusters.docker.image import INPUTS, local_name
+from harness.clusters.docker.registry import answers, pull
 from harness.clusters.images.build import Job, build, builds_on_spark, job
 from harness.clusters.images.display import Display
 from harness.clusters.images.recipes import Recipe, recipe
-from harness.clusters.images.registry import answers, local_name, pull
 from harness.clusters.images.wanted import Wanted
+from harness.clusters.without_registry.base import ensure_base
 from harness.console import err
 from harness.errors import HarnessError
 

@@ -19,7 +19,6 @@ from typing import Final
 
 from harness.clusters.docker.client import CAUSES, containers, docker, explained
 from harness.clusters.docker.install import grants_every_capability
-from harness.clusters.kind.components import SOURCES
 from harness.clusters.kind.config import as_yaml, kind_config
 from harness.clusters.kind.kubectl import Kubectl, kubectl_program
 from harness.clusters.kind.machine import check_machine
@@ -27,14 +26,15 @@ from harness.clusters.kind.node import ready_node_image
 from harness.console import working
 from harness.errors import HarnessError
 from harness.machine.cache import cache_root, locked
-from harness.machine.certificates import with_certificates
 from harness.machine.process import run
+from harness.machine.proxy.certificates import with_certificates
 from harness.machine.tools import tool
 
 DEFAULT_NAME: Final = "lakehouse"
 CLUSTER_LABEL: Final = "io.x-k8s.kind.cluster"
 """The label by which kind knows the containers of its clusters."""
 NETWORK: Final = "kind"
+NETWORK_FILES: Final = Path(__file__).parent / "network"
 READY_SECONDS: Final = 120
 ANSWER_SECONDS: Final = 60
 """How much longer than its own waiting kubectl may take."""
@@ -181,7 +181,7 @@ def _create(cluster: Cluster, image: str, api_port: int, say: Callable[[str], No
     shutil.rmtree(cluster.folder, ignore_errors=True)
     cluster.folder.mkdir(parents=True)
     network = cluster.folder / "10-ptp.conflist"
-    shutil.copyfile(SOURCES / "network" / network.name, network)
+    shutil.copyfile(NETWORK_FILES / network.name, network)
     config = cluster.folder / "kind.yaml"
     settings = kind_config(network=network, every_capability=grants_every_capability(), api_port=api_port)
     config.write_text(as_yaml(settings), encoding="utf-8")
@@ -219,7 +219,7 @@ def create_error(said: str, name: str, api_port: int) -> HarnessError | None:
 
 def _finish(cluster: Cluster, say: Callable[[str], None]) -> None:
     """Puts the network policies' engine on it, and waits for all that a cluster consists of."""
-    manifest = SOURCES / "network" / "kube-router.yaml"
+    manifest = NETWORK_FILES / "kube-router.yaml"
     kubectl = cluster.kubectl
     kubectl.run("apply", f"--filename={manifest}", doing="install the network policies' engine", hint=cluster.look)
     end = time.monotonic() + READY_SECONDS

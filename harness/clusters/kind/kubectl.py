@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from harness.clusters.kind.components import KUBECTL
+from harness.clusters.without_registry.components import KUBECTL
 from harness.errors import HarnessError
-from harness.machine.certificates import with_certificates
 from harness.machine.process import telling_line
+from harness.machine.proxy.certificates import with_certificates
 
 Object = dict[str, Any]
 """A Kubernetes object as JSON has it."""

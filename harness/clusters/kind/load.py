@@ -13,9 +13,10 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from harness.clusters.docker.client import docker, docker_program, explained
+from harness.clusters.docker.image import full_name
 from harness.clusters.kind.cluster import Cluster
 from harness.errors import HarnessError
-from harness.machine.certificates import with_certificates
+from harness.machine.proxy.certificates import with_certificates
 
 _IMPORT: Final = ("ctr", "--namespace=k8s.io", "images", "import", "--no-unpack", "-")
 _ABSENT: Final = "'harness images build' makes what is missing"
@@ -44,22 +45,6 @@ def load(cluster: Cluster, images: Iterable[str]) -> list[str]:
     if absent:
         _stream(cluster, absent)
     return absent
-
-
-def full_name(name: str) -> str:
-    """An image's name with everything that Docker lets one leave out.
-
-    >>> full_name("redis"), full_name("lakehouse/spark:0.1.0"), full_name("localhost:5000/web:1")
-    ('docker.io/library/redis:latest', 'docker.io/lakehouse/spark:0.1.0', 'localhost:5000/web:1')
-    """
-    first, slash, rest = name.partition("/")
-    if not slash:
-        name = f"docker.io/library/{name}"
-    elif not ("." in first or ":" in first or first == "localhost"):
-        name = f"docker.io/{name}"
-    elif first == "index.docker.io":
-        name = f"docker.io/{rest}"
-    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
 
 
 def held_images(text: str) -> Mapping[str, str]:

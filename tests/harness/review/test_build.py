@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.machine.certificates import with_certificates
+from harness.machine.proxy.certificates import with_certificates
 from harness.machine.tools import tool
 from harness.manifests.cache import Cache
 from harness.manifests.git import Repository

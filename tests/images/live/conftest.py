@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from harness.clusters.docker.client import docker
+from harness.clusters.docker.image import local_name
 from harness.clusters.images.recipes import recipe
-from harness.clusters.images.registry import local_name
 from harness.clusters.images.wanted import Wanted, wanted
 from harness.clusters.images.work import Plan, ensure
 

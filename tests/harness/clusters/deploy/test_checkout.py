@@ -6,15 +6,18 @@ from typing import Any
 
 import pytest
 
-from harness.clusters.deploy.absence import REPLACED
 from harness.clusters.deploy.checkout import export, served_commit
 from harness.clusters.deploy.git import Scratch, working_tree
 from harness.clusters.deploy.served import URL
+from harness.clusters.without_registry.replaced import REPLACED
 from harness.errors import HarnessError
 from harness.manifests.build import build_all
 from harness.manifests.environments import units
 
-FOLDERS = ("base", "components", "overlays", "harness/clusters/deploy/manifests", "tests/e2e/overlay")
+FOLDERS = (
+    *("base", "components", "overlays", "tests/e2e/overlay"),
+    *("harness/clusters/deploy/manifests", "harness/clusters/without_registry/manifests"),
+)
 
 
 @pytest.fixture

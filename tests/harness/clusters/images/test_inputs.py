@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.clusters.images.inputs import TIME, allowed, files, key, revision, stage
+from harness.clusters.docker.image import TIME
+from harness.clusters.images.inputs import allowed, files, key, revision, stage
 from harness.errors import HarnessError
 
 

@@ -6,8 +6,9 @@ import pytest
 from harness.clusters.images import contexts
 from harness.clusters.images.build import builds_on_spark
 from harness.clusters.images.inputs import allowed, files
-from harness.clusters.images.recipes import UPSTREAM, Recipe, recipe
+from harness.clusters.images.recipes import Recipe, recipe
 from harness.clusters.images.wanted import wanted
+from harness.clusters.without_registry.upstream import FOLDER, UPSTREAM
 from harness.machine.gobuild import tools_of, version_of
 from harness.review.images import parts
 
@@ -20,9 +21,9 @@ FOLDERS = ["airflow", "jupyter", "minio", "mock-api", "reflector-stand-in", "spa
         ("lakehouse/airflow", "images/airflow"),
         ("docker.io/example/lakehouse-airflow", "images/airflow"),
         ("lakehouse/reflector-stand-in", "tests/e2e/reflector_stand_in"),
-        ("docker.io/library/redis", "images/upstream/redis"),
-        ("public.ecr.aws/docker/library/redis", "images/upstream/redis"),
-        ("mirror.example/quay/argoproj/argocd", "images/upstream/argocd"),
+        ("docker.io/library/redis", "images/without-registry/redis"),
+        ("public.ecr.aws/docker/library/redis", "images/without-registry/redis"),
+        ("mirror.example/quay/argoproj/argocd", "images/without-registry/argocd"),
     ],
 )
 def test_where_an_image_is_built(repository: str, folder: str, repo: Path) -> None:
@@ -30,7 +31,7 @@ def test_where_an_image_is_built(repository: str, folder: str, repo: Path) -> No
 
     assert found is not None
     assert found.folder == repo / folder
-    assert found.own is not folder.startswith("images/upstream")
+    assert found.own is not folder.startswith(FOLDER)
 
 
 @pytest.mark.parametrize("repository", ["docker.io/grafana/grafana", "lakehouse/nothing", "example/notredis"])
@@ -58,9 +59,9 @@ def test_every_recipe_is_whole(repo: Path) -> None:
 
 
 def test_no_recipe_is_for_nothing(repo: Path) -> None:
-    """Each folder below images/upstream has a recipe, and each recipe an image that an environment names."""
-    folders = {path.parent.name for path in (repo / "images" / "upstream").glob("*/Dockerfile")}
-    assert {upstream.folder for upstream in UPSTREAM.values()} == folders
+    """Each image that stands in for upstream's has a recipe, and each recipe an image that an environment names."""
+    folders = {path.parent.name for path in (repo / FOLDER).glob("*/Dockerfile")}
+    assert {upstream.folder for upstream in UPSTREAM.values()} == folders - {"kind-node"}
 
     named = {image.repository for image in wanted("minikube", repo)}
     assert {ending for ending in UPSTREAM if not any(f"/{name}".endswith(f"/{ending}") for name in named)} == set()

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from harness.clusters.kind.cluster import Cluster
-from harness.clusters.kind.load import full_name, held_images, load
+from harness.clusters.kind.load import held_images, load
 from harness.errors import HarnessError
 
 # What a node has: one image with this id, one under this name with another content.
@@ -40,21 +40,6 @@ save*) shift; echo "$@" ;;
 esac
 """)
     return machine
-
-
-@pytest.mark.parametrize(
-    ("name", "full"),
-    [
-        ("redis", "docker.io/library/redis:latest"),
-        ("debian:bookworm-slim", "docker.io/library/debian:bookworm-slim"),
-        ("prom/prometheus:v3", "docker.io/prom/prometheus:v3"),
-        ("index.docker.io/prom/prometheus:v3", "docker.io/prom/prometheus:v3"),
-        ("quay.io/argoproj/argocd:v3.3.0", "quay.io/argoproj/argocd:v3.3.0"),
-        ("localhost:5000/web", "localhost:5000/web:latest"),
-    ],
-)
-def test_full_name(name: str, full: str) -> None:
-    assert full_name(name) == full
 
 
 def test_held_images() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.clusters.deploy.elsewhere import bring_what_aws_brings, is_on_aws
+from harness.clusters.deploy.without_aws import bring_what_aws_brings, is_on_aws
 from harness.clusters.kind.kubectl import Kubectl
 from harness.errors import HarnessError
 

@@ -1,4 +1,4 @@
-"""The Go programs of a Kubernetes node, each pinned by a go.mod of `images/kind-node`."""
+"""The Go programs of a Kubernetes node, each pinned by a go.mod of `images/without-registry/kind-node`."""
 
 import re
 from collections.abc import Mapping
@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from harness.clusters.without_registry.upstream import FOLDER
 from harness.machine import gobuild
 from harness.machine.packages import ROOT
 
-SOURCES: Final = ROOT / "images" / "kind-node"
+SOURCES: Final = ROOT / FOLDER / "kind-node"
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Component:
     """Programs of one upstream project.
 
     Attributes:
-        folder: The folder under `images/kind-node` whose go.mod pins them.
+        folder: The folder under `images/without-registry/kind-node` whose go.mod pins them.
         packages: Import path of each main package, by the program's name.
         ldflags: The linker's flags.
     """

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from harness.errors import HarnessError
 from harness.machine.cache import built, cache_root, content_key
-from harness.machine.certificates import ca_bundle
+from harness.machine.proxy.certificates import ca_bundle
 
 # Java's own convention. It guards nothing: the store holds public certificates, and PKCS#12 wants a password.
 PASSWORD: Final = "changeit"  # noqa: S105 - see above

@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import Final
 
 from harness.clusters.docker.client import docker, image_id
-from harness.clusters.images.inputs import TIME
-from harness.clusters.images.registry import answers
+from harness.clusters.docker.image import INPUTS, TIME
+from harness.clusters.docker.registry import answers
 from harness.errors import HarnessError
-from harness.machine.certificates import with_certificates
 from harness.machine.process import run
+from harness.machine.proxy.certificates import with_certificates
 
 BASE: Final = "debian:bookworm-slim"
 SUITE: Final = "bookworm"
-INPUTS: Final = "lakehouse.inputs"
-"""The label with the key of what an image was made of."""
 # What upstream's slim variant leaves out as well; licences stay.
 _LEFT_OUT: Final = ("man", "doc", "info", "locale", "lintian")
 # What images/settle.sh removes: were it there, each image's layer would record at what time it went.

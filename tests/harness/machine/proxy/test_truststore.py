@@ -10,7 +10,7 @@ from cryptography.x509.oid import NameOID
 
 from harness.errors import HarnessError
 from harness.machine.java import java_home
-from harness.machine.truststore import PASSWORD, java_options, proxy_options, to_pkcs12, trust_store
+from harness.machine.proxy.truststore import PASSWORD, java_options, proxy_options, to_pkcs12, trust_store
 
 
 def authority(name: str) -> x509.Certificate:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.machine.certificates import VARIABLES, ca_bundle, with_certificates
+from harness.machine.proxy.certificates import VARIABLES, ca_bundle, with_certificates
 
 PEM = "# the company's\n-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 

@@ -8,6 +8,7 @@ from typing import Final
 import requests
 
 from harness.clusters.docker.client import docker
+from harness.clusters.docker.image import local_name
 from harness.errors import HarnessError
 
 _TIMEOUT_SECONDS: Final = 5
@@ -33,15 +34,6 @@ def host(image: str) -> str:
     if not slash or not ("." in first or ":" in first or first == "localhost") or first in _NAMES:
         return _DEFAULT
     return first
-
-
-def local_name(image: str) -> str:
-    """The name under which Docker lists an image: without the parts that it takes for granted.
-
-    >>> local_name("docker.io/library/postgres:15.18-bookworm"), local_name("docker.io/prom/prometheus:v3.5.3")
-    ('postgres:15.18-bookworm', 'prom/prometheus:v3.5.3')
-    """
-    return image.removeprefix("docker.io/").removeprefix("library/")
 
 
 def answers(image: str) -> bool:

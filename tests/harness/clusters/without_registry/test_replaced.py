@@ -4,16 +4,15 @@ from typing import Any
 
 import pytest
 
-from harness.clusters.deploy import absence
-from harness.clusters.deploy.absence import absent
-from harness.clusters.images.wanted import Wanted
+from harness.clusters.without_registry import replaced
+from harness.clusters.without_registry.replaced import absent
 
 Object = dict[str, Any]
 
 IMAGES = [
-    Wanted("docker.io/grafana/grafana:12.2.0", ()),
-    Wanted("docker.io/emberstack/kubernetes-reflector:9.1.45", ()),
-    Wanted("lakehouse/airflow:0.1.0", ()),
+    "docker.io/grafana/grafana:12.2.0",
+    "docker.io/emberstack/kubernetes-reflector:9.1.45",
+    "lakehouse/airflow:0.1.0",
 ]
 
 
@@ -30,7 +29,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(image)
         return False
 
-    monkeypatch.setattr(absence, "answers", answers)
+    monkeypatch.setattr(replaced, "answers", answers)
     return names
 
 
@@ -50,7 +49,7 @@ def test_another_tag_of_it_does_not_help() -> None:
 
 
 def test_what_a_registry_has_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(absence, "answers", lambda _: True)
+    monkeypatch.setattr(replaced, "answers", lambda _: True)
     assert absent(IMAGES, [node()]) == []
 
 

@@ -1,0 +1,147 @@
+"""The image of a cluster's node, built from pinned Go modules and Debian packages.
+
+The same Kubernetes as upstream's `kindest/node`, for machines that reach no image registry: `kind` starts it as it
+starts that one. Content names the image, so that it is built once; after an interruption the Go programs and
+Docker's layers that were done are not done again.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from harness.clusters.docker.client import docker, image_id
+from harness.clusters.without_registry import components
+from harness.clusters.without_registry.base import ensure_base
+from harness.clusters.without_registry.components import (
+    COMPONENTS,
+    CONTROL_PLANE,
+    KUBERNETES_VERSION,
+    SOURCES,
+    required_version,
+)
+from harness.console import working
+from harness.errors import HarnessError
+from harness.machine import gobuild
+from harness.machine.cache import cache_root, content_key, locked
+from harness.machine.packages import NETWORK_HINT, ROOT
+
+REPOSITORY: Final = "lakehouse/kind-node"
+TOOLS: Final = ROOT / "tools"
+
+
+def node_image() -> str:
+    """The name of the node's image, which tells its content; nothing is built."""
+    sources = [SOURCES / "Dockerfile", *sorted(path for path in (SOURCES / "files").rglob("*") if path.is_file())]
+    programs = [component.programs_folder().name for component in COMPONENTS]
+    key = content_key(*map(str, pod_images()), *programs, kind_version(), *sources)
+    return f"{REPOSITORY}:{KUBERNETES_VERSION}-{key}"
+
+
+def kind_version() -> str:
+    """The version of the kind module that tools/go.mod pins."""
+    text = (TOOLS / "go.mod").read_text(encoding="utf-8")
+    version: str = re.findall(r"sigs\.k8s\.io/kind (v\S+)", text)[0]
+    return version
+
+
+def pod_images() -> Mapping[str, str]:
+    """What the node holds for its own pods: the Dockerfile's stages by the images' names.
+
+    The names of Kubernetes' own are those that kubeadm asks for; the build of the node checks that.
+    """
+    kubernetes = {f"registry.k8s.io/{name}:{KUBERNETES_VERSION}": name for name in CONTROL_PLANE}
+    etcd = required_version("etcd", "go.etcd.io/etcd/server/v3").removeprefix("v")
+    coredns = required_version("coredns", "github.com/coredns/coredns")
+    storage = required_version("local-path-provisioner", "github.com/rancher/local-path-provisioner")
+    network = required_version("kube-router", "github.com/cloudnativelabs/kube-router/v2")
+    return {
+        **kubernetes,
+        f"registry.k8s.io/etcd:{etcd}-0": "etcd",
+        f"registry.k8s.io/coredns/coredns:{coredns}": "coredns",
+        "registry.k8s.io/pause:3.10.1": "pause",
+        f"docker.io/rancher/local-path-provisioner:{storage}": "local-path-provisioner",
+        f"docker.io/cloudnativelabs/kube-router:{network}": "kube-router",
+    }
+
+
+def build_node_image() -> str:
+    """Builds the node's image, on first use (about 20 minutes on two cores; a minute when only files changed).
+
+    Returns:
+        Its name.
+
+    Raises:
+        HarnessError: Docker cannot be used, a source could not be had, or something does not build.
+    """
+    name = node_image()
+    with locked(cache_root() / "node-image.lock"):
+        if image_id(name) is None:
+            _build(name)
+    return name
+
+
+def _build(name: str) -> None:
+    ensure_base(pull=True)
+    with working("building the node's image") as say, _context() as context:
+        (context / "Dockerfile").write_bytes((SOURCES / "Dockerfile").read_bytes())
+        for image, stage in pod_images().items():
+            say(f"building {image}")
+            _docker_build(context, stage, image)
+        say("building the node's image")
+        docker(
+            "save", "--output", context / "images.tar", *pod_images(), doing="save the images of the node's pods"
+        )
+        _docker_build(context, "node", name, "--build-arg", f"KUBERNETES_VERSION={KUBERNETES_VERSION}")
+        # The node holds them from here on.
+        docker("image", "rm", *pod_images(), doing="remove the images that the node holds")
+    _remove_others(name)
+
+
+def _remove_others(name: str) -> None:
+    """Removes the images of earlier nodes, but for those that a cluster uses."""
+    form = "{{.Repository}}:{{.Tag}}"
+    for other in docker("image", "ls", "--format", form, REPOSITORY, doing="list the node's images").split():
+        if other != name:
+            with contextlib.suppress(HarnessError):
+                docker("image", "rm", other, doing=f"remove {other}")
+
+
+def _docker_build(context: Path, stage: str, name: str, *options: str) -> None:
+    docker(
+        *("build", "--quiet", "--target", stage, "--tag", name, *options),
+        context,
+        doing=f"build the image {name}",
+        hint=NETWORK_HINT,
+    )
+
+
+@contextmanager
+def _context() -> Iterator[Path]:
+    """A folder with all that the Dockerfile copies; programs are links into the cache."""
+    with tempfile.TemporaryDirectory(prefix=".node-image.", dir=cache_root()) as folder:
+        context = Path(folder)
+        for component in COMPONENTS:
+            target = context / ("cni" if component is components.CNI else "bin")
+            target.mkdir(exist_ok=True)
+            for program in component.programs().iterdir():
+                os.link(program, target / program.name)
+        shutil.copytree(SOURCES / "files", context / "files")
+        _copy_writable(
+            gobuild.sources_of("sigs.k8s.io/kind", TOOLS) / "images" / "base" / "files", context / "kind"
+        )
+        yield context
+
+
+def _copy_writable(source: Path, target: Path) -> None:
+    """Copies the files of a folder: Go's module cache is read-only, and so would its folders' copies be."""
+    for path in source.rglob("*"):
+        if path.is_file():
+            copy = target / path.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)

@@ -1,0 +1,67 @@
+"""Whether an image's registry answers."""
+
+import http.server
+import threading
+from pathlib import Path
+
+import pytest
+
+from harness.clusters.docker import registry
+from harness.clusters.docker.registry import answers, host
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        ("quay.io/argoproj/argocd:v3.3.0", "quay.io"),
+        ("docker.io/grafana/grafana:12.2.0", "registry-1.docker.io"),
+        ("debian:bookworm-slim", "registry-1.docker.io"),
+        ("example/web", "registry-1.docker.io"),
+        ("localhost:5000/web", "localhost:5000"),
+    ],
+)
+def test_the_registry_of_an_image(image: str, expected: str) -> None:
+    assert host(image) == expected
+
+
+def test_a_registry_where_nobody_answers() -> None:
+    # Port 1 of this machine: nobody listens there.
+    assert answers("localhost:1/web:1") is False
+
+
+@pytest.mark.parametrize(
+    ("status", "image", "expected"),
+    [
+        (200, "docker.io/library/redis:8", True),
+        (401, "redis:8", True),
+        # A mirror is one of Docker Hub alone, and need not have all of it.
+        (200, "localhost:2/redis:8", False),
+        (200, "redis:9", False),
+        (404, "redis:8", False),
+    ],
+)
+def test_a_mirror_answers_for_docker_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, image: str, expected: bool
+) -> None:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status if self.path == "/v2/library/redis/manifests/8" else 404)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    program = tmp_path / "docker"
+    program.write_text(f"#!/bin/sh\necho '[\"http://127.0.0.1:{server.server_port}/\"]'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    # Docker Hub itself is not asked in a test: nobody listens on port 1.
+    monkeypatch.setattr(registry, "_DEFAULT", "localhost:1")
+    registry._mirrors.cache_clear()
+    try:
+        assert answers(image) is expected
+    finally:
+        registry._mirrors.cache_clear()
+        server.shutdown()
+        server.server_close()

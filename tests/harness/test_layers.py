@@ -1,0 +1,90 @@
+"""Which package of the harness may import which: itself, and those of an earlier layer."""
+
+import ast
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+LAYERS: Final = (
+    ("errors", "paths"),
+    ("console", "sarif"),
+    ("machine",),
+    ("manifests",),
+    ("validate", "review"),
+    ("pipeline.mock_api", "pipeline.lakehouse"),
+    ("pipeline.report",),
+    ("pipeline.embedded",),
+    ("clusters.docker",),
+    ("clusters.without_registry",),
+    ("clusters.kind",),
+    ("clusters.images", "clusters.secrets"),
+    ("clusters.deploy",),
+    ("clusters.e2e",),
+    ("bench", "doctor"),
+    ("cli",),
+    ("__main__",),
+)
+"""Packages and modules below `harness`; those of one layer do not import each other."""
+LAYER: Final = {name: number for number, names in enumerate(LAYERS) for name in names}
+
+Import = tuple[str, str]
+"""The module that imports, and what it imports, both without `harness.` in front."""
+
+
+def package(module: str) -> str:
+    return next((name for name in LAYER if f"{module}.".startswith(f"{name}.")), module)
+
+
+def forbidden(imports: Iterable[Import]) -> list[Import]:
+    """Imports that lead to no earlier layer, and those between what runs the pipeline and what drives clusters."""
+    return [
+        (module, imported)
+        for module, imported in imports
+        if (one := package(module)) != (other := package(imported))
+        and (
+            LAYER.get(other, len(LAYERS)) >= LAYER.get(one, -1)
+            or (one.partition(".")[0], other.partition(".")[0]) == ("clusters", "pipeline")
+        )
+    ]
+
+
+def imports(root: Path) -> Iterator[Import]:
+    """Every import of a module of the harness by another, within functions too."""
+    for file in sorted(root.rglob("*.py")):
+        module = ".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = []
+            if isinstance(node, ast.ImportFrom):
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+            elif isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            yield from ((module, name.removeprefix("harness.")) for name in names if name.startswith("harness."))
+
+
+def test_imports_lead_to_earlier_layers(repo: Path) -> None:
+    arrows = list(imports(repo / "harness"))
+    assert len(arrows) > 300
+    assert forbidden(arrows) == []
+
+
+def test_every_package_is_in_a_layer(repo: Path) -> None:
+    modules = {module for module, _ in imports(repo / "harness")}
+    assert {module for module in modules if package(module) not in LAYER} == set()
+
+
+@pytest.mark.parametrize(
+    ("module", "imported", "is_allowed"),
+    [
+        ("clusters.kind.cluster", "clusters.docker.client.docker", True),
+        ("clusters.docker.client", "clusters.kind.cluster.Cluster", False),
+        ("clusters.kind.node", "clusters.kind.cluster.Cluster", True),
+        ("clusters.deploy.work", "pipeline.lakehouse.read", False),
+        ("validate.check", "review.model.Change", False),
+        ("review.model", "a_new_package.module", False),
+        ("a_new_package.module", "errors.HarnessError", False),
+    ],
+)
+def test_an_upward_import_is_noticed(module: str, imported: str, is_allowed: bool) -> None:
+    assert (forbidden([(module, imported)]) == []) is is_allowed
