@@ -19,11 +19,7 @@ from harness.errors import HarnessError
 
 
 def cache_root(environ: Mapping[str, str] = os.environ) -> Path:
-    """The folder of the cache, made when it is not there.
-
-    Raises:
-        HarnessError: It cannot be written.
-    """
+    """The folder of the cache, made when it is not there."""
     if named := environ.get("HARNESS_CACHE_DIR"):
         root = Path(named).absolute()
     elif base := environ.get("XDG_CACHE_HOME"):
@@ -71,9 +67,6 @@ def built(target: Path, build: Callable[[Path], None]) -> Path:
 
     Returns:
         `target`.
-
-    Raises:
-        HarnessError: The disk is full, or the folder cannot be written.
     """
     if target.is_dir():
         return target

@@ -53,11 +53,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def ensure_environment(python: Path) -> None:
-    """Makes `.venv-spark33` hold exactly what its lock names; costs a hash when it does.
-
-    Raises:
-        HarnessError: A package could not be had.
-    """
+    """Makes `.venv-spark33` hold exactly what its lock names; costs a hash when it does."""
     stamp = VENV / "setup-key"
     key = content_key(LOCK, str(ROOT))
     if stamp.is_file() and stamp.read_text() == key and (VENV / "bin" / "python").exists():

@@ -27,9 +27,6 @@ def spark_environment(
 
     Returns:
         Variables to add to the environment of the process that will start Spark, before it imports pyspark.
-
-    Raises:
-        HarnessError: Java or a jar could not be had.
     """
     home = home or spark_home()
     class_path = os.pathsep.join(str(jar) for jar in jars(*groups))

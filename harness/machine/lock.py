@@ -64,9 +64,6 @@ def compile_lock(folder: Path, name: str, python: str, shared: str | None) -> No
         name: Their name without the ending.
         python: The oldest Python that the lock is for, such as "3.11".
         shared: Name of a lock whose versions are taken over, or None.
-
-    Raises:
-        HarnessError: The requirements cannot be met, or nothing could be fetched.
     """
     command: list[str | Path] = [uv(), "pip", "compile", "--quiet", "--upgrade", f"{name}.in", "-o", f"{name}.txt"]
     # No header and no index: a lock names packages, and each machine knows from where it takes them.

@@ -26,9 +26,6 @@ def package_folder(lock: Path) -> Path:
 
     Args:
         lock: A requirements file with exact versions and hashes.
-
-    Raises:
-        HarnessError: A package could not be had, or its hash is not the lock's.
     """
 
     def install(folder: Path) -> None:
@@ -46,11 +43,7 @@ def package_folder(lock: Path) -> Path:
 
 
 def uv() -> Path:
-    """The uv that the virtual environment was made with, else one on the PATH.
-
-    Raises:
-        HarnessError: There is none.
-    """
+    """The uv that the virtual environment was made with, else one on the PATH."""
     ours = Path(sys.prefix) / "bin" / "uv"
     if ours.is_file():
         return ours

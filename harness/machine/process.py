@@ -33,9 +33,6 @@ def run(
 
     Returns:
         What it printed on its standard output.
-
-    Raises:
-        HarnessError: It did not start, or did not exit with 0.
     """
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as results:
         try:

@@ -41,29 +41,17 @@ TOOLS: Final[Mapping[str, GoTool]] = {
 
 
 def tool(name: str) -> Path:
-    """The program `name`, built on first use (about a minute for all of them on two cores).
-
-    Raises:
-        HarnessError: `name` is not in `TOOLS`, or it could not be built.
-    """
+    """The program `name`, built on first use (about a minute for all of them on two cores)."""
     return programs(module_folder(name), {name: TOOLS[name].package}, users_caches=True) / name
 
 
 def tool_folder(name: str) -> Path:
-    """Where `tool` keeps the program, whether or not it has been built.
-
-    Raises:
-        HarnessError: `name` is not in `TOOLS`.
-    """
+    """Where `tool` keeps the program, whether or not it has been built."""
     return programs_folder(module_folder(name), {name: TOOLS[name].package})
 
 
 def module_folder(name: str) -> Path:
-    """The folder of the go.mod that pins the program.
-
-    Raises:
-        HarnessError: `name` is not in `TOOLS`.
-    """
+    """The folder of the go.mod that pins the program."""
     if name not in TOOLS:
         raise HarnessError(f"There is no tool {name!r}: the harness knows {', '.join(sorted(TOOLS))}.")
     return ROOT / TOOLS[name].module

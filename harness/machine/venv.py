@@ -52,9 +52,6 @@ def ensure(root: Path, profile: str) -> None:
     Args:
         root: The checkout.
         profile: One of `PROFILES`. An environment that already has a larger one keeps it.
-
-    Raises:
-        HarnessError: This Python has no venv module, or a package could not be had.
     """
     if is_current(root, profile):
         return

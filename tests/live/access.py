@@ -48,11 +48,7 @@ class Right:
 
     @classmethod
     def parse(cls, text: str) -> "Right":
-        """Read `VERB RESOURCE[.GROUP] in NAMESPACE`, or `… everywhere`.
-
-        Raises:
-            HarnessError: It is written otherwise.
-        """
+        """Read `VERB RESOURCE[.GROUP] in NAMESPACE`, or `… everywhere`."""
         match = re.fullmatch(r"(\S+) ([^\s.]+)(?:\.(\S+))? (?:in (\S+)|everywhere)", text)
         if match is None:
             raise HarnessError(
@@ -89,9 +85,6 @@ def read(file: Path) -> dict[str, Account]:
 
     Under each account: `may`, resource -> verbs for each namespace (`everywhere` for the cluster); `and_more`, true
     where `may` is not all; `may_not`, rights as `Right.parse` reads them.
-
-    Raises:
-        HarnessError: A right cannot be read.
     """
     found = {}
     for name, entry in yaml.safe_load(file.read_text(encoding="utf-8")).items():

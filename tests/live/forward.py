@@ -73,11 +73,7 @@ class Forwards:
         self._open: dict[tuple[str, str, int], _Forward] = {}
 
     def address(self, namespace: str, service: str, port: int) -> str:
-        """`127.0.0.1:PORT` for a Service's port; the same for every call.
-
-        Raises:
-            HarnessError: Nothing listens there within a minute: no such Service, or no pod behind it.
-        """
+        """`127.0.0.1:PORT` for a Service's port; the same for every call."""
         key = (namespace, service, port)
         forward = self._open.get(key)
         if forward is None:
@@ -98,9 +94,6 @@ class Forwards:
         """Lead a namespace's forwarded ports to the pods that its Services have now.
 
         Whose pod was lost without a word is noticed by kubectl only with the next connection, which fails.
-
-        Raises:
-            HarnessError: Nothing listens there within a minute.
         """
         for key, forward in self._open.items():
             if key[0] == namespace:

@@ -12,11 +12,7 @@ _REMEMBERED: Final = timedelta(minutes=55)
 
 
 def is_remembered(cluster: Kubectl) -> bool:
-    """Whether the platform came up within the time of which Kubernetes keeps events.
-
-    Raises:
-        HarnessError: The cluster does not answer.
-    """
+    """Whether the platform came up within the time of which Kubernetes keeps events."""
     made = [
         datetime.fromisoformat(item["metadata"]["creationTimestamp"])
         for item in cluster.get("applications.argoproj.io", ARGOCD)
@@ -26,10 +22,6 @@ def is_remembered(cluster: Kubectl) -> bool:
 
 
 def steps(cluster: Kubectl) -> list[Step]:
-    """The Applications in the order in which they came up.
-
-    Raises:
-        HarnessError: The cluster does not answer.
-    """
+    """The Applications in the order in which they came up."""
     events = cluster.get("events", ARGOCD, "--field-selector=involvedObject.kind=Application")
     return history(cluster.get("applications.argoproj.io", ARGOCD), events, root=ROOT_APPLICATION)

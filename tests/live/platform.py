@@ -73,11 +73,7 @@ class Platform:
         return f"http://{self.forwards.address('deepstorage', 'minio', 9000)}"
 
     def secret(self, namespace: str, name: str) -> dict[str, str]:
-        """A Secret's values.
-
-        Raises:
-            HarnessError: There is none.
-        """
+        """A Secret's values."""
         found = self.cluster.run(
             "get", "secret", name, f"--namespace={namespace}", "--output=json", doing=f"read {namespace}/{name}"
         )
@@ -88,9 +84,6 @@ class Platform:
         """Access key and secret key of a MinIO user, as the pods of a namespace have them.
 
         `deepstorage` has the root account.
-
-        Raises:
-            HarnessError: There is no such Secret.
         """
         values = self.secret(namespace, name)
         if "root-user" in values:

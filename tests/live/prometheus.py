@@ -43,33 +43,21 @@ class Prometheus:
         self.url = url
 
     def query(self, expression: str) -> list[Mapping[str, Any]]:
-        """The series of an expression now; those of a scalar as one without labels.
-
-        Raises:
-            HarnessError: It is no PromQL, or cannot be worked out.
-        """
+        """The series of an expression now; those of a scalar as one without labels."""
         data = self._ask("query", query=expression)
         if data["resultType"] in ("scalar", "string"):
             return [{"metric": {}, "value": data["result"]}]
         return list(data["result"])
 
     def value(self, expression: str) -> float | None:
-        """The value of an expression that has one series; None where it has none.
-
-        Raises:
-            HarnessError: It has several, is no PromQL, or cannot be worked out.
-        """
+        """The value of an expression that has one series; None where it has none."""
         found = self.query(expression)
         if len(found) > 1:
             raise HarnessError(f"{expression} has {len(found)} series where one was expected: aggregate them.")
         return float(found[0]["value"][1]) if found else None
 
     def tree(self, expression: str) -> Any:
-        """An expression's syntax tree.
-
-        Raises:
-            HarnessError: It is no PromQL.
-        """
+        """An expression's syntax tree."""
         return self._ask("parse_query", query=expression)
 
     def targets(self) -> list[Target]:

@@ -115,11 +115,7 @@ class Proof:
         return found
 
     def first_two(self) -> tuple[Taken, Taken]:
-        """The first two days, run now unless they were before.
-
-        Raises:
-            HarnessError: A run did not end well.
-        """
+        """The first two days, run now unless they were before."""
         first = self._latest(FIRST) or self._run_scheduled(FIRST)
         second = self._latest(SECOND)
         if second is None:
@@ -135,9 +131,6 @@ class Proof:
 
         Args:
             shown: What the API would show if it did not refuse.
-
-        Raises:
-            HarnessError: The run did not fail.
         """
         run = self.start(Shown(shown.day, (*shown.faults, REFUSED)))
         airflow, prometheus = self.platform.airflow, self.platform.prometheus
@@ -168,9 +161,6 @@ class Proof:
             shown: What the API shows.
             date: The ingestion date; today by default.
             attempts: How often a task may be tried.
-
-        Raises:
-            HarnessError: A run did not end well.
         """
         with self._watching():
             run = self.start(shown, date=date)
@@ -186,11 +176,7 @@ class Proof:
         return airflow.trigger(INGESTION, {"day": shown.day, "faults": list(shown.faults)}, date)
 
     def finish(self, shown: Shown, run: Run, *, attempts: int = 1) -> Taken:
-        """Wait for a run of the first DAG, and for the run of the second that it starts.
-
-        Raises:
-            HarnessError: One did not end well.
-        """
+        """Wait for a run of the first DAG, and for the run of the second that it starts."""
         done = self._ended(run, attempts, _INGESTION_SECONDS * attempts)
         started = until(
             _asking(lambda: next(iter(self.platform.airflow.started_by(done)), None), attempts),

@@ -14,9 +14,6 @@ def reader(endpoint: str, access_key: str, secret_key: str) -> "SparkSession":
         endpoint: MinIO's address, `http://127.0.0.1:PORT`.
         access_key: A MinIO user.
         secret_key: Its key.
-
-    Raises:
-        HarnessError: Java or a jar could not be had.
     """
     from harness.machine.environment import spark_environment
 

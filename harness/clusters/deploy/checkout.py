@@ -48,9 +48,6 @@ def served_commit(
 
     Returns:
         The commit's name. Its parent is the working tree, if it differs from that.
-
-    Raises:
-        HarnessError: There is no such environment, or its files are not as they have to be.
     """
     where = overlay(root, environment).relative_to(root)
     wanted = {"cicd": [MANIFESTS / "delivery"]}
@@ -82,11 +79,7 @@ def _switch_on(folder: Path, components: Sequence[Path], document: dict[str, Any
 
 
 def export(git: Scratch, commit: str, folder: Path) -> None:
-    """Writes what kustomizations read of a commit into a folder.
-
-    Raises:
-        HarnessError: Git failed.
-    """
+    """Writes what kustomizations read of a commit into a folder."""
     known = set(git.run("ls-tree", "-d", "-r", "--name-only", commit).splitlines())
     archive = git.read("archive", "--format=tar", commit, "--", *(path for path in _READ if path in known))
     with tarfile.open(fileobj=BytesIO(archive)) as tar:

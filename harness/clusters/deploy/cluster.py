@@ -14,9 +14,6 @@ def connect(kubeconfig: Path | None = None, context: str | None = None) -> Kubec
     Args:
         kubeconfig: A kubeconfig; that of `harness cluster up` when None.
         context: One of its contexts; when None, the cluster's of `harness cluster up`, or the file's current one.
-
-    Raises:
-        HarnessError: There is no such file or context, or kubectl cannot be had.
     """
     ours = Cluster()
     file = kubeconfig or ours.kubeconfig

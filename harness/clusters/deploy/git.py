@@ -38,11 +38,7 @@ class Scratch:
         self._more: dict[str, str] = {}
 
     def __enter__(self) -> Self:
-        """Makes the temporary folder.
-
-        Raises:
-            HarnessError: `repository` is none, or there is no git.
-        """
+        """Makes the temporary folder."""
         objects = self.run("rev-parse", "--git-path", "objects").strip()
         index = self.repository / self.run("rev-parse", "--git-path", "index").strip()
         self.folder = Path(tempfile.mkdtemp(prefix="harness-git-"))
@@ -65,19 +61,11 @@ class Scratch:
         self._more = {}
 
     def run(self, *arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> str:
-        """Runs `git ARGUMENTS` in the repository and returns what it printed.
-
-        Raises:
-            HarnessError: There is no git, or it did not exit with 0.
-        """
+        """Runs `git ARGUMENTS` in the repository and returns what it printed."""
         return self.read(*arguments, stdin=stdin, env=env).decode("utf-8", "replace")
 
     def read(self, *arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> bytes:
-        """As `run`, but bytes.
-
-        Raises:
-            HarnessError: There is no git, or it did not exit with 0.
-        """
+        """As `run`, but bytes."""
         # What a git hook that runs us has set for its own repository.
         environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
         environment |= {"GIT_TERMINAL_PROMPT": "0", **self._more, **(env or {})}
@@ -103,9 +91,6 @@ def working_tree(git: Scratch) -> str:
     Returns:
         Its name: HEAD's own where nothing is uncommitted, else that of a commit on top of HEAD. The same files on
         the same HEAD give the same name.
-
-    Raises:
-        HarnessError: Not a checkout, or git failed.
     """
     if git.run("rev-parse", "--show-prefix").strip():
         raise HarnessError(f"{git.repository} is a folder within a git checkout: it has to be the top of one.")
@@ -129,9 +114,6 @@ def with_files(git: Scratch, commit: str, files: Mapping[str, bytes | None], mes
 
     Returns:
         Its name; the parent's where nothing would change.
-
-    Raises:
-        HarnessError: Git failed.
     """
     git.run("read-tree", commit)
     entries = []

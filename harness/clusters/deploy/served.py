@@ -44,20 +44,12 @@ class Served:
     cluster: Kubectl
 
     def serve(self, git: Scratch, commit: str) -> None:
-        """Makes a commit the served branch's newest; what was there before is replaced.
-
-        Raises:
-            HarnessError: The server does not take it.
-        """
+        """Makes a commit the served branch's newest; what was there before is replaced."""
         self._make(REPOSITORY)
         self._push(git, REPOSITORY, f"+{commit}:refs/heads/{BRANCH}")
 
     def serve_upstream(self, remotes: Iterable[Remote]) -> None:
-        """Serves the pinned tags of upstream bases, from the Go module cache.
-
-        Raises:
-            HarnessError: One cannot be had, or the server does not take it.
-        """
+        """Serves the pinned tags of upstream bases, from the Go module cache."""
         for remote, repository in repositories(remotes):
             name = f"{remote.org}/{remote.repo}.git"
             self._make(name)
@@ -65,19 +57,11 @@ class Served:
                 self._push(git, name, f"+refs/tags/{remote.tag}:refs/tags/{remote.tag}")
 
     def head(self) -> str:
-        """The name of the served branch's newest commit.
-
-        Raises:
-            HarnessError: The server does not answer.
-        """
+        """The name of the served branch's newest commit."""
         return self._git("rev-parse", BRANCH, doing="read the served branch").strip()
 
     def read(self, path: str) -> str:
-        """A text file of the served branch.
-
-        Raises:
-            HarnessError: There is none, or the server does not answer.
-        """
+        """A text file of the served branch."""
         return self._git("show", f"{BRANCH}:{path}", doing=f"read {path} of the served branch")
 
     def commit(self, changes: Mapping[str, bytes | None], message: str) -> str:
@@ -89,9 +73,6 @@ class Served:
 
         Returns:
             The commit's name.
-
-        Raises:
-            HarnessError: The server does not answer.
         """
         with tempfile.TemporaryDirectory(prefix="harness-served-") as folder:
             git = Scratch(Path(folder))
@@ -103,11 +84,7 @@ class Served:
         return commit
 
     def reset(self, commit: str) -> None:
-        """Makes an earlier commit the newest again, as a force push does.
-
-        Raises:
-            HarnessError: The server does not have it.
-        """
+        """Makes an earlier commit the newest again, as a force push does."""
         self._git("update-ref", f"refs/heads/{BRANCH}", commit, doing=f"go back to {commit[:8]}")
 
     def _make(self, name: str) -> None:

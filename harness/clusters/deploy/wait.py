@@ -20,11 +20,7 @@ _LOG_LINES: Final = "40"
 
 
 def observe(cluster: Kubectl) -> State:
-    """What the cluster's state is now.
-
-    Raises:
-        HarnessError: The cluster does not answer.
-    """
+    """What the cluster's state is now."""
     kinds: dict[str, list[Object]] = {"Application": [], "Pod": [], "Job": [], "StatefulSet": []}
     for item in cluster.get("applications.argoproj.io,pods,jobs.batch,statefulsets.apps"):
         kinds[str(item["kind"])].append(item)
@@ -51,9 +47,6 @@ def until_ready(
         tell: Told a line when an Application becomes ready.
         clock: Seconds.
         sleep: Waits for seconds.
-
-    Raises:
-        HarnessError: Something keeps one from becoming healthy for good, or the time is over.
     """
     names, told = set(wanted), set[str]()
     patience, start = Patience(), clock()
@@ -85,9 +78,6 @@ def follow(cluster: Kubectl, commit: str) -> None:
     """Lets the Applications that are there look at git at once, as a webhook does, and end syncs of other commits.
 
     A sync that waits for health would keep a newer commit waiting (`argocd app terminate-op` does the same).
-
-    Raises:
-        HarnessError: The cluster does not answer.
     """
     here = f"--namespace={ARGOCD}"
     end = ["--type=merge", '--patch={"status": {"operationState": {"phase": "Terminating"}}}']
@@ -105,9 +95,6 @@ def start_crashed_again(cluster: Kubectl, namespaces: Iterable[str]) -> None:
     """Deletes pods that wait to be started after a crash: what made them crash may be corrected now.
 
     Kubernetes would leave them alone for up to five minutes. Whoever made them makes them anew.
-
-    Raises:
-        HarnessError: The cluster does not answer.
     """
     for namespace in namespaces:
         for _, name in crashed(cluster.get("pods", namespace)):
@@ -130,9 +117,6 @@ def until_established(
         seconds: How long at most.
         clock: Seconds.
         sleep: Waits for seconds.
-
-    Raises:
-        HarnessError: The time is over.
     """
     names, start = set(definitions), clock()
     while True:
@@ -166,9 +150,6 @@ def until_available(
         seconds: How long at most.
         clock: Seconds.
         sleep: Waits for seconds.
-
-    Raises:
-        HarnessError: Something keeps one from running for good, or the time is over.
     """
     names = {(item.kind, item.name) for item in resources if item.kind in ("Deployment", "StatefulSet")}
     # Judged like an Application that is not healthy yet.

@@ -33,11 +33,7 @@ def is_on_aws(nodes: Iterable[dict[str, Any]]) -> bool:
 
 
 def bring_what_aws_brings(cluster: Kubectl, root: Path, environment: str) -> None:
-    """Makes what an environment expects of its cluster: missing storage classes, the definitions.
-
-    Raises:
-        HarnessError: The cluster refuses one, has no default storage class, or the definitions cannot be had.
-    """
+    """Makes what an environment expects of its cluster: missing storage classes, the definitions."""
     classes = cluster.get("storageclasses")
     missing = expectations.read(root, environment).storage_classes - {item["metadata"]["name"] for item in classes}
     documents = [_class_like(_default(classes, cluster.context), name) for name in sorted(missing)]

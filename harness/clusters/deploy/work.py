@@ -77,9 +77,6 @@ def deploy(root: Path, environment: str, cluster: Kubectl, phases: Phases, *, wi
         cluster: Where.
         phases: Told what is going on.
         within: Seconds that Argo CD has to bring everything up.
-
-    Raises:
-        HarnessError: There is no such environment, the cluster refuses something, or the platform does not come up.
     """
     served = Served(cluster)
     with Scratch(root) as git, tempfile.TemporaryDirectory(prefix="harness-deploy-") as folder:

@@ -67,11 +67,7 @@ CAUSES: Final = (
 
 
 def docker_program() -> Path:
-    """Where the docker command is.
-
-    Raises:
-        HarnessError: There is none.
-    """
+    """Where the docker command is."""
     found = shutil.which("docker")
     if found is None:
         raise HarnessError(
@@ -100,9 +96,6 @@ def docker(
 
     Returns:
         What it printed on its standard output; with `on_line`, on both outputs.
-
-    Raises:
-        HarnessError: It did not start, or did not exit with 0.
     """
     command = [str(docker_program()), *map(str, arguments)]
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
@@ -149,29 +142,17 @@ def daemon_version() -> str | None:
 
 
 def require_daemon() -> None:
-    """Returns when Docker can be used.
-
-    Raises:
-        HarnessError: No command, no permission, or no daemon.
-    """
+    """Returns when Docker can be used."""
     docker("version", "--format", "{{.Server.Version}}", doing="talk to Docker's daemon")
 
 
 def image_id(name: str) -> str | None:
-    """The id (`sha256:…`) of a local image by name, or None when there is none of that name.
-
-    Raises:
-        HarnessError: Docker cannot be used.
-    """
+    """The id (`sha256:…`) of a local image by name, or None when there is none of that name."""
     return docker("image", "ls", "--no-trunc", "--quiet", name, doing=f"look for the image {name}").strip() or None
 
 
 def image_label(name: str, label: str) -> str | None:
-    """The value of a label of a local image, or None when there is no such image or label.
-
-    Raises:
-        HarnessError: Docker cannot be used.
-    """
+    """The value of a label of a local image, or None when there is no such image or label."""
     if image_id(name) is None:
         return None
     form = f'{{{{ index .Config.Labels "{label}" }}}}'
@@ -179,11 +160,7 @@ def image_label(name: str, label: str) -> str | None:
 
 
 def containers(*, label: str) -> list[str]:
-    """Names of all containers, running or not, with a label (`key` or `key=value`).
-
-    Raises:
-        HarnessError: Docker cannot be used.
-    """
+    """Names of all containers, running or not, with a label (`key` or `key=value`)."""
     listed = docker("ps", "-a", "--filter", f"label={label}", "--format", "{{.Names}}", doing="list containers")
     return listed.split()
 

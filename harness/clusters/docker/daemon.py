@@ -49,9 +49,6 @@ def start() -> bool:
 
     Returns:
         Whether one was started.
-
-    Raises:
-        HarnessError: It is not installed, cannot be started by this user, or did not come up.
     """
     if daemon_version():
         return False
@@ -73,9 +70,6 @@ def stop() -> bool:
 
     Returns:
         Whether there was one.
-
-    Raises:
-        HarnessError: It did not end.
     """
     with locked(state_folder() / ".lock"):
         if _service_marker().exists():

@@ -71,9 +71,6 @@ def install() -> list[str]:
 
     Returns:
         The packages that were installed.
-
-    Raises:
-        HarnessError: Not Debian or Ubuntu, not root, or apt failed.
     """
     absent = missing_programs()
     if not absent:

@@ -46,11 +46,7 @@ def answers(image: str) -> bool:
 
 
 def pull(image: str) -> None:
-    """Pulls an image.
-
-    Raises:
-        HarnessError: It could not be had.
-    """
+    """Pulls an image."""
     docker("pull", "--quiet", image, doing=f"pull {image}", hint=HINT)
 
 

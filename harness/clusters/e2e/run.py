@@ -67,9 +67,6 @@ def prove(
         full: Also the scenarios that break something.
         cluster: Which; the suite's by default.
         run: Runs commands.
-
-    Raises:
-        HarnessError: A phase or a scenario failed; the message names the first cause and the logs.
     """
     cluster, run = cluster or Cluster(suite.cluster), run or run_to_its_end
     made = not cluster.exists()

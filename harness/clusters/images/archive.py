@@ -17,11 +17,7 @@ _BUILD_FIRST: Final = "'harness images build' makes or pulls it"
 
 
 def absent(names: Iterable[str]) -> list[str]:
-    """Those of the images that Docker does not have.
-
-    Raises:
-        HarnessError: It does not answer.
-    """
+    """Those of the images that Docker does not have."""
     return [name for name in names if image_id(local_name(name)) is None]
 
 
@@ -30,9 +26,6 @@ def save(names: Sequence[str], file: Path) -> int:
 
     Returns:
         Its size in bytes.
-
-    Raises:
-        HarnessError: An image is not there, or the archive cannot be written; nothing half-written stays.
     """
     if lacking := absent(names):
         raise HarnessError(f"Docker has no image {lacking[0]}: {_BUILD_FIRST}.")
@@ -57,9 +50,6 @@ def prune(*, everything: bool) -> str:
 
     Returns:
         What Docker says has been freed, such as `1.2GB`, as images and build cache.
-
-    Raises:
-        HarnessError: Docker does not answer, or an image is in use by a container.
     """
     freed = docker("image", "prune", "--force", "--filter", f"label={INPUTS}", doing="remove replaced images")
     if everything:
@@ -88,22 +78,14 @@ def sizes(names: Iterable[str]) -> dict[str, int]:
 
 
 def build_cache() -> str:
-    """How much Docker's build cache takes beyond what images share with it, as Docker writes it (`15.3GB`).
-
-    Raises:
-        HarnessError: Docker does not answer.
-    """
+    """How much Docker's build cache takes beyond what images share with it, as Docker writes it (`15.3GB`)."""
     printed = docker("buildx", "du", doing="ask for the size of the build cache")
     found = re.search(r"^(?:Private|Total):\s*(\S+)", printed, re.MULTILINE)
     return found[1] if found else "0B"
 
 
 def disk_use(names: Iterable[str]) -> int:
-    """The bytes that images take together: each layer counts once.
-
-    Raises:
-        HarnessError: Docker does not answer.
-    """
+    """The bytes that images take together: each layer counts once."""
     layers: dict[str, int] = {}
     for name in names:
         if image_id(local_name(name)) is None:

@@ -64,9 +64,6 @@ def job(name: str, recipe: Recipe, *, base: str, spark: "Job | None" = None) -> 
         recipe: How it is built.
         base: The id of the base image.
         spark: The Spark image, for one that is built on it.
-
-    Raises:
-        HarnessError: A file that it is made of is not there.
     """
     on_spark = spark if builds_on_spark(recipe) else None
     others = [contexts.identity(context, recipe) for context in contexts.needed(recipe)]
@@ -84,9 +81,6 @@ def build(work: Job, say: Callable[[str], None], *, fresh: bool = False) -> None
         work: The image.
         say: Gets what is being done.
         fresh: Whether to run every step again.
-
-    Raises:
-        HarnessError: A step failed, something could not be fetched, or the disk is full.
     """
     recipe = work.recipe
     if recipe.own and not fresh and _named_too(work):

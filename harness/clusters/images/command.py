@@ -232,11 +232,7 @@ def _chosen(environment: str, only: Sequence[str] | None) -> "list[Wanted]":
 
 
 def _names(images: "Sequence[Wanted]", only: Sequence[str] | None) -> list[str]:
-    """The names that have one of the texts in them; none when no text is given.
-
-    Raises:
-        HarnessError: A text is in no name.
-    """
+    """The names that have one of the texts in them; none when no text is given."""
     for text in only or ():
         if not any(text in image.name for image in images):
             raise HarnessError(

@@ -51,9 +51,6 @@ def provide(name: str, recipe: Recipe, folder: Path, say: Callable[[str], None])
         recipe: The image that it is for.
         folder: Where the context comes: a folder that is there.
         say: Gets what is being done.
-
-    Raises:
-        HarnessError: Something could not be had.
     """
     match name:
         case "programs":

@@ -34,11 +34,7 @@ class Revision:
 
 
 def allowed(ignore: Path) -> list[str]:
-    """The paths that a Dockerfile.dockerignore lets through for a build by the harness, from the checkout's root.
-
-    Raises:
-        HarnessError: It does not begin by excluding everything.
-    """
+    """The paths from the checkout's root that a Dockerfile.dockerignore admits for a build by the harness."""
     text, _, _ = ignore.read_text(encoding="utf-8").partition(OTHERS)
     lines = [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
     if not lines or lines[0] != "*":
@@ -47,11 +43,7 @@ def allowed(ignore: Path) -> list[str]:
 
 
 def files(ignore: Path, root: Path = ROOT) -> list[Path]:
-    """The files that an image reads, from the checkout's root, sorted.
-
-    Raises:
-        HarnessError: One that Dockerfile.dockerignore names is not there.
-    """
+    """The files that an image reads, from the checkout's root, sorted."""
     found: set[Path] = set()
     for name in allowed(ignore):
         path = root / name

@@ -47,11 +47,7 @@ class Wanted:
 
 
 def wanted(environment: str, root: Path = ROOT) -> list[Wanted]:
-    """The images of an environment, sorted by name.
-
-    Raises:
-        HarnessError: There is no such environment, or a part of it cannot be built.
-    """
+    """The images of an environment, sorted by name."""
     builds = build_all(units(root, environment))
     for build in builds:
         for problem in build.problems:

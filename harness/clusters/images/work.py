@@ -55,9 +55,6 @@ def plan(images: Sequence[Wanted], *, registry: bool, base: str, fresh: bool = F
 
     Returns:
         One plan for each image; the Spark image comes first, because others are built on it.
-
-    Raises:
-        HarnessError: Docker does not answer, or an image needs the Spark image and the environment has none.
     """
     recipes = {image.name: recipe(image.repository) for image in images}
     own_spark = next(
@@ -103,9 +100,6 @@ def ensure(
 
     Returns:
         What was done. The plans with `Source.NONE` are for the caller to judge.
-
-    Raises:
-        HarnessError: Docker does not answer, or some could not be pulled or built; those that could are there.
     """
     with Display() as display:
         with display.row("debian:bookworm-slim") as say:

@@ -85,28 +85,16 @@ class Cluster:
         return f"{self.name}-control-plane"
 
     def containers(self) -> list[str]:
-        """Its containers, running or not.
-
-        Raises:
-            HarnessError: Docker cannot be used.
-        """
+        """Its containers, running or not."""
         return containers(label=f"{CLUSTER_LABEL}={self.name}")
 
     def exists(self) -> bool:
-        """Whether there is a cluster of that name, of whoever's making.
-
-        Raises:
-            HarnessError: Docker cannot be used.
-        """
+        """Whether there is a cluster of that name, of whoever's making."""
         return bool(self.containers())
 
     @property
     def kubectl(self) -> Kubectl:
-        """Its kubectl, as administrator; built on first use.
-
-        Raises:
-            HarnessError: It could not be built.
-        """
+        """Its kubectl, as administrator; built on first use."""
         return Kubectl(self.kubeconfig, self.context, kubectl_program())
 
 
@@ -150,9 +138,6 @@ def down(cluster: Cluster) -> bool:
 
     Returns:
         Whether there was one.
-
-    Raises:
-        HarnessError: Docker cannot be used, or does not let go of something.
     """
     with locked(cluster.folder.parent / f".{cluster.name}.lock"), working(f"removing the cluster {cluster.name}"):
         existed = cluster.exists()

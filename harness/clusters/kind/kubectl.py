@@ -27,11 +27,7 @@ _AWAY: Final = re.compile(r"refused|unable to connect|no such host|timeout|timed
 
 
 def kubectl_program() -> Path:
-    """Where kubectl is; built on first use.
-
-    Raises:
-        HarnessError: It could not be built.
-    """
+    """Where kubectl is; built on first use."""
     return KUBECTL.programs() / "kubectl"
 
 
@@ -56,11 +52,7 @@ class Kubectl:
         return [str(self.program), "--kubeconfig", str(self.kubeconfig), "--context", self.context]
 
     def current_context(self) -> str:
-        """The context that the kubeconfig names as current.
-
-        Raises:
-            HarnessError: It names none.
-        """
+        """The context that the kubeconfig names as current."""
         return self.run("config", "current-context", doing=f"find the current context of {self.kubeconfig}").strip()
 
     def run(
@@ -77,9 +69,6 @@ class Kubectl:
 
         Returns:
             What it printed.
-
-        Raises:
-            HarnessError: It did not exit with 0, or not in time.
         """
         try:
             done = subprocess.run(
@@ -118,9 +107,6 @@ class Kubectl:
             kinds: As kubectl takes them.
             namespace: Where.
             selection: More of kubectl's options, such as `--field-selector=type=Warning`.
-
-        Raises:
-            HarnessError: The cluster does not answer, or has no such kind.
         """
         where = ["--namespace", namespace] if namespace else ["--all-namespaces"]
         options = ["--output=json", "--ignore-not-found", *selection]
@@ -128,11 +114,7 @@ class Kubectl:
         return list(json.loads(said)["items"]) if said.strip() else []
 
     def apply(self, manifests: str, *, doing: str) -> None:
-        """Applies YAML documents server-side; what others own of them is taken over.
-
-        Raises:
-            HarnessError: The cluster refused one.
-        """
+        """Applies YAML documents server-side; what others own of them is taken over."""
         options = ["--server-side", "--force-conflicts", "--field-manager=harness-deploy", "--filename=-"]
         self.run("apply", *options, doing=doing, stdin=manifests)
 
@@ -143,11 +125,7 @@ class Kubectl:
     def execute(
         self, namespace: str, target: str, command: Sequence[str], *, doing: str, timeout: float = 120
     ) -> str:
-        """Runs a command in a pod (`pod/NAME`, `deployment/NAME`) and returns what it printed.
-
-        Raises:
-            HarnessError: There is no such pod, or the command did not exit with 0 in time.
-        """
+        """Runs a command in a pod (`pod/NAME`, `deployment/NAME`) and returns what it printed."""
         return self.run(*_exec(namespace, target), *command, doing=doing, timeout=timeout)
 
 

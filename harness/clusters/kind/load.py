@@ -31,9 +31,6 @@ def load(cluster: Cluster, images: Iterable[str]) -> list[str]:
 
     Returns:
         The names of those that were brought over.
-
-    Raises:
-        HarnessError: There is no such cluster or image, or the disk is full.
     """
     if not cluster.exists():
         made = f"'harness cluster up --name {cluster.name}' makes one"

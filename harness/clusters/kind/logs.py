@@ -64,9 +64,6 @@ def collect(cluster: Cluster, folder: Path) -> Path:
 
     Returns:
         The index.
-
-    Raises:
-        HarnessError: There is no such cluster, Docker cannot be used, or the folder cannot be written.
     """
     if not cluster.exists():
         raise HarnessError(

@@ -42,11 +42,7 @@ def parse_info(text: str) -> DaemonInfo:
 
 
 def daemon_info() -> DaemonInfo:
-    """What Docker's daemon says of itself.
-
-    Raises:
-        HarnessError: No docker command, no permission, or no daemon.
-    """
+    """What Docker's daemon says of itself."""
     return parse_info(docker("info", "--format", "{{json .}}", doing="ask Docker's daemon about itself"))
 
 
@@ -55,9 +51,6 @@ def check_machine() -> DaemonInfo:
 
     Returns:
         What Docker's daemon says of itself.
-
-    Raises:
-        HarnessError: Docker cannot be used or lacks a feature, or memory or disk are short.
     """
     info = daemon_info()
     if info.rootless and info.cgroup_version < 2:
@@ -73,11 +66,7 @@ def check_machine() -> DaemonInfo:
 
 
 def check_memory(available: int | None) -> None:
-    """Returns when `available` bytes (None: not known) are enough.
-
-    Raises:
-        HarnessError: They are not.
-    """
+    """Returns when `available` bytes (None: not known) are enough."""
     if available is not None and available < LEAST_MEMORY_GIB * GIB:
         raise HarnessError(
             f"Only {available / GIB:.1f} GiB of memory are available, and a cluster needs {LEAST_MEMORY_GIB:.0f}: "
@@ -86,11 +75,7 @@ def check_memory(available: int | None) -> None:
 
 
 def check_disk(free: int, folder: Path) -> None:
-    """Returns when `free` bytes are enough.
-
-    Raises:
-        HarnessError: They are not.
-    """
+    """Returns when `free` bytes are enough."""
     if free < LEAST_DISK_GIB * GIB:
         raise HarnessError(
             f"Only {free / GIB:.1f} GiB are free in {folder}, and a cluster needs {LEAST_DISK_GIB:.0f}: make room "

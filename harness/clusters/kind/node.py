@@ -20,9 +20,6 @@ def ready_node_image(info: DaemonInfo, *, every_capability: bool) -> str:
 
     Returns:
         A name. An image of upstream's is left to kind to pull.
-
-    Raises:
-        HarnessError: See `build_node_image`.
     """
     if (
         image_id(node_image()) is None

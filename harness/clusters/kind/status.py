@@ -30,11 +30,7 @@ class Status:
 
 
 def status(cluster: Cluster) -> Status:
-    """Looks at a cluster.
-
-    Raises:
-        HarnessError: Docker cannot be used.
-    """
+    """Looks at a cluster."""
     if not cluster.exists():
         return Status(cluster.name, exists=False)
     place = str(cluster.kubeconfig)

@@ -23,11 +23,7 @@ class Store:
     """Reads and writes Secrets in the cluster of one named context."""
 
     def __init__(self, context: str, kubeconfig: Path | None = None) -> None:
-        """Connects to nothing yet; the context must be one of the kubeconfig's.
-
-        Raises:
-            HarnessError: There is no kubeconfig, or no such context in it.
-        """
+        """Connects to nothing yet; the context must be one of the kubeconfig's."""
         from kubernetes import client, config
 
         file = str(kubeconfig) if kubeconfig else None
@@ -49,11 +45,7 @@ class Store:
         self.context = context
 
     def read(self, place: Place) -> Present | None:
-        """A Secret, or None when there is none.
-
-        Raises:
-            HarnessError: The cluster does not answer, or does not allow it.
-        """
+        """A Secret, or None when there is none."""
         try:
             found = self._api.read_namespaced_secret(place.name, place.namespace, _request_timeout=_TIMEOUT)
         except Exception as error:  # noqa: BLE001 - translated at once, into the two kinds that there are
@@ -85,11 +77,7 @@ class Store:
             raise self._explained(error, f"write Secret {change.place}") from None
 
     def ensure_namespace(self, name: str) -> bool:
-        """Makes a namespace that is not there; Argo CD takes it over later. Tells whether it was made.
-
-        Raises:
-            HarnessError: The cluster does not answer, or does not allow it.
-        """
+        """Makes a namespace that is not there; Argo CD takes it over later. Tells whether it was made."""
         try:
             self._api.read_namespace(name, _request_timeout=_TIMEOUT)
         except Exception as error:  # noqa: BLE001 - translated at once, into the two kinds that there are

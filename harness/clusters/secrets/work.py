@@ -34,9 +34,6 @@ def bring(
 
     Returns:
         What was changed, or with `dry` would be.
-
-    Raises:
-        HarnessError: The cluster does not let it, or somebody keeps changing the same Secret.
     """
     done: list[Change] = []
     for _ in range(_TRIES):
@@ -81,11 +78,7 @@ def _copies(store: Store, secret: Secret) -> dict[Place, Present]:
 
 
 def state(store: Store, secret: Secret) -> State:
-    """How far the cluster has a secret.
-
-    Raises:
-        HarnessError: The cluster does not let it.
-    """
+    """How far the cluster has a secret."""
     present = store.read(secret.place)
     there = present.data if present else {}
     missing = tuple(key for key in secret.keys if not there.get(key))

@@ -40,9 +40,6 @@ def ensure_base(*, pull: bool, refresh: bool = False) -> str:
 
     Returns:
         Its id.
-
-    Raises:
-        HarnessError: It could not be had.
     """
     found = image_id(BASE)
     if found and not refresh:

@@ -75,9 +75,6 @@ def build_node_image() -> str:
 
     Returns:
         Its name.
-
-    Raises:
-        HarnessError: Docker cannot be used, a source could not be had, or something does not build.
     """
     name = node_image()
     with locked(cache_root() / "node-image.lock"):

@@ -35,11 +35,7 @@ SYSTEM_BUNDLES: Final = (
 
 
 def ca_bundle(environ: Mapping[str, str], system: tuple[Path, ...] = SYSTEM_BUNDLES) -> Path | None:
-    """The PEM file with the certificate authorities to trust, or None when the machine names none.
-
-    Raises:
-        HarnessError: A variable names a file that is not there or holds no certificate.
-    """
+    """The PEM file with the certificate authorities to trust, or None when the machine names none."""
     for variable in VARIABLES:
         value = environ.get(variable)
         if not value:

@@ -26,11 +26,7 @@ _BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----",
 
 
 def java_options(environ: Mapping[str, str] = os.environ) -> list[str]:
-    """`-D` options for a JVM that talks to the network: trust store and proxy.
-
-    Raises:
-        HarnessError: The CA bundle that the environment names cannot be used.
-    """
+    """`-D` options for a JVM that talks to the network: trust store and proxy."""
     bundle = ca_bundle(environ)
     return [*(trust_options(bundle) if bundle else []), *proxy_options(environ)]
 
@@ -45,11 +41,7 @@ def trust_options(bundle: Path) -> list[str]:
 
 
 def trust_store(bundle: Path) -> Path:
-    """`bundle` as a PKCS#12 trust store, in the cache under its content's name.
-
-    Raises:
-        HarnessError: It holds no certificate that can be read.
-    """
+    """`bundle` as a PKCS#12 trust store, in the cache under its content's name."""
     content = bundle.read_bytes()
 
     def write(folder: Path) -> None:
@@ -64,9 +56,6 @@ def to_pkcs12(pem: bytes, name: str) -> bytes:
     Args:
         pem: A bundle; what is not a certificate is left out, and so are the few old ones that break X.509's rules.
         name: What to call the bundle in an error.
-
-    Raises:
-        HarnessError: There is no certificate in it.
     """
     certificates = []
     with warnings.catch_warnings():
