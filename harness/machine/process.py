@@ -70,11 +70,15 @@ def telling_line(output: str) -> str:
 
     >>> telling_line("Resolving…\nerror: no such host\n  see the log\n")
     'error: no such host'
+    >>> telling_line("internal/oserror\ncompile: signal: killed\ngithub.com/pkg/errors\n")
+    'compile: signal: killed'
     """
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     if not lines:
         return "it said nothing"
-    words = ("error", "exception", "failed", "unresolved", "not found", "mismatch")
+    # A single word names what is being done, such as the package that Go compiles.
+    lines = [line for line in lines if " " in line] or lines
+    words = ("error", "exception", "failed", "unresolved", "not found", "mismatch", "killed", "refused", "no space")
     telling = [line for line in lines if any(word in line.lower() for word in words)]
     line = (telling or lines)[-1]
     # The JVM's preamble; what follows it is the message.
