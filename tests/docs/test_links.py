@@ -38,6 +38,13 @@ def test_every_path_that_is_named_exists(page: Path) -> None:
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
+def test_every_test_that_is_named_exists() -> None:
+    tests = [snippet.text.split("::") for page in PAGES for snippet in snippets(page) if ".py::" in snippet.text]
+    assert len(tests) > 20
+    missing = [name for path, name in tests if f"def {name}(" not in (ROOT / path).read_text(encoding="utf-8")]
+    assert missing == []
+
+
 def test_every_page_can_be_reached_from_the_readme() -> None:
     reached: set[Path] = set()
     waiting = [ROOT / "README.md"]
