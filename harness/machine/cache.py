@@ -56,6 +56,22 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
+def is_being_built(target: Path) -> bool:
+    """Whether some process is in `built` for this folder."""
+    try:
+        with _lock(target).open("r") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _lock(target: Path) -> Path:
+    return target.parent / f".{target.name}.lock"
+
+
 def built(target: Path, build: Callable[[Path], None]) -> Path:
     """Makes the folder `target` once: `build` fills a folder beside it, which is then renamed.
 
@@ -71,7 +87,7 @@ def built(target: Path, build: Callable[[Path], None]) -> Path:
     if target.is_dir():
         return target
     try:
-        with locked(target.parent / f".{target.name}.lock"):
+        with locked(_lock(target)):
             if not target.is_dir():
                 _build_aside(target, build)
     except OSError as error:

@@ -20,7 +20,7 @@ from typing import Final
 
 from harness.console import working
 from harness.errors import HarnessError
-from harness.machine.cache import built, cache_root, content_key
+from harness.machine.cache import built, cache_root, content_key, is_being_built
 from harness.machine.packages import NETWORK_HINT, REQUIREMENTS, package_folder
 from harness.machine.process import run
 from harness.machine.proxy.certificates import with_certificates
@@ -79,12 +79,18 @@ def programs(
 
 
 def forget_interrupted() -> None:
-    """Removes what builds that were interrupted, or failed, have left; not for while one runs."""
-    shutil.rmtree(_on_the_way(), ignore_errors=True)
+    """Removes what interrupted or failed builds have left; a build that is running keeps its files."""
+    for leftover in _on_the_way().glob("*"):
+        if not is_being_built(_programs_root() / leftover.name):
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _on_the_way() -> Path:
     return cache_root() / "go-builds"
+
+
+def _programs_root() -> Path:
+    return cache_root() / "go"
 
 
 def programs_folder(module: Path, packages: Mapping[str, str], *, ldflags: str = LDFLAGS) -> Path:
@@ -92,7 +98,7 @@ def programs_folder(module: Path, packages: Mapping[str, str], *, ldflags: str =
     sources = [module / "go.mod", module / "go.sum", *sorted(module.glob("*.go"))]
     named = [f"{name}={package}" for name, package in packages.items()]
     key = content_key(*sources, *named, ldflags, go_identity(module))
-    return cache_root() / "go" / f"{module.name}-{key}"
+    return _programs_root() / f"{module.name}-{key}"
 
 
 def program_name(package: str, module: Path) -> str:

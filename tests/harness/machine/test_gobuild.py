@@ -4,6 +4,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.machine import gobuild
+from harness.machine.cache import locked
 from harness.machine.gobuild import (
     go,
     needed_version,
@@ -171,5 +172,9 @@ def test_what_interrupted_builds_have_left_can_go(
     monkeypatch.setenv("PATH", f"{fake_go(tmp_path / 'bin', '1.26.0', fails=True).parent}:/usr/bin:/bin")
     with pytest.raises(HarnessError):
         programs(module, HELLO)
+    (leftover,) = (tmp_path / "cache" / "go-builds").iterdir()
+    with locked(tmp_path / "cache" / "go" / f".{leftover.name}.lock"):
+        gobuild.forget_interrupted()
+        assert leftover.exists(), "a build is running"
     gobuild.forget_interrupted()
-    assert not (tmp_path / "cache" / "go-builds").exists()
+    assert not leftover.exists()

@@ -76,6 +76,7 @@ def test_prune_removes_what_was_replaced_and_all_only_when_asked(
     )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path / "cache"))
 
     done = CliRunner().invoke(app, ["prune", *options])
 
