@@ -50,6 +50,11 @@ class Day:
         return sum(self.stage(name).seconds for name in ("silver", "gold", "gate"))
 
     @property
+    def peak_bytes(self) -> int:
+        """Of the stage that used the most."""
+        return max(stage.peak_bytes for stage in self.stages)
+
+    @property
     def ratio(self) -> float:
         """How many times as long as by hand."""
         return self.bronze_to_gold_seconds / self.by_hand_seconds

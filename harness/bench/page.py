@@ -27,26 +27,14 @@ def markdown(command: str, machine: Machine, results: Mapping[int, Sequence[Day]
         "",
         "![Seconds from bronze to gold by number of breweries, pipeline and by hand](images/benchmarks.svg)",
         "",
-        "| breweries | day | stage | seconds | records/s | peak memory |",
-        "| ---: | --- | --- | ---: | ---: | ---: |",
-    ]
-    for breweries, days in results.items():
-        for day in days:
-            for name in STAGES:
-                stage = day.stage(name)
-                rate = "" if name == "session" else f"{day.records / stage.seconds:,.0f}"
-                lines.append(
-                    f"| {breweries:,} | {day.label} | {name} | {stage.seconds:.1f} | {rate} | "
-                    f"{stage.peak_bytes / _MIB:,.0f} MiB |"
-                )
-    lines += [
-        "",
-        "| breweries | day | bronze → gold | by hand | times | by hand, memory |",
-        "| ---: | --- | ---: | ---: | ---: | ---: |",
+        f"| breweries | day | {' | '.join(STAGES)} | total | records/s | memory | by hand | memory | ratio |",
+        f"| ---: | --- |{' ---: |' * (len(STAGES) + 6)}",
     ]
     lines += [
-        f"| {breweries:,} | {day.label} | {day.bronze_to_gold_seconds:.1f} s | {day.by_hand_seconds:.1f} s | "
-        f"{day.ratio:.1f} | {day.by_hand_peak_bytes / _MIB:,.0f} MiB |"
+        f"| {breweries:,} | {day.label} | {' | '.join(f'{day.stage(name).seconds:.1f}' for name in STAGES)} | "
+        f"{day.bronze_to_gold_seconds:.1f} | {day.records / day.bronze_to_gold_seconds:,.0f} | "
+        f"{day.peak_bytes / _MIB:,.0f} | {day.by_hand_seconds:.1f} | {day.by_hand_peak_bytes / _MIB:,.0f} | "
+        f"{day.ratio:.1f} |"
         for breweries, days in results.items()
         for day in days
     ]
