@@ -13,7 +13,7 @@ from harness.errors import HarnessError
 from harness.machine.cache import content_key
 from harness.manifests.cache import Cache
 from harness.manifests.environments import Unit
-from harness.manifests.positions import YamlError, load, split
+from harness.manifests.kubernetes_yaml import YamlError, load, split
 from harness.manifests.problem import Problem
 from harness.manifests.tree import Tree
 from harness.manifests.upstream import git_environment

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.errors import HarnessError
-from harness.manifests.positions import YamlError, parse
+from harness.manifests.kubernetes_yaml import YamlError, parse
 from harness.manifests.tree import KUSTOMIZATION_NAMES, Tree, kustomization_file, walk
 
 OVERLAYS: Final = "overlays"

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from harness.machine.cache import content_key
+from harness.manifests.kubernetes_yaml import YamlError, load
 from harness.manifests.snapshot import Snapshot, UnreadableError
 from harness.manifests.tree import KUSTOMIZATION_NAMES, references
 from harness.manifests.upstream import is_remote
-from harness.review.values import NotYamlError, load
 
 _AGGREGATE_FIELDS: Final = frozenset({"apiVersion", "kind", "metadata", "resources"})
 _PLUGINS: Final = ("generators", "transformers", "validators")
@@ -195,7 +195,7 @@ class Kustomizations:
         """Adds the files that the configuration of a generator or transformer names."""
         try:
             documents = load(self._snapshot.text(self._snapshot.resolve(posixpath.join(folder, reference))))
-        except (UnreadableError, NotYamlError, KeyError):
+        except (UnreadableError, YamlError, KeyError):
             return  # a folder, or what kustomize itself will name
         for name in _named_files(documents):
             try:
@@ -261,7 +261,7 @@ def _named_files(value: Any) -> Iterator[str]:
 def _parse(text: str, file: str) -> dict[str, Any] | Trouble:
     try:
         documents = load(text)
-    except NotYamlError as error:
+    except YamlError as error:
         return Trouble(f"{file} is not valid YAML ({error})", file, error.line)
     if len(documents) != 1 or not isinstance(documents[0], dict):
         return Trouble(f"{file} is not one kustomization", file, 1)

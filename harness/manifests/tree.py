@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.machine.cache import content_key
-from harness.manifests.positions import Document, Step, YamlError, parse
+from harness.manifests.kubernetes_yaml import Document, Step, YamlError, parse
 from harness.manifests.problem import Problem
 from harness.manifests.upstream import Remote, is_remote, parse_remote
 

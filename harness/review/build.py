@@ -19,11 +19,10 @@ from harness.manifests.cache import Cache
 from harness.manifests.edits import edit
 from harness.manifests.git import SYMLINK
 from harness.manifests.inputs import Inputs, Trouble
-from harness.manifests.positions import split
+from harness.manifests.kubernetes_yaml import YamlError, load, split
 from harness.manifests.snapshot import Snapshot
 from harness.manifests.upstream import Remote, git_environment, parse_remote
 from harness.review.redact import scrub
-from harness.review.values import NotYamlError, load
 
 _FORMAT: Final = "diff-1"
 _TIMEOUT_SECONDS: Final = 120
@@ -265,7 +264,7 @@ def deployers_in(rendered: Iterable[Text]) -> list[dict[str, Any]]:
         if _DEPLOYER.search(text.text):
             try:
                 documents = load(text.text)
-            except NotYamlError:
+            except YamlError:
                 continue  # the comparison of the two texts says so
             found += [document for document in documents if isinstance(document, dict)]
     return found

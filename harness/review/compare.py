@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from harness.manifests.inputs import Trouble
+from harness.manifests.values import canonical
 from harness.review.build import Text
 from harness.review.fields import CHECKSUM, GENERATED_NAME, LAYOUT, Fields, Names, compare
 from harness.review.generated import generated_names
@@ -27,7 +28,6 @@ from harness.review.risks.context import Change
 from harness.review.risks.judge import judge, risk
 from harness.review.side import Application
 from harness.review.sources import Locator
-from harness.review.values import canonical
 
 ELSEWHERE: Final = "also in another Application"
 _BOTH: Final = "both"

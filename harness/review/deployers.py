@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from harness.manifests import edits
-from harness.review.values import canonical, dig, mappings
+from harness.manifests.values import canonical, dig, mappings
 
 WAVE: Final = "argocd.argoproj.io/sync-wave"
 _FLUX: Final = "kustomize.toolkit.fluxcd.io/"

@@ -7,20 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from harness.manifests.kubernetes_yaml import YamlError, load
+from harness.manifests.quantity import quantity
+from harness.manifests.values import canonical, same
+from harness.review.fieldpath import FieldPath, Inside, Key, Step, path_text
 from harness.review.lists import KeyOf, key_of, ordered
 from harness.review.model import FieldChange, FieldKind
-from harness.review.values import (
-    Inside,
-    Key,
-    NotYamlError,
-    Path,
-    Step,
-    canonical,
-    load,
-    path_text,
-    quantity,
-    same,
-)
 
 GENERATED_NAME: Final = "generated name"
 CHECKSUM: Final = "checksum"
@@ -79,9 +71,9 @@ class Fields:
     """
 
     changes: list[FieldChange] = field(default_factory=list)
-    paths: list[Path] = field(default_factory=list)
+    paths: list[FieldPath] = field(default_factory=list)
     folded: Counter[str] = field(default_factory=Counter)
-    folded_paths: list[tuple[str, Path]] = field(default_factory=list)
+    folded_paths: list[tuple[str, FieldPath]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -132,7 +124,7 @@ class _Comparison:
         self._kind = str(resource.get("kind") or "")
         self._before_names, self._after_names = before_names, after_names
 
-    def value(self, before: Any, after: Any, path: Path) -> None:
+    def value(self, before: Any, after: Any, path: FieldPath) -> None:
         if same(before, after):
             return
         if isinstance(before, dict) and isinstance(after, dict):
@@ -142,7 +134,7 @@ class _Comparison:
         else:
             self._scalar(before, after, path)
 
-    def _mapping(self, before: dict[str, Any], after: dict[str, Any], path: Path) -> None:
+    def _mapping(self, before: dict[str, Any], after: dict[str, Any], path: FieldPath) -> None:
         for key in (*before, *(key for key in after if key not in before)):
             here = (*path, key)
             if key not in after:
@@ -152,7 +144,7 @@ class _Comparison:
             else:
                 self.value(before[key], after[key], here)
 
-    def _one_side(self, value: Any, path: Path, kind: FieldKind) -> None:
+    def _one_side(self, value: Any, path: FieldPath, kind: FieldKind) -> None:
         if self._fold_by_place(path, value, value):
             return
         by_key = path[-1] in ("labels", "annotations") or self._has_secret_below(path)
@@ -165,7 +157,7 @@ class _Comparison:
         else:
             self._change(kind, path, value, None)
 
-    def _scalar(self, before: Any, after: Any, path: Path) -> None:
+    def _scalar(self, before: Any, after: Any, path: FieldPath) -> None:
         if self._fold_by_place(path, before, after):
             return
         if _is_quantity(path) and quantity(before) is not None and quantity(before) == quantity(after):
@@ -180,7 +172,7 @@ class _Comparison:
         else:
             self._change(FieldKind.SET, path, before, after)
 
-    def _fold_by_place(self, path: Path, before: Any, after: Any) -> bool:
+    def _fold_by_place(self, path: FieldPath, before: Any, after: Any) -> bool:
         if path == ("status",) or (len(path) == 2 and path[0] == "metadata" and path[1] in _SERVER_METADATA):
             self._fold(SERVER, path)
             return True
@@ -195,7 +187,7 @@ class _Comparison:
             return True
         return False
 
-    def _inside(self, before: str, after: str, path: Path) -> bool:
+    def _inside(self, before: str, after: str, path: FieldPath) -> bool:
         """Compares the documents that two texts hold; says whether that showed a difference."""
         name = next((step for step in reversed(path) if isinstance(step, str)), "")
         if not (_DOCUMENT.fullmatch(name) or name == "values") or max(len(before), len(after)) > _MAX_DOCUMENT:
@@ -204,7 +196,7 @@ class _Comparison:
             return False
         try:
             old, new = load(before), load(after)
-        except NotYamlError:
+        except YamlError:
             return False
         if len(old) != len(new) or not all(isinstance(item, dict | list) for item in (*old, *new)):
             return False
@@ -218,7 +210,7 @@ class _Comparison:
             self._group, self._kind = outer
         return len(self.found.changes) > count
 
-    def _list(self, before: list[Any], after: list[Any], path: Path) -> None:
+    def _list(self, before: list[Any], after: list[Any], path: FieldPath) -> None:
         key = key_of(path, before, after)
         if key is not None:
             self._keyed(before, after, path, key)
@@ -235,7 +227,7 @@ class _Comparison:
         else:
             self._set(before, after, left, right, path)
 
-    def _keyed(self, before: list[Any], after: list[Any], path: Path, key: KeyOf) -> None:
+    def _keyed(self, before: list[Any], after: list[Any], path: FieldPath, key: KeyOf) -> None:
         old = {str(key(item)): item for item in before}
         new = {str(key(item)): item for item in after}
         common_before = [name for name in old if name in new]
@@ -254,7 +246,7 @@ class _Comparison:
             else:
                 self.value(old[name], new[name], here)
 
-    def _set(self, before: list[Any], after: list[Any], left: list[str], right: list[str], path: Path) -> None:
+    def _set(self, before: list[Any], after: list[Any], left: list[str], right: list[str], path: FieldPath) -> None:
         gone, come = _unmatched(left, right), _unmatched(right, left)
         for old in list(gone):
             best = max(come, key=lambda new: _likeness(before[old], after[new]), default=None)
@@ -267,7 +259,9 @@ class _Comparison:
         for index in come:
             self._item(after[index], path, index, FieldKind.ADDED)
 
-    def _sequence(self, before: list[Any], after: list[Any], left: list[str], right: list[str], path: Path) -> None:
+    def _sequence(
+        self, before: list[Any], after: list[Any], left: list[str], right: list[str], path: FieldPath
+    ) -> None:
         matcher = difflib.SequenceMatcher(None, left, right, autojunk=False)
         for _, start, end, new_start, new_end in (code for code in matcher.get_opcodes() if code[0] != "equal"):
             paired = min(end - start, new_end - new_start)
@@ -278,11 +272,11 @@ class _Comparison:
             for index in range(new_start + paired, new_end):
                 self._item(after[index], path, index, FieldKind.ADDED)
 
-    def _item(self, item: Any, path: Path, index: int, kind: FieldKind) -> None:
+    def _item(self, item: Any, path: FieldPath, index: int, kind: FieldKind) -> None:
         before, after = (None, item) if kind is FieldKind.ADDED else (item, None)
         self._change(kind, (*path, index), before, after)
 
-    def _change(self, kind: FieldKind, path: Path, before: Any, after: Any) -> None:
+    def _change(self, kind: FieldKind, path: FieldPath, before: Any, after: Any) -> None:
         text = path_text(path)
         self.found.paths.append(path)
         if self._is_secret(path) or (path and (holds_secret(before) or holds_secret(after))):
@@ -293,19 +287,19 @@ class _Comparison:
             lines = tuple(_unified(before, after))
         self.found.changes.append(FieldChange(text, kind, before, after, lines=lines))
 
-    def _fold(self, reason: str, path: Path) -> None:
+    def _fold(self, reason: str, path: FieldPath) -> None:
         self.found.folded[reason] += 1
         self.found.folded_paths.append((reason, path))
 
-    def _is_secret(self, path: Path) -> bool:
+    def _is_secret(self, path: FieldPath) -> bool:
         inner = _inner(path)
         return is_secret_field(self._group, self._kind, inner)
 
-    def _has_secret_below(self, path: Path) -> bool:
+    def _has_secret_below(self, path: FieldPath) -> bool:
         return is_secret_field(self._group, self._kind, (*_inner(path), ""))
 
 
-def is_secret_field(group: str, kind: str, path: Path) -> bool:
+def is_secret_field(group: str, kind: str, path: FieldPath) -> bool:
     """Whether a field holds secrets, or is inside one that does."""
     if kind == "Secret" and group == "":
         if path[:1] in (("data",), ("stringData",)):
@@ -324,7 +318,7 @@ def holds_secret(value: Any) -> bool:
     return isinstance(value, str) and _SECRET_MANIFEST.search(value) is not None
 
 
-def _inner(path: Path) -> Path:
+def _inner(path: FieldPath) -> FieldPath:
     """The part of the path below the innermost embedded document."""
     for index in range(len(path) - 1, -1, -1):
         if isinstance(path[index], Inside):
@@ -373,7 +367,7 @@ def _unified(before: str, after: str) -> Iterator[str]:
     yield from shown
 
 
-def _is_quantity(path: Path) -> bool:
+def _is_quantity(path: FieldPath) -> bool:
     name = path[-1] if path else ""
     if not isinstance(name, str):
         return False

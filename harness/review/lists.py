@@ -7,7 +7,8 @@ types are keyed by a name where all items have one, and their order is taken to 
 from collections.abc import Callable
 from typing import Any, Final
 
-from harness.review.values import Inside, Path, dig
+from harness.manifests.values import dig
+from harness.review.fieldpath import FieldPath, Inside
 
 BUILT_IN: Final = frozenset(
     {
@@ -126,7 +127,7 @@ _ALSO_KEYED: Final = ("ports", "volumeClaimTemplates", "rules", "tls")
 KeyOf = Callable[[dict[str, Any]], str | None]
 
 
-def ordered(path: Path, group: str, keyed: bool) -> bool:
+def ordered(path: FieldPath, group: str, keyed: bool) -> bool:
     """Whether the order of a list's items may matter.
 
     Args:
@@ -152,7 +153,7 @@ def ordered(path: Path, group: str, keyed: bool) -> bool:
     return not (group == "rbac.authorization.k8s.io" and name in ("rules", "clusterRoleSelectors"))
 
 
-def key_of(path: Path, before: list[Any], after: list[Any]) -> KeyOf | None:
+def key_of(path: FieldPath, before: list[Any], after: list[Any]) -> KeyOf | None:
     """How to tell the items of a list apart; None when nothing does on both sides."""
     if not all(isinstance(item, dict) for item in (*before, *after)):
         return None
@@ -202,5 +203,5 @@ def _unique(items: list[Any], key: KeyOf) -> bool:
     return None not in keys and len(set(keys)) == len(keys)
 
 
-def _name(path: Path) -> str:
+def _name(path: FieldPath) -> str:
     return next((step for step in reversed(path) if isinstance(step, str)), "")

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
+from harness.manifests.kubernetes_yaml import YamlError, load
+from harness.manifests.values import dig, mappings
 from harness.review.build import Text
 from harness.review.fields import Names, leaves
 from harness.review.lists import BUILT_IN
 from harness.review.model import Identity
-from harness.review.values import NotYamlError, dig, load, mappings
 
 _CLUSTER_SCOPED: Final = frozenset(
     {
@@ -116,7 +117,7 @@ def parse(texts: Iterable[Text], application: str, namespace: str, names: Names)
     for text in texts:
         try:
             documents = load(text.text)
-        except NotYamlError:
+        except YamlError:
             documents = [{"kind": "Unreadable", "metadata": {"name": text.origin}, "text": text.text}]
         for document in documents:
             inner = mappings(document.get("items")) if isinstance(document, dict) else []

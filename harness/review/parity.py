@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
+from harness.manifests.kubernetes_yaml import YamlError, load
 from harness.manifests.snapshot import Snapshot, UnreadableError
+from harness.manifests.values import same
 from harness.review.build import Text
 from harness.review.config import Config
+from harness.review.fieldpath import FieldPath, Inside, Key
 from harness.review.fields import Names, compare
 from harness.review.generated import generated_names
 from harness.review.model import Difference, Identity, Parity
 from harness.review.pair import Resource, pair, parse
 from harness.review.side import Application
-from harness.review.values import Inside, Key, NotYamlError, Path, load, same
 
 _EXPECTED: Final = tuple(
     (re.compile(pattern), reason)
@@ -73,7 +75,7 @@ class Declared:
         self._config = config
         self._exemptions = list(_exemptions(snapshot))
 
-    def reason(self, identity: Identity, path: Path, text: str) -> str:
+    def reason(self, identity: Identity, path: FieldPath, text: str) -> str:
         """Why a difference may be; empty when nothing declares it."""
         for expected in self._config.parity:
             if expected.covers(identity, text):
@@ -102,7 +104,7 @@ def _exemptions(snapshot: Snapshot) -> Iterable[_Exemption]:
             continue
         try:
             documents = load(snapshot.text(snapshot.resolve(path)))
-        except (UnreadableError, NotYamlError, KeyError):
+        except (UnreadableError, YamlError, KeyError):
             continue
         for document in documents:
             for item in document if isinstance(document, list) else [document]:

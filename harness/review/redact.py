@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import yaml
 
+from harness.manifests.values import same
 from harness.review.fields import holds_secret, is_secret_field
 from harness.review.model import REDACTED, REDACTED_CHANGED
-from harness.review.values import same
 
 _DUMPER: Final[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _SECRET: Final = re.compile(rb"""["']?kind["']?\s*:\s*["']?Secret\b|secretGenerator""")

@@ -9,13 +9,12 @@ from typing import Any, Final
 
 from harness.machine.cache import content_key
 from harness.manifests.inputs import Kustomizations, Trouble
-from harness.manifests.positions import split
+from harness.manifests.kubernetes_yaml import YamlError, load, split
 from harness.manifests.snapshot import Snapshot, UnreadableError
 from harness.review import discover
 from harness.review.build import Builder, Job, Rendering, Text, deployers_in
 from harness.review.config import Config
 from harness.review.deployers import Deployer, Folders, Source, deployers, normalised_url
-from harness.review.values import NotYamlError, load
 
 _CHART: Final = "Chart.yaml"
 
@@ -210,7 +209,7 @@ class Side:
     def _documents(self, path: str) -> list[Any]:
         try:
             return load(self.snapshot.text(path))
-        except (UnreadableError, NotYamlError):
+        except (UnreadableError, YamlError):
             return []
 
     def _render_all(self, sources: Sequence[Source]) -> list[Rendering]:
@@ -262,7 +261,7 @@ class Side:
                 rendering.troubles.append(Trouble(f"{path} is a link to nothing", path))
             except UnreadableError as error:
                 rendering.troubles.append(Trouble(str(error), path))
-            except NotYamlError as error:
+            except YamlError as error:
                 rendering.troubles.append(Trouble(f"{path} is not valid YAML ({error})", path, error.line))
             else:
                 pieces = split(text)
@@ -282,7 +281,7 @@ def load_one(text: str) -> Any | None:
     """The one document of a text, or None when it is not one."""
     try:
         documents = load(text)
-    except NotYamlError:
+    except YamlError:
         return None
     return documents[0] if len(documents) == 1 else None
 

@@ -13,7 +13,7 @@ from harness.manifests.catalogue import FILE as CATALOGUE_FILE
 from harness.manifests.catalogue import read as read_catalogue
 from harness.manifests.environments import OVERLAYS, aggregates, units
 from harness.manifests.environments import environments as known_environments
-from harness.manifests.positions import YamlError, parse
+from harness.manifests.kubernetes_yaml import YamlError, parse
 from harness.manifests.tree import KUSTOMIZATION_NAMES, walk
 from harness.validate import cluster as clusters
 from harness.validate import engines, exemptions, metrics, parity, policy, references, schemas, waves

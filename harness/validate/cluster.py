@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from harness.errors import HarnessError
 from harness.manifests.environments import overlay
-from harness.manifests.positions import YamlError, load
-from harness.validate.model import dig
+from harness.manifests.kubernetes_yaml import YamlError, load
+from harness.manifests.values import dig
 
 FILE: Final = "cluster.yaml"
 _PRIORITY_CLASSES: Final = frozenset({"system-cluster-critical", "system-node-critical"})

@@ -12,8 +12,9 @@ from harness.errors import HarnessError
 from harness.machine.cache import content_key
 from harness.machine.process import telling_line
 from harness.manifests.cache import Cache
+from harness.manifests.values import dig
 from harness.validate.finding import Defect, Finding
-from harness.validate.model import Environment, Pod, Resource, dig, pods_of
+from harness.validate.model import Environment, Pod, Resource, pods_of
 from harness.validate.rules import KUBE_SCORE
 
 _BUDGETS: Final = frozenset({"LH530", "LH531"})

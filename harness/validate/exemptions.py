@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.manifests.environments import OVERLAYS
-from harness.manifests.positions import YamlError, parse
+from harness.manifests.kubernetes_yaml import YamlError, parse
 from harness.validate.finding import Defect, Finding
 from harness.validate.rules import RULES
 

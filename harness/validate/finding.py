@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.manifests.positions import Step
+from harness.manifests.kubernetes_yaml import Step
 
 if TYPE_CHECKING:
     from harness.validate.model import Resource

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from harness.manifests.positions import Step
-from harness.validate.model import Environment, Pod, dig, listed, mappings, texts
+from harness.manifests.kubernetes_yaml import Step
+from harness.manifests.values import dig, mappings, sequence, string_map
+from harness.validate.model import Environment, Pod
 
 _QUALIFIED: Final = re.compile(
     r"(?<![\w-])([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)\.([a-z0-9-]+)\.svc\b(?:\.cluster\.local)?(?::(\d+))?"
@@ -46,18 +47,18 @@ def service_names(environment: Environment) -> ServiceNames:
 
 
 def names_in(environment: Environment, pod: Pod) -> Iterator[tuple[tuple[Step, ...], str, bool]]:
-    """The texts in which a pod may name Services: (path, text, whether only an init container reads it)."""
+    """The string_map in which a pod may name Services: (path, text, whether only an init container reads it)."""
     volumes = {
         str(volume.get("name")): str(dig(volume, "configMap", "name"))
         for volume in mappings(pod.spec.get("volumes"))
         if dig(volume, "configMap", "name")
     }
     if pod.role:
-        for key, text in texts(dig(pod.owner.value, "spec", "sparkConf")).items():
+        for key, text in string_map(dig(pod.owner.value, "spec", "sparkConf")).items():
             yield (*pod.owner.inside, "spec", "sparkConf", str(key)), str(text), False
     for path, container, first in pod.containers():
         for field in ("command", "args"):
-            for text in listed(container.get(field)):
+            for text in sequence(container.get(field)):
                 yield (*path, field), str(text), first
         for variable in mappings(container.get("env")):
             if "value" in variable:
@@ -68,5 +69,5 @@ def names_in(environment: Environment, pod: Pod) -> Iterator[tuple[tuple[Step, .
         read += [str(dig(source, "configMapRef", "name")) for source in mappings(container.get("envFrom"))]
         for mounted in read:
             config = environment.get("ConfigMap", pod.namespace, mounted) if mounted else None
-            for text in texts(config.value.get("data")).values() if config else ():
+            for text in string_map(config.value.get("data")).values() if config else ():
                 yield path, str(text), first

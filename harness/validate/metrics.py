@@ -11,9 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from harness.manifests.positions import YamlError, load
+from harness.manifests.kubernetes_yaml import YamlError, load
+from harness.manifests.values import dig, mappings, string_map
 from harness.validate.finding import Defect
-from harness.validate.model import Environment, Resource, dig, mappings, texts
+from harness.validate.model import Environment, Resource
 
 FILE: Final = Path(__file__).with_name("metrics.yaml")
 _STRING: Final = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`")
@@ -35,7 +36,7 @@ def check(environment: Environment) -> Iterator[Defect]:
     """Finds the queries of an environment that ask for what nothing exposes."""
     known = _known(environment)
     for config in environment.of_kind("ConfigMap"):
-        for key, text in texts(config.value.get("data")).items():
+        for key, text in string_map(config.value.get("data")).items():
             for where, expression in _queries(str(key), str(text)):
                 for metric in sorted(metrics_of(expression)):
                     if not known.fullmatch(metric):
@@ -98,7 +99,7 @@ def _known(environment: Environment) -> re.Pattern[str]:
 
 
 def _defined(config: Resource) -> Iterator[str]:
-    for key, text in texts(config.value.get("data")).items():
+    for key, text in string_map(config.value.get("data")).items():
         if not str(key).endswith((".yaml", ".yml")) or not re.search(
             r"^\s*(?:- )?(?:record|mappings):", str(text), re.M
         ):

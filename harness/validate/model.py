@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from harness.machine.cache import content_key
 from harness.manifests.build import Build
-from harness.manifests.positions import Step, YamlError, load
+from harness.manifests.kubernetes_yaml import Step, YamlError, load
+from harness.manifests.values import dig, mapping, mappings, sequence, string_map
 
 _TEMPLATES: Final[dict[str, tuple[str, ...]]] = {
     "Pod": (),
@@ -40,33 +41,6 @@ _CLUSTER_SCOPED: Final = frozenset(
         "ClusterExternalSecret",
     }
 )
-
-
-def dig(value: Any, *path: Step) -> Any:
-    """The value at a path, or None where there is none."""
-    for step in path:
-        if isinstance(value, dict):
-            value = value.get(step)
-        elif isinstance(value, list) and isinstance(step, int) and -len(value) <= step < len(value):
-            value = value[step]
-        else:
-            return None
-    return value
-
-
-def mappings(value: Any) -> list[dict[str, Any]]:
-    """The mappings in a list; none when it is not a list."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def listed(value: Any) -> list[Any]:
-    """A list; empty when it is none."""
-    return value if isinstance(value, list) else []
-
-
-def texts(value: Any) -> dict[str, str]:
-    """A mapping of texts; empty when it is no mapping."""
-    return {str(key): str(item) for key, item in value.items()} if isinstance(value, dict) else {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,12 +85,12 @@ class Resource:
     @cached_property
     def annotations(self) -> dict[str, str]:
         """Its annotations."""
-        return texts(dig(self.value, "metadata", "annotations"))
+        return string_map(dig(self.value, "metadata", "annotations"))
 
     @cached_property
     def labels(self) -> dict[str, str]:
         """Its labels."""
-        return texts(dig(self.value, "metadata", "labels"))
+        return string_map(dig(self.value, "metadata", "labels"))
 
     @cached_property
     def key(self) -> str:
@@ -155,7 +129,7 @@ class Pod:
     @property
     def labels(self) -> dict[str, str]:
         """Its labels."""
-        return texts(self.metadata.get("labels"))
+        return string_map(self.metadata.get("labels"))
 
     @property
     def account(self) -> str:
@@ -170,7 +144,7 @@ class Pod:
     def containers(self) -> Iterator[tuple[tuple[Step, ...], dict[str, Any], bool]]:
         """Each container as (path in the owner, container, whether it is an init container)."""
         for field_name in ("initContainers", "containers"):
-            for index, container in enumerate(listed(self.spec.get(field_name))):
+            for index, container in enumerate(sequence(self.spec.get(field_name))):
                 if isinstance(container, dict):
                     # A sidecar (an init container that restarts) does not end before the others start.
                     first = field_name == "initContainers" and container.get("restartPolicy") != "Always"
@@ -191,7 +165,7 @@ def pods_of(resource: Resource) -> Iterator[Pod]:
         path = _TEMPLATES[resource.kind]
         template = dig(resource.value, *path)
         if isinstance(template, dict) and isinstance(template.get("spec"), dict):
-            yield Pod(resource, (*resource.inside, *path), _mapping(template.get("metadata")), template["spec"])
+            yield Pod(resource, (*resource.inside, *path), mapping(template.get("metadata")), template["spec"])
     elif resource.kind in ("SparkApplication", "ScheduledSparkApplication") and resource.group == _SPARK_GROUP:
         path = ("spec",) if resource.kind == "SparkApplication" else ("spec", "template")
         spec = dig(resource.value, *path)
@@ -206,16 +180,16 @@ def _spark_pod(resource: Resource, path: tuple[Step, ...], spec: dict[str, Any],
     Memory and cores become requests and limits, as Spark's documentation of its Kubernetes properties has it.
     """
     section = spec[role]
-    template = _mapping(section.get("template"))
-    pod = dict(_mapping(template.get("spec")))
+    template = mapping(section.get("template"))
+    pod = dict(mapping(template.get("spec")))
     name = f"spark-kubernetes-{role}"
     containers = mappings(pod.get("containers")) + mappings(section.get("sidecars"))
     main = next((container for container in containers if container.get("name") == name), {"name": name})
     env = mappings(main.get("env")) + mappings(section.get("env"))
-    env += [{"name": key, "value": value} for key, value in texts(section.get("envVars")).items()]
+    env += [{"name": key, "value": value} for key, value in string_map(section.get("envVars")).items()]
     env += [
         {"name": key, "valueFrom": {"secretKeyRef": reference}}
-        for key, reference in _mapping(section.get("envSecretKeyRefs")).items()
+        for key, reference in mapping(section.get("envSecretKeyRefs")).items()
     ]
     memory = section.get("memory")
     cpu = section.get("coreRequest") or section.get("cores")
@@ -237,12 +211,10 @@ def _spark_pod(resource: Resource, path: tuple[Step, ...], spec: dict[str, Any],
     pod["serviceAccountName"] = section.get("serviceAccount") or pod.get("serviceAccountName") or "default"
     if "podSecurityContext" in section:
         pod["securityContext"] = section["podSecurityContext"]
-    labels = {"spark-role": role} | texts(dig(template, "metadata", "labels")) | texts(section.get("labels"))
+    labels = (
+        {"spark-role": role} | string_map(dig(template, "metadata", "labels")) | string_map(section.get("labels"))
+    )
     return Pod(resource, (*resource.inside, *path, role), {"labels": labels}, pod, role)
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _binary(memory: Any) -> str:
@@ -328,7 +300,7 @@ _MANIFEST: Final = re.compile(r"^kind:\s*(?:Pod|SparkApplication|ScheduledSparkA
 
 
 def _embedded(parent: Resource) -> Iterator[Resource]:
-    for key, text in texts(parent.value.get("data")).items():
+    for key, text in string_map(parent.value.get("data")).items():
         if not key.endswith((".yaml", ".yml")) or not _MANIFEST.search(text):
             continue
         try:
@@ -342,11 +314,11 @@ def _embedded(parent: Resource) -> Iterator[Resource]:
 
 def matches(selector: dict[str, Any] | None, labels: dict[str, str]) -> bool:
     """Whether a label selector (matchLabels, matchExpressions) selects labels; an empty one selects all."""
-    selector = _mapping(selector)
-    if any(labels.get(key) != value for key, value in texts(selector.get("matchLabels")).items()):
+    selector = mapping(selector)
+    if any(labels.get(key) != value for key, value in string_map(selector.get("matchLabels")).items()):
         return False
     for expression in mappings(selector.get("matchExpressions")):
-        key, values = str(expression.get("key")), [str(value) for value in listed(expression.get("values"))]
+        key, values = str(expression.get("key")), [str(value) for value in sequence(expression.get("values"))]
         holds = {
             "In": labels.get(key) in values,
             "NotIn": labels.get(key) not in values,

@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from harness.manifests.positions import Step, YamlError, load
+from harness.manifests.kubernetes_yaml import Step, YamlError, load
+from harness.manifests.values import dig
 from harness.validate.finding import Defect
-from harness.validate.model import Environment, Resource, dig
+from harness.validate.model import Environment, Resource
 from harness.validate.source import HASH
 
 _MAY_DIFFER: Final = tuple(

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from harness.manifests.values import dig, mappings, sequence, string_map
 from harness.validate.finding import Defect
-from harness.validate.model import Environment, Resource, dig, listed, mappings, texts
+from harness.validate.model import Environment, Resource
 
 _LONG_RUNNING: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 _ENFORCE: Final = "pod-security.kubernetes.io/enforce"
@@ -48,7 +49,7 @@ def _roles(environment: Environment) -> Iterator[Defect]:
 
 
 def _list(rule: dict[str, Any], field: str) -> list[str]:
-    return [str(item) for item in listed(rule.get(field))]
+    return [str(item) for item in sequence(rule.get(field))]
 
 
 def _bindings(environment: Environment) -> Iterator[Defect]:
@@ -65,7 +66,7 @@ def _bindings(environment: Environment) -> Iterator[Defect]:
 def _secrets(environment: Environment) -> Iterator[Defect]:
     for secret in environment.of_kind("Secret"):
         for field in ("data", "stringData"):
-            for key, value in texts(secret.value.get(field)).items():
+            for key, value in string_map(secret.value.get(field)).items():
                 if value:
                     yield Defect("LH504", f"{secret} has a value for {key} in git.", secret, (field, key))
 
@@ -76,7 +77,7 @@ def _namespaces(environment: Environment) -> Iterator[Defect]:
         policy.namespace
         for policy in environment.of_kind("NetworkPolicy")
         if not dig(policy.value, "spec", "podSelector")
-        and set(map(str, listed(dig(policy.value, "spec", "policyTypes")))) == {"Ingress", "Egress"}
+        and set(map(str, sequence(dig(policy.value, "spec", "policyTypes")))) == {"Ingress", "Egress"}
         and not dig(policy.value, "spec", "ingress")
         and not dig(policy.value, "spec", "egress")
     }

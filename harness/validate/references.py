@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from harness.manifests.positions import Step
+from harness.manifests.kubernetes_yaml import Step
+from harness.manifests.values import dig, mappings
 from harness.validate.cluster import Cluster
 from harness.validate.finding import Defect
 from harness.validate.hosts import ServiceNames, names_in, service_names
-from harness.validate.model import Environment, Pod, Resource, dig, mappings, matches
+from harness.validate.model import Environment, Pod, Resource, matches
 from harness.validate.secrets import Origins
 
 _WORKLOAD_KINDS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"})

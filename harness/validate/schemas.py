@@ -20,10 +20,11 @@ from harness.errors import HarnessError
 from harness.machine.cache import built, cache_root, content_key
 from harness.machine.process import telling_line
 from harness.manifests.cache import Cache
-from harness.manifests.positions import YamlError, load
+from harness.manifests.kubernetes_yaml import YamlError, load
 from harness.manifests.upstream import module_folder
+from harness.manifests.values import dig
 from harness.validate.finding import Defect
-from harness.validate.model import Resource, dig
+from harness.validate.model import Resource
 
 KUBERNETES_VERSIONS: Final = ("1.34.0", "1.35.0", "1.36.0", "1.37.0")
 """The four newest minor versions: what the Kubernetes project and EKS support."""

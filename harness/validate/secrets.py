@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.manifests.catalogue import Catalogue
-from harness.validate.model import Environment, Resource, dig, mappings, texts
+from harness.manifests.values import dig, mappings, string_map
+from harness.validate.model import Environment, Resource
 
 REFLECTOR: Final = "reflector.v1.k8s.emberstack.com"
 
@@ -39,7 +40,7 @@ def origins(environment: Environment, catalogue: Catalogue) -> Origins:
     for resource in environment.resources:
         if resource.kind in ("Secret", "ConfigMap"):
             fields = ("data", "stringData", "binaryData")
-            keys = frozenset(str(key) for field in fields for key in texts(resource.value.get(field)))
+            keys = frozenset(str(key) for field in fields for key in string_map(resource.value.get(field)))
             found[resource.kind, resource.namespace, resource.name] = Origin(keys, resource)
             for namespace in _copies(resource.annotations, environment):
                 found.setdefault((resource.kind, namespace, resource.name), Origin(keys, reflector))
@@ -66,7 +67,7 @@ def _external(resource: Resource, environment: Environment, found: Origins, refl
     elif not dig(resource.value, "spec", "dataFrom"):
         keys = frozenset(str(item.get("secretKey")) for item in mappings(dig(resource.value, "spec", "data")))
     found["Secret", resource.namespace, name] = Origin(keys, resource)
-    annotations = texts(dig(resource.value, "spec", "target", "template", "metadata", "annotations"))
+    annotations = string_map(dig(resource.value, "spec", "target", "template", "metadata", "annotations"))
     for namespace in _copies(annotations, environment):
         found.setdefault(("Secret", namespace, name), Origin(keys, reflector))
 

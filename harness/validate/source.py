@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.manifests.build import Build
-from harness.manifests.positions import Document, Step, YamlError, parse
+from harness.manifests.kubernetes_yaml import Document, Step, YamlError, parse
 from harness.manifests.tree import Tree
-from harness.validate.model import Resource, dig, listed, mappings
+from harness.manifests.values import dig, mappings, sequence
+from harness.validate.model import Resource
 
 HASH: Final = re.compile(r"-[bcdfghkmt2456789]{10}$")
 """What kustomize appends to the names of generated ConfigMaps: hexadecimal digits in an alphabet of its own."""
@@ -94,7 +95,7 @@ class Sources:
         return None
 
     def _data_file(self, folder: Path, item: dict[str, Any], key: str) -> Path | None:
-        for source in listed(item.get("files")):
+        for source in sequence(item.get("files")):
             name, _, file = str(source).rpartition("=")
             path = Path(folder / file).resolve()
             if (name or path.name) == key and path in {known.resolve() for known in self._tree.files}:

@@ -21,10 +21,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from harness.manifests.positions import Step
+from harness.manifests.kubernetes_yaml import Step
+from harness.manifests.values import dig, mappings
 from harness.validate.finding import Defect
 from harness.validate.hosts import ServiceNames, names_in, service_names
-from harness.validate.model import Environment, Pod, Resource, dig, mappings, pods_of
+from harness.validate.model import Environment, Pod, Resource, pods_of
 from harness.validate.references import sources_of, uses
 from harness.validate.secrets import Origins
 

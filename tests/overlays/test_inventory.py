@@ -12,7 +12,7 @@ from harness.machine.proxy.certificates import with_certificates
 from harness.machine.tools import tool
 from harness.manifests.build import build_all
 from harness.manifests.environments import units
-from harness.manifests.positions import load, split
+from harness.manifests.kubernetes_yaml import load, split
 from harness.manifests.upstream import git_environment
 
 pytestmark = pytest.mark.tools

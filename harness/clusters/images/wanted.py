@@ -13,7 +13,7 @@ from typing import Any, Final
 from harness.errors import HarnessError
 from harness.manifests.build import Rendered, build_all
 from harness.manifests.environments import units
-from harness.manifests.positions import YamlError, load
+from harness.manifests.kubernetes_yaml import YamlError, load
 from harness.paths import ROOT
 from harness.review.images import images_in, parts
 

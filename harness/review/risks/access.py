@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from harness.manifests.values import canonical, dig, mappings, strings
+from harness.review.fieldpath import path_text
 from harness.review.risks.context import Change, Finding, container_path, containers
-from harness.review.values import canonical, dig, mappings, path_text, texts
 
 _ROLES: Final = ("Role", "ClusterRole")
 _BINDINGS: Final = ("RoleBinding", "ClusterRoleBinding")
@@ -56,12 +57,12 @@ def _permissions(value: dict[str, Any]) -> set[Permission]:
     """Every (API group, resource or URL, resource name, verb) that a role allows."""
     found = set()
     for rule in mappings(value.get("rules")):
-        for verb in texts(rule.get("verbs")):
-            for url in texts(rule.get("nonResourceURLs")):
+        for verb in strings(rule.get("verbs")):
+            for url in strings(rule.get("nonResourceURLs")):
                 found.add(("", url, "", verb))
-            for group in texts(rule.get("apiGroups")):
-                for resource in texts(rule.get("resources")):
-                    for name in texts(rule.get("resourceNames")) or [""]:
+            for group in strings(rule.get("apiGroups")):
+                for resource in strings(rule.get("resources")):
+                    for name in strings(rule.get("resourceNames")) or [""]:
                         found.add((group, resource, name, verb))
     return found
 
@@ -141,7 +142,7 @@ def _network_policy(change: Change) -> Iterator[Finding]:
         yield "DF207", f"{change.gone.identity} is deleted: what only it forbade is allowed", ""
         return
     if change.before is None:
-        types = set(texts(dig(change.new, "spec", "policyTypes")) or ["Ingress"])
+        types = set(strings(dig(change.new, "spec", "policyTypes")) or ["Ingress"])
         for direction in ("ingress", "egress"):
             for rule in mappings(dig(change.new, "spec", direction)):
                 if direction.capitalize() in types and not rule:
@@ -149,7 +150,9 @@ def _network_policy(change: Change) -> Iterator[Finding]:
         return
     if change.touches("spec", "podSelector"):
         yield "DF208", f"{change.name} is for other pods: the ones that it leaves may be open", "spec.podSelector"
-    lost = set(texts(dig(change.old, "spec", "policyTypes"))) - set(texts(dig(change.new, "spec", "policyTypes")))
+    lost = set(strings(dig(change.old, "spec", "policyTypes"))) - set(
+        strings(dig(change.new, "spec", "policyTypes"))
+    )
     for name in sorted(lost):
         yield "DF208", f"{change.name} no longer restricts {name.lower()}", "spec.policyTypes"
     for direction in ("ingress", "egress"):
@@ -264,13 +267,13 @@ def _container(
     if escalates == [False, None]:
         where = path_text((*path, "securityContext", "allowPrivilegeEscalation"))
         yield "DF210", f"{who} may escalate its privileges", where
-    added = set(texts(dig(after, "securityContext", "capabilities", "add")))
-    added -= set(texts(dig(before, "securityContext", "capabilities", "add")))
+    added = set(strings(dig(after, "securityContext", "capabilities", "add")))
+    added -= set(strings(dig(before, "securityContext", "capabilities", "add")))
     for capability in sorted(added):
         rule = "DF211" if capability == _RISKY_CAPABILITIES else "DF210"
         yield rule, f"{who} gets capability {capability}", path_text((*path, "securityContext", "capabilities"))
-    dropped = set(texts(dig(before, "securityContext", "capabilities", "drop")))
-    for capability in sorted(dropped - set(texts(dig(after, "securityContext", "capabilities", "drop")))):
+    dropped = set(strings(dig(before, "securityContext", "capabilities", "drop")))
+    for capability in sorted(dropped - set(strings(dig(after, "securityContext", "capabilities", "drop")))):
         where = path_text((*path, "securityContext", "capabilities"))
         yield "DF211", f"{who} no longer drops capability {capability}", where
     ports = {port.get("hostPort") for port in mappings(before.get("ports"))}

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from harness.manifests.values import dig, mappings
+from harness.review.fieldpath import FieldPath, Inside, Key
 from harness.review.fields import CHECKSUM, GENERATED_NAME, Fields
 from harness.review.model import FieldChange, Identity
 from harness.review.pair import Resource
-from harness.review.values import Inside, Key, Path, dig, mappings
 
 TEMPLATES: Final[dict[str, tuple[str, ...]]] = {
     "Pod": (),
@@ -88,7 +89,7 @@ class Change:
         """The manifest at head; empty when there is none."""
         return self.after.value if self.after else {}
 
-    def below(self, *prefix: str) -> Iterator[tuple[FieldChange, Path]]:
+    def below(self, *prefix: str) -> Iterator[tuple[FieldChange, FieldPath]]:
         """The changes at or below a path, not those in embedded documents."""
         for change, path in zip(self.found.changes, self.found.paths, strict=True):
             if path[: len(prefix)] == prefix and not any(isinstance(step, Inside) for step in path):
@@ -153,6 +154,6 @@ def containers(spec: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
     }
 
 
-def container_path(template: tuple[str, ...], where: tuple[str, str]) -> Path:
+def container_path(template: tuple[str, ...], where: tuple[str, str]) -> FieldPath:
     """The path of a container."""
     return (*template, "spec", where[0], Key(f"name={where[1]}"))

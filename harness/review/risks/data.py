@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from harness.manifests.quantity import quantity
+from harness.manifests.values import canonical, dig, mappings, strings
 from harness.review.risks.context import Change, Finding
-from harness.review.values import canonical, dig, mappings, quantity, texts
 
 _UPDATABLE: Final = frozenset(
     {
@@ -157,7 +158,7 @@ def _volumes(change: Change) -> Iterator[Finding]:
         path = ".".join((*template, "spec", f"volumes[name={name}]"))
         replacement = new.get(name)
         if replacement is None:
-            used = texts([mount.get("name") for mount in _mounts(after)])
+            used = strings([mount.get("name") for mount in _mounts(after)])
             if name not in used:
                 yield "DF110", f"{change.name} no longer has volume {name} ({source})", path
         elif canonical(replacement) != canonical(volume):

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from harness.manifests.values import canonical, dig, mappings, strings
 from harness.review.deployers import WAVE
+from harness.review.fieldpath import path_text
 from harness.review.model import FieldKind
 from harness.review.risks.context import Change, Finding
-from harness.review.values import canonical, dig, mappings, path_text, texts
 
 _FINALIZER: Final = "resources-finalizer.argocd.argoproj.io"
 _APPLICATIONS: Final = ("Application", "ApplicationSet")
@@ -53,7 +54,7 @@ def check(change: Change) -> Iterator[Finding]:
 
 def _application(change: Change) -> Iterator[Finding]:
     if change.gone is not None:
-        cascade = _FINALIZER in texts(dig(change.old, "metadata", "finalizers"))
+        cascade = _FINALIZER in strings(dig(change.old, "metadata", "finalizers"))
         all_of_it = "with all that it deployed, because of its finalizer" if cascade else "and stops being synced"
         yield "DF601", f"{change.gone.identity} is removed, {all_of_it}", ""
         return
@@ -117,8 +118,8 @@ def _order(change: Change) -> Iterator[Finding]:
         if guard in before and guard not in after:
             path = path_text(("metadata", "annotations", _OPTIONS))
             yield "DF608", f"{change.name} no longer has {guard}", path
-    lost = set(texts(dig(change.old, "metadata", "finalizers"))) - set(
-        texts(dig(change.new, "metadata", "finalizers"))
+    lost = set(strings(dig(change.old, "metadata", "finalizers"))) - set(
+        strings(dig(change.new, "metadata", "finalizers"))
     )
     for name in sorted(lost):
         yield "DF608", f"{change.name} no longer has the finalizer {name}", "metadata.finalizers"
@@ -136,10 +137,12 @@ def _service(change: Change) -> Iterator[Finding]:
         yield "DF701", f"{change.name} is of type {after} ({was})", "spec.type"
     elif after != before:
         yield "DF704", f"{change.name} is of type {after}, before {before}", "spec.type"
-    more = set(texts(dig(change.new, "spec", "externalIPs"))) - set(texts(dig(change.old, "spec", "externalIPs")))
+    more = set(strings(dig(change.new, "spec", "externalIPs"))) - set(
+        strings(dig(change.old, "spec", "externalIPs"))
+    )
     if more:
         yield "DF701", f"{change.name} takes the addresses {', '.join(sorted(more))}", "spec.externalIPs"
-    ranges = [texts(dig(value, "spec", "loadBalancerSourceRanges")) for value in (change.old, change.new)]
+    ranges = [strings(dig(value, "spec", "loadBalancerSourceRanges")) for value in (change.old, change.new)]
     if after == "LoadBalancer" and change.before is not None and before == "LoadBalancer":
         if ranges[0] and not ranges[1]:
             path = "spec.loadBalancerSourceRanges"
@@ -171,7 +174,7 @@ def _route(change: Change) -> Iterator[Finding]:
 
 def _hosts(value: dict[str, Any]) -> set[str]:
     spec = dig(value, "spec") or {}
-    hosts = texts(dig(spec, "hostnames")) + texts(dig(spec, "hosts"))
+    hosts = strings(dig(spec, "hostnames")) + strings(dig(spec, "hosts"))
     hosts += [str(rule.get("host") or "every name") for rule in mappings(dig(spec, "rules")) if "http" in rule]
     return set(hosts)
 

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from harness.manifests.quantity import quantity
+from harness.manifests.values import canonical, dig
+from harness.review.fieldpath import FieldPath, path_text
 from harness.review.images import floating, images_in, parts, replaced, version
 from harness.review.risks.context import Change, Finding, container_path, containers
-from harness.review.values import Path, canonical, dig, path_text, quantity
 
 _WORKLOADS: Final = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "CronJob", "Job", "Pod")
 _PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
@@ -185,7 +187,7 @@ def _resources(change: Change) -> Iterator[Finding]:
                 yield from _bound(who, f"{name} {bound}", old.get(name), new.get(name), path)
 
 
-def _bound(who: str, what: str, before: Any, after: Any, path: Path) -> Iterator[Finding]:
+def _bound(who: str, what: str, before: Any, after: Any, path: FieldPath) -> Iterator[Finding]:
     old, new = quantity(before), quantity(after)
     said = f"{who}: {what} {_shown(before)} → {_shown(after)}"
     if after is None and before is not None:

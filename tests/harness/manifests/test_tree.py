@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.manifests.positions import YamlError, parse
+from harness.manifests.kubernetes_yaml import YamlError, parse
 from harness.manifests.tree import walk
 
 
@@ -94,7 +94,9 @@ def test_a_path_has_a_line(path: tuple[str | int, ...], found: tuple[int, int]) 
     assert document.locate(path) == found
 
 
-@pytest.mark.parametrize(("text", "line"), [("a: [", 1), ("a: 1\n b: 2\n", 2), ("a: 1\n\tb: 2", 2), ("\x00", None)])
+@pytest.mark.parametrize(
+    ("text", "line"), [("a: [", 1), ("a: 1\n b: 2\n", 2), ("a: 1\n\tb: 2", 2), ("ä: 1\nb: \x00", 2)]
+)
 def test_broken_yaml_has_a_line(text: str, line: int | None) -> None:
     with pytest.raises(YamlError) as caught:
         parse(text)

@@ -12,7 +12,7 @@ from harness.machine.tools import tool
 from harness.manifests.cache import Cache
 from harness.manifests.git import Repository
 from harness.manifests.inputs import Kustomizations
-from harness.manifests.positions import split
+from harness.manifests.kubernetes_yaml import split
 from harness.manifests.snapshot import Snapshot, Store
 from harness.manifests.tree import walk
 from harness.manifests.upstream import git_environment

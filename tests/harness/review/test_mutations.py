@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from harness.manifests.git import Repository
+from harness.manifests.kubernetes_yaml import load
 from harness.manifests.snapshot import Snapshot, Store
 from harness.paths import ROOT
 from harness.review.build import Builder, Text
@@ -23,7 +24,6 @@ from harness.review.risks.context import Change
 from harness.review.risks.judge import judge
 from harness.review.side import Application, Side
 from harness.review.sources import Locator
-from harness.review.values import load
 
 pytestmark = pytest.mark.tools
 

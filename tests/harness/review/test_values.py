@@ -7,41 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kubernetes.utils.quantity import parse_quantity
 
-from harness.review.values import Inside, Key, NotYamlError, canonical, load, path_text, quantity, same
+from harness.manifests.quantity import quantity
+from harness.manifests.values import canonical, same
+from harness.review.fieldpath import Inside, Key, path_text
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=8,
 )
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("a: 12:30", {"a": "12:30"}),
-        ("a: 2026-01-02", {"a": "2026-01-02"}),
-        ("a: 1.10", {"a": 1.1}),
-        ('a: "1.10"', {"a": "1.10"}),
-        ("1: {true: x}", {"1": {"true": "x"}}),
-        ("a: =", {"a": "="}),
-        ("a: 0x10\nb: 1_000", {"a": 16, "b": 1000}),
-        ("a: 1e3", {"a": "1e3"}),
-        ("a: .inf", {"a": float("inf")}),
-        ("a: y\nb: No\nc: 'n'\nd: yea", {"a": True, "b": False, "c": "n", "d": "yea"}),
-    ],
-)
-def test_numbers_and_keys_are_read_as_kubernetes_does(text: str, value: Any) -> None:
-    assert load(text) == [value]
-
-
-@pytest.mark.parametrize(
-    "text", ["a: [", "a: b: c", "\tx: y", "a: &x [*y]", "!!python/object:os.system {}", "a: \x07"]
-)
-def test_what_is_not_yaml_is_said_without_its_content(text: str) -> None:
-    with pytest.raises(NotYamlError) as caught:
-        load(f"password: hunter2-canary\n{text}")
-    assert "canary" not in str(caught.value)
 
 
 @given(JSON, JSON)

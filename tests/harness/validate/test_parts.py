@@ -117,7 +117,7 @@ def test_label_selectors(selector: dict[str, Any] | None, labels: dict[str, str]
         ({"c": [1, 2]}, {"c": [1]}, ["c"]),
         ({"v": {"name": "web-bcdfghkm24"}}, {"v": {"name": "web-5679tttttt"}}, []),
         ({"data": {"a.yaml": "x: 1\nimage: a\n"}}, {"data": {"a.yaml": "image: b\nx: 1\n"}}, []),
-        ({"data": {"a.yaml": "x: 1\ny: 2\n"}}, {"data": {"a.yaml": "x: 1\ny: 3\n"}}, ["data/a.yaml/0/y"]),
+        ({"data": {"a.yaml": "x: 1\nz: 2\n"}}, {"data": {"a.yaml": "x: 1\nz: 3\n"}}, ["data/a.yaml/0/z"]),
     ],
 )
 def test_differences_that_need_not_be(left: Any, right: Any, paths: list[str]) -> None:

@@ -6,7 +6,7 @@ import pytest
 from harness.clusters.images.wanted import collect, wanted
 from harness.errors import HarnessError
 from harness.manifests.build import Rendered
-from harness.manifests.positions import load
+from harness.manifests.kubernetes_yaml import load
 
 
 def rendered(text: str) -> list[Rendered]:

@@ -1,0 +1,38 @@
+"""Quantities, such as `500m` and `1Gi`."""
+
+import re
+from fractions import Fraction
+from typing import Any, Final
+
+_QUANTITY: Final = re.compile(
+    r"(?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+))(?P<suffix>[eE][+-]?\d+|[numkMGTPE]|[KMGTPE]i)?"
+)
+_SUFFIXES: Final[dict[str, Fraction]] = {
+    "n": Fraction(1, 10**9),
+    "u": Fraction(1, 10**6),
+    "m": Fraction(1, 1000),
+    **{letter: Fraction(1000**power) for power, letter in enumerate("kMGTPE", 1)},
+    **{f"{letter}i": Fraction(1024**power) for power, letter in enumerate("KMGTPE", 1)},
+}
+
+
+def quantity(value: Any) -> Fraction | None:
+    """The number that a Kubernetes quantity stands for (apimachinery's resource.Quantity); None for anything else.
+
+    >>> quantity("1000m") == quantity(1) == quantity("1e0")
+    True
+    >>> quantity("1Gi") == quantity("1024Mi")
+    True
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    found = _QUANTITY.fullmatch(str(value))
+    if found is None:
+        return None
+    number, suffix = Fraction(found["number"]), found["suffix"] or ""
+    if suffix in _SUFFIXES:
+        return number * _SUFFIXES[suffix]
+    if not suffix:
+        return number
+    exponent = int(suffix[1:])
+    return number * Fraction(10) ** exponent if abs(exponent) <= 100 else None
