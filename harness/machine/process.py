@@ -20,6 +20,8 @@ def run(
     env: Mapping[str, str],
     cwd: Path | None = None,
     on_line: Callable[[str], None] | None = None,
+    together: bool = False,
+    explain: Callable[[str], HarnessError | None] = lambda _: None,
 ) -> str:
     """Runs `command` to its end without a standard input.
 
@@ -30,6 +32,8 @@ def run(
         env: Its whole environment.
         cwd: Its folder; the current one when None.
         on_line: Gets each line of its standard error as it comes, for progress.
+        together: Treats its standard output as part of its standard error, and returns both.
+        explain: The error for what a failed program printed; None for the general one.
 
     Returns:
         What it printed on its standard output.
@@ -41,27 +45,28 @@ def run(
                 encoding="utf-8",
                 errors="replace",
                 stdin=subprocess.DEVNULL,
-                stdout=results,
-                stderr=subprocess.PIPE,
+                stdout=subprocess.PIPE if together else results,
+                stderr=subprocess.STDOUT if together else subprocess.PIPE,
                 env=dict(env),
                 cwd=cwd,
             )
         except OSError as error:
             raise HarnessError(f"Could not {doing} ({command[0]}: {error.strerror}): {hint}.") from error
-        complaint = []
+        lines = []
         with process:
             try:
-                for line in process.stderr or ():
-                    complaint.append(line)
+                for line in process.stdout or process.stderr or ():
+                    lines.append(line)
                     if on_line:
                         on_line(line.rstrip("\n"))
             except BaseException:
                 process.terminate()
                 raise
         results.seek(0)
-        output = results.read()
+        output = "".join(lines) if together else results.read()
     if process.returncode != 0:
-        raise HarnessError(f"Could not {doing} ({telling_line(''.join(complaint) or output)}): {hint}.")
+        said = "".join(lines) or output
+        raise explain(said) or HarnessError(f"Could not {doing} ({telling_line(said)}): {hint}.")
     return output
 
 

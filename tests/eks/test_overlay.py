@@ -15,7 +15,7 @@ from harness.clusters.deploy.wait import ARGOCD, ROOT_APPLICATION, is_available
 from harness.clusters.deploy.waves import violations
 from harness.clusters.deploy.work import STAND_IN
 from harness.clusters.kind.kubectl import Kubectl
-from harness.clusters.kind.troubles import troubles
+from harness.clusters.kind.problems import pod_problems
 from harness.paths import ROOT
 from tests.live.history import is_remembered, steps
 from tests.live.likeness import differences
@@ -136,7 +136,7 @@ def test_no_pod_is_unwell(cluster: Kubectl) -> None:
     pods = [item for item in cluster.get("pods") if item["metadata"]["namespace"] in NAMESPACES]
     # A Job is judged as a whole: it may have needed a second try.
     lasting = [pod for pod in pods if all(owner["kind"] != "Job" for owner in _owners(pod))]
-    assert [trouble for trouble in troubles(lasting) if trouble.now] == []
+    assert [trouble for trouble in pod_problems(lasting) if trouble.now] == []
 
 
 @pytest.mark.parametrize("name", ["airflow-scheduler", "airflow-webserver"])

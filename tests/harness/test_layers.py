@@ -8,8 +8,11 @@ from typing import Final
 import pytest
 
 LAYERS: Final = (
-    ("errors", "paths"),
+    ("exits",),
+    ("errors",),
+    ("paths", "files"),
     ("console", "sarif"),
+    ("options",),
     ("machine",),
     ("manifests",),
     ("validate", "review"),

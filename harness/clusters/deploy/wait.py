@@ -2,16 +2,16 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Final
 
-from harness.clusters.deploy.causes import Cause, Patience, State, crashed, find, is_ready, left_behind, log_line
+from harness.clusters.deploy.causes import Cause, Patience, State, crashed, find, is_ready, left_behind, sentence
 from harness.clusters.deploy.waves import WAVE, wave
 from harness.clusters.kind.kubectl import Kubectl
+from harness.clusters.kind.objects import Object, holds, name, status
 from harness.errors import HarnessError
 from harness.machine.process import telling_line
 from harness.manifests.build import Rendered
-
-Object = dict[str, Any]
 
 ARGOCD: Final = "cicd"
 ROOT_APPLICATION: Final = "platform"
@@ -19,8 +19,40 @@ _POLL_SECONDS: Final = 2.0
 _LOG_LINES: Final = "40"
 
 
+@dataclass
+class Wait:
+    """A wait of limited length.
+
+    Attributes:
+        seconds: How long at most.
+        clock: Seconds.
+        sleep: Waits for seconds.
+    """
+
+    seconds: float
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    patience: Patience = field(default_factory=Patience)
+
+    def __post_init__(self) -> None:
+        self.end = self.clock() + self.seconds
+
+    @property
+    def is_over(self) -> bool:
+        return self.clock() > self.end
+
+    def pause(self) -> None:
+        self.sleep(_POLL_SECONDS)
+
+    def check(self, cluster: Kubectl, causes: Sequence[Cause]) -> None:
+        """Raises an error when one of the causes has lasted long enough to be final."""
+        final = self.patience.final(causes, self.clock())
+        if final is not None:
+            raise HarnessError(explained(cluster, final))
+
+
 def observe(cluster: Kubectl) -> State:
-    """What the cluster's state is now."""
+    """The cluster's state now."""
     kinds: dict[str, list[Object]] = {"Application": [], "Pod": [], "Job": [], "StatefulSet": []}
     for item in cluster.get("applications.argoproj.io,pods,jobs.batch,statefulsets.apps"):
         kinds[str(item["kind"])].append(item)
@@ -28,14 +60,7 @@ def observe(cluster: Kubectl) -> State:
 
 
 def until_ready(
-    cluster: Kubectl,
-    wanted: Iterable[str],
-    commit: str,
-    *,
-    seconds: float,
-    tell: Callable[[str], None],
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
+    cluster: Kubectl, wanted: Iterable[str], commit: str, wait: Wait, *, tell: Callable[[str], None]
 ) -> State:
     """Waits until every Application follows a commit, Synced and Healthy.
 
@@ -43,35 +68,27 @@ def until_ready(
         cluster: The cluster.
         wanted: Names of the Applications that have to be there, the root included.
         commit: What they have to follow.
-        seconds: How long at most.
+        wait: How long at most.
         tell: Told a line when an Application becomes ready.
-        clock: Seconds.
-        sleep: Waits for seconds.
     """
     names, told = set(wanted), set[str]()
-    patience, start = Patience(), clock()
     while True:
         state = observe(cluster)
-        ready = {
-            name for item in state.applications if (name := str(item["metadata"]["name"])) and _is(item, commit)
-        }
+        ready = {name(item) for item in state.applications if is_ready(item) and _follows(item, commit)}
         for item in sorted(state.applications, key=wave):
-            name = str(item["metadata"]["name"])
-            if name in ready - told and name != ROOT_APPLICATION:
-                told.add(name)
-                tell(f"wave {wave(item)}  {name}")
+            if name(item) in ready - told and name(item) != ROOT_APPLICATION:
+                told.add(name(item))
+                tell(f"wave {wave(item)}  {name(item)}")
         if names <= ready:
             return state
-        for namespace, name in left_behind(state):
-            _delete(cluster, namespace, name)
-            tell(f"replaced  {namespace}/{name}, which was not ready and not of the newest template")
+        for namespace, pod in left_behind(state):
+            _delete(cluster, namespace, pod)
+            tell(f"replaced  {namespace}/{pod}, which was not ready and not of the newest template")
         causes = find(state)
-        final = patience.final(causes, clock())
-        if final is not None:
-            raise HarnessError(explained(cluster, final))
-        if clock() - start > seconds:
-            raise HarnessError(_late(cluster, names - ready, causes, seconds))
-        sleep(_POLL_SECONDS)
+        wait.check(cluster, causes)
+        if wait.is_over:
+            raise HarnessError(_late(cluster, names - ready, causes, wait.seconds))
+        wait.pause()
 
 
 def follow(cluster: Kubectl, commit: str) -> None:
@@ -82,11 +99,12 @@ def follow(cluster: Kubectl, commit: str) -> None:
     here = f"--namespace={ARGOCD}"
     end = ["--type=merge", '--patch={"status": {"operationState": {"phase": "Terminating"}}}']
     for item in cluster.get("applications.argoproj.io", ARGOCD):
-        operation = (item.get("status") or {}).get("operationState") or {}
+        operation = status(item).get("operationState") or {}
         revision = ((operation.get("operation") or {}).get("sync") or {}).get("revision")
         if operation.get("phase") == "Running" and revision != commit:
-            name = str(item["metadata"]["name"])
-            cluster.run("patch", "application.argoproj.io", name, here, *end, doing=f"end the old sync of {name}")
+            application = name(item)
+            doing = f"end the old sync of {application}"
+            cluster.run("patch", "application.argoproj.io", application, here, *end, doing=doing)
     look = ["annotate", "applications.argoproj.io", "--all", "argocd.argoproj.io/refresh=normal", "--overwrite"]
     cluster.run(*look, here, doing="let Argo CD look at git")
 
@@ -94,52 +112,28 @@ def follow(cluster: Kubectl, commit: str) -> None:
 def start_crashed_again(cluster: Kubectl, namespaces: Iterable[str]) -> None:
     """Deletes pods that wait to be started after a crash: what made them crash may be corrected now.
 
-    Kubernetes would leave them alone for up to five minutes. Whoever made them makes them anew.
+    Kubernetes would leave them alone for up to five minutes. Their owners recreate them.
     """
     for namespace in namespaces:
-        for _, name in crashed(cluster.get("pods", namespace)):
-            _delete(cluster, namespace, name)
+        for _, pod in crashed(cluster.get("pods", namespace)):
+            _delete(cluster, namespace, pod)
 
 
-def until_established(
-    cluster: Kubectl,
-    definitions: Iterable[str],
-    *,
-    seconds: float = 60,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-) -> None:
-    """Waits until the API server serves custom resources.
-
-    Args:
-        cluster: The cluster.
-        definitions: Names of their definitions.
-        seconds: How long at most.
-        clock: Seconds.
-        sleep: Waits for seconds.
-    """
-    names, start = set(definitions), clock()
+def until_established(cluster: Kubectl, definitions: Iterable[str], wait: Wait | None = None) -> None:
+    """Waits until the API server serves the custom resources of definitions, a minute at most by default."""
+    names, wait = set(definitions), wait or Wait(60)
     while True:
-        found = cluster.get("customresourcedefinitions.apiextensions.k8s.io")
-        served = {str(item["metadata"]["name"]) for item in found if _holds(item, "Established")}
+        present = cluster.get("customresourcedefinitions.apiextensions.k8s.io")
+        served = {name(item) for item in present if holds(item, "Established")}
         if names <= served:
             return
-        if clock() - start > seconds:
+        if wait.is_over:
             late = ", ".join(sorted(names - served))
-            raise HarnessError(f"{cluster.context} does not serve {late} after {seconds:.0f} s: run this again.")
-        sleep(_POLL_SECONDS)
+            raise HarnessError(f"{cluster.context} does not serve {late} after {wait.seconds:.0f} s: try again.")
+        wait.pause()
 
 
-def until_available(
-    cluster: Kubectl,
-    what: str,
-    namespace: str,
-    resources: Sequence[Rendered],
-    *,
-    seconds: float,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-) -> None:
+def until_available(cluster: Kubectl, what: str, namespace: str, resources: Sequence[Rendered], wait: Wait) -> None:
     """Waits until the Deployments and StatefulSets among `resources` run as they were applied.
 
     Args:
@@ -147,9 +141,7 @@ def until_available(
         what: What they are together, in words.
         namespace: Where they are.
         resources: What was applied.
-        seconds: How long at most.
-        clock: Seconds.
-        sleep: Waits for seconds.
+        wait: How long at most.
     """
     names = {(item.kind, item.name) for item in resources if item.kind in ("Deployment", "StatefulSet")}
     # Judged like an Application that is not healthy yet.
@@ -157,50 +149,41 @@ def until_available(
         "metadata": {"name": what, "annotations": {WAVE: "-1"}},
         "spec": {"destination": {"namespace": namespace}},
     }
-    patience, start = Patience(), clock()
     while True:
-        found = cluster.get("deployments.apps,statefulsets.apps", namespace)
-        running = {(str(item["kind"]), str(item["metadata"]["name"])) for item in found if is_available(item)}
+        workloads = cluster.get("deployments.apps,statefulsets.apps", namespace)
+        running = {(str(item["kind"]), name(item)) for item in workloads if is_available(item)}
         if names <= running:
             return
         state = State([waiting], cluster.get("pods", namespace), [], _refusals(cluster))
-        causes = find(state)
-        final = patience.final(causes, clock())
-        if final is not None:
-            raise HarnessError(explained(cluster, final))
-        if clock() - start > seconds:
+        wait.check(cluster, find(state))
+        if wait.is_over:
             missing = ", ".join(sorted(name for _, name in names - running))
-            late = f"{what[0].upper()}{what[1:]} is not up after {seconds / 60:.0f} min ({missing})"
-            raise HarnessError(f"{late}: 'kubectl -n {namespace} describe pods' says how far it is.")
-        sleep(_POLL_SECONDS)
-
-
-def _holds(item: Object, condition: str) -> bool:
-    conditions = (item.get("status") or {}).get("conditions") or []
-    return any(entry.get("type") == condition and entry.get("status") == "True" for entry in conditions)
+            late = f"{what[0].upper()}{what[1:]} is not up after {wait.seconds / 60:.0f} min ({missing})"
+            raise HarnessError(f"{late}: 'kubectl -n {namespace} describe pods' says why.")
+        wait.pause()
 
 
 def is_available(workload: Object) -> bool:
     """Whether all replicas of a Deployment or StatefulSet run its newest template."""
-    status, wanted = workload.get("status") or {}, workload.get("spec", {}).get("replicas", 1)
-    if status.get("observedGeneration", 0) < workload["metadata"].get("generation", 0):
+    now, wanted = status(workload), workload.get("spec", {}).get("replicas", 1)
+    if now.get("observedGeneration", 0) < workload["metadata"].get("generation", 0):
         return False
     ready = "availableReplicas" if workload.get("kind") == "Deployment" else "readyReplicas"
-    return all(status.get(field, 0) == wanted for field in (ready, "updatedReplicas", "replicas"))
+    return all(now.get(field, 0) == wanted for field in (ready, "updatedReplicas", "replicas"))
 
 
 def explained(cluster: Kubectl, cause: Cause) -> str:
     """A cause as one sentence, with what its container said last."""
     if cause.container is None:
-        return log_line(cause, {})
+        return sentence(cause)
     namespace, pod, container = cause.container
     which = ["--previous", f"--container={container}"] if container else ["--all-containers"]
     options = [f"--namespace={namespace}", f"--tail={_LOG_LINES}", *which]
     try:
         log = cluster.run("logs", pod, *options, doing=f"read the log of {pod}")
     except HarnessError:
-        return log_line(cause, {})
-    return log_line(cause, {cause.container: telling_line(log) if log.strip() else ""})
+        return sentence(cause)
+    return sentence(cause, telling_line(log) if log.strip() else "")
 
 
 def _delete(cluster: Kubectl, namespace: str, pod: str) -> None:
@@ -212,9 +195,8 @@ def _refusals(cluster: Kubectl) -> list[Object]:
     return cluster.get("events", None, "--field-selector=type=Warning,reason=FailedCreate")
 
 
-def _is(application: Object, commit: str) -> bool:
-    revision = ((application.get("status") or {}).get("sync") or {}).get("revision")
-    return is_ready(application) and revision == commit
+def _follows(application: Object, commit: str) -> bool:
+    return bool((status(application).get("sync") or {}).get("revision") == commit)
 
 
 def _late(cluster: Kubectl, missing: set[str], causes: list[Cause], seconds: float) -> str:

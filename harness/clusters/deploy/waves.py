@@ -7,9 +7,9 @@ health. Kubernetes keeps Events for an hour; after that, the last change of heal
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-Object = dict[str, Any]
+from harness.clusters.kind.objects import Object, name, status
 
 WAVE: Final = "argocd.argoproj.io/sync-wave"
 _HEALTH: Final = "Updated health status: "
@@ -53,42 +53,40 @@ def history(applications: Iterable[Object], events: Sequence[Object], *, root: s
     """
     steps = []
     for application in applications:
-        name = str(application["metadata"]["name"])
-        if name != root:
-            created = _time(application["metadata"]["creationTimestamp"])
-            assert created is not None  # noqa: S101 - the API server always sets it
-            about = [event for event in events if _is_about(event, name)]
-            steps.append(Step(wave(application), name, created, _ready(application, about)))
+        if name(application) != root:
+            created = datetime.fromisoformat(application["metadata"]["creationTimestamp"])
+            about = [event for event in events if _is_about(event, name(application))]
+            steps.append(Step(wave(application), name(application), created, _ready(application, about)))
     return sorted(steps, key=lambda step: (step.wave, step.created, step.application))
 
 
 def violations(steps: Sequence[Step]) -> list[str]:
     """What came before an earlier wave was ready, one sentence each; within one second counts as together."""
-    found = []
+    told = []
     for step in steps:
         for before in steps:
             if before.wave >= step.wave:
                 continue
             if before.ready is None:
-                found.append(f"{step.application} (wave {step.wave}) is there, {before.application} is not ready.")
+                told.append(f"{step.application} (wave {step.wave}) is there, {before.application} is not ready.")
             elif before.ready > step.created:
                 late = (before.ready - step.created).total_seconds()
-                found.append(
+                told.append(
                     f"{step.application} (wave {step.wave}) came {late:.0f} s before {before.application} "
                     f"(wave {before.wave}) was ready."
                 )
-    return found
+    return told
 
 
 def _ready(application: Object, events: Sequence[Object]) -> datetime | None:
-    status = application.get("status") or {}
-    deployed = [_time(item.get("deployedAt")) for item in status.get("history") or []]
+    now = status(application)
+    deployed = [_time(item.get("deployedAt")) for item in now.get("history") or []]
     first_sync = min((time for time in deployed if time), default=None)
     if first_sync is None:
         # It was as git says from the beginning, and nothing had to be synced; or its first sync is not over.
-        if (status.get("operationState") or {}).get("phase") == "Running":
+        if (now.get("operationState") or {}).get("phase") == "Running":
             return None
-        first_sync = _time(application["metadata"]["creationTimestamp"])
+        first_sync = datetime.fromisoformat(application["metadata"]["creationTimestamp"])
     healthy, synced = False, False
     for event in sorted(events, key=_when):
         message = str(event.get("message", ""))
@@ -99,18 +97,18 @@ def _ready(application: Object, events: Sequence[Object]) -> datetime | None:
         else:
             continue
         time = _time(_when(event))
-        if healthy and synced and time and first_sync:
+        if healthy and synced and time:
             return max(time, first_sync)
-    health = status.get("health") or {}
-    if health.get("status") == "Healthy" and (status.get("sync") or {}).get("status") == "Synced" and first_sync:
+    health = now.get("health") or {}
+    if health.get("status") == "Healthy" and (now.get("sync") or {}).get("status") == "Synced":
         changed = _time(health.get("lastTransitionTime"))
         return max(first_sync, changed) if changed else first_sync
     return None
 
 
-def _is_about(event: Object, name: str) -> bool:
+def _is_about(event: Object, application: str) -> bool:
     about = event.get("involvedObject") or {}
-    return about.get("kind") == "Application" and about.get("name") == name
+    return about.get("kind") == "Application" and about.get("name") == application
 
 
 def _when(event: Object) -> str:

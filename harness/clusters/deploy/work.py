@@ -15,6 +15,7 @@ from harness.clusters.deploy.served import NAMESPACE, Served
 from harness.clusters.deploy.wait import (
     ARGOCD,
     ROOT_APPLICATION,
+    Wait,
     follow,
     start_crashed_again,
     until_available,
@@ -101,7 +102,7 @@ def deploy(root: Path, environment: str, cluster: Kubectl, phases: Phases, *, wi
                 _secrets(cluster)
         with phases("git server"):
             cluster.apply(_with_git(outside, builds[ARGOCD]), doing="start the git server")
-            until_available(cluster, "the git server", NAMESPACE, outside.resources, seconds=_UP_SECONDS)
+            until_available(cluster, "the git server", NAMESPACE, outside.resources, Wait(_UP_SECONDS))
             served.serve_upstream(remote for build in builds.values() for remote, _, _ in build.unit.tree.remotes)
             served.serve(git, commit)
         with phases("Argo CD"):
@@ -110,7 +111,7 @@ def deploy(root: Path, environment: str, cluster: Kubectl, phases: Phases, *, wi
             argocd = builds[ARGOCD].resources
             cluster.apply(_texts(argocd, lambda item: item.kind != "Application"), doing="install Argo CD")
             start_crashed_again(cluster, [ARGOCD])
-            until_available(cluster, "Argo CD", ARGOCD, argocd, seconds=_UP_SECONDS)
+            until_available(cluster, "Argo CD", ARGOCD, argocd, Wait(_UP_SECONDS))
         with phases("platform"):
             cluster.apply(
                 _texts(argocd, lambda item: item.kind == "Application"), doing="make the root Application"
@@ -121,7 +122,7 @@ def deploy(root: Path, environment: str, cluster: Kubectl, phases: Phases, *, wi
             )
             children = [item.name for item in builds["cicd/applications"].resources if item.kind == "Application"]
             names = [ROOT_APPLICATION, *children]
-            state = until_ready(cluster, names, commit, seconds=within, tell=phases.tell)
+            state = until_ready(cluster, names, commit, Wait(within), tell=phases.tell)
     events = cluster.get("events", ARGOCD, "--field-selector=involvedObject.kind=Application")
     steps = history(state.applications, events, root=ROOT_APPLICATION)
     stand_ins = sorted(

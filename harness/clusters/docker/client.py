@@ -9,15 +9,14 @@ r"""Runs the `docker` command; what goes wrong is one sentence with the command 
 import os
 import re
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from harness.errors import HarnessError
-from harness.machine.process import telling_line
+from harness.machine.process import run, telling_line
 from harness.machine.proxy.certificates import with_certificates
 
 LOOK: Final = "'harness doctor e2e' tells what this machine lacks"
@@ -77,12 +76,7 @@ def docker_program() -> Path:
 
 
 def docker(
-    *arguments: str | Path,
-    doing: str,
-    hint: str = LOOK,
-    stdin: IO[bytes] | None = None,
-    cwd: Path | None = None,
-    on_line: Callable[[str], None] | None = None,
+    *arguments: str | Path, doing: str, hint: str = LOOK, on_line: Callable[[str], None] | None = None
 ) -> str:
     """Runs `docker ARGUMENTS` to its end.
 
@@ -90,47 +84,31 @@ def docker(
         arguments: The command's arguments.
         doing: What it is for, in words that go after "Could not".
         hint: What the user can do when it fails for a reason that is not in `CAUSES`; without the full stop.
-        stdin: What it reads; nothing when None.
-        cwd: Its folder; the current one when None.
-        on_line: Gets each line of its standard output and error as it comes, for progress.
+        on_line: Gets each line of both outputs as it comes, for progress.
 
     Returns:
         What it printed on its standard output; with `on_line`, on both outputs.
     """
-    command = [str(docker_program()), *map(str, arguments)]
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
-        try:
-            process = subprocess.Popen(
-                command,
-                stdin=stdin or subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT if on_line else errors,
-                encoding="utf-8",
-                errors="replace",
-                cwd=cwd,
-                env=with_certificates(os.environ),
-            )
-        except OSError as error:
-            raise HarnessError(f"Could not {doing} ({command[0]}: {error.strerror}): {LOOK}.") from error
-        with process:
-            output = _read(process, on_line)
-        errors.seek(0)
-        complaint = errors.read() or output
-    if process.returncode != 0:
-        raise explained(complaint, doing=doing, hint=hint)
-    return output
+    return run(
+        [docker_program(), *arguments],
+        doing=doing,
+        hint=hint,
+        env=with_certificates(os.environ),
+        on_line=on_line,
+        together=on_line is not None,
+        explain=partial(known_cause, doing=doing),
+    )
 
 
-def explained(complaint: str, *, doing: str, hint: str) -> HarnessError:
-    """The error for what a failed docker command printed.
+def known_cause(said: str, *, doing: str) -> HarnessError | None:
+    """The error for a failure that is in `CAUSES`, from what docker printed; None for any other."""
+    cause = next((cause for cause in CAUSES if cause.pattern.search(said)), None)
+    return HarnessError(f"{cause.message.format(doing=doing)}: {cause.help}.") if cause else None
 
-    >>> str(explained("write /x: no space left on device", doing="load an image", hint="…"))
-    "Could not load an image: the disk with Docker's data is full: make room (…"
-    """
-    for cause in CAUSES:
-        if cause.pattern.search(complaint):
-            return HarnessError(f"{cause.message.format(doing=doing)}: {cause.help}.")
-    return HarnessError(f"Could not {doing} ({telling_line(complaint)}): {hint}.")
+
+def explained(said: str, *, doing: str, hint: str) -> HarnessError:
+    """The error for what a failed docker command printed."""
+    return known_cause(said, doing=doing) or HarnessError(f"Could not {doing} ({telling_line(said)}): {hint}.")
 
 
 def daemon_version() -> str | None:
@@ -163,12 +141,3 @@ def containers(*, label: str) -> list[str]:
     """Names of all containers, running or not, with a label (`key` or `key=value`)."""
     listed = docker("ps", "-a", "--filter", f"label={label}", "--format", "{{.Names}}", doing="list containers")
     return listed.split()
-
-
-def _read(process: subprocess.Popen[str], on_line: Callable[[str], None] | None) -> str:
-    lines = []
-    for line in process.stdout or ():
-        lines.append(line)
-        if on_line:
-            on_line(line.rstrip("\n"))
-    return "".join(lines)

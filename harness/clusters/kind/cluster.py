@@ -17,10 +17,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from harness.clusters.docker.client import CAUSES, containers, docker, explained
+from harness.clusters.docker.client import LOOK, containers, docker, known_cause
 from harness.clusters.docker.install import grants_every_capability
 from harness.clusters.kind.config import as_yaml, kind_config
-from harness.clusters.kind.kubectl import Kubectl, kubectl_program
+from harness.clusters.kind.kubectl import Kubectl, kubectl_program, status_hint
 from harness.clusters.kind.machine import check_machine
 from harness.clusters.kind.node import ready_node_image
 from harness.console import working
@@ -76,8 +76,8 @@ class Cluster:
 
     @property
     def look(self) -> str:
-        """The end of a sentence on trouble with it: the command that shows how it is."""
-        return f"'harness cluster status --name {self.name}' shows how the cluster is"
+        """The end of an error about it: the command that shows its state."""
+        return status_hint(self.name)
 
     @property
     def node(self) -> str:
@@ -157,7 +157,7 @@ def remove(cluster: Cluster) -> None:
 def _check_name(cluster: Cluster) -> None:
     if cluster.exists():
         raise HarnessError(
-            f"There is a cluster {cluster.name} already: 'harness cluster status --name {cluster.name}' shows it, "
+            f"There is a cluster {cluster.name} already: {cluster.look}, "
             f"'harness cluster down --name {cluster.name}' removes it."
         )
 
@@ -171,24 +171,20 @@ def _create(cluster: Cluster, image: str, api_port: int, say: Callable[[str], No
     settings = kind_config(network=network, every_capability=grants_every_capability(), api_port=api_port)
     config.write_text(as_yaml(settings), encoding="utf-8")
     options = [f"--name={cluster.name}", f"--image={image}", f"--config={config}"]
-    said: list[str] = []
 
     def listen(line: str) -> None:
-        said.append(line)
         if line.startswith(" • "):
             say(f"starting the cluster {cluster.name}: {line[3:].strip()}")
 
-    try:
-        run(
-            # Retained for its logs; `up` removes it.
-            [tool("kind"), "create", "cluster", "--retain", *options, f"--kubeconfig={cluster.kubeconfig}"],
-            doing=f"start the cluster {cluster.name}",
-            hint="'harness doctor e2e' tells what this machine lacks",
-            env=with_certificates(os.environ),
-            on_line=listen,
-        )
-    except HarnessError as error:
-        raise create_error("\n".join(said), cluster.name, api_port) or error from error
+    run(
+        # Retained for its logs; `up` removes it.
+        [tool("kind"), "create", "cluster", "--retain", *options, f"--kubeconfig={cluster.kubeconfig}"],
+        doing=f"start the cluster {cluster.name}",
+        hint=LOOK,
+        env=with_certificates(os.environ),
+        on_line=listen,
+        explain=lambda said: create_error(said, cluster.name, api_port),
+    )
 
 
 def create_error(said: str, name: str, api_port: int) -> HarnessError | None:
@@ -197,9 +193,7 @@ def create_error(said: str, name: str, api_port: int) -> HarnessError | None:
         return HarnessError(
             f"Port {api_port} on 127.0.0.1 is taken: name another, or leave --api-port out to have a free one."
         )
-    if any(cause.pattern.search(said) for cause in CAUSES):
-        return explained(said, doing=f"start the cluster {name}", hint="")
-    return None
+    return known_cause(said, doing=f"start the cluster {name}")
 
 
 def _finish(cluster: Cluster, say: Callable[[str], None]) -> None:

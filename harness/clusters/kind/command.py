@@ -91,11 +91,11 @@ def _show(found: Status) -> None:
         return
     out.print(f"[bold]{found.name}[/]: {found.summary}")
     out.print(f"  export KUBECONFIG={found.kubeconfig}", highlight=False, soft_wrap=True)
-    if found.troubles:
+    if found.problems:
         table = Table(box=None, pad_edge=False, header_style="bold")
         for title in ("pod", "container", "what", "more"):
             table.add_column(title, overflow="fold")
-        for trouble in found.troubles:
-            pod = f"{trouble.namespace}/{trouble.pod}"
-            table.add_row(pod, trouble.container or "-", trouble.reason, escape(trouble.message))
+        for problem in found.problems:
+            pod = f"{problem.namespace}/{problem.pod}"
+            table.add_row(pod, problem.container or "-", problem.reason, escape(problem.message))
         out.print(table)

@@ -11,19 +11,21 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from harness.clusters.kind.objects import Object
 from harness.clusters.without_registry.components import KUBECTL
 from harness.errors import HarnessError
 from harness.machine.process import telling_line
 from harness.machine.proxy.certificates import with_certificates
 
-Object = dict[str, Any]
-"""A Kubernetes object as JSON has it."""
-
-
 _AWAY: Final = re.compile(r"refused|unable to connect|no such host|timeout|timed out", re.IGNORECASE)
 """What kubectl says when nobody answers."""
+
+
+def status_hint(cluster: str) -> str:
+    """What to do about a kind cluster that does not answer, as the end of an error."""
+    return f"'harness cluster status --name {cluster}' shows its state"
 
 
 def kubectl_program() -> Path:
@@ -91,14 +93,15 @@ class Kubectl:
             raise HarnessError(f"Could not {doing}: {late}") from None
         if done.returncode != 0:
             said = telling_line(done.stderr or done.stdout)
-            suggested = self._look() if _AWAY.search(said) else "correct that, and try again"
-            raise HarnessError(f"Could not {doing} ({said}): {hint or suggested}.")
+            raise HarnessError(f"Could not {doing} ({said}): {hint or self._hint(said)}.")
         return done.stdout
 
-    def _look(self) -> str:
-        if not self.context.startswith("kind-"):
-            return "see whether the cluster runs"
-        return f"'harness cluster status --name {self.context.removeprefix('kind-')}' tells whether it runs"
+    def _hint(self, said: str) -> str:
+        if not _AWAY.search(said):
+            return "correct that, and try again"
+        if self.context.startswith("kind-"):
+            return status_hint(self.context.removeprefix("kind-"))
+        return "see whether the cluster runs"
 
     def get(self, kinds: str, namespace: str | None = None, *selection: str) -> list[Object]:
         """Objects of one or several kinds (`pods,jobs`), in one namespace or, without, in all.

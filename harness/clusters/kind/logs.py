@@ -14,18 +14,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from harness.clusters.docker.client import docker, docker_program
 from harness.clusters.kind.cluster import Cluster
-from harness.clusters.kind.troubles import troubles
+from harness.clusters.kind.objects import Object, one_line
+from harness.clusters.kind.problems import pod_problems
 from harness.console import working
 from harness.errors import HarnessError
 from harness.machine.process import telling_line
 
-Object = dict[str, Any]
 INDEX: Final = "index.md"
 POD_LOGS: Final = "/var/log/pods"
 WARNINGS: Final = 40
@@ -108,8 +108,8 @@ class _Bundle:
         self._part("events.txt", "all events, oldest first", lambda: "".join(map(_event_line, events)))
         self._part("resources.txt", "what there is, by kind", self._resources)
         self._part("custom-resources.yaml", "Applications and SparkApplications, whole", self._custom)
-        found = troubles(pods)
-        names = sorted({(trouble.namespace, trouble.pod) for trouble in found})
+        problems = pod_problems(pods)
+        names = sorted({(problem.namespace, problem.pod) for problem in problems})
         if names:
             self._part("unwell.txt", "descriptions of the pods that are not well", lambda: self._described(names))
         warnings = [_event_line(event) for event in events if event.get("type") == "Warning"]
@@ -123,7 +123,7 @@ class _Bundle:
         text = template.render(
             cluster=self.cluster,
             written=f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
-            troubles=found,
+            problems=problems,
             answered=not any(name == "pods.json" for name, _ in self.absent),
             pods=len(pods),
             warnings=warnings[-WARNINGS:],
@@ -148,7 +148,7 @@ class _Bundle:
         return docker("inspect", self.cluster.node, doing="inspect the node")
 
     def _container_log(self) -> str:
-        return docker("logs", self.cluster.node, doing="read the node's output", on_line=lambda _: None)
+        return docker("logs", self.cluster.node, doing="read the node's output")
 
     def _on_node(self, *command: str) -> str:
         return docker("exec", self.cluster.node, *command, doing=f"run {command[0]} on the node")
@@ -238,5 +238,5 @@ def _event_line(event: Object) -> str:
     about = event.get("involvedObject") or {}
     place = f"{about.get('kind', '')} {about.get('namespace', '-')}/{about.get('name', '')}"
     count = f" (x{event['count']})" if (event.get("count") or 1) > 1 else ""
-    message = " ".join(str(event.get("message", "")).split())
+    message = one_line(event.get("message"))
     return f"{_when(event)} {event.get('type', '')} {event.get('reason', '')} {place}: {message}{count}\n"

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from harness.clusters.deploy.causes import Patience, State, crashed, find, left_behind, log_line
+from harness.clusters.deploy.causes import Patience, State, crashed, find, left_behind
+from harness.clusters.deploy.causes import sentence as told
 
 Object = dict[str, Any]
 
@@ -53,7 +54,7 @@ READY: Object = {"sync": {"status": "Synced"}, "health": {"status": "Healthy"}}
                 "restartCount": 4,
                 "lastState": {"terminated": {"reason": "Error", "exitCode": 3}},
             },
-            "database (wave 2): container main of pod database/p-0 ends again and again (Error, exit code 3): "
+            "database (wave 2): container main of pod database/p-0 keeps crashing (Error, exit code 3): "
             "see 'kubectl logs --previous -n database p-0 -c main'.",
         ),
     ],
@@ -62,14 +63,14 @@ READY: Object = {"sync": {"status": "Synced"}, "health": {"status": "Healthy"}}
 @pytest.mark.parametrize("init", [False, True], ids=["main", "init"])
 def test_a_pod_that_cannot_run(container: Object, sentence: str, init: bool) -> None:
     state = State([application("database", 2)], [pod("database", "p-0", init=init, **container)])
-    assert [log_line(cause, {}) for cause in find(state)] == [sentence]
+    assert [told(cause) for cause in find(state)] == [sentence]
 
 
 def test_a_log_line_says_more() -> None:
     crashing: Object = {"state": waiting("CrashLoopBackOff"), "restartCount": 9}
     (cause,) = find(State([application("database", 2)], [pod("database", "p-0", **crashing)]))
     assert cause.container == ("database", "p-0", "main")
-    line = log_line(cause, {("database", "p-0", "main"): "FATAL: no space"})
+    line = told(cause, "FATAL: no space")
     assert 'its log says "FATAL: no space"' in line
 
 
@@ -142,7 +143,7 @@ def test_pods_that_may_not_be_made() -> None:
     }
     (cause,) = find(State([application("jupyter", 8)], events=[event]))
     assert cause.what == (
-        'ReplicaSet jupyter/lab-1 may not make its pods (pods "lab-1" is forbidden: exceeded quota: quota)'
+        'ReplicaSet jupyter/lab-1 cannot create its pods (pods "lab-1" is forbidden: exceeded quota: quota)'
     )
 
 
@@ -151,7 +152,7 @@ def test_a_pod_without_a_place() -> None:
     condition = {"type": "PodScheduled", "reason": "Unschedulable", "message": "0/1 nodes: Insufficient cpu."}
     item["status"]["conditions"] = [condition]
     (cause,) = find(State([application("database", 2)], [item]))
-    assert cause.what == "pod database/p-0 finds no place (0/1 nodes: Insufficient cpu.)"
+    assert cause.what == "pod database/p-0 cannot be scheduled (0/1 nodes: Insufficient cpu.)"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.clusters.deploy.wait import until_available, until_established, until_ready
+from harness.clusters.deploy.wait import Wait, until_available, until_established, until_ready
 from harness.clusters.kind.kubectl import Kubectl
 from harness.errors import HarnessError
 from harness.manifests.build import Rendered
@@ -86,7 +86,7 @@ def pod(namespace: str, reason: str, **more: Any) -> Object:
 
 def wait(fake: Fake, *names: str, seconds: float = 600) -> list[str]:
     told: list[str] = []
-    until_ready(fake.cluster, names, "new", seconds=seconds, tell=told.append, clock=fake.clock, sleep=fake.sleep)
+    until_ready(fake.cluster, names, "new", Wait(seconds, fake.clock, fake.sleep), tell=told.append)
     return told
 
 
@@ -163,7 +163,7 @@ RESOURCES = [Rendered({"kind": "Deployment", "metadata": {"name": "web"}}, ""), 
 
 
 def available(fake: Fake) -> None:
-    until_available(fake.cluster, "the web", "outside", RESOURCES, seconds=60, clock=fake.clock, sleep=fake.sleep)
+    until_available(fake.cluster, "the web", "outside", RESOURCES, Wait(60, fake.clock, fake.sleep))
 
 
 def test_it_waits_for_the_newest_template_of_a_deployment(fake: Fake) -> None:
@@ -196,11 +196,11 @@ def test_it_waits_until_a_definition_is_served(fake: Fake) -> None:
     """A new one has no conditions at all for a moment."""
     fake.has(definition())
     fake.then = [(4, lambda: fake.has(definition({"type": "Established", "status": "True"})))]
-    until_established(fake.cluster, ["things.example.com"], clock=fake.clock, sleep=fake.sleep)
+    until_established(fake.cluster, ["things.example.com"], Wait(60, fake.clock, fake.sleep))
     assert fake.now >= 4
 
 
 def test_a_definition_that_is_not_served_is_named(fake: Fake) -> None:
     fake.has(definition({"type": "Established", "status": "False"}))
     with pytest.raises(HarnessError, match=r"does not serve things\.example\.com after 60 s"):
-        until_established(fake.cluster, ["things.example.com"], clock=fake.clock, sleep=fake.sleep)
+        until_established(fake.cluster, ["things.example.com"], Wait(60, fake.clock, fake.sleep))

@@ -74,11 +74,8 @@ def test_lines_arrive_in_order_from_both_outputs(fake_docker: Path) -> None:
     assert lines == ["one", "two", "three"]
 
 
-def test_standard_input_is_given_or_empty(fake_docker: Path, tmp_path: Path) -> None:
+def test_standard_input_is_empty(fake_docker: Path) -> None:
     write(fake_docker, "cat")
-    (tmp_path / "file").write_text("content", encoding="utf-8")
-    with (tmp_path / "file").open("rb") as file:
-        assert client.docker("load", doing="load", stdin=file) == "content"
     assert client.docker("load", doing="load") == ""
 
 

@@ -41,7 +41,7 @@ def test_status_of_one_that_is_well(running: Path) -> None:
 
 def test_status_for_a_machine(running: Path) -> None:
     found = json.loads(CliRunner().invoke(app, ["status", "--name", "t", "--json"]).stdout)
-    assert (found["exists"], found["well"], found["troubles"]) == (True, True, [])
+    assert (found["exists"], found["well"], found["problems"]) == (True, True, [])
 
 
 def test_status_of_none(machine: Path) -> None:

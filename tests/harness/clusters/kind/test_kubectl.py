@@ -44,7 +44,7 @@ def test_a_refusal_is_one_sentence(cluster: Kubectl) -> None:
 @pytest.mark.parametrize(
     ("context", "advice"),
     [
-        ("kind-lakehouse-eks", "'harness cluster status --name lakehouse-eks' tells whether it runs"),
+        ("kind-lakehouse-eks", "'harness cluster status --name lakehouse-eks' shows its state"),
         ("some-context", "see whether the cluster runs"),
     ],
 )

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from harness.clusters.kind.troubles import troubles
+from harness.clusters.kind.problems import pod_problems
 
 
 def pod(name: str = "web", containers: list[dict[str, Any]] | None = None, **status: Any) -> dict[str, Any]:
@@ -29,7 +29,7 @@ RUNNING = {"running": {"startedAt": "2026-11-24T10:00:00Z"}}
     ids=["ready", "ended well", "being made"],
 )
 def test_what_is_well(well: dict[str, Any]) -> None:
-    assert troubles([well]) == []
+    assert pod_problems([well]) == []
 
 
 @pytest.mark.parametrize(
@@ -60,18 +60,18 @@ def test_what_is_well(well: dict[str, Any]) -> None:
     ],
 )
 def test_what_is_not(unwell: dict[str, Any], reason: str, message: str) -> None:
-    (found,) = troubles([unwell])
-    assert (found.namespace, found.pod, found.reason, found.now) == ("app", "web", reason, True)
-    assert message in found.message
+    (problem,) = pod_problems([unwell])
+    assert (problem.namespace, problem.pod, problem.reason, problem.now) == ("app", "web", reason, True)
+    assert message in problem.message
 
 
 def test_a_restart_is_told_and_is_no_trouble_now() -> None:
     before = {"terminated": {"exitCode": 1, "reason": "Error"}}
-    (found,) = troubles([pod(containers=[container(RUNNING, ready=True, restartCount=2, lastState=before)])])
-    assert (found.reason, found.now) == ("Restarted (Error)", False)
-    assert found.message == "exit code 1, 2 restarts so far"
+    (problem,) = pod_problems([pod(containers=[container(RUNNING, ready=True, restartCount=2, lastState=before)])])
+    assert (problem.reason, problem.now) == ("Restarted (Error)", False)
+    assert problem.message == "exit code 1, 2 restarts so far"
 
 
 def test_they_are_in_the_order_of_their_names() -> None:
     waiting = [container({"waiting": {"reason": "ErrImagePull"}})]
-    assert [found.pod for found in troubles([pod("z", waiting), pod("a", waiting)])] == ["a", "z"]
+    assert [problem.pod for problem in pod_problems([pod("z", waiting), pod("a", waiting)])] == ["a", "z"]
