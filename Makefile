@@ -40,7 +40,7 @@ test-deps: ## Debian or Ubuntu, as root: the browser and promtool that some test
 
 test-compat: ## The Spark jobs on Spark 3.3 with Delta 2.3 (needs a Python 3.10)
 	@$(VENV) test
-	@$(BIN)/python -m harness.machine.compat $(PYTEST_ARGS)
+	@$(BIN)/python -m tests.spark.compat $(PYTEST_ARGS)
 
 e2e-deps: ## Debian or Ubuntu, as root: Docker, its daemon, and what images and the cluster need
 	@$(VENV) test

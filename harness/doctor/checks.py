@@ -15,7 +15,7 @@ from harness.clusters.kind.machine import GIB, available_memory, daemon_info
 from harness.clusters.without_registry.base import BASE
 from harness.clusters.without_registry.node import node_image
 from harness.errors import HarnessError
-from harness.machine import compat, venv
+from harness.machine import old_python, venv
 from harness.machine.cache import cache_root
 from harness.machine.jars import missing
 from harness.machine.java import found_runtimes
@@ -164,11 +164,11 @@ def _tool(name: str) -> Finding:
 
 
 def _old_python() -> Finding:
-    found = compat.find_python(os.environ)
-    name = f"Python {compat.VERSION}"
+    found = old_python.find_python(os.environ)
+    name = f"Python {old_python.VERSION}"
     if found:
         return Finding(name, (Tier.COMPAT,), State.READY, str(found))
-    return Finding(name, (Tier.COMPAT,), State.MISSING, "none found", f"pyenv install {compat.VERSION}")
+    return Finding(name, (Tier.COMPAT,), State.MISSING, "none found", f"pyenv install {old_python.VERSION}")
 
 
 def _docker() -> Iterator[Finding]:

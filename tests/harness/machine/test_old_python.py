@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.machine import compat
-from harness.machine.compat import find_python, main
+from harness.machine.old_python import find_python
+from tests.spark import compat
 
 
 def python(path: Path, version: str, exit_code: int = 0) -> Path:
@@ -32,6 +32,6 @@ def test_without_one_it_says_so_and_does_not_fail(
 ) -> None:
     monkeypatch.setattr(compat, "find_python", lambda _: None)
 
-    assert main([]) == 0
-    assert "DID NOT RUN: the leg on Spark 3.3" in capsys.readouterr().err
-    assert main(["--check"]) == 1
+    assert compat.main([]) == 0
+    assert "DID NOT RUN: the tests on Spark 3.3" in capsys.readouterr().err
+    assert compat.main(["--check"]) == 1
