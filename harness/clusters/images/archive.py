@@ -6,14 +6,12 @@ import re
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any
 
 from harness.clusters.docker.client import docker, image_id
 from harness.clusters.docker.image import INPUTS, local_name
 from harness.clusters.without_registry.base import BASE
 from harness.errors import HarnessError
-
-_BUILD_FIRST: Final = "'harness images build' makes or pulls it"
 
 
 def absent(names: Iterable[str]) -> list[str]:
@@ -22,13 +20,13 @@ def absent(names: Iterable[str]) -> list[str]:
 
 
 def save(names: Sequence[str], file: Path) -> int:
-    """Writes images into one archive that `docker load` and `ctr images import` read; layers that they share, once.
+    """Writes images to one archive that `docker load` and `ctr images import` read, shared layers once.
 
     Returns:
         Its size in bytes.
     """
-    if lacking := absent(names):
-        raise HarnessError(f"Docker has no image {lacking[0]}: {_BUILD_FIRST}.")
+    if missing := absent(names):
+        raise HarnessError(f"Docker has no image {missing[0]}: 'harness images build' builds or pulls it.")
     file.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
     os.close(handle)
@@ -49,59 +47,55 @@ def prune(*, everything: bool) -> str:
         everything: Whether to remove also the images in use, the base image and all of the build cache.
 
     Returns:
-        What Docker says has been freed, such as `1.2GB`, as images and build cache.
+        What has been freed, of images and of the build cache, as Docker writes it (`1.2GB`).
     """
     freed = docker("image", "prune", "--force", "--filter", f"label={INPUTS}", doing="remove replaced images")
     if everything:
-        listed = docker(
-            *("image", "ls", "--filter", f"label={INPUTS}", "--format", "{{.Repository}}:{{.Tag}}"),
-            doing="list the images",
-        )
-        ours = [name for name in listed.split() if "<none>" not in name]
+        form = ("--format", "{{.Repository}}:{{.Tag}}")
+        listed = docker("image", "ls", "--filter", f"label={INPUTS}", *form, doing="list the images").split()
         # The base image last: others are built on it.
-        for name in sorted(ours, key=lambda name: name == BASE):
-            docker("image", "rm", "--force", name, doing=f"remove {name}", hint="remove the containers that use it")
-    cache = docker(
-        "builder", "prune", "--force", *(["--all"] if everything else []), doing="remove the build cache"
-    )
+        for name in sorted(listed, key=lambda name: name == BASE):
+            if "<none>" not in name:
+                hint = "remove the containers that use it"
+                docker("image", "rm", "--force", name, doing=f"remove {name}", hint=hint)
+    options = ["--all"] if everything else []
+    cache = docker("builder", "prune", "--force", *options, doing="remove the build cache")
     return f"images {_total(freed)}, build cache {_total(cache)}"
 
 
 def sizes(names: Iterable[str]) -> dict[str, int]:
-    """The size in bytes of each image that Docker has; layers that several share count in each."""
-    present = [name for name in names if image_id(local_name(name))]
-    if not present:
-        return {}
-    form = "{{.Size}}"
-    printed = docker("image", "inspect", "--format", form, *map(local_name, present), doing="inspect the images")
-    return dict(zip(present, map(int, printed.split()), strict=True))
+    """The size in bytes of each image that Docker has; a shared layer counts in each."""
+    return {name: int(image["Size"]) for name, image in _inspected(names).items()}
 
 
 def build_cache() -> str:
     """How much Docker's build cache takes beyond what images share with it, as Docker writes it (`15.3GB`)."""
     printed = docker("buildx", "du", doing="ask for the size of the build cache")
-    found = re.search(r"^(?:Private|Total):\s*(\S+)", printed, re.MULTILINE)
-    return found[1] if found else "0B"
+    size = re.search(r"^(?:Private|Total):\s*(\S+)", printed, re.MULTILINE)
+    return size[1] if size else "0B"
 
 
 def disk_use(names: Iterable[str]) -> int:
     """The bytes that images take together: each layer counts once."""
     layers: dict[str, int] = {}
-    for name in names:
-        if image_id(local_name(name)) is None:
-            continue
-        inspected = json.loads(docker("image", "inspect", local_name(name), doing=f"inspect {name}"))[0]
-        history = docker(
-            *("history", "--no-trunc", "--human=false", "--format", "{{.Size}}", local_name(name)),
-            doing=f"inspect {name}",
-        )
-        # Newest first, with empty steps, where layers are oldest first without.
+    for name, image in _inspected(names).items():
+        options = ("--no-trunc", "--human=false", "--format", "{{.Size}}")
+        history = docker("history", *options, local_name(name), doing=f"inspect {name}")
+        # Newest first and with empty steps; the layers are oldest first and without.
         by_age = [int(size) for size in reversed(history.split()) if int(size)]
-        for layer, size in zip(inspected["RootFS"]["Layers"], by_age, strict=False):
-            layers[layer] = size
+        layers.update(zip(image["RootFS"]["Layers"], by_age, strict=False))
     return sum(layers.values())
 
 
+def _inspected(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """What `docker image inspect` says of each image that Docker has."""
+    present = [name for name in names if image_id(local_name(name))]
+    if not present:
+        return {}
+    printed = docker("image", "inspect", *map(local_name, present), doing="inspect the images")
+    return dict(zip(present, json.loads(printed), strict=True))
+
+
 def _total(printed: str) -> str:
-    found = re.search(r"Total(?: reclaimed space)?:\s*(\S+)", printed)
-    return found[1] if found else "0B"
+    size = re.search(r"Total(?: reclaimed space)?:\s*(\S+)", printed)
+    return size[1] if size else "0B"

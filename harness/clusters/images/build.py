@@ -1,4 +1,4 @@
-"""Builds one image with Docker; an image whose inputs have not changed is left as it is."""
+"""Builds one image with Docker, if its content key has changed."""
 
 import os
 import re
@@ -31,14 +31,7 @@ _ON_SPARK: Final = re.compile(r"^ARG SPARK=", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Job:
-    """An image to build.
-
-    Attributes:
-        name: Its name and tag.
-        recipe: How.
-        key: A name for everything that it is made of.
-        spark: The Spark image that it is built on, or None.
-    """
+    """An image to build: name and tag, recipe, content key, and the name of the Spark image that it is built on."""
 
     name: str
     recipe: Recipe
@@ -47,7 +40,7 @@ class Job:
 
     @property
     def current(self) -> bool:
-        """Whether Docker has it already, made of the same."""
+        """Whether Docker has it already, with the same key."""
         return image_label(local_name(self.name), INPUTS) == self.key
 
 
@@ -57,23 +50,23 @@ def builds_on_spark(recipe: Recipe) -> bool:
 
 
 def job(name: str, recipe: Recipe, *, base: str, spark: "Job | None" = None) -> Job:
-    """Works out what an image is made of.
+    """An image to build.
 
     Args:
         name: Its name and tag.
         recipe: How it is built.
         base: The id of the base image.
-        spark: The Spark image, for one that is built on it.
+        spark: The Spark image, for one that may be built on it.
     """
     on_spark = spark if builds_on_spark(recipe) else None
     others = [contexts.identity(context, recipe) for context in contexts.needed(recipe)]
     others += [base, *([on_spark.key] if on_spark else [])]
-    made_of = key(files(_ignore(recipe)), recipe.dockerfile, *others)
-    return Job(name, recipe, made_of, on_spark.name if on_spark else None)
+    content = key(files(recipe.ignore), recipe.dockerfile, *others)
+    return Job(name, recipe, content, on_spark.name if on_spark else None)
 
 
 def build(work: Job, say: Callable[[str], None], *, fresh: bool = False) -> None:
-    """Builds an image; its name and tag are given to it only when it is whole.
+    """Builds an image; only a complete one gets its name and tag.
 
     One of the platform's own that Docker has by another environment's name gets this name as well.
 
@@ -98,7 +91,7 @@ def build(work: Job, say: Callable[[str], None], *, fresh: bool = False) -> None
             arguments += ["--build-arg", f"SPARK={work.spark}"]
         if fresh:
             arguments += ["--no-cache"]
-        made_of = files(_ignore(recipe))
+        made_of = files(recipe.ignore)
         stage(made_of, folder / "context")
         commit = revision([*made_of, recipe.dockerfile.relative_to(ROOT)])
         arguments += ["--build-arg", f"SOURCE_DATE_EPOCH={commit.time}"]
@@ -113,11 +106,7 @@ def build(work: Job, say: Callable[[str], None], *, fresh: bool = False) -> None
 
 
 def explain(line: str) -> str:
-    """The telling part of a line of Docker's progress.
-
-    >>> explain("#12 [packages 3/4] RUN apt-get update")
-    '[packages 3/4] RUN apt-get update'
-    """
+    """A line of Docker's progress without the number of its step."""
     return re.sub(r"^#\d+ ", "", line).strip()
 
 
@@ -158,8 +147,8 @@ def _version(work: Job, arguments: list[str | Path], folder: Path, say: Callable
         *(file.read_text(encoding="ascii").strip(), *options),
         doing=f"ask for the version of {work.name}",
     )
-    found = re.search(r"\d+(?:\.\d+)+", printed)
-    return found[0] if found else "unknown"
+    version = re.search(r"\d+(?:\.\d+)+", printed)
+    return version[0] if version else "unknown"
 
 
 def _docker_build(arguments: list[str | Path], work: Job, say: Callable[[str], None]) -> None:
@@ -183,7 +172,3 @@ def _docker_build(arguments: list[str | Path], work: Job, say: Callable[[str], N
 
 def _labelled(labels: Mapping[str, str]) -> list[str]:
     return [word for name, value in labels.items() for word in ("--label", f"{name}={value}")]
-
-
-def _ignore(recipe: Recipe) -> Path:
-    return recipe.dockerfile.with_name("Dockerfile.dockerignore")

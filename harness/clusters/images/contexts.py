@@ -1,7 +1,7 @@
-"""What a Dockerfile is handed in besides its files: Go programs, jars, kustomize, upstream's own scripts.
+"""What a Dockerfile gets besides its files: Go programs, jars, kustomize, upstream's own scripts.
 
-Each is a named context of Docker's, `COPY --from=NAME`. Where the Dockerfile has a stage of that name, which makes
-the same without the harness, the context takes its place.
+Each is a named build context (`COPY --from=NAME`). It replaces the stage of that name, where the Dockerfile has one
+that makes the same without the harness.
 """
 
 import os
@@ -44,36 +44,28 @@ def identity(name: str, recipe: Recipe) -> str:
 
 
 def provide(name: str, recipe: Recipe, folder: Path, say: Callable[[str], None]) -> None:
-    """Makes a context.
-
-    Args:
-        name: One of `NAMES`.
-        recipe: The image that it is for.
-        folder: Where the context comes: a folder that is there.
-        say: Gets what is being done.
-    """
+    """Fills the existing folder of a context, and says what is being done."""
     match name:
         case "programs":
             say("compiling")
             built = programs(recipe.folder, tools_of(recipe.folder), ldflags=ldflags(recipe), on_line=say)
-            found = sorted(built.iterdir())
+            paths = sorted(built.iterdir())
         case "jars":
             say("fetching the jars of requirements/jars.json")
-            found = jars(*JARS)
+            paths = jars(*JARS)
         case "kustomize":
             say("compiling kustomize")
-            found = [tool("kustomize")]
+            paths = [tool("kustomize")]
         case _:
             sources = sources_of(next(iter(tools_of(recipe.folder).values())), recipe.folder)
-            found = [sources / path for path in UPSTREAMS]
-    for path in found:
+            paths = [sources / path for path in UPSTREAMS]
+    for path in paths:
         shutil.copyfile(path, folder / path.name)
         (folder / path.name).chmod(0o644 if path.suffix == ".jar" else 0o755)
         os.utime(folder / path.name, (TIME, TIME))
 
 
 def ldflags(recipe: Recipe) -> str:
-    """The linker's flags of an image's Go programs."""
     file = recipe.folder / "ldflags"
     return file.read_text(encoding="utf-8").strip() if file.is_file() else LDFLAGS
 

@@ -1,9 +1,8 @@
-"""What an image is made of: the files that its Dockerfile reads, and a key that changes with any of them."""
+"""What an image is made of: the files that its Dockerfile reads, and a content key of them."""
 
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,7 +13,7 @@ from harness.machine.cache import content_key
 from harness.paths import ROOT
 
 OTHERS: Final = "# Without the harness"
-"""Begins the part of a Dockerfile.dockerignore for stages whose outcome the harness hands in itself."""
+"""Begins the part of a Dockerfile.dockerignore for stages that only a build without the harness runs."""
 _FORMAT: Final = "2"
 """Raised when building changes in a way that the files do not show."""
 _REVISION_TIMEOUT_SECONDS: Final = 30
@@ -38,22 +37,23 @@ def allowed(ignore: Path) -> list[str]:
     text, _, _ = ignore.read_text(encoding="utf-8").partition(OTHERS)
     lines = [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
     if not lines or lines[0] != "*":
-        raise HarnessError(f"{ignore} has to begin with a line '*': it lists what the image reads.")
+        raise HarnessError(f"{ignore} must begin with a line '*': it lists what the image reads.")
     return [line.removeprefix("!") for line in lines if line.startswith("!")]
 
 
 def files(ignore: Path, root: Path = ROOT) -> list[Path]:
     """The files that an image reads, from the checkout's root, sorted."""
-    found: set[Path] = set()
+    paths: set[Path] = set()
     for name in allowed(ignore):
         path = root / name
-        if path.is_file():
-            found.add(Path(name))
-        elif path.is_dir():
-            found.update(_within(path, root))
-        else:
-            raise HarnessError(f"{ignore.relative_to(root)} names {name}, which is not there: restore it with git.")
-    return sorted(found)
+        if not path.exists():
+            raise HarnessError(f"{ignore.relative_to(root)} names {name}, which is missing: restore it with git.")
+        paths.update(
+            file.relative_to(root)
+            for file in (path.rglob("*") if path.is_dir() else [path])
+            if file.is_file() and "__pycache__" not in file.parts and file.parent.name != ".ipynb_checkpoints"
+        )
+    return sorted(paths)
 
 
 def stage(paths: list[Path], folder: Path, root: Path = ROOT) -> None:
@@ -64,14 +64,14 @@ def stage(paths: list[Path], folder: Path, root: Path = ROOT) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / path, target)
         target.chmod(_mode(root / path))
-    for made in [folder, *folder.rglob("*")]:
-        if made.is_dir():
-            made.chmod(0o755)
-        os.utime(made, (TIME, TIME))
+    for copy in [folder, *folder.rglob("*")]:
+        if copy.is_dir():
+            copy.chmod(0o755)
+        os.utime(copy, (TIME, TIME))
 
 
 def key(paths: list[Path], dockerfile: Path, *others: str, root: Path = ROOT) -> str:
-    """A short name for everything that an image is made of.
+    """The content key of an image.
 
     Args:
         paths: The files that it reads, from the root.
@@ -93,12 +93,6 @@ def revision(paths: list[Path], root: Path = ROOT) -> Revision:
         return Revision("unknown", TIME)
     modified = _git(root, "status", "--porcelain", "--", *names)
     return Revision(f"{commit}-modified" if modified else commit, int(time))
-
-
-def _within(folder: Path, root: Path) -> Iterator[Path]:
-    for path in folder.rglob("*"):
-        if path.is_file() and "__pycache__" not in path.parts and path.parent.name != ".ipynb_checkpoints":
-            yield path.relative_to(root)
 
 
 def _mode(path: Path) -> int:

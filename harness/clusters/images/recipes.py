@@ -24,7 +24,7 @@ class Recipe:
     Attributes:
         folder: The folder with its Dockerfile, and go.mod where it has programs of Go's.
         own: Whether it is the platform's own; else it stands in for upstream's.
-        version: What prints the version of what is in it; empty when that is known otherwise.
+        version: The command that prints the version of what is in it; empty when that is known otherwise.
     """
 
     folder: Path
@@ -33,21 +33,20 @@ class Recipe:
 
     @property
     def dockerfile(self) -> Path:
-        """Its Dockerfile; beside it is `Dockerfile.dockerignore`, which lists the files that it reads."""
         return self.folder / "Dockerfile"
 
     @property
+    def ignore(self) -> Path:
+        """Lists the files that the Dockerfile reads."""
+        return self.folder / "Dockerfile.dockerignore"
+
+    @property
     def module(self) -> Path | None:
-        """The folder of its go.mod, or None."""
         return self.folder if (self.folder / "go.mod").is_file() else None
 
 
 def recipe(repository: str, root: Path = ROOT) -> Recipe | None:
-    """How the image of a repository is built, or None when it can be pulled only.
-
-    >>> recipe("docker.io/example/lakehouse-airflow").folder.name
-    'airflow'
-    """
+    """How the image of a repository is built, or None when it can only be pulled."""
     if own := _OWN.fullmatch(repository):
         for folder in (root / "images" / own["name"], root / _TESTS / own["name"].replace("-", "_")):
             if (folder / "Dockerfile").is_file():

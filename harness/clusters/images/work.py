@@ -31,13 +31,7 @@ class Source(Enum):
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done for one image.
-
-    Attributes:
-        name: Its name and tag.
-        source: Where it comes from.
-        job: How it is built, for one that is.
-    """
+    """What is to be done for one image, by name and tag; `job` is how it is built, if it is."""
 
     name: str
     source: Source
@@ -45,45 +39,40 @@ class Plan:
 
 
 def plan(images: Sequence[Wanted], *, registry: bool, base: str, fresh: bool = False) -> list[Plan]:
-    """Works out for each image what has to be done.
+    """What has to be done for each image; the Spark image comes first, because others are built on it.
 
     Args:
         images: The environment's images.
         registry: Whether registries may be asked.
         base: The id of the base image.
         fresh: Whether to build what has not changed, too.
-
-    Returns:
-        One plan for each image; the Spark image comes first, because others are built on it.
     """
     recipes = {image.name: recipe(image.repository) for image in images}
-    own_spark = next(
-        (name for name, found in recipes.items() if found and found.own and found.folder.name == "spark"), ""
-    )
+    own_spark = next((name for name, how in recipes.items() if how and how.own and how.folder.name == "spark"), "")
     spark_recipe = recipes.get(own_spark)
     spark = job(own_spark, spark_recipe, base=base) if spark_recipe else None
     plans = []
     for image in sorted(images, key=lambda image: image.name != own_spark):
-        found = recipes[image.name]
-        if found and builds_on_spark(found) and spark is None:
+        how = recipes[image.name]
+        if how and builds_on_spark(how) and spark is None:
             raise HarnessError(
                 f"{image.name} is built on the platform's Spark image, which the environment does not name: "
-                "let its SPARK_IMAGE name it."
+                "name it in SPARK_IMAGE."
             )
-        plans.append(_plan(image.name, found, registry=registry, base=base, spark=spark, fresh=fresh))
+        plans.append(_plan(image.name, how, registry=registry, base=base, spark=spark, fresh=fresh))
     return plans
 
 
-def _plan(name: str, found: Recipe | None, *, registry: bool, base: str, spark: Job | None, fresh: bool) -> Plan:
-    foreign = found is None or not found.own
-    # Upstream's own image, pulled or loaded at some time, is better than what stands in for it.
+def _plan(name: str, how: Recipe | None, *, registry: bool, base: str, spark: Job | None, fresh: bool) -> Plan:
+    foreign = how is None or not how.own
+    # Upstream's own image, pulled or loaded earlier, is better than what stands in for it.
     if foreign and image_id(local_name(name)) and not image_label(local_name(name), INPUTS):
         return Plan(name, Source.PRESENT)
     if foreign and registry and answers(name):
         return Plan(name, Source.PULL)
-    if found is None:
+    if how is None:
         return Plan(name, Source.NONE)
-    work = job(name, found, base=base, spark=spark)
+    work = job(name, how, base=base, spark=spark)
     return Plan(name, Source.PRESENT if work.current and not fresh else Source.BUILD, work)
 
 
@@ -99,7 +88,7 @@ def ensure(
         fresh: Whether to build all of them again, with the newest packages of Debian.
 
     Returns:
-        What was done. The plans with `Source.NONE` are for the caller to judge.
+        What was done; the caller judges the plans with `Source.NONE`.
     """
     with Display() as display:
         with display.row("debian:bookworm-slim") as say:

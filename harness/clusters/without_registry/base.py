@@ -19,31 +19,23 @@ SUITE: Final = "bookworm"
 _LEFT_OUT: Final = ("man", "doc", "info", "locale", "lintian")
 # What images/settle.sh removes: were it there, each image's layer would record at what time it went.
 _TRACES: Final = (
-    *(
-        "var/lib/apt/lists/*",
-        "var/cache/apt/*",
-        "var/cache/debconf/*",
-        "var/cache/ldconfig/*",
-        "var/lib/dpkg/*-old",
-    ),
+    *("var/lib/apt/lists/*", "var/cache/apt/*", "var/cache/debconf/*", "var/cache/ldconfig/*"),
+    *("var/lib/dpkg/*-old",),
     *("var/log/apt", "var/log/*.log", "etc/passwd-", "etc/group-", "etc/shadow-", "etc/gshadow-"),
 )
 _HINT: Final = "check the network; Debian's packages come from the mirror that mmdebstrap asks"
 
 
 def ensure_base(*, pull: bool, refresh: bool = False) -> str:
-    """Makes the base image where it is not there.
+    """Pulls or makes the base image, unless Docker has it, and returns its id.
 
     Args:
         pull: Whether to ask the registry first.
-        refresh: Whether to make it anew, with the newest packages.
-
-    Returns:
-        Its id.
+        refresh: Whether to replace an existing one, for the newest packages.
     """
-    found = image_id(BASE)
-    if found and not refresh:
-        return found
+    present = image_id(BASE)
+    if present and not refresh:
+        return present
     if pull and answers(BASE):
         docker("pull", "--quiet", BASE, doing=f"pull {BASE}")
     else:
@@ -54,7 +46,7 @@ def ensure_base(*, pull: bool, refresh: bool = False) -> str:
 def _assemble() -> None:
     if not shutil.which("mmdebstrap"):
         raise HarnessError(
-            f"No registry answers for {BASE}, and mmdebstrap, which makes it from Debian's packages, is not there: "
+            f"No registry answers for {BASE}, and mmdebstrap, which makes it from Debian's packages, is missing: "
             "install it (on Debian or Ubuntu, as root: make e2e-deps)."
         )
     with tempfile.TemporaryDirectory(prefix="base-") as folder:

@@ -10,11 +10,11 @@ FOLDER: Final = "images/without-registry"
 
 @dataclass(frozen=True)
 class Upstream:
-    """How an image of somebody else's is built.
+    """How an image of another project is built.
 
     Attributes:
-        folder: Its folder below images/without-registry.
-        version: What prints the version of the program in it; empty when go.mod names it.
+        folder: Its folder below `FOLDER`.
+        version: The command that prints the version of the program in it; empty when go.mod names it.
     """
 
     folder: str
