@@ -1,7 +1,7 @@
 """Why an Application does not become healthy. Pure: it judges what kubectl told.
 
-A state is only taken for final when it lasts: an image that is pulled at the second try, a process that starts
-before its database answers, a comparison while the git server restarts are no failures.
+A state is only final when it lasts: an image that is pulled at the second try, a process that starts before its
+database, a comparison while the git server restarts are no failures.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ from harness.clusters.kind.objects import Object, name, namespace, one_line
 _NO_IMAGE: Final = frozenset({"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"})
 _NO_CONTAINER: Final = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 _RESTARTS: Final = 3
-"""Restarts after which a container that crashes is believed to go on like that."""
+"""Restarts after which a container is expected to keep crashing."""
 _LONGEST: Final = 300
 
 
@@ -26,11 +26,11 @@ class Cause:
     Attributes:
         application: Whose.
         wave: The Application's wave.
-        rank: The lower, the nearer to the origin: an image before the process, a process before the sync.
-        what: A sentence's beginning, without the full stop.
+        rank: Lower is nearer to the origin: an image before the process, a process before the sync.
+        what: The start of a sentence.
         help: Its end: what to do.
         patience: Seconds that it must last to be final.
-        container: (namespace, pod, container) whose log says more, if one does.
+        container: (namespace, pod, container) whose log says more, if any.
     """
 
     application: str
@@ -43,21 +43,13 @@ class Cause:
 
     @property
     def key(self) -> tuple[str, int, str]:
-        """What it is known by while its wording changes: Application, rank, and what it is about."""
+        """Identifies it while its wording changes."""
         return self.application, self.rank, self.what.partition(" (")[0]
 
 
 @dataclass(frozen=True)
 class State:
-    """A cluster at one moment, as far as the deployment is concerned.
-
-    Attributes:
-        applications: Argo CD's.
-        pods: Of all namespaces.
-        jobs: Of all namespaces.
-        events: The warnings.
-        stateful_sets: Of all namespaces.
-    """
+    """What a deployment looks at in a cluster, in all namespaces; `events` are the warnings."""
 
     applications: list[Object] = field(default_factory=list)
     pods: list[Object] = field(default_factory=list)
@@ -67,7 +59,7 @@ class State:
 
 
 def is_ready(application: Object) -> bool:
-    """Whether an Application is what git says, healthy, and has no sync under way."""
+    """Whether an Application is Synced and Healthy, without a sync in progress."""
     status = application.get("status") or {}
     return (
         (status.get("sync") or {}).get("status") == "Synced"
@@ -100,12 +92,7 @@ class Patience:
         self._since: dict[tuple[str, int, str], float] = {}
 
     def final(self, causes: Iterable[Cause], now: float) -> Cause | None:
-        """The first cause that has lasted long enough to be final, if one has.
-
-        Args:
-            causes: What `find` says now.
-            now: Seconds on a clock that only goes forward.
-        """
+        """The first cause that has lasted long enough to be final, if any; `now` is a monotonic time in seconds."""
         present = {cause.key: cause for cause in causes}
         self._since = {key: self._since.get(key, now) for key in present}
         return next((cause for key, cause in present.items() if now - self._since[key] >= cause.patience), None)
@@ -211,7 +198,7 @@ def _of_application(application: Object) -> Iterator[Cause]:
 def sentence(cause: Cause, log: str = "") -> str:
     """A cause as one sentence, with the telling line of its container's log where there is one."""
     said = f'; its log says "{log}"' if log else ""
-    # What comes before Argo CD is in no wave.
+    # What is deployed before Argo CD is in no wave.
     where = f"{cause.application} (wave {cause.wave})" if cause.wave >= 0 else cause.application
     return f"{where}: {cause.what}{said}: {cause.help}."
 

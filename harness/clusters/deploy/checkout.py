@@ -1,4 +1,4 @@
-"""What of this checkout an environment's Argo CD reads: a commit of it, told where it is served."""
+"""The commit that an environment's Argo CD reads: this checkout, with the address where it is served."""
 
 import os
 import tarfile
@@ -18,7 +18,7 @@ from harness.manifests.environments import overlay
 
 MANIFESTS: Final = Path("harness/clusters/deploy/manifests")
 _READ: Final = ("base", "components", "overlays", "harness/clusters", "tests/e2e")
-"""The folders that kustomizations are made of; of those, what a checkout has."""
+"""Folders that kustomizations read, as far as a checkout has them."""
 
 _RUNNING: Final = (
     "cicd",
@@ -30,7 +30,7 @@ _RUNNING: Final = (
     "orchestrator",
     "processing",
 )
-"""The parts of an overlay that have Deployments or StatefulSets, and are never left out."""
+"""The roots of an overlay that have Deployments or StatefulSets and are never left out."""
 
 
 def served_commit(
@@ -43,11 +43,8 @@ def served_commit(
         root: The checkout.
         environment: The environment.
         without_aws: The environment is made for AWS and the cluster is elsewhere: the waves must not wait for what
-            only AWS does, and its containers ask for less CPU.
-        absent: Repositories of images that cannot be had, of those in `replaced.REPLACED`.
-
-    Returns:
-        The commit's name. Its parent is the working tree, if it differs from that.
+            only AWS does, and its containers request less CPU.
+        absent: Repositories of unavailable images, of those in `replaced.REPLACED`.
     """
     where = overlay(root, environment).relative_to(root)
     wanted = {"cicd": [MANIFESTS / "delivery"]}
@@ -73,9 +70,9 @@ def _follow(document: dict[str, Any]) -> None:
 
 
 def _switch_on(folder: Path, components: Sequence[Path], document: dict[str, Any]) -> None:
-    there = document.setdefault("components", [])
+    existing = document.setdefault("components", [])
     paths = [Path(os.path.relpath(component, folder)).as_posix() for component in components]
-    there += [path for path in paths if path not in there]
+    existing += [path for path in paths if path not in existing]
 
 
 def export(git: Scratch, commit: str, folder: Path) -> None:
@@ -94,6 +91,6 @@ def _edited(file: Path, edit: Callable[[dict[str, Any]], None]) -> bytes:
         edit(document)
     except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
         raise HarnessError(
-            f"{file} cannot be read as it has to be ({type(error).__name__}): see overlays/minikube for its form."
+            f"{file} is not as it must be ({type(error).__name__}): see overlays/minikube for its form."
         ) from error
     return text.encode() if document == same else yaml.safe_dump(document, sort_keys=False).encode()

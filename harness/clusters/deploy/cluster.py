@@ -9,18 +9,13 @@ from harness.errors import HarnessError
 
 
 def connect(kubeconfig: Path | None = None, context: str | None = None) -> Kubectl:
-    """The way to a cluster.
-
-    Args:
-        kubeconfig: A kubeconfig; that of `harness cluster up` when None.
-        context: One of its contexts; when None, the cluster's of `harness cluster up`, or the file's current one.
-    """
+    """Kubectl for a context of a kubeconfig: by default the kind cluster's, or a named file's current context."""
     ours = Cluster()
     file = kubeconfig or ours.kubeconfig
     if not file.is_file():
-        made = "make one with 'harness cluster up', or name another with --kubeconfig and --context"
+        hint = "make one with 'harness cluster up', or name another with --kubeconfig and --context"
         missing = f"There is no kubeconfig {kubeconfig}" if kubeconfig else f"There is no cluster {ours.name}"
-        raise HarnessError(f"{missing}: {made}.", exit_code=2)
+        raise HarnessError(f"{missing}: {hint}.", exit_code=2)
     if kubeconfig is None and context is None:
         return ours.kubectl
     cluster = Kubectl(file, context or "", kubectl_program())

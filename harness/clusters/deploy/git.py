@@ -1,6 +1,6 @@
-"""Runs git, and makes commits without touching anything of the user's: no index, no ref, no object of theirs.
+"""Makes commits without touching the user's index, refs or objects.
 
-New objects go to a folder of their own that only knows the user's as an alternate.
+New objects go to a folder of their own, which has the user's as an alternate.
 
 >>> with Scratch(ROOT) as git:
 ...     commit = working_tree(git)
@@ -28,17 +28,12 @@ class Scratch:
     """Git in a repository whose new objects and index are in a temporary folder, gone at the end of the block."""
 
     def __init__(self, repository: Path) -> None:
-        """Nothing is read yet.
-
-        Args:
-            repository: The top folder of a checkout, or a bare repository.
-        """
+        """Takes the top folder of a checkout, or a bare repository; reads nothing yet."""
         self.repository = repository
         self.folder = Path()
         self._more: dict[str, str] = {}
 
     def __enter__(self) -> Self:
-        """Makes the temporary folder."""
         objects = self.run("rev-parse", "--git-path", "objects").strip()
         index = self.repository / self.run("rev-parse", "--git-path", "index").strip()
         self.folder = Path(tempfile.mkdtemp(prefix="harness-git-"))
@@ -56,7 +51,6 @@ class Scratch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Removes the temporary folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self._more = {}
 
@@ -75,8 +69,8 @@ class Scratch:
                 command, cwd=self.repository, env=environment, input=stdin, capture_output=True, check=False
             )
         except FileNotFoundError as error:
-            missing = "git is not on this machine" if error.filename == "git" else f"{self.repository} is not there"
-            raise HarnessError(f"{missing}: install git, and run this in a checkout.") from error
+            missing = "git" if error.filename == "git" else self.repository
+            raise HarnessError(f"{missing} is missing: install git, and run this in a checkout.") from error
         if done.returncode != 0:
             said = telling_line(done.stderr.decode("utf-8", "replace"))
             raise HarnessError(
@@ -86,14 +80,12 @@ class Scratch:
 
 
 def working_tree(git: Scratch) -> str:
-    """A commit of the files as they are on the disk, what git ignores left out.
+    """A commit of the files as they are on the disk, without those that git ignores.
 
-    Returns:
-        Its name: HEAD's own where nothing is uncommitted, else that of a commit on top of HEAD. The same files on
-        the same HEAD give the same name.
+    It is HEAD where nothing is uncommitted, else a commit on top of HEAD; the same files give the same commit.
     """
     if git.run("rev-parse", "--show-prefix").strip():
-        raise HarnessError(f"{git.repository} is a folder within a git checkout: it has to be the top of one.")
+        raise HarnessError(f"{git.repository} is a folder within a git checkout: run this at the top of it.")
     git.run("add", "--all", "--", ":/")
     tree = git.run("write-tree").strip()
     # A checkout without a commit has no HEAD to build on.
@@ -104,16 +96,9 @@ def working_tree(git: Scratch) -> str:
 
 
 def with_files(git: Scratch, commit: str, files: Mapping[str, bytes | None], message: str) -> str:
-    """A commit on top of another, with files written (bytes) or removed (None).
+    """A commit on top of another, with files (by path from the top) written or, for None, removed.
 
-    Args:
-        git: Where.
-        commit: The parent.
-        files: Content by path from the repository's top, with slashes.
-        message: Its message.
-
-    Returns:
-        Its name; the parent's where nothing would change.
+    It is the parent itself where nothing would change.
     """
     git.run("read-tree", commit)
     entries = []

@@ -1,9 +1,4 @@
-"""What a long command is doing, with times: one line for each phase as it ends.
-
->>> with phases("secrets"):
-...     make_secrets()
-  0:04  secrets
-"""
+"""The phases of a long command: one line with the time as each one ends."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,13 +10,7 @@ from rich.console import Console
 
 @dataclass
 class Phases:
-    """Phases that were gone through.
-
-    Attributes:
-        console: Where they are told.
-        clock: Seconds.
-        seconds: How long each one took, in their order.
-    """
+    """Prints phases to a console; `seconds` is how long each one took."""
 
     console: Console
     clock: Callable[[], float] = time.monotonic
@@ -29,12 +18,10 @@ class Phases:
     start: float = field(init=False)
 
     def __post_init__(self) -> None:
-        """The clock runs from here."""
         self.start = self.clock()
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
-        """A phase: told at its beginning where somebody watches, and at its end."""
         start = self.clock()
         with self.console.status(f"{name} …"):
             yield
@@ -42,6 +29,6 @@ class Phases:
         self.tell(name)
 
     def tell(self, line: str) -> None:
-        """Prints a line with the time since the beginning."""
+        """Prints a line with the time since the start."""
         minutes, seconds = divmod(int(self.clock() - self.start), 60)
         self.console.print(f"{minutes:>3}:{seconds:02}  {line}", highlight=False, markup=False, soft_wrap=True)

@@ -17,11 +17,11 @@ from harness.clusters.kind.kubectl import Kubectl
 from harness.manifests.upstream import Remote, repositories
 
 NAMESPACE: Final = "outside"
-"""What is outside of the cluster in production: the git host, and in the tests the source's API."""
+"""For what is outside of the cluster in production: the git host, and in the tests the Brewery API."""
 BRANCH: Final = "main"
 REPOSITORY: Final = "lakehouse-platform.git"
 URL: Final = f"git://git-server.{NAMESPACE}.svc.cluster.local/{REPOSITORY}"
-"""What Argo CD knows this checkout as."""
+"""From where Argo CD pulls this checkout."""
 
 _SERVER: Final = "deployment/git-server"
 _FOLDER: Final = "/srv/git"
@@ -35,16 +35,12 @@ _OPTIONS: Final = (
 
 @dataclass(frozen=True)
 class Served:
-    """The git server of one cluster.
-
-    Attributes:
-        cluster: Where it runs.
-    """
+    """The git server of one cluster."""
 
     cluster: Kubectl
 
     def serve(self, git: Scratch, commit: str) -> None:
-        """Makes a commit the served branch's newest; what was there before is replaced."""
+        """Makes a commit the head of the served branch."""
         self._make(REPOSITORY)
         self._push(git, REPOSITORY, f"+{commit}:refs/heads/{BRANCH}")
 
@@ -57,7 +53,7 @@ class Served:
                 self._push(git, name, f"+refs/tags/{remote.tag}:refs/tags/{remote.tag}")
 
     def head(self) -> str:
-        """The name of the served branch's newest commit."""
+        """The head of the served branch."""
         return self._git("rev-parse", BRANCH, doing="read the served branch").strip()
 
     def read(self, path: str) -> str:
@@ -65,15 +61,7 @@ class Served:
         return self._git("show", f"{BRANCH}:{path}", doing=f"read {path} of the served branch")
 
     def commit(self, changes: Mapping[str, bytes | None], message: str) -> str:
-        """Commits to the served branch, as somebody does who pushes to the platform's repository.
-
-        Args:
-            changes: New content by path; None removes the file.
-            message: The commit's message.
-
-        Returns:
-            The commit's name.
-        """
+        """Commits to the served branch, as a push to the platform's repository does; None removes a file."""
         with tempfile.TemporaryDirectory(prefix="harness-served-") as folder:
             git = Scratch(Path(folder))
             git.run("init", "--quiet", "--bare")
@@ -84,16 +72,16 @@ class Served:
         return commit
 
     def reset(self, commit: str) -> None:
-        """Makes an earlier commit the newest again, as a force push does."""
+        """Makes an earlier commit the head again, as a force push does."""
         self._git("update-ref", f"refs/heads/{BRANCH}", commit, doing=f"go back to {commit[:8]}")
 
     def _make(self, name: str) -> None:
         folder = f"{_FOLDER}/{name}"
         doing = f"make {name} on the git server"
-        # Again on one that is there: it stays as it is.
+        # An existing one stays as it is.
         make = ["git", "init", "--quiet", "--bare", f"--initial-branch={BRANCH}", folder]
         self.cluster.execute(NAMESPACE, _SERVER, make, doing=doing)
-        # A checkout without its whole history, as on a build machine, may be pushed.
+        # A shallow checkout, as on a build machine, may be pushed.
         allow = ["git", f"--git-dir={folder}", "config", "receive.shallowUpdate", "true"]
         self.cluster.execute(NAMESPACE, _SERVER, allow, doing=doing)
 
@@ -109,11 +97,7 @@ class Served:
 
 
 def transport(words: Sequence[str], folder: str) -> str:
-    """The address of a repository behind a command, for git's transport `ext::` (gitremote-ext).
-
-    Args:
-        words: The command that runs another one where the repository is.
-        folder: The repository there.
+    """The address, for git's transport `ext::`, of a repository where `words` run a command.
 
     >>> transport(["kubectl", "--kubeconfig", "/a b", "exec", "--"], "/srv/x.git")
     'ext::kubectl --kubeconfig /a%  b exec -- %S /srv/x.git'

@@ -1,7 +1,7 @@
-"""In which order Argo CD brought the Applications up, read back from what the cluster remembers. Pure.
+"""In which order Argo CD brought the Applications up, from what the cluster remembers. Pure.
 
-The API server writes when an Application was made; Argo CD writes an Event for each change of its sync status and
-health. Kubernetes keeps Events for an hour; after that, the last change of health has to do.
+An Application has its time of creation; Argo CD writes an Event for each change of its sync status and health.
+Kubernetes keeps Events for an hour; after that, only the last change of health is known.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,7 +25,7 @@ class Step:
         wave: Its wave.
         application: Its name.
         created: When its parent made it.
-        ready: When it was Synced and Healthy, its first sync being over, for the first time; None while it is not.
+        ready: When it was first Synced and Healthy after its first sync; None while it is not.
     """
 
     wave: int
@@ -35,7 +35,7 @@ class Step:
 
 
 def wave(application: Object) -> int:
-    """The wave of an Application; 0 where none or no number is said."""
+    """The wave of an Application; 0 by default."""
     said = (application.get("metadata", {}).get("annotations") or {}).get(WAVE, "0")
     try:
         return int(said)
@@ -44,13 +44,7 @@ def wave(application: Object) -> int:
 
 
 def history(applications: Iterable[Object], events: Sequence[Object], *, root: str = "platform") -> list[Step]:
-    """The Applications below the root, in the order of wave and creation.
-
-    Args:
-        applications: As the API server has them.
-        events: Events about Applications, in any order.
-        root: The parent's name; it is in no wave.
-    """
+    """The Applications below the root, which is in no wave, in the order of wave and creation."""
     steps = []
     for application in applications:
         if name(application) != root:
@@ -83,7 +77,7 @@ def _ready(application: Object, events: Sequence[Object]) -> datetime | None:
     deployed = [_time(item.get("deployedAt")) for item in now.get("history") or []]
     first_sync = min((time for time in deployed if time), default=None)
     if first_sync is None:
-        # It was as git says from the beginning, and nothing had to be synced; or its first sync is not over.
+        # Nothing had to be synced, or its first sync is not over.
         if (now.get("operationState") or {}).get("phase") == "Running":
             return None
         first_sync = datetime.fromisoformat(application["metadata"]["creationTimestamp"])

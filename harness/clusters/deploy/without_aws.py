@@ -1,7 +1,7 @@
-"""The EKS environment on a cluster that is not on AWS: what an EKS cluster brings by itself has to be made.
+"""Deploys the EKS environment to a cluster outside AWS, to try the overlay: creates what an EKS cluster brings.
 
-That is the storage class (here: another name for the cluster's default one) and the definitions of External
-Secrets. Its operator is not there, so the Secrets are those of `harness secrets`; a load balancer has no address.
+That is the storage class (another name for the cluster's default one) and the definitions of External Secrets. Its
+operator is missing, so the Secrets are those of `harness secrets`; a load balancer has no address.
 """
 
 from collections.abc import Iterable
@@ -33,14 +33,14 @@ def is_on_aws(nodes: Iterable[dict[str, Any]]) -> bool:
 
 
 def bring_what_aws_brings(cluster: Kubectl, root: Path, environment: str) -> None:
-    """Makes what an environment expects of its cluster: missing storage classes, the definitions."""
+    """Creates the storage classes and definitions that an environment expects and the cluster lacks."""
     classes = cluster.get("storageclasses")
     missing = expectations.read(root, environment).storage_classes - {item["metadata"]["name"] for item in classes}
     documents = [_class_like(_default(classes, cluster.context), name) for name in sorted(missing)]
     module, version, folder = CRD_MODULES[_GROUP]
     for file in sorted((module_folder(module, version) / folder).glob(f"{_GROUP}_*.yaml")):
         documents += [item for item in yaml.safe_load_all(file.read_text(encoding="utf-8")) if item]
-    cluster.apply(yaml.safe_dump_all(documents, sort_keys=False), doing="make what an EKS cluster brings")
+    cluster.apply(yaml.safe_dump_all(documents, sort_keys=False), doing="create what an EKS cluster brings")
     until_established(cluster, [item["metadata"]["name"] for item in documents if item["kind"] != "StorageClass"])
 
 
@@ -52,7 +52,7 @@ def _default(classes: Iterable[dict[str, Any]], context: str) -> dict[str, Any]:
     for item in classes:
         if (item["metadata"].get("annotations") or {}).get(_DEFAULT_CLASS) == "true":
             return item
-    raise HarnessError(f"{context} has no default storage class: make one, or the volumes cannot be had.")
+    raise HarnessError(f"{context} has no default storage class, which the volumes need: create one.")
 
 
 def _class_like(default: dict[str, Any], name: str) -> dict[str, Any]:

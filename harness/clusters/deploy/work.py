@@ -1,4 +1,4 @@
-"""Brings an environment up on a cluster: what has to be there before Argo CD, Argo CD, and then only waiting."""
+"""Brings an environment up on a cluster: what Argo CD needs, Argo CD, and then only waiting."""
 
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
@@ -41,22 +41,22 @@ _UP_SECONDS: Final = 300
 _DEFINITIONS: Final = ("applications.argoproj.io", "appprojects.argoproj.io")
 _GIT_USER: Final = ("Deployment", "argocd-repo-server")
 _STANDS_ON: Final = "minikube"
-"""What the tests' overlay is made from."""
+"""The environment of which the tests' overlay is a variant."""
 STAND_IN: Final = "stand-in"
-"""In the name of every image that is not what it takes the place of."""
+"""In the name of every image that stands in for another."""
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """What a deployment came to.
+    """The outcome of a deployment.
 
     Attributes:
         environment: Its environment.
         commit: What Argo CD follows now.
         seconds: Length of each phase.
         steps: The Applications and when they came up.
-        left_out: Applications that are not there, because no image registry answers.
-        stand_ins: Images that stand in for one that cannot be had.
+        left_out: Applications that are missing because no image registry answers.
+        stand_ins: Images that stand in for unavailable ones.
     """
 
     environment: str
@@ -68,16 +68,9 @@ class Deployed:
 
 
 def deploy(root: Path, environment: str, cluster: Kubectl, phases: Phases, *, within: float) -> Deployed:
-    """Deploys the checkout's environment and waits until all of it is Synced and Healthy.
+    """Deploys the checkout's environment and waits, `within` seconds, until all of it is Synced and Healthy.
 
-    Safe to run again, after a change or after an interruption: it brings the cluster to what the checkout says.
-
-    Args:
-        root: The checkout.
-        environment: The environment.
-        cluster: Where.
-        phases: Told what is going on.
-        within: Seconds that Argo CD has to bring everything up.
+    It is idempotent: run it again after a change or an interruption.
     """
     served = Served(cluster)
     with Scratch(root) as git, tempfile.TemporaryDirectory(prefix="harness-deploy-") as folder:
@@ -96,7 +89,7 @@ def deploy(root: Path, environment: str, cluster: Kubectl, phases: Phases, *, wi
         with phases("namespaces and access"):
             if elsewhere:
                 bring_what_aws_brings(cluster, tree, environment)
-            cluster.apply(stream([builds["misc"]]), doing="make namespaces and access")
+            cluster.apply(stream([builds["misc"]]), doing="create namespaces and access")
         if elsewhere or not aws:
             with phases("secrets"):
                 _secrets(cluster)
@@ -106,7 +99,7 @@ def deploy(root: Path, environment: str, cluster: Kubectl, phases: Phases, *, wi
             served.serve_upstream(remote for build in builds.values() for remote, _, _ in build.unit.tree.remotes)
             served.serve(git, commit)
         with phases("Argo CD"):
-            cluster.apply(stream([builds["cicd/definitions"]]), doing="make Argo CD's definitions")
+            cluster.apply(stream([builds["cicd/definitions"]]), doing="create Argo CD's definitions")
             until_established(cluster, _DEFINITIONS)
             argocd = builds[ARGOCD].resources
             cluster.apply(_texts(argocd, lambda item: item.kind != "Application"), doing="install Argo CD")
@@ -114,7 +107,7 @@ def deploy(root: Path, environment: str, cluster: Kubectl, phases: Phases, *, wi
             until_available(cluster, "Argo CD", ARGOCD, argocd, Wait(_UP_SECONDS))
         with phases("platform"):
             cluster.apply(
-                _texts(argocd, lambda item: item.kind == "Application"), doing="make the root Application"
+                _texts(argocd, lambda item: item.kind == "Application"), doing="create the root Application"
             )
             follow(cluster, commit)
             start_crashed_again(
@@ -139,10 +132,8 @@ def deploy(root: Path, environment: str, cluster: Kubectl, phases: Phases, *, wi
 
 def _built(parts: Sequence[Unit]) -> list[Build]:
     builds = build_all(parts)
-    problems = [problem for build in builds for problem in build.problems]
-    if problems:
-        first = problems[0]
-        raise HarnessError(f"{first.file.name}: {first.message} 'harness validate' finds all that is wrong.")
+    for problem in (problem for build in builds for problem in build.problems):
+        raise HarnessError(f"{problem.file.name}: {problem.message} 'harness validate' lists all problems.")
     return builds
 
 
@@ -153,7 +144,7 @@ def _secrets(cluster: Kubectl) -> None:
 
 
 def _with_git(outside: Build, argocd: Build) -> str:
-    """The manifests with Argo CD's own image for the git server: one less to have."""
+    """The manifests with Argo CD's own image for the git server, which then needs none of its own."""
     image = next(
         item.value["spec"]["template"]["spec"]["containers"][0]["image"]
         for item in argocd.resources

@@ -24,7 +24,7 @@ LOOK: Final = "'harness doctor e2e' tells what this machine lacks"
 
 @dataclass(frozen=True)
 class Cause:
-    """A way in which the docker command fails that the user can do something about.
+    """A failure of the docker command that the user can correct.
 
     Attributes:
         pattern: What it prints then.
@@ -66,13 +66,12 @@ CAUSES: Final = (
 
 
 def docker_program() -> Path:
-    """Where the docker command is."""
-    found = shutil.which("docker")
-    if found is None:
+    program = shutil.which("docker")
+    if program is None:
         raise HarnessError(
             "There is no docker command: install Docker (on Debian or Ubuntu, as root: make e2e-deps)."
         )
-    return Path(found)
+    return Path(program)
 
 
 def docker(
@@ -112,7 +111,7 @@ def explained(said: str, *, doing: str, hint: str) -> HarnessError:
 
 
 def daemon_version() -> str | None:
-    """The version of the daemon that answers, or None when none does or there is no docker command."""
+    """The version of the daemon, or None when none answers."""
     try:
         return docker("version", "--format", "{{.Server.Version}}", doing="ask for the version").strip() or None
     except HarnessError:
@@ -120,17 +119,16 @@ def daemon_version() -> str | None:
 
 
 def require_daemon() -> None:
-    """Returns when Docker can be used."""
+    """Raises an error when Docker cannot be used."""
     docker("version", "--format", "{{.Server.Version}}", doing="talk to Docker's daemon")
 
 
 def image_id(name: str) -> str | None:
-    """The id (`sha256:…`) of a local image by name, or None when there is none of that name."""
+    """The id (`sha256:…`) of a local image, or None."""
     return docker("image", "ls", "--no-trunc", "--quiet", name, doing=f"look for the image {name}").strip() or None
 
 
 def image_label(name: str, label: str) -> str | None:
-    """The value of a label of a local image, or None when there is no such image or label."""
     if image_id(name) is None:
         return None
     form = f'{{{{ index .Config.Labels "{label}" }}}}'

@@ -1,6 +1,6 @@
-"""Starts and stops Docker's daemon, where no service manager does.
+"""Starts and stops Docker's daemon, with systemd or without.
 
-Only a daemon that was started here is stopped here: its process id is in a file of the user's cache.
+Only a daemon that was started here is stopped: the cache has its process id.
 """
 
 import json
@@ -22,7 +22,7 @@ SYSTEM_CONFIGURATION: Final = Path("/etc/docker/daemon.json")
 CONTAINERD_PID: Final = Path("/run/docker/containerd/containerd.pid")
 """Of the containerd that the daemon starts for itself."""
 BUILD_CACHE: Final = "3GB"
-"""Docker's own bound depends on the disk's size, and is tens of gigabytes."""
+"""Docker's own limit is tens of gigabytes, depending on the disk."""
 START_SECONDS: Final = 60
 # Popen complains about a child that outlives it, as this one is meant to.
 _STARTED: Final[list[subprocess.Popen[bytes]]] = []
@@ -33,27 +33,22 @@ SYSTEMD: Final = Path("/run/systemd/system")
 
 
 def state_folder() -> Path:
-    """Where the daemon's log and process id are."""
+    """Has the daemon's log and process id."""
     folder = cache_root() / "docker"
     folder.mkdir(exist_ok=True)
     return folder
 
 
 def log_file() -> Path:
-    """The log of a daemon that was started here."""
     return state_folder() / "dockerd.log"
 
 
 def start() -> bool:
-    """Returns when a daemon answers; starts one when none does.
-
-    Returns:
-        Whether one was started.
-    """
+    """Starts a daemon when none answers; returns whether it did."""
     if daemon_version():
         return False
     if os.geteuid() != 0:
-        # Says whether it is the permission or the daemon that is missing.
+        # Tells a missing permission from a missing daemon.
         require_daemon()
     with locked(state_folder() / ".lock"), err.status("starting Docker's daemon"):
         if daemon_version():
@@ -66,11 +61,7 @@ def start() -> bool:
 
 
 def stop() -> bool:
-    """Stops the daemon that `start` started, and with it its containers.
-
-    Returns:
-        Whether there was one.
-    """
+    """Stops the daemon that `start` started, with its containers; returns whether there was one."""
     with locked(state_folder() / ".lock"):
         if _service_marker().exists():
             run(
@@ -103,7 +94,7 @@ def started_here() -> int | None:
         command = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
     except (OSError, ValueError):
         return None
-    # The number of a daemon that died may by now be another process's.
+    # Another process may have the id of a daemon that died.
     return process if f"--pidfile={_pid_file()}".encode() in command else None
 
 
@@ -127,7 +118,7 @@ def _start_process() -> None:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                # A Ctrl-C in this terminal is not meant for it.
+                # A Ctrl-C in this terminal must not stop it.
                 start_new_session=True,
             )
         except OSError as error:
@@ -146,10 +137,7 @@ def _start_process() -> None:
 
 
 def _forget_the_dead() -> None:
-    """Removes the process ids of a daemon that was killed: one of them may be another process's by now.
-
-    The daemon would take that one for itself, or for its containerd, and not start.
-    """
+    """Removes the process ids of a killed daemon: if other processes have them by now, it would not start."""
     for file, name in ((_pid_file(), "dockerd"), (CONTAINERD_PID, "containerd")):
         try:
             process = int(file.read_text(encoding="ascii"))
@@ -161,7 +149,7 @@ def _forget_the_dead() -> None:
 
 
 def _configuration() -> list[str]:
-    """The daemon's configuration: the machine's own, else one that bounds what builds leave."""
+    """The machine's own configuration, else one that limits the build cache."""
     if SYSTEM_CONFIGURATION.exists():
         return []
     file = state_folder() / "daemon.json"

@@ -18,7 +18,7 @@ from harness.console import err
 from harness.errors import HarnessError
 from harness.machine.process import run
 
-# Programs by the package that brings them.
+# Package by program.
 PROGRAMS: Final[Mapping[str, str]] = {
     "git": "git",
     "ip": "iproute2",
@@ -36,23 +36,23 @@ APT: Final = "'apt-get update' tells more; another mirror or a proxy can be set 
 
 
 def missing_programs() -> list[str]:
-    """Programs of tier e2e that the machine does not have, by their packages' names."""
+    """Packages of missing programs."""
     absent = [package for program, package in PROGRAMS.items() if not _which(program)]
     return [*absent, "docker.io"] if dockerd_version() is None or dockerd_too_old() else absent
 
 
 def dockerd_version() -> int | None:
-    """The major version of the daemon that is installed, or None when none is."""
+    """The major version of the installed daemon, or None."""
     program = _which("dockerd")
     if program is None:
         return None
     said = run([program, "--version"], doing="ask dockerd for its version", hint=APT, env=os.environ)
-    found = re.search(r"version (\d+)\.", said)
-    return int(found[1]) if found else None
+    match = re.search(r"version (\d+)\.", said)
+    return int(match[1]) if match else None
 
 
 def dockerd_too_old() -> bool:
-    """Whether the installed daemon asks for capabilities that this machine does not grant."""
+    """Whether it asks for capabilities that this machine does not grant."""
     version = dockerd_version()
     return version is not None and version < FIRST_MODEST_VERSION and not grants_every_capability()
 
@@ -60,18 +60,14 @@ def dockerd_too_old() -> bool:
 def grants_every_capability(status: Path = Path("/proc/self/status")) -> bool:
     """Whether this machine lets a process raise resource limits (CAP_SYS_RESOURCE), which old Dockers need."""
     try:
-        found = re.search(r"^CapBnd:\s*([0-9a-f]+)", status.read_text(encoding="ascii"), re.MULTILINE)
+        match = re.search(r"^CapBnd:\s*([0-9a-f]+)", status.read_text(encoding="ascii"), re.MULTILINE)
     except OSError:
         return True
-    return found is None or bool(int(found[1], 16) >> CAP_SYS_RESOURCE & 1)
+    return match is None or bool(int(match[1], 16) >> CAP_SYS_RESOURCE & 1)
 
 
 def install() -> list[str]:
-    """Installs what is missing; without anything missing, nothing is asked of apt.
-
-    Returns:
-        The packages that were installed.
-    """
+    """Installs and returns the missing packages; apt is not asked when there are none."""
     absent = missing_programs()
     if not absent:
         return []
@@ -81,7 +77,7 @@ def install() -> list[str]:
         )
     if os.geteuid() != 0:
         raise HarnessError(f"Installing {', '.join(absent)} needs root: run 'sudo make e2e-deps'.")
-    with err.status("asking apt what there is"):
+    with err.status("reading the lists of packages"):
         _apt("update", "-qq", doing="read the lists of packages")
     names = [name for name in absent if name != "docker.io"]
     with tempfile.TemporaryDirectory(prefix="harness-apt-") as folder, err.status("installing Docker"):
@@ -98,16 +94,12 @@ def major_version(policy: str) -> int | None:
     >>> major_version("docker.io:\n  Installed: (none)\n  Candidate: 20.10.24+dfsg1-1\n")
     20
     """
-    found = re.search(r"Candidate: (?:\d+:)?(\d+)", policy)
-    return int(found[1]) if found else None
+    match = re.search(r"Candidate: (?:\d+:)?(\d+)", policy)
+    return int(match[1]) if match else None
 
 
 def mirror_of(targets: str, suite: str) -> str | None:
-    r"""The address that the machine's own sources name for a suite of Debian.
-
-    Args:
-        targets: Lines `address|suite|component|origin`, as `_targets` has them printed.
-        suite: A suite's name.
+    r"""The address of a suite of Debian in the machine's own sources, from what `_targets` prints.
 
     >>> mirror_of("http://mirror.example/debian/|bookworm|main|Debian\n", "bookworm")
     'http://mirror.example/debian/'
@@ -120,7 +112,7 @@ def mirror_of(targets: str, suite: str) -> str | None:
 
 
 def _docker_packages(folder: Path) -> list[str]:
-    """What to give to `apt-get install`: names, or files that were fetched into `folder`."""
+    """Arguments of `apt-get install`: names, or files fetched to `folder`."""
     candidate = major_version(run_cache("policy", "docker.io"))
     modest_needed = not grants_every_capability()
     if candidate and (candidate >= FIRST_MODEST_VERSION or not modest_needed):
@@ -152,7 +144,6 @@ def _fetched(mirror: str, folder: Path) -> list[str]:
 
 
 def run_cache(*arguments: str) -> str:
-    """What `apt-cache` prints."""
     return run(["apt-cache", *arguments], doing="ask apt for a version", hint=APT, env=os.environ)
 
 
@@ -168,5 +159,5 @@ def _apt(*arguments: str, doing: str, cwd: Path | None = None) -> None:
 
 
 def _which(program: str) -> str | None:
-    # Users other than root often have no sbin folder on the PATH; the programs are there all the same.
+    # Only root's PATH usually has the sbin folders.
     return shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin")

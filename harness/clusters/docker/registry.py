@@ -19,7 +19,7 @@ _MANIFESTS: Final = (
     "application/vnd.docker.distribution.manifest.list.v2+json",
     "application/vnd.docker.distribution.manifest.v2+json",
 )
-"""Media types of what a tag may stand for; a registry gives only what it is asked for."""
+"""Media types of what a tag may name; a registry gives only those that a request accepts."""
 _NAMES: Final = ("docker.io", "index.docker.io")
 HINT: Final = "check the image's name and tag, and your right to pull it ('docker login')"
 
@@ -37,7 +37,7 @@ def host(image: str) -> str:
 
 
 def answers(image: str) -> bool:
-    """Whether an image's registry can be reached, or a mirror that Docker is told of has the image."""
+    """Whether an image's registry is reachable, or one of Docker's mirrors has the image."""
     name = host(image)
     if name == _DEFAULT and any(_holds(mirror, image) for mirror in _mirrors()):
         return True
@@ -46,25 +46,24 @@ def answers(image: str) -> bool:
 
 
 def pull(image: str) -> None:
-    """Pulls an image."""
     docker("pull", "--quiet", image, doing=f"pull {image}", hint=HINT)
 
 
 @functools.lru_cache
 def _mirrors() -> tuple[str, ...]:
-    """URLs in the daemon's `registry-mirrors`: mirrors of Docker Hub, the only registry that can have any."""
+    """The daemon's `registry-mirrors`, which are mirrors of Docker Hub."""
     try:
-        told = docker(
+        mirrors = docker(
             "info", "--format", "{{json .RegistryConfig.Mirrors}}", doing="ask for the registry's mirrors"
         )
     except HarnessError:
         return ()
-    return tuple(url.rstrip("/") for url in json.loads(told) or ())
+    return tuple(url.rstrip("/") for url in json.loads(mirrors) or ())
 
 
 @functools.lru_cache
 def _holds(mirror: str, image: str) -> bool:
-    """Whether a mirror has an image; one that wants to know who asks may have it."""
+    """Whether a mirror has an image; one that asks for credentials may have it."""
     repository, _, tag = local_name(image).partition(":")
     path = repository if "/" in repository else f"library/{repository}"
     return _says(f"{mirror}/v2/{path}/manifests/{tag or 'latest'}", {"Accept": ", ".join(_MANIFESTS)})
@@ -72,12 +71,12 @@ def _holds(mirror: str, image: str) -> bool:
 
 @functools.lru_cache
 def _answers(url: str) -> bool:
-    # Docker's own first question.
+    # Docker's own first request.
     return _says(f"{url}/v2/", {})
 
 
 def _says(url: str, headers: Mapping[str, str]) -> bool:
-    """Whether a registry says 200, or 401 when it wants to know who asks."""
+    """Whether a registry answers with 200, or with 401 because it wants credentials."""
     try:
         return requests.get(url, headers=headers, timeout=_TIMEOUT_SECONDS).status_code in (200, 401)
     except requests.RequestException:

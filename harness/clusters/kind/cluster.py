@@ -1,8 +1,6 @@
-"""Makes and removes kind clusters.
+"""Creates and removes kind clusters.
 
->>> with up("lakehouse") as cluster: ...
-
-Each cluster has a folder in the user's cache with its kubeconfig; the user's own kubeconfig is never touched.
+Each has a folder with its kubeconfig in the cache; the user's own kubeconfig is never touched.
 """
 
 import contextlib
@@ -32,19 +30,19 @@ from harness.machine.tools import tool
 
 DEFAULT_NAME: Final = "lakehouse"
 CLUSTER_LABEL: Final = "io.x-k8s.kind.cluster"
-"""The label by which kind knows the containers of its clusters."""
+"""kind's own label for the containers of a cluster."""
 NETWORK: Final = "kind"
 NETWORK_FILES: Final = Path(__file__).parent / "network"
 READY_SECONDS: Final = 120
 ANSWER_SECONDS: Final = 60
-"""How much longer than its own waiting kubectl may take."""
+"""How much longer than its own time limit kubectl may take."""
 SYSTEM: Final = (
     ("kube-system", "daemonset/kube-proxy"),
     ("kube-system", "daemonset/kube-router"),
     ("kube-system", "deployment/coredns"),
     ("local-path-storage", "deployment/local-path-provisioner"),
 )
-"""What has to run before a cluster is of use."""
+"""What must run before a cluster is ready."""
 
 
 @dataclass(frozen=True)
@@ -56,22 +54,20 @@ class Cluster:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,49}", self.name):
             raise HarnessError(
-                f"{self.name!r} cannot be a cluster's name: take lower-case letters, digits and dashes, 50 at most."
+                f"{self.name!r} cannot be a cluster's name: use at most 50 lower-case letters, digits and dashes."
             )
 
     @property
     def folder(self) -> Path:
-        """What is kept of the cluster outside Docker."""
         return cache_root() / "clusters" / self.name
 
     @property
     def kubeconfig(self) -> Path:
-        """The file with which kubectl reaches it as administrator."""
+        """Of its administrator."""
         return self.folder / "kubeconfig"
 
     @property
     def context(self) -> str:
-        """The name of its context in the kubeconfig."""
         return f"kind-{self.name}"
 
     @property
@@ -81,7 +77,7 @@ class Cluster:
 
     @property
     def node(self) -> str:
-        """The name of its node, and of the node's container."""
+        """The name of its node and of the node's container."""
         return f"{self.name}-control-plane"
 
     def containers(self) -> list[str]:
@@ -89,7 +85,7 @@ class Cluster:
         return containers(label=f"{CLUSTER_LABEL}={self.name}")
 
     def exists(self) -> bool:
-        """Whether there is a cluster of that name, of whoever's making."""
+        """Whether kind has a cluster of that name, whoever created it."""
         return bool(self.containers())
 
     @property
@@ -99,23 +95,18 @@ class Cluster:
 
 
 def up(cluster: Cluster, *, api_port: int = 0, on_failure: Callable[[], None] = lambda: None) -> None:
-    """Makes a cluster and waits until it is of use; one that could not be finished is removed again.
+    """Creates a cluster and waits until it is ready; an incomplete one is removed, after SIGINT or SIGTERM too.
 
     Args:
         cluster: Which.
         api_port: The port of its API server on 127.0.0.1; any free one when 0.
-        on_failure: Called before a cluster that did not become ready is removed, to save what tells why.
-
-    Raises:
-        HarnessError: Docker cannot be used, memory or disk are short, the name or the port is taken, or it did not
-            become ready.
-        KeyboardInterrupt: Interrupted (SIGINT, SIGTERM).
+        on_failure: Called before a cluster that did not become ready is removed, to save its logs.
     """
     info = check_machine()
     _check_name(cluster)
     image = ready_node_image(info, every_capability=grants_every_capability())
     with locked(cluster.folder.parent / f".{cluster.name}.lock"), _terminable():
-        # Another process may have made it while this one waited.
+        # Another process may have created it while this one waited.
         _check_name(cluster)
         try:
             with working(f"starting the cluster {cluster.name}") as say:
@@ -134,11 +125,7 @@ def up(cluster: Cluster, *, api_port: int = 0, on_failure: Callable[[], None] = 
 
 
 def down(cluster: Cluster) -> bool:
-    """Removes a cluster and all that it left: containers, volumes, kubeconfig, and kind's network when unused.
-
-    Returns:
-        Whether there was one.
-    """
+    """Removes a cluster with volumes, kubeconfig and the network when unused; returns whether it existed."""
     with locked(cluster.folder.parent / f".{cluster.name}.lock"), working(f"removing the cluster {cluster.name}"):
         existed = cluster.exists()
         remove(cluster)
@@ -146,7 +133,7 @@ def down(cluster: Cluster) -> bool:
 
 
 def remove(cluster: Cluster) -> None:
-    """`down`, for who holds the cluster's lock."""
+    """As `down`, for a caller that holds the cluster's lock."""
     held = cluster.containers()
     if held:
         docker("rm", "--force", "--volumes", *held, doing=f"remove the cluster {cluster.name}")
@@ -188,16 +175,16 @@ def _create(cluster: Cluster, image: str, api_port: int, say: Callable[[str], No
 
 
 def create_error(said: str, name: str, api_port: int) -> HarnessError | None:
-    """The error for what a failed `kind create cluster` printed; None when it is no known one."""
+    """The error for a known failure of `kind create cluster`, from what it printed; else None."""
     if re.search(r"port is already allocated|address already in use", said):
         return HarnessError(
-            f"Port {api_port} on 127.0.0.1 is taken: name another, or leave --api-port out to have a free one."
+            f"Port {api_port} on 127.0.0.1 is taken: name another, or omit --api-port to get a free one."
         )
     return known_cause(said, doing=f"start the cluster {name}")
 
 
 def _finish(cluster: Cluster, say: Callable[[str], None]) -> None:
-    """Puts the network policies' engine on it, and waits for all that a cluster consists of."""
+    """Installs the engine of network policies, and waits for all system workloads."""
     manifest = NETWORK_FILES / "kube-router.yaml"
     kubectl = cluster.kubectl
     kubectl.run("apply", f"--filename={manifest}", doing="install the network policies' engine", hint=cluster.look)
@@ -220,7 +207,6 @@ def _finish(cluster: Cluster, say: Callable[[str], None]) -> None:
 
 
 def _remove_unused_network() -> None:
-    """Removes the Docker network that kind makes for its clusters, when nothing uses it."""
     form = "{{len .Containers}}"
     with contextlib.suppress(HarnessError):
         if docker("network", "inspect", "--format", form, NETWORK, doing="look at kind's network").strip() == "0":
@@ -229,7 +215,7 @@ def _remove_unused_network() -> None:
 
 @contextlib.contextmanager
 def _terminable() -> Iterator[None]:
-    """Turns SIGTERM, as a CI system sends it, into the interrupt that cleans up."""
+    """Makes SIGTERM, which CI systems send, an interrupt."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
         raise KeyboardInterrupt
@@ -243,7 +229,7 @@ def _terminable() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Lets no second Ctrl-C or SIGTERM interrupt the cleaning up, nor the programs that it starts."""
+    """Ignores Ctrl-C and SIGTERM, here and in the programs that are started."""
     before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield

@@ -1,4 +1,4 @@
-"""What kind is told about a cluster: its version 1alpha4 of `Cluster`."""
+"""kind's configuration of a cluster."""
 
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,12 @@ def kind_config(*, network: Path, every_capability: bool, api_port: int = 0) -> 
         every_capability: Whether the machine grants CAP_SYS_RESOURCE; without it, kubelet must not insist on
             raising limits and scores, as in a user namespace.
         api_port: The port of the API server on 127.0.0.1; any free one when 0.
-
-    Returns:
-        The document that `kind create cluster --config` reads.
     """
     mount = {"hostPath": str(network), "containerPath": f"/etc/cni/net.d/{network.name}", "readOnly": True}
     networking = {
         # kind's own plug-in is in upstream's node image only.
         "disableDefaultCNI": True,
-        # A table of its own: kube-router writes that of iptables anew as a whole, with whatever kube-proxy put
-        # into it since it was read.
+        # Not in iptables' table, which kube-router rewrites as a whole and so would undo kube-proxy's changes.
         "kubeProxyMode": "nftables",
         "apiServerAddress": "127.0.0.1",
         "apiServerPort": api_port,
@@ -40,5 +36,4 @@ def kind_config(*, network: Path, every_capability: bool, api_port: int = 0) -> 
 
 
 def as_yaml(config: dict[str, Any]) -> str:
-    """The document as text."""
     return yaml.safe_dump(config, sort_keys=False)

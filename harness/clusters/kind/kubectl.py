@@ -20,7 +20,7 @@ from harness.machine.process import telling_line
 from harness.machine.proxy.certificates import with_certificates
 
 _AWAY: Final = re.compile(r"refused|unable to connect|no such host|timeout|timed out", re.IGNORECASE)
-"""What kubectl says when nobody answers."""
+"""kubectl's words when nothing answers."""
 
 
 def status_hint(cluster: str) -> str:
@@ -35,13 +35,7 @@ def kubectl_program() -> Path:
 
 @dataclass(frozen=True)
 class Kubectl:
-    """A cluster as one context of a kubeconfig names it.
-
-    Attributes:
-        kubeconfig: The file.
-        context: The context's name.
-        program: kubectl.
-    """
+    """A cluster, as one context of a kubeconfig names it, and the kubectl program."""
 
     kubeconfig: Path
     context: str
@@ -49,12 +43,11 @@ class Kubectl:
 
     @property
     def command(self) -> list[str]:
-        """The words of kubectl and of the cluster it works on, for who runs it on its own."""
+        """Kubectl with the options that choose the cluster."""
         # An empty context is the file's current one.
         return [str(self.program), "--kubeconfig", str(self.kubeconfig), "--context", self.context]
 
     def current_context(self) -> str:
-        """The context that the kubeconfig names as current."""
         return self.run("config", "current-context", doing=f"find the current context of {self.kubeconfig}").strip()
 
     def run(
@@ -67,10 +60,7 @@ class Kubectl:
             doing: What it is for, in words that go after "Could not".
             hint: What the user can do when it fails, without the full stop; by default, what the failure suggests.
             stdin: What it reads.
-            timeout: Seconds after which it is given up.
-
-        Returns:
-            What it printed.
+            timeout: Seconds after which it is stopped.
         """
         try:
             done = subprocess.run(
@@ -104,25 +94,19 @@ class Kubectl:
         return "see whether the cluster runs"
 
     def get(self, kinds: str, namespace: str | None = None, *selection: str) -> list[Object]:
-        """Objects of one or several kinds (`pods,jobs`), in one namespace or, without, in all.
-
-        Args:
-            kinds: As kubectl takes them.
-            namespace: Where.
-            selection: More of kubectl's options, such as `--field-selector=type=Warning`.
-        """
+        """Objects of some kinds (`pods,jobs`), in one namespace or all, as selected by more options."""
         where = ["--namespace", namespace] if namespace else ["--all-namespaces"]
         options = ["--output=json", "--ignore-not-found", *selection]
         said = self.run("get", kinds, *where, *options, doing=f"list {kinds}")
         return list(json.loads(said)["items"]) if said.strip() else []
 
     def apply(self, manifests: str, *, doing: str) -> None:
-        """Applies YAML documents server-side; what others own of them is taken over."""
+        """Applies YAML documents server-side, and takes over fields that others own."""
         options = ["--server-side", "--force-conflicts", "--field-manager=harness-deploy", "--filename=-"]
         self.run("apply", *options, doing=doing, stdin=manifests)
 
     def exec_words(self, namespace: str, target: str) -> list[str]:
-        """The words before those of a command that is to run in a pod, with its input and output passed on."""
+        """The command line before a command that runs in a pod, connected to its input and output."""
         return [*self.command, *_exec(namespace, target)]
 
     def execute(

@@ -1,8 +1,7 @@
-"""Brings images from Docker into a cluster's node, without a registry.
+"""Copies images from Docker to a cluster's node, without a registry.
 
-All that the node lacks goes over in one stream, so that a layer that several images share goes over once. The node
-keeps it packed: an image is unpacked when its first container starts, which `kind load` does beforehand, one image
-after the other.
+One stream has all that the node lacks, so that a shared layer is copied once. The node unpacks an image when its
+first container starts; `kind load` unpacks them beforehand, one after the other.
 """
 
 import json
@@ -19,22 +18,15 @@ from harness.errors import HarnessError
 from harness.machine.proxy.certificates import with_certificates
 
 _IMPORT: Final = ("ctr", "--namespace=k8s.io", "images", "import", "--no-unpack", "-")
-_ABSENT: Final = "'harness images build' makes what is missing"
+_ABSENT: Final = "'harness images build' builds or pulls what is missing"
 
 
 def load(cluster: Cluster, images: Iterable[str]) -> list[str]:
-    """Brings images into the node; those that it already has with the same content stay as they are.
-
-    Args:
-        cluster: Which.
-        images: Names of images in Docker.
-
-    Returns:
-        The names of those that were brought over.
-    """
+    """Copies images to the node, unless it has them with the same content; returns the names of the copied ones."""
     if not cluster.exists():
-        made = f"'harness cluster up --name {cluster.name}' makes one"
-        raise HarnessError(f"There is no cluster {cluster.name}: {made}.")
+        raise HarnessError(
+            f"There is no cluster {cluster.name}: 'harness cluster up --name {cluster.name}' creates one."
+        )
     wanted = _ids(images)
     listed = docker("exec", cluster.node, "crictl", "images", "--output=json", doing="list the node's images")
     held = held_images(listed)
@@ -53,7 +45,6 @@ def _ids(images: Iterable[str]) -> dict[str, str]:
     names = list(dict.fromkeys(images))
     if not names:
         return {}
-    # One question for all; Docker answers for those that exist, in order, and complains about the others.
     ids = docker(
         "image", "inspect", "--format", "{{.Id}}", *names, doing="look for the images to load", hint=_ABSENT
     )
@@ -64,7 +55,7 @@ def _stream(cluster: Cluster, images: list[str]) -> None:
     program = str(docker_program())
     environment = with_certificates(os.environ)
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as complaints:
-        # A pipe from one to the other: nothing lies on the disk twice.
+        # Through a pipe, so that no archive takes disk space.
         save = subprocess.Popen(
             [program, "save", *images], stdout=subprocess.PIPE, stderr=complaints, env=environment
         )
@@ -77,7 +68,7 @@ def _stream(cluster: Cluster, images: list[str]) -> None:
         )
         try:
             if save.stdout:
-                # So that the one notices when the other ends.
+                # So that `docker save` notices when the other ends.
                 save.stdout.close()
             failed = [take.wait(), save.wait()]
         finally:

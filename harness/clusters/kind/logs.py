@@ -1,7 +1,7 @@
-"""Gathers what tells how a cluster is, and how it came to that, into a folder that a person can read.
+"""Collects the state and the logs of a cluster in a folder that a person can read.
 
-`index.md` is where to begin: what is wrong now, the newest warnings, and what is in which file. Pods' logs are
-taken from the node, so that they are there even when the API server is not.
+`index.md` comes first: what is wrong now, the newest warnings, and what is in which file. Pod logs come from the
+node, so that they do not depend on the API server.
 """
 
 import io
@@ -30,14 +30,14 @@ INDEX: Final = "index.md"
 POD_LOGS: Final = "/var/log/pods"
 WARNINGS: Final = 40
 SECONDS: Final = 30
-# What an administrator looks at first; kinds that the cluster does not have are left out.
+# Those of them that the cluster has.
 KINDS: Final = (
     *("nodes", "namespaces", "pods", "deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch"),
     *("services", "persistentvolumeclaims", "persistentvolumes", "networkpolicies.networking.k8s.io"),
     *("serviceaccounts", "configmaps"),
 )
 CUSTOM_KINDS: Final = ("applications.argoproj.io", "sparkapplications.sparkoperator.k8s.io")
-# Of the node: the file, what it holds, the command on the node.
+# File, content, command on the node.
 NODE_FILES: Final = (
     ("node/kubelet.log", "journal of kubelet", ("journalctl", "--no-pager", "--unit=kubelet")),
     ("node/containerd.log", "journal of containerd", ("journalctl", "--no-pager", "--unit=containerd")),
@@ -54,29 +54,19 @@ NODE_FILES: Final = (
 
 
 def collect(cluster: Cluster, folder: Path) -> Path:
-    """Writes the bundle of a cluster.
-
-    What cannot be had is said in the index; the rest is there all the same.
-
-    Args:
-        cluster: Which.
-        folder: Where to; must not exist, or be empty.
-
-    Returns:
-        The index.
-    """
+    """Writes a new or empty folder; the index, which it returns, also lists what could not be collected."""
     if not cluster.exists():
         raise HarnessError(
-            f"There is no cluster {cluster.name}: 'harness cluster up --name {cluster.name}' makes it."
+            f"There is no cluster {cluster.name}: 'harness cluster up --name {cluster.name}' creates it."
         )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise HarnessError(f"{folder} is there already: name another folder, or remove it.")
+        raise HarnessError(f"{folder} exists already: name another folder, or remove it.")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         try:
             aside.chmod(0o755)
-            with working(f"gathering the logs of {cluster.name}"):
+            with working(f"collecting the logs of {cluster.name}"):
                 _Bundle(cluster, aside).write()
             aside.rename(folder)
         finally:
@@ -89,7 +79,7 @@ def collect(cluster: Cluster, folder: Path) -> Path:
 
 
 class _Bundle:
-    """One bundle in the making: each part is tried by itself."""
+    """A folder being written; a part that fails does not stop the others."""
 
     def __init__(self, cluster: Cluster, folder: Path) -> None:
         self.cluster = cluster
@@ -206,13 +196,13 @@ class _Bundle:
         )
 
     def _kubectl(self, *arguments: str, doing: str) -> str:
-        # Bounded on both sides: an API server that accepts and never answers is what a bundle is made for.
+        # The API server may accept connections without answering.
         bounded = (*arguments, f"--request-timeout={SECONDS}s")
         return self.cluster.kubectl.run(*bounded, doing=doing, timeout=2 * SECONDS)
 
 
 def pod_log(path: str) -> str | None:
-    """Where a log of the node goes in the bundle; None for what is no log.
+    """Where a log of the node goes in the folder; None for what is not a log.
 
     >>> pod_log("pods/database_postgres-0_5f1c…/postgres/0.log")
     'pods/database/postgres-0/postgres.0.log'

@@ -1,4 +1,4 @@
-"""Whether this machine can hold a cluster: Docker, memory, disk."""
+"""Whether this machine can run a cluster: Docker, memory, disk."""
 
 import json
 import re
@@ -47,11 +47,7 @@ def daemon_info() -> DaemonInfo:
 
 
 def check_machine() -> DaemonInfo:
-    """Returns when a cluster can be made here.
-
-    Returns:
-        What Docker's daemon says of itself.
-    """
+    """Raises an error unless a cluster can run here."""
     info = daemon_info()
     if info.rootless and info.cgroup_version < 2:
         raise HarnessError(
@@ -66,27 +62,25 @@ def check_machine() -> DaemonInfo:
 
 
 def check_memory(available: int | None) -> None:
-    """Returns when `available` bytes (None: not known) are enough."""
     if available is not None and available < LEAST_MEMORY_GIB * GIB:
         raise HarnessError(
-            f"Only {available / GIB:.1f} GiB of memory are available, and a cluster needs {LEAST_MEMORY_GIB:.0f}: "
+            f"Only {available / GIB:.1f} GiB of memory are available, but a cluster needs {LEAST_MEMORY_GIB:.0f}: "
             f"stop other programs or clusters ('kind get clusters'), then try again."
         )
 
 
 def check_disk(free: int, folder: Path) -> None:
-    """Returns when `free` bytes are enough."""
     if free < LEAST_DISK_GIB * GIB:
         raise HarnessError(
-            f"Only {free / GIB:.1f} GiB are free in {folder}, and a cluster needs {LEAST_DISK_GIB:.0f}: make room "
+            f"Only {free / GIB:.1f} GiB are free in {folder}, but a cluster needs {LEAST_DISK_GIB:.0f}: make room "
             f"('docker system df' shows what is used, 'harness images prune' frees it)."
         )
 
 
 def available_memory(meminfo: Path = Path("/proc/meminfo")) -> int | None:
-    """Bytes that programs can still have (MemAvailable), or None where Linux does not tell."""
+    """Linux's MemAvailable in bytes, or None on another system."""
     try:
-        found = re.search(r"^MemAvailable:\s+(\d+) kB", meminfo.read_text(encoding="ascii"), re.MULTILINE)
+        match = re.search(r"^MemAvailable:\s+(\d+) kB", meminfo.read_text(encoding="ascii"), re.MULTILINE)
     except OSError:
         return None
-    return int(found[1]) * 1024 if found else None
+    return int(match[1]) * 1024 if match else None

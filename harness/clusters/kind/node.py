@@ -12,15 +12,7 @@ UPSTREAM: Final = "kindest/node:v1.34.11@sha256:44e222ee2132dab25ff87301682f89eb
 
 
 def ready_node_image(info: DaemonInfo, *, every_capability: bool) -> str:
-    """The image to start a node from: the built one where it is there, upstream's where it can be had and works.
-
-    Args:
-        info: Docker's daemon.
-        every_capability: Whether the machine grants CAP_SYS_RESOURCE.
-
-    Returns:
-        A name. An image of upstream's is left to kind to pull.
-    """
+    """The image of a node: an existing built one, else upstream's if usable (kind pulls it), else a new one."""
     if (
         image_id(node_image()) is None
         and upstream_works(info, every_capability=every_capability)

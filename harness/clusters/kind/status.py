@@ -1,4 +1,4 @@
-"""How a cluster is, in a few lines."""
+"""The state of a cluster in a few lines."""
 
 from dataclasses import dataclass, field
 
@@ -11,13 +11,10 @@ from harness.errors import HarnessError
 
 @dataclass(frozen=True)
 class Status:
-    """A cluster at one moment.
+    """The state of a cluster.
 
     Attributes:
-        name: Its name.
-        exists: Whether there is one.
-        summary: One sentence's worth: version, pods, or why it does not answer.
-        kubeconfig: The file that reaches it.
+        summary: Version and pods, or why it does not answer.
         well: Whether it answers, and no pod has a problem now.
         problems: What is, or was, wrong with its pods.
     """
@@ -31,7 +28,6 @@ class Status:
 
 
 def status(cluster: Cluster) -> Status:
-    """Looks at a cluster."""
     if not cluster.exists():
         return Status(cluster.name, exists=False)
     kubeconfig = str(cluster.kubeconfig)
@@ -40,7 +36,7 @@ def status(cluster: Cluster) -> Status:
         summary = f"its container is {running}: 'docker start {cluster.node}' may bring it back"
         return Status(cluster.name, exists=True, summary=summary, kubeconfig=kubeconfig)
     if not cluster.kubeconfig.is_file():
-        summary = "not made by 'harness cluster up': 'kind export kubeconfig' reaches it"
+        summary = "not created by 'harness cluster up': 'kind export kubeconfig' gives access to it"
         return Status(cluster.name, exists=True, summary=summary)
     try:
         kubectl = cluster.kubectl

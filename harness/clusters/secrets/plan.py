@@ -1,6 +1,6 @@
-"""What has to change in a cluster so that it has the catalogue's secrets. Pure: it reads and writes nothing.
+"""What must change for a cluster to have the catalogue's Secrets. Pure.
 
-Values that are there stay; what is missing is made. Only a rotation makes an existing value new.
+Existing values stay, missing ones are created; only a rotation replaces a value.
 """
 
 import base64
@@ -23,13 +23,7 @@ _FERNET_BYTES: Final = 32
 
 @dataclass(frozen=True)
 class Present:
-    """A Secret as the cluster has it.
-
-    Attributes:
-        data: Decoded values by key.
-        annotations: Its annotations.
-        version: Its resourceVersion.
-    """
+    """A Secret in the cluster: decoded values by key, annotations, and its resourceVersion."""
 
     data: dict[str, bytes] = field(repr=False)
     annotations: dict[str, str] = field(default_factory=dict)
@@ -38,14 +32,14 @@ class Present:
 
 @dataclass(frozen=True)
 class Change:
-    """One Secret that has to be written.
+    """A Secret to write.
 
     Attributes:
         place: Where.
         data: All values of the catalogue's keys; never printed.
         annotations: Reflector's annotations.
-        why: For each key that changes, `made`, `rotated`, `copied` or `set`; empty when only annotations change.
-        version: resourceVersion of what it replaces; None for a new Secret.
+        why: For each key that changes, `made`, `rotated`, `copied` or `set`.
+        version: resourceVersion of the Secret that it replaces; None for a new one.
     """
 
     place: Place
@@ -69,11 +63,11 @@ class Change:
 
 
 class ForeignSecretError(ValueError):
-    """There is a Secret where a copy belongs, and it is a copy of nothing."""
+    """A Secret exists where a copy belongs, and is not a copy of the original."""
 
 
 def make(recipe: Recipe) -> bytes:
-    """Makes a value; random ones come from the operating system's generator."""
+    """A value; random ones come from the operating system's generator."""
     if recipe.kind == "constant":
         return recipe.value.encode()
     if recipe.kind == "fernet":
@@ -81,22 +75,14 @@ def make(recipe: Recipe) -> bytes:
     return "".join(secrets.choice(_LETTERS) for _ in range(recipe.length)).encode()
 
 
-def plan_source(
+def plan_original(
     catalogue: Catalogue,
     secret: Secret,
     present: Present | None,
     rotate: frozenset[str] = frozenset(),
     maker: Callable[[Recipe], bytes] = make,
 ) -> Change | None:
-    """The change that a secret itself needs, or None.
-
-    Args:
-        catalogue: Where Reflector's annotations are named.
-        secret: The secret.
-        present: What the cluster has.
-        rotate: Keys to make new.
-        maker: Makes a value.
-    """
+    """The change that the original needs, with new values for the keys of `rotate`, or None."""
     there = present.data if present else {}
     data: dict[str, bytes] = {}
     why: dict[str, str] = {}
@@ -111,18 +97,14 @@ def plan_source(
             data[key] = there[key]
         else:
             data[key], why[key] = maker(recipe), "made"
-    annotations = source_annotations(catalogue, secret)
+    annotations = original_annotations(catalogue, secret)
     return _change(secret.place, data, annotations, why, present)
 
 
-def plan_mirrors(
+def plan_copies(
     catalogue: Catalogue, secret: Secret, data: Mapping[str, bytes], present: Mapping[Place, Present]
 ) -> list[Change]:
-    """The changes that the copies of a secret need, once it has `data`.
-
-    Raises:
-        ForeignSecretError: Where a copy belongs is a Secret that is none.
-    """
+    """The changes that the copies need, once the original has `data`."""
     annotations = {catalogue.reflector.reflects: str(secret.place)}
     changes = []
     for place in secret.mirrors:
@@ -136,8 +118,8 @@ def plan_mirrors(
     return changes
 
 
-def source_annotations(catalogue: Catalogue, secret: Secret) -> dict[str, str]:
-    """What tells Reflector where copies of a secret may be."""
+def original_annotations(catalogue: Catalogue, secret: Secret) -> dict[str, str]:
+    """Tell Reflector where copies may be."""
     if not secret.mirrors:
         return {}
     namespaces = ",".join(sorted({mirror.namespace for mirror in secret.mirrors}))

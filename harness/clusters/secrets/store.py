@@ -16,14 +16,14 @@ _CONFLICT: Final = 409
 
 
 class ConflictError(Exception):
-    """Somebody else changed a Secret since it was read."""
+    """A Secret was changed by others since it was read."""
 
 
 class Store:
     """Reads and writes Secrets in the cluster of one named context."""
 
     def __init__(self, context: str, kubeconfig: Path | None = None) -> None:
-        """Connects to nothing yet; the context must be one of the kubeconfig's."""
+        """Connects to nothing yet."""
         from kubernetes import client, config
 
         file = str(kubeconfig) if kubeconfig else None
@@ -35,8 +35,8 @@ class Store:
             ) from error
         known = sorted(item["name"] for item in contexts)
         if context not in known:
-            there = f"it has {', '.join(known)}" if known else "it has none"
-            raise HarnessError(f"The kubeconfig has no context {context!r}: {there}.", exit_code=2)
+            contexts_ = ", ".join(known) or "none"
+            raise HarnessError(f"The kubeconfig has no context {context!r}: it has {contexts_}.", exit_code=2)
         self._client = client
         try:
             self._api = client.CoreV1Api(config.new_client_from_config(config_file=file, context=context))
@@ -45,22 +45,20 @@ class Store:
         self.context = context
 
     def read(self, place: Place) -> Present | None:
-        """A Secret, or None when there is none."""
         try:
-            found = self._api.read_namespaced_secret(place.name, place.namespace, _request_timeout=_TIMEOUT)
-        except Exception as error:  # noqa: BLE001 - translated at once, into the two kinds that there are
+            secret = self._api.read_namespaced_secret(place.name, place.namespace, _request_timeout=_TIMEOUT)
+        except Exception as error:  # noqa: BLE001 - translated at once
             if self._status(error) == _NOT_FOUND:
                 return None
             raise self._explained(error, f"read Secret {place}") from None
-        data = {key: base64.b64decode(value) for key, value in (found.data or {}).items()}
-        return Present(data, dict(found.metadata.annotations or {}), str(found.metadata.resource_version))
+        data = {key: base64.b64decode(value) for key, value in (secret.data or {}).items()}
+        return Present(data, dict(secret.metadata.annotations or {}), str(secret.metadata.resource_version))
 
     def write(self, change: Change) -> None:
-        """Makes a Secret, or applies a change to it server-side.
+        """Creates a Secret, or applies a change to it server-side.
 
         Raises:
-            ConflictError: It is not as it was when the change was planned.
-            HarnessError: The cluster does not answer, or does not allow it.
+            ConflictError: It was changed since the change was planned.
         """
         name, namespace, body = change.place.name, change.place.namespace, change.manifest()
         options: dict[str, Any] = {"field_manager": _MANAGER, "_request_timeout": _TIMEOUT}
@@ -71,16 +69,16 @@ class Store:
             else:
                 kind = "application/apply-patch+yaml"
                 self._api.patch_namespaced_secret(name, namespace, body, force=True, _content_type=kind, **options)
-        except Exception as error:  # noqa: BLE001 - translated at once, into the two kinds that there are
+        except Exception as error:  # noqa: BLE001 - translated at once
             if self._status(error) == _CONFLICT:
                 raise ConflictError(str(change.place)) from None
             raise self._explained(error, f"write Secret {change.place}") from None
 
     def ensure_namespace(self, name: str) -> bool:
-        """Makes a namespace that is not there; Argo CD takes it over later. Tells whether it was made."""
+        """Creates a missing namespace, which Argo CD takes over later; returns whether it did."""
         try:
             self._api.read_namespace(name, _request_timeout=_TIMEOUT)
-        except Exception as error:  # noqa: BLE001 - translated at once, into the two kinds that there are
+        except Exception as error:  # noqa: BLE001 - translated at once
             if self._status(error) != _NOT_FOUND:
                 raise self._explained(error, f"read Namespace {name}") from None
         else:
@@ -89,9 +87,9 @@ class Store:
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
         try:
             self._api.create_namespace(body, field_manager=_MANAGER, _request_timeout=_TIMEOUT)
-        except Exception as error:  # noqa: BLE001 - translated at once, into the two kinds that there are
+        except Exception as error:  # noqa: BLE001 - translated at once
             if self._status(error) != _CONFLICT:
-                raise self._explained(error, f"make Namespace {name}") from None
+                raise self._explained(error, f"create Namespace {name}") from None
         return True
 
     def _status(self, error: Exception) -> int | None:
@@ -101,8 +99,8 @@ class Store:
         return None
 
     def _explained(self, error: Exception, doing: str) -> HarnessError:
-        """The error without the request, whose body has the values."""
+        """The error, without the request, whose body has the values."""
         if isinstance(error, self._client.ApiException):
             reason = f"{error.status} {error.reason}"
-            return HarnessError(f"{self.context} did not let me {doing} ({reason}): check your rights there.")
+            return HarnessError(f"Could not {doing} in {self.context} ({reason}): check your rights there.")
         return HarnessError(f"{self.context} does not answer ({type(error).__name__}): is the cluster running?")

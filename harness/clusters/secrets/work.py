@@ -1,10 +1,10 @@
-"""Brings a cluster's Secrets in line with the catalogue."""
+"""Makes a cluster's Secrets match the catalogue."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from harness.clusters.secrets.plan import Change, ForeignSecretError, Present, plan_mirrors, plan_source
+from harness.clusters.secrets.plan import Change, ForeignSecretError, Present, plan_copies, plan_original
 from harness.clusters.secrets.store import ConflictError, Store
 from harness.errors import HarnessError
 from harness.manifests.catalogue import Catalogue, Place, Secret
@@ -14,13 +14,7 @@ _TRIES: Final = 3
 
 @dataclass(frozen=True)
 class State:
-    """How far a cluster has a secret.
-
-    Attributes:
-        secret: The secret.
-        missing: Keys that it lacks; all of them when it is not there.
-        stale: Places of copies that are not there or differ.
-    """
+    """The state of a Secret in a cluster: the keys that it lacks, and the copies that are missing or differ."""
 
     secret: Secret
     missing: tuple[str, ...]
@@ -30,7 +24,7 @@ class State:
 def bring(
     store: Store, catalogue: Catalogue, secret: Secret, rotate: frozenset[str] = frozenset(), *, dry: bool = False
 ) -> list[Change]:
-    """Makes what a secret and its copies lack; keys in `rotate` become new.
+    """Creates what a Secret and its copies lack, and replaces the values of `rotate`.
 
     Returns:
         What was changed, or with `dry` would be.
@@ -44,18 +38,17 @@ def bring(
                     store.write(change)
                 done.append(change)
                 if change.place == secret.place:
-                    # A copy that could not be written is made from what was: it must not be rotated twice.
+                    # When a copy could not be written, a retry must not rotate the original again.
                     rotate = frozenset()
         except ConflictError:
             continue
         except ForeignSecretError as error:
-            message = (
-                f"Secret {error} exists and is no copy of {secret.place}: rename or delete it, and run this again."
-            )
-            raise HarnessError(message) from error
+            raise HarnessError(
+                f"Secret {error} exists and is not a copy of {secret.place}: rename or delete it, and try again."
+            ) from error
         return done
     raise HarnessError(
-        f"Secret {secret.place} keeps changing while it is written: run this again when it is quiet."
+        f"Secret {secret.place} was changed by others at each of {_TRIES} tries: run this again later."
     )
 
 
@@ -63,22 +56,19 @@ def _changes(store: Store, catalogue: Catalogue, secret: Secret, rotate: frozens
     present = store.read(secret.place)
     if rotate and present is None:
         raise HarnessError(f"There is no Secret {secret.place} to rotate: run 'harness secrets apply' first.")
-    copies = _copies(store, secret)
-    change = plan_source(catalogue, secret, present, rotate)
+    change = plan_original(catalogue, secret, present, rotate)
     data = change.data if change else {key: present.data[key] for key in secret.keys} if present else {}
-    mirrors = plan_mirrors(catalogue, secret, data, copies)
+    copies = plan_copies(catalogue, secret, data, _copies(store, secret))
     if change is not None:
         yield change
-    yield from mirrors
+    yield from copies
 
 
 def _copies(store: Store, secret: Secret) -> dict[Place, Present]:
-    found = {place: store.read(place) for place in secret.mirrors}
-    return {place: present for place, present in found.items() if present is not None}
+    return {place: present for place in secret.mirrors if (present := store.read(place)) is not None}
 
 
 def state(store: Store, secret: Secret) -> State:
-    """How far the cluster has a secret."""
     present = store.read(secret.place)
     there = present.data if present else {}
     missing = tuple(key for key in secret.keys if not there.get(key))

@@ -15,13 +15,7 @@ SOURCES: Final = ROOT / FOLDER / "kind-node"
 
 @dataclass(frozen=True)
 class Component:
-    """Programs of one upstream project.
-
-    Attributes:
-        folder: The folder under `images/without-registry/kind-node` whose go.mod pins them.
-        packages: Import path of each main package, by the program's name.
-        ldflags: The linker's flags.
-    """
+    """Programs of one upstream project: the folder of the go.mod that pins them, and import paths by program."""
 
     folder: str
     packages: Mapping[str, str]
@@ -29,20 +23,18 @@ class Component:
 
     @property
     def module(self) -> Path:
-        """The folder of the go.mod."""
         return SOURCES / self.folder
 
     def programs(self) -> Path:
-        """The folder with the programs, built on first use."""
+        """Builds them on first use."""
         return gobuild.programs(self.module, self.packages, ldflags=self.ldflags)
 
     def programs_folder(self) -> Path:
-        """Where `programs` keeps them, whether or not they have been built."""
         return gobuild.programs_folder(self.module, self.packages, ldflags=self.ldflags)
 
 
 def required_version(folder: str, module: str) -> str:
-    """The version of a module (`v1.2.3`) that a component's go.mod requires."""
+    """The version of a module (`v1.2.3`) that the go.mod of a component requires."""
     text = (SOURCES / folder / "go.mod").read_text(encoding="utf-8")
     version: str = re.findall(rf"^(?:require )?\s*{re.escape(module)} (v\S+)", text, re.MULTILINE)[0]
     return version
@@ -60,7 +52,7 @@ def _kubernetes(*names: str) -> Component:
 KUBERNETES_VERSION: Final = required_version("kubernetes", "k8s.io/kubernetes")
 CONTROL_PLANE: Final = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
 KUBERNETES: Final = _kubernetes("kubeadm", "kubelet", *CONTROL_PLANE)
-# By itself, because it is also wanted where the node's image is pulled.
+# Separate, because it is needed even where the node image is pulled.
 KUBECTL: Final = _kubernetes("kubectl")
 ETCD: Final = Component("etcd", {"etcd": "go.etcd.io/etcd/server/v3"})
 COREDNS: Final = Component("coredns", {"coredns": "github.com/coredns/coredns"})

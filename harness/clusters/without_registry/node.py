@@ -1,8 +1,7 @@
 """The image of a cluster's node, built from pinned Go modules and Debian packages.
 
-The same Kubernetes as upstream's `kindest/node`, for machines that reach no image registry: `kind` starts it as it
-starts that one. Content names the image, so that it is built once; after an interruption the Go programs and
-Docker's layers that were done are not done again.
+`kind` starts it like upstream's `kindest/node`. Its tag is its content key, so that it is built once; after an
+interruption, complete Go programs and Docker layers are kept.
 """
 
 import contextlib
@@ -36,7 +35,7 @@ TOOLS: Final = ROOT / "tools"
 
 
 def node_image() -> str:
-    """The name of the node's image, which tells its content; nothing is built."""
+    """The name of the image, with its content key; nothing is built."""
     sources = [SOURCES / "Dockerfile", *sorted(path for path in (SOURCES / "files").rglob("*") if path.is_file())]
     programs = [component.programs_folder().name for component in COMPONENTS]
     key = content_key(*map(str, pod_images()), *programs, kind_version(), *sources)
@@ -44,16 +43,15 @@ def node_image() -> str:
 
 
 def kind_version() -> str:
-    """The version of the kind module that tools/go.mod pins."""
     text = (TOOLS / "go.mod").read_text(encoding="utf-8")
     version: str = re.findall(r"sigs\.k8s\.io/kind (v\S+)", text)[0]
     return version
 
 
 def pod_images() -> Mapping[str, str]:
-    """What the node holds for its own pods: the Dockerfile's stages by the images' names.
+    """The images of the node's own pods, with their stages of the Dockerfile.
 
-    The names of Kubernetes' own are those that kubeadm asks for; the build of the node checks that.
+    kubeadm asks for those of Kubernetes by these names; the build of the node checks that.
     """
     kubernetes = {f"registry.k8s.io/{name}:{KUBERNETES_VERSION}": name for name in CONTROL_PLANE}
     etcd = required_version("etcd", "go.etcd.io/etcd/server/v3").removeprefix("v")
@@ -71,11 +69,7 @@ def pod_images() -> Mapping[str, str]:
 
 
 def build_node_image() -> str:
-    """Builds the node's image, on first use (about 20 minutes on two cores; a minute when only files changed).
-
-    Returns:
-        Its name.
-    """
+    """Builds the image on first use (20 minutes on two cores, a minute if only files changed); returns its name."""
     name = node_image()
     with locked(cache_root() / "node-image.lock"):
         if image_id(name) is None:
@@ -95,13 +89,12 @@ def _build(name: str) -> None:
             "save", "--output", context / "images.tar", *pod_images(), doing="save the images of the node's pods"
         )
         _docker_build(context, "node", name, "--build-arg", f"KUBERNETES_VERSION={KUBERNETES_VERSION}")
-        # The node holds them from here on.
         docker("image", "rm", *pod_images(), doing="remove the images that the node holds")
     _remove_others(name)
 
 
 def _remove_others(name: str) -> None:
-    """Removes the images of earlier nodes, but for those that a cluster uses."""
+    """Removes earlier images, except those that a cluster uses."""
     form = "{{.Repository}}:{{.Tag}}"
     for other in docker("image", "ls", "--format", form, REPOSITORY, doing="list the node's images").split():
         if other != name:
@@ -120,7 +113,7 @@ def _docker_build(context: Path, stage: str, name: str, *options: str) -> None:
 
 @contextmanager
 def _context() -> Iterator[Path]:
-    """A folder with all that the Dockerfile copies; programs are links into the cache."""
+    """A folder with all that the Dockerfile copies; programs are hard links to the cache."""
     with tempfile.TemporaryDirectory(prefix=".node-image.", dir=cache_root()) as folder:
         context = Path(folder)
         for component in COMPONENTS:
@@ -136,7 +129,7 @@ def _context() -> Iterator[Path]:
 
 
 def _copy_writable(source: Path, target: Path) -> None:
-    """Copies the files of a folder: Go's module cache is read-only, and so would its folders' copies be."""
+    """Copies a folder of Go's module cache, which is read-only, into writable folders."""
     for path in source.rglob("*"):
         if path.is_file():
             copy = target / path.relative_to(source)

@@ -126,7 +126,7 @@ def test_what_is_served_tells_what_was_changed_for_it(ours: Path) -> None:
 
 def test_a_source_that_is_not_one_is_one_sentence(ours: Path) -> None:
     (ours / "overlays/minikube/source/source.yaml").write_text("- not a ConfigMap\n")
-    with Scratch(ours) as git, pytest.raises(HarnessError, match=r"source\.yaml cannot be read as it has to be"):
+    with Scratch(ours) as git, pytest.raises(HarnessError, match=r"source\.yaml is not as it must be"):
         served_commit(git, ours, "minikube", without_aws=False)
 
 

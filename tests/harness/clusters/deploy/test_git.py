@@ -77,7 +77,7 @@ def test_files_are_written_and_removed_on_top_of_a_commit(checkout: Any) -> None
 
 def test_a_folder_within_a_checkout_is_refused(checkout: Any) -> None:
     root, _ = checkout
-    with Scratch(root / "folder") as scratch, pytest.raises(HarnessError, match="has to be the top of one"):
+    with Scratch(root / "folder") as scratch, pytest.raises(HarnessError, match="run this at the top of it"):
         working_tree(scratch)
 
 

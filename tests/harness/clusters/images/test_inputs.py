@@ -40,7 +40,7 @@ def test_what_is_read_is_what_the_ignore_file_lets_through(checkout: Path) -> No
 def test_a_file_that_is_not_there_is_one_sentence(checkout: Path) -> None:
     (checkout / "run.sh").unlink()
 
-    with pytest.raises(HarnessError, match=r"Dockerfile\.dockerignore names run\.sh, which is not there"):
+    with pytest.raises(HarnessError, match=r"Dockerfile\.dockerignore names run\.sh, which is missing"):
         read(checkout)
 
 
@@ -48,7 +48,7 @@ def test_an_ignore_file_that_lets_everything_through_is_refused(tmp_path: Path) 
     file = tmp_path / "Dockerfile.dockerignore"
     file.write_text("!code\n")
 
-    with pytest.raises(HarnessError, match=r"has to begin with a line '\*'"):
+    with pytest.raises(HarnessError, match=r"must begin with a line '\*'"):
         allowed(file)
 
 

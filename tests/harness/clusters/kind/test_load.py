@@ -68,5 +68,5 @@ def test_a_full_disk_is_said(docker: Path) -> None:
 
 
 def test_without_the_cluster_its_command_is_named(machine: Path) -> None:
-    with pytest.raises(HarnessError, match="'harness cluster up --name gone' makes one"):
+    with pytest.raises(HarnessError, match="'harness cluster up --name gone' creates one"):
         load(Cluster("gone"), ["redis"])

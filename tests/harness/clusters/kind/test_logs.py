@@ -88,7 +88,7 @@ def test_without_the_api_server_the_nodes_part_is_there_all_the_same(running: Pa
 def test_a_folder_with_something_in_it_is_not_touched(running: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "file").touch()
-    with pytest.raises(HarnessError, match="is there already"):
+    with pytest.raises(HarnessError, match="exists already"):
         collect(Cluster("t"), tmp_path / "mine")
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["file"]
 

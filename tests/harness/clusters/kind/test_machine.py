@@ -31,13 +31,13 @@ def test_a_rootless_daemon_on_old_control_groups_is_refused(machine: Path) -> No
 def test_too_little_memory_is_said_with_figures() -> None:
     check_memory(2 * GIB)
     check_memory(None)
-    with pytest.raises(HarnessError, match=r"Only 1\.5 GiB of memory are available, and a cluster needs 2"):
+    with pytest.raises(HarnessError, match=r"Only 1\.5 GiB of memory are available, but a cluster needs 2"):
         check_memory(int(1.5 * GIB))
 
 
 def test_a_full_disk_is_said_with_its_folder() -> None:
     check_disk(5 * GIB, Path("/data"))
-    with pytest.raises(HarnessError, match=r"Only 0\.5 GiB are free in /data, and a cluster needs 5"):
+    with pytest.raises(HarnessError, match=r"Only 0\.5 GiB are free in /data, but a cluster needs 5"):
         check_disk(GIB // 2, Path("/data"))
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.clusters.secrets.plan import REDACTED, ForeignSecretError, Present, make, plan_mirrors, plan_source
+from harness.clusters.secrets.plan import REDACTED, ForeignSecretError, Present, make, plan_copies, plan_original
 from harness.manifests.catalogue import Catalogue, Place, Recipe, Reflector, Secret
 
 SECRET = Secret(
@@ -38,7 +38,7 @@ def test_no_two_values_are_alike() -> None:
 
 
 def test_a_secret_that_is_not_there_is_made_whole() -> None:
-    change = plan_source(CATALOGUE, SECRET, None, maker=marker)
+    change = plan_original(CATALOGUE, SECRET, None, maker=marker)
     assert change is not None
     assert change.data == {"user": b"airflow", "password": b"new alphanumeric", "key": b"new fernet"}
     assert change.annotations == ANNOTATIONS
@@ -47,7 +47,7 @@ def test_a_secret_that_is_not_there_is_made_whole() -> None:
 
 def test_what_is_there_stays_and_what_is_missing_is_added() -> None:
     present = Present({"user": b"airflow", "password": b"old", "other": b"x"}, ANNOTATIONS, "7")
-    change = plan_source(CATALOGUE, SECRET, present, maker=marker)
+    change = plan_original(CATALOGUE, SECRET, present, maker=marker)
     assert change is not None
     assert change.data["password"] == b"old"
     assert change.why == {"key": "made"}
@@ -56,12 +56,12 @@ def test_what_is_there_stays_and_what_is_missing_is_added() -> None:
 
 def test_nothing_changes_when_all_is_there() -> None:
     present = Present({"user": b"airflow", "password": b"old", "key": b"old"}, ANNOTATIONS, "7")
-    assert plan_source(CATALOGUE, SECRET, present, maker=marker) is None
+    assert plan_original(CATALOGUE, SECRET, present, maker=marker) is None
 
 
 def test_lost_annotations_are_put_back_without_new_values() -> None:
     present = Present({"user": b"airflow", "password": b"old", "key": b"old"}, {}, "7")
-    change = plan_source(CATALOGUE, SECRET, present, maker=marker)
+    change = plan_original(CATALOGUE, SECRET, present, maker=marker)
     assert change is not None
     assert change.why == {}
     assert change.data["password"] == b"old"
@@ -69,14 +69,14 @@ def test_lost_annotations_are_put_back_without_new_values() -> None:
 
 def test_an_empty_value_counts_as_missing() -> None:
     present = Present({"user": b"airflow", "password": b"", "key": b"old"}, ANNOTATIONS, "7")
-    change = plan_source(CATALOGUE, SECRET, present, maker=marker)
+    change = plan_original(CATALOGUE, SECRET, present, maker=marker)
     assert change is not None
     assert change.why == {"password": "made"}
 
 
 def test_rotation_makes_only_the_named_keys_new() -> None:
     present = Present({"user": b"airflow", "password": b"old", "key": b"old"}, ANNOTATIONS, "7")
-    change = plan_source(CATALOGUE, SECRET, present, frozenset({"password"}), maker=marker)
+    change = plan_original(CATALOGUE, SECRET, present, frozenset({"password"}), maker=marker)
     assert change is not None
     assert change.data == {"user": b"airflow", "password": b"new alphanumeric", "key": b"old"}
 
@@ -84,22 +84,22 @@ def test_rotation_makes_only_the_named_keys_new() -> None:
 def test_copies_follow_their_source() -> None:
     data = {"user": b"airflow", "password": b"new", "key": b"k"}
     stale = Present({"user": b"airflow", "password": b"old", "key": b"k"}, {"reflects": "home/s"}, "3")
-    (change,) = plan_mirrors(CATALOGUE, SECRET, data, {Place("away", "copy"): stale})
+    (change,) = plan_copies(CATALOGUE, SECRET, data, {Place("away", "copy"): stale})
     assert change.data == data
     assert change.why == {"password": "copied"}
     fresh = Present(data, {"reflects": "home/s"}, "4")
-    assert plan_mirrors(CATALOGUE, SECRET, data, {Place("away", "copy"): fresh}) == []
+    assert plan_copies(CATALOGUE, SECRET, data, {Place("away", "copy"): fresh}) == []
 
 
 def test_a_secret_of_somebody_else_is_not_overwritten() -> None:
     foreign = Present({"password": b"theirs"}, {}, "3")
     with pytest.raises(ForeignSecretError, match="away/copy"):
-        plan_mirrors(CATALOGUE, SECRET, {"user": b"u"}, {Place("away", "copy"): foreign})
+        plan_copies(CATALOGUE, SECRET, {"user": b"u"}, {Place("away", "copy"): foreign})
 
 
 @given(st.dictionaries(st.sampled_from(["user", "password", "key"]), st.binary(min_size=1, max_size=40)))
 def test_no_value_is_ever_shown(values: dict[str, bytes]) -> None:
-    change = plan_source(CATALOGUE, SECRET, Present(values, {}, "1"))
+    change = plan_original(CATALOGUE, SECRET, Present(values, {}, "1"))
     assert change is not None
     assert set(change.manifest(redacted=True)["data"].values()) == {REDACTED}
     assert not any(repr(value) in repr(change) for key, value in change.data.items() if key != "user")
@@ -107,6 +107,6 @@ def test_no_value_is_ever_shown(values: dict[str, bytes]) -> None:
 
 @given(st.dictionaries(st.sampled_from(["user", "password", "key"]), st.binary(min_size=1, max_size=40)))
 def test_applying_twice_changes_nothing_more(values: dict[str, bytes]) -> None:
-    change = plan_source(CATALOGUE, SECRET, Present(values, {}, "1"))
+    change = plan_original(CATALOGUE, SECRET, Present(values, {}, "1"))
     assert change is not None
-    assert plan_source(CATALOGUE, SECRET, Present(change.data, change.annotations, "2")) is None
+    assert plan_original(CATALOGUE, SECRET, Present(change.data, change.annotations, "2")) is None
