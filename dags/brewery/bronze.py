@@ -1,33 +1,27 @@
-"""What bronze holds: dates, their runs, which of them are committed and which one counts.
-
-The newest committed run of a date (by `finished_at`, then by run id) is the one that counts; the others of that
-date are superseded. A run without a manifest is not committed, and does not exist for any reader.
-"""
+"""What bronze holds: dates, their runs, which of them are committed and which one counts (see `contract.runs`)."""
 
 import datetime as dt
 import secrets
 from dataclasses import dataclass
 
-from brewery.contract.layout import MANIFEST_NAME, page_file
+from brewery.contract.layout import MANIFEST_NAME, RUN_PREFIX
 from brewery.contract.manifest import Manifest, ManifestError
+from brewery.contract.runs import date_of_folder, newest_first, parse_manifest, run_ids
 from brewery.errors import ManifestInvalidError, NoCommittedRunError, StorageMissingError
 from brewery.storage import Entry, Storage
-
-_DATE_PREFIX = "ingestion_date="
-_RUN_PREFIX = "run_id="
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """One run's folder, committed or not.
+    """The folder of a run, committed or not.
 
     Attributes:
         ingestion_date: Date that it belongs to.
         run_id: Its id.
         path: The folder, as the layout writes it.
-        committed: Whether a manifest is there (valid or not).
-        files: Files in it.
-        modified: When the newest of its files was written, UTC; None where nothing says.
+        committed: Whether it has a manifest, valid or not.
+        files: Number of files in it.
+        modified: When the newest of its files was written, UTC; None if the storage does not say.
     """
 
     ingestion_date: dt.date
@@ -39,7 +33,7 @@ class RunFolder:
 
 
 def new_run_id(now: dt.datetime) -> str:
-    """A unique id whose order is that of time, `20261124T055519Z-1a2b3c4d`.
+    """A unique id that sorts by time, `20261124T055519Z-1a2b3c4d`.
 
     Args:
         now: Aware time.
@@ -48,19 +42,13 @@ def new_run_id(now: dt.datetime) -> str:
 
 
 def list_dates(storage: Storage) -> list[dt.date]:
-    """Dates that bronze has a folder for, in order.
+    """Dates that have a folder in bronze, in order.
 
     Raises:
         StorageError: Bronze could not be listed.
     """
-    dates = []
-    for entry in storage.list_folder(storage.layout.bronze):
-        if entry.is_folder and entry.name.startswith(_DATE_PREFIX):
-            try:
-                dates.append(dt.date.fromisoformat(entry.name.removeprefix(_DATE_PREFIX)))
-            except ValueError:
-                continue
-    return dates
+    folders = (entry.name for entry in storage.list_folder(storage.layout.bronze) if entry.is_folder)
+    return [date for name in folders if (date := date_of_folder(name))]
 
 
 def list_run_ids(storage: Storage, ingestion_date: dt.date) -> list[str]:
@@ -69,23 +57,24 @@ def list_run_ids(storage: Storage, ingestion_date: dt.date) -> list[str]:
     Raises:
         StorageError: The date's folder could not be listed.
     """
-    return [entry.name.removeprefix(_RUN_PREFIX) for entry in _run_entries(storage, ingestion_date)]
+    return list(_run_folders(storage, ingestion_date))
 
 
 def list_runs(storage: Storage, ingestion_date: dt.date) -> list[RunFolder]:
-    """A date's runs with what is in their folders, in order of their ids.
+    """A date's runs with the contents of their folders, in order of their ids.
 
     Raises:
         StorageError: A folder could not be listed.
     """
-    return [_run_folder(storage, ingestion_date, entry) for entry in _run_entries(storage, ingestion_date)]
+    folders = _run_folders(storage, ingestion_date)
+    return [_run_folder(storage, ingestion_date, run_id, entry) for run_id, entry in folders.items()]
 
 
 def read_manifest(storage: Storage, ingestion_date: dt.date, run_id: str) -> Manifest | None:
-    """A run's manifest, or None where the run is not committed.
+    """A run's manifest, or None if the run is not committed.
 
     Raises:
-        ManifestInvalidError: It is corrupt, not this pipeline's, or another run's.
+        ManifestInvalidError: It is invalid.
         StorageError: It could not be read.
     """
     path = storage.layout.manifest(ingestion_date, run_id)
@@ -94,51 +83,33 @@ def read_manifest(storage: Storage, ingestion_date: dt.date, run_id: str) -> Man
     except StorageMissingError:
         return None
     try:
-        manifest = Manifest.from_json(content.decode("utf-8"))
-        if (manifest.ingestion_date, manifest.run_id) != (ingestion_date, run_id):
-            raise ManifestError(
-                f"the manifest is that of run {manifest.run_id} of {manifest.ingestion_date.isoformat()}"
-            )
-        if manifest.finished_at.tzinfo is None:
-            raise ManifestError("the manifest's times have no time zone")
-        if any(file.name != page_file(file.page) for file in manifest.files):
-            raise ManifestError("the manifest names files that are not pages")
-    except (ManifestError, UnicodeDecodeError) as error:
-        reason = str(error) if isinstance(error, ManifestError) else "the manifest is not UTF-8 text"
-        raise ManifestInvalidError(
-            f"{path} cannot be used, {reason}: move that run's folder out of bronze, then ingest "
-            f"{ingestion_date.isoformat()} again."
-        ) from error
-    return manifest
+        return parse_manifest(content, path, ingestion_date, run_id)
+    except ManifestError as error:
+        raise ManifestInvalidError(str(error)) from error
 
 
 def committed_runs(storage: Storage, ingestion_date: dt.date) -> list[Manifest]:
     """Manifests of a date's committed runs, the one that counts first.
 
     Raises:
-        ManifestInvalidError: One of them is corrupt or foreign; passing it over could bring an older state of
-            the data back without anybody noticing.
+        ManifestInvalidError: One of them is invalid.
         StorageError: Bronze could not be read.
     """
-    manifests = [read_manifest(storage, ingestion_date, run_id) for run_id in list_run_ids(storage, ingestion_date)]
-    return sorted(
-        (manifest for manifest in manifests if manifest is not None),
-        key=lambda manifest: (manifest.finished_at, manifest.run_id),
-        reverse=True,
-    )
+    manifests = (read_manifest(storage, ingestion_date, run_id) for run_id in list_run_ids(storage, ingestion_date))
+    return newest_first(manifest for manifest in manifests if manifest is not None)
 
 
 def newest_run(storage: Storage, ingestion_date: dt.date) -> Manifest:
-    """The committed run of a date that counts; raises what `require_runs` does."""
+    """The run that counts for a date; raises what `require_runs` does."""
     return require_runs(storage, ingestion_date)[0]
 
 
 def require_runs(storage: Storage, ingestion_date: dt.date) -> list[Manifest]:
-    """As `committed_runs`, of a date that has to have one.
+    """Like `committed_runs`, but never empty.
 
     Raises:
         NoCommittedRunError: The date has none.
-        ManifestInvalidError: A manifest of the date is corrupt or foreign.
+        ManifestInvalidError: A manifest of the date is invalid.
         StorageError: Bronze could not be read.
     """
     runs = committed_runs(storage, ingestion_date)
@@ -151,15 +122,15 @@ def require_runs(storage: Storage, ingestion_date: dt.date) -> list[Manifest]:
 
 
 def remove_uncommitted(storage: Storage, older_than: dt.timedelta, now: dt.datetime) -> list[str]:
-    """Remove what interrupted runs left; committed runs, even with a corrupt manifest, stay.
+    """Remove what interrupted runs left; committed runs stay, even those with an invalid manifest.
 
     Args:
         storage: The lakehouse.
-        older_than: Only folders that nothing was written to for so long, so that a run under way is safe.
+        older_than: Age of the last write from which on a folder is removed, so that a running ingestion is safe.
         now: Aware time.
 
     Returns:
-        The folders that were removed.
+        The removed folders.
 
     Raises:
         StorageError: A folder could not be listed or removed.
@@ -173,26 +144,14 @@ def remove_uncommitted(storage: Storage, older_than: dt.timedelta, now: dt.datet
     return removed
 
 
-def _run_entries(storage: Storage, ingestion_date: dt.date) -> list[Entry]:
-    return [
-        entry
-        for entry in storage.list_folder(storage.layout.bronze_date(ingestion_date))
-        if entry.is_folder
-        and entry.name.startswith(_RUN_PREFIX)
-        and _is_run_id(storage, ingestion_date, entry.name.removeprefix(_RUN_PREFIX))
-    ]
+def _run_folders(storage: Storage, ingestion_date: dt.date) -> dict[str, Entry]:
+    """Run id -> its folder, in order of the ids."""
+    entries = storage.list_folder(storage.layout.bronze_date(ingestion_date))
+    folders = {entry.name: entry for entry in entries if entry.is_folder}
+    return {run_id: folders[f"{RUN_PREFIX}{run_id}"] for run_id in run_ids(folders)}
 
 
-def _is_run_id(storage: Storage, ingestion_date: dt.date, text: str) -> bool:
-    try:
-        storage.layout.bronze_run(ingestion_date, text)
-    except ValueError:
-        return False
-    return True
-
-
-def _run_folder(storage: Storage, ingestion_date: dt.date, folder: Entry) -> RunFolder:
-    run_id = folder.name.removeprefix(_RUN_PREFIX)
+def _run_folder(storage: Storage, ingestion_date: dt.date, run_id: str, folder: Entry) -> RunFolder:
     path = storage.layout.bronze_run(ingestion_date, run_id)
     entries = storage.list_folder(path)
     times = [entry.modified for entry in (folder, *entries) if entry.modified is not None]

@@ -1,104 +1,83 @@
-"""Bronze as Spark reads it: which runs count, whether their files are what the manifest says, and their lines."""
+"""Bronze as Spark reads it: the runs that count, whether their files match the manifest, and their lines."""
 
 import datetime as dt
 from collections.abc import Mapping
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as sf
 
-from brewery.contract.layout import Layout, page_file
+from brewery.contract.layout import page_file
 from brewery.contract.manifest import Manifest, ManifestError
+from brewery.contract.runs import date_of_folder, newest_first, parse_manifest, run_ids
 from lakehouse.errors import LakehouseError, explained
-from lakehouse.storage import Files
-
-_DATE = "ingestion_date="
-_RUN = "run_id="
+from lakehouse.storage import Lakehouse
 
 
-def committed_runs(files: Files, layout: Layout, applied: Mapping[dt.date, str]) -> dict[dt.date, Manifest | None]:
-    """The run that counts for each date: the newest that has a manifest.
+def committed_runs(lakehouse: Lakehouse, applied: Mapping[dt.date, str]) -> dict[dt.date, Manifest | None]:
+    """The run that counts for each date.
 
-    A date whose only run is the one that silver holds already costs no reading: bronze grows by a day each day.
+    A date whose only run is the one that silver already holds costs no reading: bronze grows by a day each day.
 
     Args:
-        files: The lakehouse's file system.
-        layout: Paths.
+        lakehouse: The lakehouse.
         applied: Date -> the run that silver holds.
 
     Returns:
-        Date -> its manifest, or None where the run that counts is the applied one; in order of the dates.
+        Date -> its manifest, or None if the run that counts is the applied one; in order of the dates.
 
     Raises:
-        LakehouseError: A manifest is corrupt, foreign or another run's. Passing it over could bring an older state
-            back without anybody noticing.
+        LakehouseError: A manifest is invalid.
     """
+    files, layout = lakehouse.files, lakehouse.layout
     runs: dict[dt.date, Manifest | None] = {}
     for name in files.folders(layout.bronze):
-        date = _date(name)
+        date = date_of_folder(name)
         if date is None:
             continue
-        ids = [run.removeprefix(_RUN) for run in files.folders(layout.bronze_date(date)) if run.startswith(_RUN)]
+        ids = run_ids(files.folders(layout.bronze_date(date)))
         if ids == [applied.get(date)]:
             runs[date] = None
             continue
-        manifests = [m for m in (_read_if_committed(files, layout, date, run_id) for run_id in ids) if m]
-        if manifests:
-            newest = max(manifests, key=lambda m: (m.finished_at, m.run_id))
+        manifests = (_read_if_committed(lakehouse, date, run_id) for run_id in ids)
+        for newest in newest_first(manifest for manifest in manifests if manifest)[:1]:
             runs[date] = None if newest.run_id == applied.get(date) else newest
     return runs
 
 
-def read_manifest(files: Files, layout: Layout, date: dt.date, run_id: str) -> Manifest:
+def read_manifest(lakehouse: Lakehouse, date: dt.date, run_id: str) -> Manifest:
     """The manifest of a run that is known to be committed.
 
     Raises:
-        LakehouseError: It is not there, corrupt, foreign or another run's.
+        LakehouseError: It is missing or invalid.
     """
-    manifest = _read_if_committed(files, layout, date, run_id)
+    manifest = _read_if_committed(lakehouse, date, run_id)
     if manifest is None:
         raise LakehouseError(
-            f"Bronze run {run_id} of {date.isoformat()} has no manifest any more: ingest that date again."
+            f"The manifest of bronze run {run_id} of {date.isoformat()} no longer exists: ingest that date again."
         )
     return manifest
 
 
-def _read_if_committed(files: Files, layout: Layout, date: dt.date, run_id: str) -> Manifest | None:
-    path = layout.manifest(date, run_id)
-    if not files.exists(path):
+def _read_if_committed(lakehouse: Lakehouse, date: dt.date, run_id: str) -> Manifest | None:
+    path = lakehouse.layout.manifest(date, run_id)
+    if not lakehouse.files.exists(path):
         return None
     try:
-        manifest = Manifest.from_json(files.read_text(path))
-        if (manifest.ingestion_date, manifest.run_id) != (date, run_id):
-            raise ManifestError(f"it is that of run {manifest.run_id} of {manifest.ingestion_date.isoformat()}")
-        if any(file.name != page_file(file.page) for file in manifest.files):
-            raise ManifestError("it names files that are not pages")
+        return parse_manifest(lakehouse.files.read_text(path), path, date, run_id)
     except ManifestError as error:
-        raise LakehouseError(
-            f"{path} cannot be used ({error}): move that run's folder out of bronze, "
-            f"then ingest {date.isoformat()} again."
-        ) from error
-    return manifest
+        raise LakehouseError(str(error)) from error
 
 
-def _date(folder: str) -> dt.date | None:
-    if not folder.startswith(_DATE):
-        return None
-    try:
-        return dt.date.fromisoformat(folder.removeprefix(_DATE))
-    except ValueError:
-        return None
-
-
-def verify(spark: SparkSession, layout: Layout, manifest: Manifest) -> None:
-    """Compare each file's size and SHA-256 with the manifest, in Spark's tasks rather than in the driver.
+def verify(lakehouse: Lakehouse, manifest: Manifest) -> None:
+    """Compare the size and SHA-256 of each file with the manifest, in Spark's tasks rather than in the driver.
 
     Raises:
-        LakehouseError: A file is missing or is not what the manifest says; the first ones are named.
+        LakehouseError: A file is missing or differs from the manifest; the sentence names the first ones.
     """
-    folder = layout.bronze_run(manifest.ingestion_date, manifest.run_id)
+    folder = lakehouse.layout.bronze_run(manifest.ingestion_date, manifest.run_id)
     with explained(f"read the files of {folder}"):
         rows = (
-            spark.read.format("binaryFile")
+            lakehouse.spark.read.format("binaryFile")
             .option("pathGlobFilter", _pages_glob(manifest))
             .load(folder)
             .select(
@@ -108,31 +87,31 @@ def verify(spark: SparkSession, layout: Layout, manifest: Manifest) -> None:
             )
             .collect()
         )
-    found = {row["name"]: (row["length"], row["sha256"]) for row in rows}
+    files = {row["name"]: (row["length"], row["sha256"]) for row in rows}
     faults = [
-        f"{file.name} is {'missing' if file.name not in found else 'not what was written'}"
+        f"{file.name} is {'missing' if file.name not in files else 'not what was written'}"
         for file in manifest.files
-        if found.get(file.name) != (file.bytes, file.sha256)
+        if files.get(file.name) != (file.bytes, file.sha256)
     ]
     if faults:
         more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
         raise LakehouseError(
             f"Bronze run {manifest.run_id} of {manifest.ingestion_date.isoformat()} is damaged "
-            f"({', '.join(faults[:3])}{more}): ingest that date again, the new run replaces it."
+            f"({', '.join(faults[:3])}{more}): ingest that date again, which replaces it."
         )
 
 
-def read_lines(spark: SparkSession, layout: Layout, manifest: Manifest) -> DataFrame:
-    """The records of a run as they were received; files that the manifest does not name are passed over.
+def read_lines(lakehouse: Lakehouse, manifest: Manifest) -> DataFrame:
+    """The records of a run as they were received; files that the manifest does not name are ignored.
 
     Returns:
         `value` (JSON text), `source_file` (name within the run's folder), `position` (bigint: grows along the lines
-        of a file; a compressed file is read by one task from its start).
+        of a file, because one task reads a compressed file from its start).
     """
-    folder = layout.bronze_run(manifest.ingestion_date, manifest.run_id)
+    folder = lakehouse.layout.bronze_run(manifest.ingestion_date, manifest.run_id)
     with explained(f"read the files of {folder}"):
         return (
-            spark.read.option("pathGlobFilter", _pages_glob(manifest))
+            lakehouse.spark.read.option("pathGlobFilter", _pages_glob(manifest))
             .text(folder)
             .select("value", sf.col("_metadata.file_name").alias("source_file"))
             .where(_is_page(sf.col("source_file"), manifest))
@@ -152,7 +131,7 @@ def _pages_glob(manifest: Manifest) -> str:
 
 
 def _is_page(source_file: Column, manifest: Manifest) -> Column:
-    """Whether the manifest names a page file; two comparisons, as it is asked for every line."""
+    """Whether the manifest names a page file; two cheap comparisons, because every line needs them."""
     last = page_file(manifest.pages)
     size = sf.octet_length(source_file)
     # A page of more digits has a longer name.

@@ -1,28 +1,27 @@
-"""Write, audit, publish: gold is staged as parquet, checked there, and only then becomes the Delta tables."""
+"""Write, audit, publish: gold is staged as parquet, checked there, and only then replaces the Delta tables."""
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 
-from brewery.contract.layout import GOLD_TABLES, Layout
 from brewery.contract.ledger import LedgerRow
 from lakehouse import tables
 from lakehouse.errors import LakehouseError, explained
+from lakehouse.gold import GOLD
 from lakehouse.session import interpreted
-from lakehouse.storage import Files
-from lakehouse.tables import commit_metadata
+from lakehouse.storage import Lakehouse
 
 _THREADS = 4
-"""Small tables are written side by side: most of the time of each is Delta's and the file system's, not Spark's."""
+"""Small tables are written in parallel: most of the time goes to Delta and the file system, not to Spark."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What the staged tables were made from: the newest run of the ledger."""
+    """What the staged tables were built from: the newest run of the ledger."""
 
     ingestion_date: dt.date
     run_id: str
@@ -30,83 +29,84 @@ class Stage:
 
     @classmethod
     def of(cls, newest: LedgerRow) -> "Stage":
-        """The stage that belongs to a ledger whose newest row this is."""
         return cls(newest.ingestion_date, newest.run_id, newest.silver_version)
 
 
-def marker_path(layout: Layout) -> str:
-    """The file that is written when all tables are staged, and says from what."""
-    return f"{layout.root}/gold/_staging/_stage.json"
-
-
-def stage(files: Files, layout: Layout, frames: Mapping[str, DataFrame], made_from: Stage) -> None:
-    """Write the tables aside, in place of what was staged before.
+def stage(lakehouse: Lakehouse, frames: Mapping[str, DataFrame], built_from: Stage) -> None:
+    """Write the tables to the staging folder, which replaces what was staged before.
 
     Args:
-        files: The lakehouse's file system.
-        layout: Paths.
-        frames: One for each of `GOLD_TABLES`.
-        made_from: What they were made from.
+        lakehouse: The lakehouse.
+        frames: Name of each gold table -> its rows.
+        built_from: What they were built from.
     """
-    files.delete(marker_path(layout))
+    lakehouse.files.delete(_marker(lakehouse))
 
     def write(name: str) -> None:
-        with explained(f"write {layout.gold_staging(name)}"):
-            frames[name].write.mode("overwrite").parquet(layout.gold_staging(name))
+        path = lakehouse.layout.gold_staging(name)
+        with explained(f"write {path}"):
+            tables.shaped(frames[name], GOLD[name]).write.mode("overwrite").parquet(path)
 
-    with ThreadPoolExecutor(_THREADS) as pool:
-        list(pool.map(write, GOLD_TABLES))
-    files.write_text(
-        marker_path(layout),
+    _each_table(write)
+    lakehouse.files.write_text(
+        _marker(lakehouse),
         json.dumps(
             {
-                "ingestion_date": made_from.ingestion_date.isoformat(),
-                "run_id": made_from.run_id,
-                "silver_version": made_from.silver_version,
+                "ingestion_date": built_from.ingestion_date.isoformat(),
+                "run_id": built_from.run_id,
+                "silver_version": built_from.silver_version,
             }
         ),
     )
 
 
-def staged(spark: SparkSession, files: Files, layout: Layout, expected: Stage) -> dict[str, DataFrame]:
-    """The staged tables, each in one partition: they are small, and nothing has to be shuffled to check them.
+def staged(lakehouse: Lakehouse, expected: Stage) -> dict[str, DataFrame]:
+    """The staged tables, each in one partition: they are small, so that checking them needs no shuffle.
 
     Raises:
-        LakehouseError: Nothing is staged, or something that silver has moved on from.
+        LakehouseError: Nothing is staged, or silver has changed since.
     """
-    path = marker_path(layout)
-    if not files.exists(path):
+    path = _marker(lakehouse)
+    if not lakehouse.files.exists(path):
         raise LakehouseError("No gold tables are staged: run silver_to_gold before quality_gate.")
     try:
-        values = json.loads(files.read_text(path))
-        found = Stage(
+        values = json.loads(lakehouse.files.read_text(path))
+        built_from = Stage(
             dt.date.fromisoformat(values["ingestion_date"]), values["run_id"], int(values["silver_version"])
         )
     except (ValueError, KeyError, TypeError):
         raise LakehouseError(f"{path} is not what silver_to_gold writes: run silver_to_gold again.") from None
-    if found != expected:
+    if built_from != expected:
         raise LakehouseError(
-            f"The staged gold tables were made from run {found.run_id}, silver now holds {expected.run_id}: "
-            "run silver_to_gold again before quality_gate."
+            f"The staged gold tables were built from run {built_from.run_id}, but silver now holds "
+            f"{expected.run_id}: run silver_to_gold again before quality_gate."
         )
-    with explained(f"read {layout.root}/gold/_staging"):
+    with explained(f"read {lakehouse.layout.root}/gold/_staging"):
         return {
-            name: spark.read.schema(_schema(name)).parquet(layout.gold_staging(name)).coalesce(1)
-            for name in GOLD_TABLES
+            name: lakehouse.spark.read.schema(", ".join(f"`{c.name}` {c.type}" for c in table.columns))
+            .parquet(lakehouse.layout.gold_staging(name))
+            .coalesce(1)
+            for name, table in GOLD.items()
         }
 
 
-def _schema(name: str) -> str:
-    return ", ".join(f"`{column.name}` {column.type}" for column in tables.GOLD[name].columns)
-
-
-def publish(spark: SparkSession, layout: Layout, frames: Mapping[str, DataFrame], made_from: Stage) -> None:
-    """Replace each gold table, in one commit for each, whose `userMetadata` names the run."""
+def publish(lakehouse: Lakehouse, frames: Mapping[str, DataFrame], built_from: Stage) -> None:
+    """Replace each gold table in a commit of its own, whose `userMetadata` names the run."""
 
     def write(name: str) -> None:
-        with explained(f"write the table {layout.gold(name)}"):
-            tables.replace(frames[name], tables.GOLD[name], layout.gold(name))
+        with explained(f"write the table {lakehouse.path(GOLD[name])}"):
+            tables.replace(lakehouse, GOLD[name], frames[name])
 
-    metadata = json.dumps({"run_id": made_from.run_id, "ingestion_date": made_from.ingestion_date.isoformat()})
-    with commit_metadata(spark, metadata), interpreted(spark), ThreadPoolExecutor(_THREADS) as pool:
-        list(pool.map(write, GOLD_TABLES))
+    metadata = json.dumps({"run_id": built_from.run_id, "ingestion_date": built_from.ingestion_date.isoformat()})
+    with tables.commit_metadata(lakehouse.spark, metadata), interpreted(lakehouse.spark):
+        _each_table(write)
+
+
+def _marker(lakehouse: Lakehouse) -> str:
+    """The file that is written when all tables are staged, and says from what."""
+    return f"{lakehouse.layout.root}/gold/_staging/_stage.json"
+
+
+def _each_table(write: Callable[[str], None]) -> None:
+    with ThreadPoolExecutor(_THREADS) as pool:
+        list(pool.map(write, GOLD))

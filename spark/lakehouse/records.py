@@ -33,7 +33,7 @@ from brewery.contract.fields import (
     TEXT_FIELDS,
 )
 from brewery.contract.manifest import SourceProfile
-from lakehouse.tables import CONTENT_COLUMNS, SILVER_BREWERIES
+from lakehouse.definitions import CONTENT_COLUMNS, SILVER_BREWERIES
 
 REASON_SEPARATOR: Final = ","
 _BLANK_CODES: Final = (

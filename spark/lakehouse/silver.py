@@ -1,4 +1,4 @@
-"""Silver: apply snapshots in order of their dates, each in one commit, each accounted for."""
+"""Silver: snapshots are applied in order of their dates, each in one commit, with every record accounted for."""
 
 import datetime as dt
 import logging
@@ -6,50 +6,51 @@ from collections.abc import Mapping
 from typing import Any
 
 from delta.tables import DeltaTable
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as sf
 
-from brewery.contract.layout import Layout
 from brewery.contract.ledger import LedgerRow
 from brewery.contract.manifest import Manifest
+from brewery.contract.runs import date_of_folder
 from lakehouse import deltalog, tables
 from lakehouse import plan as planning
+from lakehouse.definitions import CONTENT_COLUMNS, SILVER_BREWERIES, SILVER_REJECTED
 from lakehouse.errors import CapturedException, LakehouseError, explained
 from lakehouse.records import REASON_SEPARATOR
 from lakehouse.snapshot import Snapshot
-from lakehouse.storage import Files
+from lakehouse.storage import Lakehouse
 
 log = logging.getLogger(__name__)
 
 
-def held(files: Files, layout: Layout) -> planning.Held | None:
-    """What silver holds, from its log; on most days the newest commit tells it."""
-    return planning.resolve(deltalog.commits(files, layout.silver_breweries))
+def held(lakehouse: Lakehouse) -> planning.Held | None:
+    """What silver holds, from its log; on most days the newest commit says so."""
+    return planning.resolve(deltalog.commits(lakehouse.files, lakehouse.layout.silver_breweries))
 
 
-def restore(spark: SparkSession, layout: Layout, version: int) -> bool:
-    """Go back to a version of silver.
+def restore(lakehouse: Lakehouse, version: int) -> bool:
+    """Restore a version of silver.
 
     Returns:
-        False where the version cannot be had any more: its log entries or data files were cleaned up.
+        False if the version no longer exists: its log entries or data files were cleaned up.
     """
     try:
-        DeltaTable.forPath(spark, layout.silver_breweries).restoreToVersion(version)
+        DeltaTable.forPath(lakehouse.spark, lakehouse.layout.silver_breweries).restoreToVersion(version)
     except CapturedException as error:
-        log.warning("silver cannot go back to version %d: %s", version, str(error).splitlines()[0])
+        log.warning("silver cannot be restored to version %d: %s", version, str(error).splitlines()[0])
         return False
     return True
 
 
-def write_rejected(files: Files, layout: Layout, manifest: Manifest, snapshot: Snapshot) -> None:
-    """Put a run's rejected records in place of what the table has for its date and later ones.
+def write_rejected(lakehouse: Lakehouse, manifest: Manifest, snapshot: Snapshot) -> None:
+    """Replace the rejected records of a run's date and of later ones with those of the run.
 
-    As with the ledger, what is there about a later date is from before a restore, and will be written again.
+    As in the ledger, rows of a later date are left over from before a restore and will be written again.
     """
-    path = layout.silver_rejected
-    # The table is partitioned: without a folder for a date it has never had a row for it.
-    replaces = any(date >= manifest.ingestion_date for date in _rejected_dates(files, layout))
-    if not snapshot.rejected_count and not replaces and deltalog.exists(files, path):
+    path = lakehouse.path(SILVER_REJECTED)
+    # The table is partitioned: a date without a folder has never had a row.
+    replaces = any(date >= manifest.ingestion_date for date in _rejected_dates(lakehouse))
+    if not snapshot.rejected_count and not replaces and deltalog.exists(lakehouse.files, path):
         return
     rows = snapshot.rejected.select(
         sf.lit(manifest.ingestion_date).alias("ingestion_date"),
@@ -60,39 +61,40 @@ def write_rejected(files: Files, layout: Layout, manifest: Manifest, snapshot: S
         "raw",
     )
     if not snapshot.rejected_count:
-        # The planner sees that this is empty, and reads nothing for it.
+        # The planner sees that the result is empty, and reads nothing.
         rows = rows.limit(0)
     with explained(f"write the table {path}"):
-        tables.replace_since(files, rows.coalesce(1), tables.SILVER_REJECTED, path, manifest.ingestion_date)
+        tables.replace_since(lakehouse, SILVER_REJECTED, rows.coalesce(1), manifest.ingestion_date)
 
 
-def _rejected_dates(files: Files, layout: Layout) -> list[dt.date]:
-    names = (name.partition("ingestion_date=") for name in files.folders(layout.silver_rejected))
-    return [dt.date.fromisoformat(date) for before, found, date in names if found and not before]
+def _rejected_dates(lakehouse: Lakehouse) -> list[dt.date]:
+    dates = (date_of_folder(name) for name in lakehouse.files.folders(lakehouse.layout.silver_rejected))
+    return [date for date in dates if date is not None]
 
 
-def drop_rejected_after(spark: SparkSession, files: Files, layout: Layout, date: dt.date) -> None:
-    """Delete the rejected records of dates after one."""
-    if any(found > date for found in _rejected_dates(files, layout)):
-        with explained(f"delete rows of {layout.silver_rejected}"):
-            DeltaTable.forPath(spark, layout.silver_rejected).delete(sf.col("ingestion_date") > sf.lit(date))
+def drop_rejected_after(lakehouse: Lakehouse, date: dt.date) -> None:
+    """Delete the rejected records of later dates."""
+    path = lakehouse.path(SILVER_REJECTED)
+    if any(rejected > date for rejected in _rejected_dates(lakehouse)):
+        with explained(f"delete rows of {path}"):
+            DeltaTable.forPath(lakehouse.spark, path).delete(sf.col("ingestion_date") > sf.lit(date))
 
 
-def count_rejected(spark: SparkSession, files: Files, layout: Layout, date: dt.date, run_id: str) -> int:
+def count_rejected(lakehouse: Lakehouse, date: dt.date, run_id: str) -> int:
     """Rows of a run in `silver/breweries_rejected`.
 
     Raises:
         LakehouseError: The table cannot be read.
     """
-    if date not in _rejected_dates(files, layout):
+    if date not in _rejected_dates(lakehouse):
         return 0
-    with explained(f"count the rows of {layout.silver_rejected}"):
-        rows = spark.read.format("delta").load(layout.silver_rejected)
+    with explained(f"count the rows of {lakehouse.path(SILVER_REJECTED)}"):
+        rows = lakehouse.read(SILVER_REJECTED)
         return rows.where((sf.col("ingestion_date") == sf.lit(date)) & (sf.col("run_id") == run_id)).count()
 
 
-def load(spark: SparkSession, layout: Layout, manifest: Manifest, snapshot: Snapshot) -> None:
-    """Put a first snapshot in place of whatever silver has; one commit, and nothing to join."""
+def load(lakehouse: Lakehouse, manifest: Manifest, snapshot: Snapshot) -> None:
+    """Replace all of silver with a first snapshot; one commit without a join."""
     date = sf.lit(manifest.ingestion_date)
     rows = snapshot.accepted.select(
         "*",
@@ -105,14 +107,14 @@ def load(spark: SparkSession, layout: Layout, manifest: Manifest, snapshot: Snap
         sf.lit(manifest.run_id).alias("run_id"),
     )
     with (
-        explained(f"write the table {layout.silver_breweries}"),
-        tables.commit_metadata(spark, mark(manifest, snapshot).to_json()),
+        explained(f"write the table {lakehouse.path(SILVER_BREWERIES)}"),
+        tables.commit_metadata(lakehouse.spark, mark(manifest, snapshot).to_json()),
     ):
-        tables.replace(rows, tables.SILVER_BREWERIES, layout.silver_breweries, snapshot.new_columns)
+        tables.replace(lakehouse, SILVER_BREWERIES, rows, snapshot.new_columns)
 
 
 def mark(manifest: Manifest, snapshot: Snapshot) -> planning.Mark:
-    """What the commit will say about the run."""
+    """What the commit says about the run."""
     return planning.Mark(
         manifest.ingestion_date,
         manifest.run_id,
@@ -122,14 +124,15 @@ def mark(manifest: Manifest, snapshot: Snapshot) -> planning.Mark:
     )
 
 
-def merge(spark: SparkSession, layout: Layout, manifest: Manifest, snapshot: Snapshot) -> None:
+def merge(lakehouse: Lakehouse, manifest: Manifest, snapshot: Snapshot) -> None:
     """MERGE a snapshot into silver.
 
-    New columns of the source are added first, in a commit of their own that changes no row.
+    New columns are added first, in a commit of their own that changes no row.
     """
-    with explained(f"merge into the table {layout.silver_breweries}"):
-        evolve(spark, layout, snapshot)
-        target = DeltaTable.forPath(spark, layout.silver_breweries)
+    path = lakehouse.path(SILVER_BREWERIES)
+    with explained(f"merge into the table {path}"):
+        _evolve(lakehouse, snapshot)
+        target = DeltaTable.forPath(lakehouse.spark, path)
         source = _merge_source(snapshot, target.toDF())
         date = sf.lit(manifest.ingestion_date)
         content = {name: sf.col(f"s.`{name}`") for name in source.columns if name not in ("_known", "id")}
@@ -162,7 +165,7 @@ def merge(spark: SparkSession, layout: Layout, manifest: Manifest, snapshot: Sna
         builder: Any = target.alias("t").merge(source.alias("s"), "t.id = s.id")
         if snapshot.rejected_count:
             builder = builder.whenMatchedUpdate("s._known and t.is_current", {"last_seen": date})
-        with tables.commit_metadata(spark, mark(manifest, snapshot).to_json()):
+        with tables.commit_metadata(lakehouse.spark, mark(manifest, snapshot).to_json()):
             (
                 builder.whenMatchedUpdate("not s._known", _quoted(updates))
                 .whenNotMatchedInsert("not s._known", _quoted(inserts))
@@ -178,11 +181,11 @@ def _quoted(assignments: Mapping[str, Column]) -> dict[str, Column]:
 def _merge_source(snapshot: Snapshot, target: DataFrame) -> DataFrame:
     """The accepted rows with every content column of silver, and the bare ids of rejected records.
 
-    `_known` marks the latter: the source still has that brewery, only not with a record that could be taken.
+    `_known` marks the latter: the API still lists the brewery, but its record was rejected.
     """
-    own = set(tables.SILVER_BREWERIES.column_names)
+    own = set(SILVER_BREWERIES.column_names)
     new = [name for name in target.columns if name not in own]
-    columns = [*tables.CONTENT_COLUMNS, "coordinates_status", "record_hash", "source_file"]
+    columns = [*CONTENT_COLUMNS, "coordinates_status", "record_hash", "source_file"]
     accepted = snapshot.accepted.select(
         *columns,
         *(
@@ -198,29 +201,28 @@ def _merge_source(snapshot: Snapshot, target: DataFrame) -> DataFrame:
     return accepted.unionByName(bare, allowMissingColumns=True)
 
 
-def evolve(spark: SparkSession, layout: Layout, snapshot: Snapshot) -> None:
-    """Add the columns that the source has and silver does not."""
-    there = set(spark.read.format("delta").load(layout.silver_breweries).columns)
-    missing = [name for name in snapshot.new_columns if name not in there]
+def _evolve(lakehouse: Lakehouse, snapshot: Snapshot) -> None:
+    """Add the columns of the snapshot that silver lacks."""
+    existing = set(lakehouse.read(SILVER_BREWERIES).columns)
+    missing = [name for name in snapshot.new_columns if name not in existing]
     if missing:
         added = ", ".join(f"`{name}` STRING COMMENT '{tables.new_column_comment(name)}'" for name in missing)
-        spark.sql(f"ALTER TABLE delta.`{layout.silver_breweries}` ADD COLUMNS ({added})")
+        lakehouse.spark.sql(f"ALTER TABLE delta.`{lakehouse.path(SILVER_BREWERIES)}` ADD COLUMNS ({added})")
         log.info("silver has new columns: %s", ", ".join(missing))
 
 
-def count(spark: SparkSession, files: Files, layout: Layout, applied: planning.Held) -> LedgerRow:
+def count(lakehouse: Lakehouse, applied: planning.Held) -> LedgerRow:
     """Count in the tables what a run has left there.
 
     Raises:
-        LakehouseError: Bronze records are not all accounted for.
+        LakehouseError: Some bronze records are not accounted for.
     """
     run = applied.mark
     date = run.ingestion_date
-    with explained(f"count the rows of {layout.silver_breweries}"):
+    with explained(f"count the rows of {lakehouse.path(SILVER_BREWERIES)}"):
         on_date = f"last_change_on = date'{date.isoformat()}'"
         counts = (
-            spark.read.format("delta")
-            .load(layout.silver_breweries)
+            lakehouse.read(SILVER_BREWERIES)
             .agg(
                 sf.count(sf.when(sf.col("run_id") == run.run_id, 1)).alias("silver_records"),
                 *(
@@ -236,7 +238,7 @@ def count(spark: SparkSession, files: Files, layout: Layout, applied: planning.H
         run_id=run.run_id,
         bronze_records=run.bronze_records,
         duplicates=run.duplicates,
-        rejected=count_rejected(spark, files, layout, date, run.run_id),
+        rejected=count_rejected(lakehouse, date, run.run_id),
         silver_version=applied.version,
         applied_at=dt.datetime.now(dt.timezone.utc),
         **counts.asDict(),
@@ -245,6 +247,6 @@ def count(spark: SparkSession, files: Files, layout: Layout, applied: planning.H
         raise LakehouseError(
             f"Run {run.run_id} of {date.isoformat()} has {row.bronze_records} records, but {row.silver_records} in "
             f"silver, {row.duplicates} duplicates and {row.rejected} rejected, which leaves {row.unaccounted} "
-            "unaccounted for: ingest that date again, and report it if it stays so."
+            "unaccounted for: ingest that date again, and report it if that does not help."
         )
     return row

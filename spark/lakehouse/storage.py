@@ -1,10 +1,12 @@
-"""Files of the lakehouse through Hadoop's file systems: the same for a folder and for an object store."""
+"""A lakehouse as Spark sees it, and its files through Hadoop's file systems: a folder or an object store."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from brewery.contract.layout import Layout
+from lakehouse.definitions import Table
 from lakehouse.errors import explained
 
 
@@ -21,11 +23,7 @@ class Files:
     """Small files and folders of one lakehouse."""
 
     def __init__(self, spark: SparkSession, root: str) -> None:
-        """Finds the file system.
-
-        Args:
-            spark: Session whose Hadoop configuration applies.
-            root: URI or path anywhere in the lakehouse.
+        """Find the file system of a URI or path, with the session's Hadoop configuration.
 
         Raises:
             LakehouseError: There is no file system for the URI's scheme, or it refuses the credentials.
@@ -39,24 +37,21 @@ class Files:
         return self._jvm.org.apache.hadoop.fs.Path(path)
 
     def exists(self, path: str) -> bool:
-        """Whether there is a file or folder."""
         with explained(f"look at {path}"):
             return bool(self._fs.exists(self._path(path)))
 
     def folders(self, path: str) -> list[str]:
-        """Names of the folders within a folder, sorted; none where the folder does not exist."""
+        """Names of the folders in a folder, sorted; none if the folder does not exist."""
         if not self.exists(path):
             return []
         with explained(f"list {path}"):
             return sorted(s.getPath().getName() for s in self._fs.listStatus(self._path(path)) if s.isDirectory())
 
     def names(self, path: str) -> list[str]:
-        """Names of all that is in a folder."""
         with explained(f"list {path}"):
             return [status.getPath().getName() for status in self._fs.listStatus(self._path(path))]
 
     def read_text(self, path: str) -> str:
-        """The whole of a UTF-8 file."""
         with explained(f"read {path}"):
             stream = self._fs.open(self._path(path))
             try:
@@ -65,7 +60,7 @@ class Files:
                 stream.close()
 
     def write_text(self, path: str, text: str) -> None:
-        """Write a UTF-8 file whole: aside first, then renamed to its name."""
+        """Write a UTF-8 file under a temporary name, then rename it."""
         aside = f"{path}.part"
         with explained(f"write {path}"):
             stream = self._fs.create(self._path(aside), True)
@@ -75,6 +70,38 @@ class Files:
             self._fs.rename(self._path(aside), self._path(path))
 
     def delete(self, path: str) -> None:
-        """Delete a file or a folder with all that it holds; nothing happens where there is none."""
+        """Delete a file or a folder with its contents, if it exists."""
         with explained(f"delete {path}"):
             self._fs.delete(self._path(path), True)
+
+
+@dataclass(frozen=True)
+class Lakehouse:
+    """An open lakehouse.
+
+    Attributes:
+        spark: Session.
+        layout: Paths, with the scheme that Hadoop uses.
+        files: The lakehouse's file system.
+    """
+
+    spark: SparkSession
+    layout: Layout
+    files: Files
+
+    @classmethod
+    def open(cls, spark: SparkSession, layout: Layout) -> "Lakehouse":
+        """Find the lakehouse's file system.
+
+        Raises:
+            LakehouseError: There is no file system for the URI's scheme, or it refuses the credentials.
+        """
+        layout = spark_layout(layout)
+        return cls(spark, layout, Files(spark, layout.root))
+
+    def path(self, table: Table) -> str:
+        return f"{self.layout.root}/{table.name}"
+
+    def read(self, table: Table) -> DataFrame:
+        """The newest version of a Delta table."""
+        return self.spark.read.format("delta").load(self.path(table))

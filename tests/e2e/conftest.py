@@ -9,11 +9,11 @@ import pytest
 from brewery.contract.layout import Layout
 from harness.clusters.deploy.cluster import connect
 from harness.clusters.kind.kubectl import Kubectl
-from tests.live.expected import Expected
 from tests.live.forward import Forwards
 from tests.live.platform import Platform
 from tests.live.proof import Proof, Taken
 from tests.live.session import reader
+from tests.oracle.lakehouse import Expected
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

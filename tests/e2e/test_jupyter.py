@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import requests
 
-from tests.live.expected import Expected
 from tests.live.forward import Forwards
 from tests.live.platform import Platform
+from tests.oracle.lakehouse import Expected
 
 pytestmark = pytest.mark.e2e
 

@@ -8,8 +8,8 @@ from pyspark.sql import functions as sf
 
 from brewery.contract.layout import Layout
 from tests.live import frames
-from tests.live.expected import Expected
 from tests.live.proof import Proof, Taken
+from tests.oracle.lakehouse import Expected
 
 pytestmark = pytest.mark.e2e
 

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,8 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 from playwright.sync_api import Browser, sync_playwright
+
+from tests.oracle.gold import GOLD
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 # Root may not use Chromium's sandbox; the rest keeps it from calling home.
@@ -41,10 +42,7 @@ def _write(root: Path, name: str, rows: Iterable[Row], schema: Mapping[str, pa.D
 
 _TEXT, _INT, _DOUBLE, _DATE = pa.string(), pa.int64(), pa.float64(), pa.date32()
 _MOMENT = pa.timestamp("us", tz="UTC")
-
-
-def _share(rows: list[Row], *names: str) -> float:
-    return sum(all(row[name] is not None for name in names) for row in rows) / len(rows)
+_SQL_TYPES = {"string": _TEXT, "bigint": _INT, "double": _DOUBLE, "date": _DATE}
 
 
 def write_lakehouse(
@@ -66,39 +64,10 @@ def write_lakehouse(
     silver = dict.fromkeys(names, _TEXT) | {"longitude": _DOUBLE, "latitude": _DOUBLE, "is_current": pa.bool_()}
     _write(root, "silver/breweries", breweries, silver)
 
-    located = Counter((r["country"], r["state_province"], r["city"], r["brewery_type"]) for r in current)
-    keys = ("country", "state_province", "city", "brewery_type")
-    _write(
-        root,
-        "gold/breweries_by_type_and_location",
-        ({**dict(zip(keys, key, strict=True)), "brewery_count": n} for key, n in located.items()),
-        dict.fromkeys(keys, _TEXT) | {"brewery_count": _INT},
-    )
-    for table, column in (("breweries_by_type", "brewery_type"), ("breweries_by_country", "country")):
-        counts = Counter(r[column] for r in current)
-        rows = ({column: key, "brewery_count": n} for key, n in counts.items())
-        _write(root, f"gold/{table}", rows, {column: _TEXT, "brewery_count": _INT})
-    countries: dict[str, list[Row]] = {}
-    for row in current:
-        countries.setdefault(row["country"], []).append(row)
-    shares = {
-        "share_with_coordinates": ("longitude", "latitude"),
-        "share_with_website": ("website_url",),
-        "share_with_phone": ("phone",),
-        "share_with_postal_code": ("postal_code",),
-    }
-    _write(
-        root,
-        "gold/location_coverage",
-        (
-            {"country": country, "brewery_count": len(rows)}
-            | {share: _share(rows, *columns) for share, columns in shares.items()}
-            for country, rows in countries.items()
-        ),
-        {"country": _TEXT, "brewery_count": _INT} | dict.fromkeys(shares, _DOUBLE),
-    )
+    for name, table in GOLD.items():
+        types = dict(column.split() for column in table.schema.split(", "))
+        _write(root, f"gold/{name}", table.rows(current, days), {n: _SQL_TYPES[sql] for n, sql in types.items()})
     changes = ("total", "added", "changed", "removed", "rejected", "duplicates")
-    _write(root, "gold/daily_changes", days, {"ingestion_date": _DATE} | dict.fromkeys(changes, _INT))
     figures = ("bronze_records", "silver_records", *changes, "silver_version")
     _write(
         root,

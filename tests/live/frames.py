@@ -6,7 +6,8 @@ The schemas are written out here, from docs/data-contract.md: a changed type has
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.live.expected import Expected
+from tests.oracle.gold import GOLD
+from tests.oracle.lakehouse import Expected
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -31,27 +32,10 @@ RUNS: Final = (
 )
 """`silver/runs` without `silver_version` and `applied_at`."""
 
-GOLD: Final[Mapping[str, str]] = {
-    "breweries_by_type_and_location": (
-        "country string, state_province string, city string, brewery_type string, brewery_count bigint"
-    ),
-    "breweries_by_type": "brewery_type string, brewery_count bigint",
-    "breweries_by_country": "country string, brewery_count bigint",
-    "location_coverage": (
-        "country string, brewery_count bigint, share_with_coordinates double, share_with_website double,"
-        " share_with_phone double, share_with_postal_code double"
-    ),
-    "daily_changes": (
-        "ingestion_date date, total bigint, added bigint, changed bigint, removed bigint, rejected bigint,"
-        " duplicates bigint"
-    ),
-}
-"""Gold table -> its columns."""
-
 
 def gold(spark: "SparkSession", expected: Expected, table: str) -> "DataFrame":
     """A gold table as it must be."""
-    return frame(spark, expected.gold(table), GOLD[table])
+    return frame(spark, expected.gold(table), GOLD[table].schema)
 
 
 def silver(spark: "SparkSession", expected: Expected) -> "DataFrame":
@@ -64,7 +48,7 @@ def rejected(spark: "SparkSession", expected: Expected) -> "DataFrame":
     """`silver/breweries_rejected` as it must be; the reasons of a record in order of the alphabet."""
     rows = [
         {
-            "ingestion_date": record.date,
+            "ingestion_date": record.ingestion_date,
             "run_id": record.run_id,
             "source_file": record.source_file,
             "id": record.id,
@@ -77,7 +61,7 @@ def rejected(spark: "SparkSession", expected: Expected) -> "DataFrame":
 
 def runs(spark: "SparkSession", expected: Expected) -> "DataFrame":
     """The ledger `silver/runs` as it must be."""
-    return frame(spark, [{**vars(entry), "ingestion_date": entry.date} for entry in expected.ledger], RUNS)
+    return frame(spark, map(vars, expected.ledger), RUNS)
 
 
 def frame(spark: "SparkSession", rows: Iterable[Mapping[str, Any]], schema: str) -> "DataFrame":

@@ -14,10 +14,10 @@ from typing import Any, Final, TypeVar
 from harness.errors import HarnessError
 from harness.paths import RUN_DIR
 from tests.live.airflow import AwayError, Run, Task, succeeded
-from tests.live.expected import Day, Expected, Record
 from tests.live.platform import Platform, Watched
 from tests.live.pods import Seen
 from tests.live.wait import HopelessError, until
+from tests.oracle.lakehouse import Day, Expected, Record
 
 T = TypeVar("T")
 

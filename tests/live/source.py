@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import requests
 
-from tests.live.expected import PAGE_SIZE
+from tests.oracle.lakehouse import PAGE_SIZE
 
 _TIMEOUT: Final = (5, 30)
 """Seconds to connect and to answer."""

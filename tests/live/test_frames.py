@@ -8,14 +8,16 @@ from chispa import DataFramesNotEqualError
 from chispa.schema_comparer import SchemasNotEqualError
 from pyspark.sql import functions as sf
 
-from brewery.contract.layout import GOLD_TABLES, Layout
+from brewery.contract.layout import Layout
 from brewery.ingestion import ingest
 from brewery.settings import Settings
 from brewery.storage import Storage
 from harness.pipeline.mock_api import MockApi
+from lakehouse.gold import GOLD
 from tests.live import frames
-from tests.live.expected import Day, Expected
 from tests.live.source import Source
+from tests.oracle.gold import GOLD as ORACLE
+from tests.oracle.lakehouse import Day, Expected
 
 pytestmark = pytest.mark.spark
 
@@ -57,10 +59,10 @@ def pipeline(spark_variables: None, tmp_path_factory: pytest.TempPathFactory) ->
     return spark, Layout(str(root)), Expected(days)
 
 
-@pytest.mark.parametrize("table", GOLD_TABLES)
+@pytest.mark.parametrize("table", GOLD)
 def test_gold(pipeline: Any, table: str) -> None:
     spark, layout, expected = pipeline
-    actual = frames.read(spark, layout.gold(table), frames.GOLD[table])
+    actual = frames.read(spark, layout.gold(table), ORACLE[table].schema)
     frames.assert_same(actual, frames.gold(spark, expected, table))
 
 
@@ -88,11 +90,11 @@ def test_ledger_and_rejected(pipeline: Any) -> None:
 
 def test_a_difference_shows(pipeline: Any) -> None:
     spark, layout, expected = pipeline
-    actual = frames.read(spark, layout.gold("breweries_by_type"), frames.GOLD["breweries_by_type"])
+    actual = frames.read(spark, layout.gold("breweries_by_type"), ORACLE["breweries_by_type"].schema)
     wanted = expected.gold("breweries_by_type")
     wanted[0]["brewery_count"] += 1
     with pytest.raises(DataFramesNotEqualError):
-        frames.assert_same(actual, frames.frame(spark, wanted, frames.GOLD["breweries_by_type"]))
+        frames.assert_same(actual, frames.frame(spark, wanted, ORACLE["breweries_by_type"].schema))
     with pytest.raises(DataFramesNotEqualError):
         frames.assert_same(actual.limit(1), actual)
     with pytest.raises(SchemasNotEqualError):

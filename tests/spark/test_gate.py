@@ -10,9 +10,10 @@ from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as sf
 
-from brewery.contract.layout import GOLD_TABLES, Layout
+from brewery.contract.layout import Layout
 from brewery.contract.manifest import Manifest
 from lakehouse.errors import LakehouseError
+from lakehouse.gold import GOLD
 from lakehouse.jobs import bronze_to_silver, quality_gate, silver_to_gold
 from lakehouse.quality.checks import Limits
 
@@ -40,7 +41,7 @@ def test_gold_is_published_with_comments(spark: SparkSession, layout: Layout, la
     assert by_type == {"micro": 1, "brewpub": 1}
     (coverage,) = lake.rows(layout.gold("location_coverage"))
     assert (coverage["share_with_phone"], coverage["share_with_website"]) == (0.5, 1.0)
-    for name in GOLD_TABLES:
+    for name in GOLD:
         path = layout.gold(name)
         assert spark.sql(f"DESCRIBE DETAIL delta.`{path}`").collect()[0]["description"], name
         assert all(field.metadata.get("comment") for field in lake.frame(path).schema), name
@@ -53,7 +54,7 @@ def test_gold_is_published_with_comments(spark: SparkSession, layout: Layout, la
 def test_a_failed_gate_leaves_gold_as_it_was(
     spark: SparkSession, layout: Layout, bronze: Any, lake: Any, brewery: Make
 ) -> None:
-    before = {name: (lake.version(layout.gold(name)), lake.rows(layout.gold(name))) for name in GOLD_TABLES}
+    before = {name: (lake.version(layout.gold(name)), lake.rows(layout.gold(name))) for name in GOLD}
     bronze.write(D2, [[brewery("a"), brewery("b"), brewery("c")]])
     bronze_to_silver.run(spark, layout)
     silver_to_gold.run(spark, layout)
@@ -66,7 +67,7 @@ def test_a_failed_gate_leaves_gold_as_it_was(
     )
     with pytest.raises(LakehouseError, match="gold/breweries_by_country breweries_all_counted is 2, expected = 3"):
         quality_gate.run(spark, layout)
-    assert {name: (lake.version(layout.gold(name)), lake.rows(layout.gold(name))) for name in GOLD_TABLES} == before
+    assert {name: (lake.version(layout.gold(name)), lake.rows(layout.gold(name))) for name in GOLD} == before
     failed = [row["expectation"] for row in lake.rows(layout.quality_results) if not row["passed"]]
     assert failed == ["breweries_all_counted"]
     silver_to_gold.run(spark, layout)

@@ -15,6 +15,7 @@ from lakehouse import ledger, silver
 from lakehouse.errors import LakehouseError
 from lakehouse.jobs import bronze_to_silver, maintenance, quality_gate, silver_to_gold
 from lakehouse.quality.checks import Limits
+from lakehouse.storage import Lakehouse
 
 pytestmark = pytest.mark.spark
 
@@ -165,15 +166,7 @@ def test_a_snapshot_that_lost_breweries_is_refused(
     bronze.write(D2, [[brewery(id) for id in page] for page in second])
     with pytest.raises(LakehouseError, match=names):
         bronze_to_silver.run(spark, layout)
-    assert [row.ingestion_date for row in ledger.read_ledger(spark, silver_files(spark, layout), layout)] == [
-        date(D1)
-    ]
-
-
-def silver_files(spark: SparkSession, layout: Layout) -> Any:
-    from lakehouse.storage import Files
-
-    return Files(spark, layout.root)
+    assert [row.ingestion_date for row in ledger.read_ledger(Lakehouse.open(spark, layout))] == [date(D1)]
 
 
 @pytest.mark.parametrize("step", ["merge", "count"])
@@ -253,7 +246,7 @@ def test_history_that_was_vacuumed_is_made_up_from_bronze(
     bronze.write(D2, [[brewery("a", name="corrected"), brewery("late")]])
     with caplog.at_level(logging.WARNING, logger="lakehouse"):
         rows = bronze_to_silver.run(spark, layout, ANY)
-    assert "built again from bronze" in caplog.text
+    assert "rebuilt from bronze" in caplog.text
     assert [row.ingestion_date for row in rows] == [date(D1), date(D2), date(D3)]
     state = {id: (row["is_current"], row["first_seen"], row["name"]) for id, row in lake.silver().items()}
     assert state == {

@@ -13,7 +13,7 @@ import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from brewery.contract.layout import GOLD_TABLES, Layout
+from brewery.contract.layout import Layout
 from brewery.contract.ledger import LedgerRow
 from harness.errors import HarnessError
 from harness.pipeline.lakehouse.model import (
@@ -30,6 +30,7 @@ from harness.pipeline.lakehouse.model import (
     Summary,
     TableVersion,
 )
+from lakehouse.gold import GOLD
 
 _TOP: Final = 15
 _EXAMPLES: Final = 5
@@ -299,7 +300,7 @@ def _gate(lakehouse: Lakehouse) -> Gate | None:
 
 def _versions(lakehouse: Lakehouse) -> list[TableVersion]:
     layout = lakehouse.layout
-    required = [layout.silver_breweries, layout.silver_runs, *(layout.gold(name) for name in GOLD_TABLES)]
+    required = [layout.silver_breweries, layout.silver_runs, *(layout.gold(name) for name in GOLD)]
     optional = [layout.silver_rejected, layout.quality_results]
     versions = []
     for uri in sorted({*required, *optional}):

@@ -16,7 +16,7 @@ from lakehouse.errors import LakehouseError, TransientError, explained
 from lakehouse.quality import results
 from lakehouse.quality.checks import Limits, snapshot_outcomes
 from lakehouse.snapshot import Snapshot
-from lakehouse.storage import Files, spark_layout
+from lakehouse.storage import Lakehouse
 
 log = logging.getLogger(__name__)
 
@@ -25,9 +25,7 @@ log = logging.getLogger(__name__)
 class _Job:
     """What every step needs."""
 
-    spark: SparkSession
-    layout: Layout
-    files: Files
+    lakehouse: Lakehouse
     limits: Limits
 
 
@@ -38,7 +36,7 @@ class _State:
     Attributes:
         rows: The ledger.
         held: What silver's history says.
-        applied: The ledger as far as silver bears it out.
+        applied: The ledger, corrected by silver's history.
         committed: Date -> the run that counts, with its manifest unless silver holds it.
     """
 
@@ -49,7 +47,7 @@ class _State:
 
     @property
     def entered(self) -> dict[dt.date, plan.Applied]:
-        """The ledger, as a plan looks at it."""
+        """The ledger in the form that a plan needs."""
         return {date: plan.Applied(row.run_id, row.silver_version) for date, row in self.rows.items()}
 
     @property
@@ -59,11 +57,11 @@ class _State:
 
 
 def run(spark: SparkSession, layout: Layout, limits: Limits | None = None) -> list[LedgerRow]:
-    """Bring silver up to bronze.
+    """Bring silver up to date with bronze.
 
-    Silver depends on bronze alone: the run that counts for each date, in order of the dates. A run for a date that
-    silver has already passed takes silver back to the version before that date, and the later dates are applied
-    again. Interrupted anywhere, the next start goes on from what silver's history says.
+    Silver depends on bronze alone: the run that counts for each date, in order of the dates. A run for an earlier
+    date restores the version of silver before that date, and the later dates are applied again. After an
+    interruption the next start continues from what silver's history says.
 
     Args:
         spark: Session.
@@ -71,61 +69,60 @@ def run(spark: SparkSession, layout: Layout, limits: Limits | None = None) -> li
         limits: What the snapshot gate allows.
 
     Returns:
-        The ledger's row of each run that was applied; empty when there was nothing new.
+        The ledger's row of each applied run; empty if bronze has nothing new.
 
     Raises:
         LakehouseError: Bronze is damaged, a snapshot fails its gate (silver then keeps its state), or the
             lakehouse cannot be read or written.
     """
-    layout = spark_layout(layout)
-    job = _Job(spark, layout, Files(spark, layout.root), limits or Limits())
+    job = _Job(Lakehouse.open(spark, layout), limits or Limits())
     state = _look(job)
     todo = plan.make_plan(state.entered, state.held, state.run_ids)
     if todo.repair:
         state = _repair(job, state)
     if not todo.apply:
-        log.info("silver holds all that bronze has committed")
+        log.info("silver holds every run that bronze has committed")
         return []
     return _carry_out(job, state, todo)
 
 
 def _repair(job: _Job, state: _State) -> _State:
-    """Make the ledger say what silver bears out: after an interruption it lacks a run, after a restore it has more.
+    """Correct the ledger: after an interruption it lacks a run, after a restore it has runs that silver lacks.
 
-    Rejected records of dates that silver does not hold go as well.
+    Rejected records of dates that silver does not hold are deleted as well.
     """
-    log.warning("the ledger is not what silver holds, and is put right")
+    log.warning("the ledger differs from silver's history and is corrected")
     rows: list[LedgerRow] = []
     if state.held:
         newest = state.held.mark.ingestion_date
         known = state.rows.get(newest)
         if known is None or known.run_id != state.held.mark.run_id:
-            known = silver.count(job.spark, job.files, job.layout, state.held)
+            known = silver.count(job.lakehouse, state.held)
         rows = ledger.entered(list(state.rows.values()), known)
-    silver.drop_rejected_after(job.spark, job.files, job.layout, rows[-1].ingestion_date if rows else dt.date.min)
-    ledger.write_ledger(job.spark, job.layout, rows)
+    silver.drop_rejected_after(job.lakehouse, rows[-1].ingestion_date if rows else dt.date.min)
+    ledger.write_ledger(job.lakehouse, rows)
     return replace(state, rows={row.ingestion_date: row for row in rows})
 
 
 def _look(job: _Job) -> _State:
-    held = silver.held(job.files, job.layout)
-    rows = {row.ingestion_date: row for row in ledger.read_ledger(job.spark, job.files, job.layout)}
+    held = silver.held(job.lakehouse)
+    rows = {row.ingestion_date: row for row in ledger.read_ledger(job.lakehouse)}
     applied = plan.effective(
         {date: plan.Applied(row.run_id, row.silver_version) for date, row in rows.items()}, held
     )
-    committed = bronze.committed_runs(job.files, job.layout, {date: a.run_id for date, a in applied.items()})
+    committed = bronze.committed_runs(job.lakehouse, {date: a.run_id for date, a in applied.items()})
     return _State(rows, held, applied, committed)
 
 
 def _carry_out(job: _Job, state: _State, todo: plan.Plan) -> list[LedgerRow]:
     manifests = {
-        date: state.committed[date] or bronze.read_manifest(job.files, job.layout, date, state.applied[date].run_id)
+        date: state.committed[date] or bronze.read_manifest(job.lakehouse, date, state.applied[date].run_id)
         for date in todo.apply
     }
     if todo.restore_to is not None:
-        # Before silver goes back, so that a damaged file of a later date does not leave it there.
+        # Before silver is restored, so that a damaged file of a later date does not leave it there.
         for manifest in list(manifests.values())[1:]:
-            bronze.verify(job.spark, job.layout, manifest)
+            bronze.verify(job.lakehouse, manifest)
     before = [date for date in state.applied if date < todo.apply[0]]
     previous = state.rows.get(max(before)) if before else None
     rows = list(state.rows.values())
@@ -133,17 +130,17 @@ def _carry_out(job: _Job, state: _State, todo: plan.Plan) -> list[LedgerRow]:
     for date, manifest in manifests.items():
         taken = _take(job, manifest)
         try:
-            # A run that was accepted once and is only applied again has passed this gate.
+            # A run that was accepted before has already passed this gate.
             if date not in state.applied or state.applied[date].run_id != manifest.run_id:
                 _gate(job, manifest, taken, done[-1] if done else previous)
             if todo.restore_to is not None and not done:
-                log.info("silver goes back to version %d, for %s", todo.restore_to, date)
-                if not silver.restore(job.spark, job.layout, todo.restore_to):
-                    log.warning("silver is built again from bronze, from its first date on")
+                log.info("silver is restored to version %d, to apply %s", todo.restore_to, date)
+                if not silver.restore(job.lakehouse, todo.restore_to):
+                    log.warning("silver is rebuilt from bronze, starting with its first date")
                     return _carry_out(job, state, plan.rebuild(state.applied, state.run_ids))
             row = _apply(job, manifest, taken, from_nothing=todo.from_nothing and not done)
             rows = ledger.entered(rows, row)
-            ledger.write_ledger(job.spark, job.layout, rows)
+            ledger.write_ledger(job.lakehouse, rows)
             done.append(row)
         finally:
             taken.release()
@@ -151,16 +148,16 @@ def _carry_out(job: _Job, state: _State, todo: plan.Plan) -> list[LedgerRow]:
 
 
 def _take(job: _Job, manifest: Manifest) -> Snapshot:
-    """Verify the files of a run and parse them, side by side."""
+    """Verify the files of a run and parse them, in parallel."""
     parsing = records.plan_parsing(manifest.profile)
     with ThreadPoolExecutor(1) as pool:
-        verifying = pool.submit(bronze.verify, job.spark, job.layout, manifest)
+        verifying = pool.submit(bronze.verify, job.lakehouse, manifest)
         try:
             with explained(f"read bronze run {manifest.run_id}"):
-                lines = bronze.read_lines(job.spark, job.layout, manifest)
+                lines = bronze.read_lines(job.lakehouse, manifest)
                 taken = snapshot.take(records.parse(lines, parsing), list(parsing.new_columns))
         except LakehouseError:
-            # A damaged file is the better explanation of whatever reading it met.
+            # If a file is damaged, that explains the error better.
             verifying.result()
             raise
     try:
@@ -173,28 +170,28 @@ def _take(job: _Job, manifest: Manifest) -> Snapshot:
 
 def _gate(job: _Job, manifest: Manifest, taken: Snapshot, previous: LedgerRow | None) -> None:
     outcomes = snapshot_outcomes(manifest, taken, previous, job.limits)
-    results.keep(job.spark, job.files, job.layout, "snapshot", (manifest.ingestion_date, manifest.run_id), outcomes)
+    results.keep(job.lakehouse, "snapshot", (manifest.ingestion_date, manifest.run_id), outcomes)
     why = ", ".join(
         f"{reason} ({number})" for reason, number in sorted(taken.reasons.items(), key=lambda i: -i[1])[:3]
     )
     results.require(
         outcomes,
         f"silver keeps its state{f', most rejected for {why}' if why else ''}; "
-        f"look at the source and ingest {manifest.ingestion_date.isoformat()} again",
+        f"check the API's data and ingest {manifest.ingestion_date.isoformat()} again",
     )
 
 
 def _apply(job: _Job, manifest: Manifest, taken: Snapshot, *, from_nothing: bool) -> LedgerRow:
-    """Two commits, rejected records and silver; silver's is the one that counts, see `plan.resolve`."""
-    silver.write_rejected(job.files, job.layout, manifest, taken)
-    (silver.load if from_nothing else silver.merge)(job.spark, job.layout, manifest, taken)
-    held = silver.held(job.files, job.layout)
+    """Commit the rejected records, then silver; the commit of silver is the one that counts, see `plan.resolve`."""
+    silver.write_rejected(job.lakehouse, manifest, taken)
+    (silver.load if from_nothing else silver.merge)(job.lakehouse, manifest, taken)
+    held = silver.held(job.lakehouse)
     if held is None or held.mark.run_id != manifest.run_id:
         raise TransientError(
-            f"Silver does not hold run {manifest.run_id} after it was written: another job writes it at the same "
-            "time; let it end, then run this job again."
+            f"Silver does not hold run {manifest.run_id} after it was written: another job writes to it at "
+            "the same time; let it finish, then run this job again."
         )
-    row = silver.count(job.spark, job.files, job.layout, held)
+    row = silver.count(job.lakehouse, held)
     log.info(
         "%s: %d records, %d added, %d changed, %d removed, %d rejected, %d duplicates, %d current",
         row.ingestion_date,

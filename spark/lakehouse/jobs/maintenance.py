@@ -11,7 +11,7 @@ from brewery.contract.layout import Layout
 from lakehouse import maintenance
 from lakehouse.errors import LakehouseError, explained
 from lakehouse.storage import spark_layout
-from lakehouse.tables import all_tables
+from lakehouse.tables import TABLES
 
 Action = Literal["optimize", "vacuum", "history", "restore"]
 
@@ -32,16 +32,16 @@ def run(
         spark: Session.
         layout: Paths.
         actions: What to do, in this order.
-        table: Path of one table below the root (`silver/breweries`); all that exist when None.
-        version: For a restore, the version.
-        at: For a restore, or the moment.
-        retention_hours: For a vacuum, how far back every version stays whole.
+        table: Path of one table below the root (`silver/breweries`); None for all that exist.
+        version: The version to restore.
+        at: Or the time to restore to.
+        retention_hours: How far back a vacuum leaves every version readable.
 
     Returns:
-        A line for each thing done or found.
+        A line for each action on each table, or for each version.
 
     Raises:
-        LakehouseError: The table is not one of the lakehouse, a restore names none, or the work failed.
+        LakehouseError: The lakehouse has no such table, a restore names none, or the work failed.
     """
     layout = spark_layout(layout)
     paths = _paths(spark, layout, table)
@@ -70,7 +70,7 @@ def run(
 
 
 def _paths(spark: SparkSession, layout: Layout, table: str | None) -> dict[str, str]:
-    known = {definition.name: path for path, definition in all_tables(layout).items()}
+    known = {name: f"{layout.root}/{name}" for name in TABLES}
     if table is not None:
         if table not in known:
             raise LakehouseError(f"There is no table {table}: name one of {', '.join(known)}.")

@@ -5,53 +5,39 @@ from pyspark.sql import SparkSession
 
 from brewery.contract.layout import Layout
 from brewery.contract.ledger import LedgerRow
-from lakehouse import gold, publish
+from lakehouse import publish
+from lakehouse.definitions import SILVER_BREWERIES, SILVER_RUNS
 from lakehouse.errors import explained
+from lakehouse.gold import GOLD
+from lakehouse.gold._table import Inputs, location_counts
 from lakehouse.ledger import require_ledger
 from lakehouse.session import interpreted
-from lakehouse.storage import Files, spark_layout
+from lakehouse.storage import Lakehouse
 
 
 def run(spark: SparkSession, layout: Layout) -> LedgerRow:
-    """Stage the gold tables from silver as it is.
-
-    Args:
-        spark: Session.
-        layout: Paths.
+    """Stage the gold tables, built from the current state of silver.
 
     Returns:
-        The ledger's newest row, which the tables were made from.
+        The ledger's newest row, from which the tables were built.
 
     Raises:
         LakehouseError: Silver holds nothing yet, or the lakehouse cannot be read or written.
     """
-    layout = spark_layout(layout)
-    files = Files(spark, layout.root)
-    newest = require_ledger(spark, files, layout)[-1]
-    with explained(f"read the table {layout.silver_breweries}"):
-        counts = gold.location_counts(spark.read.format("delta").load(layout.silver_breweries))
-        cached = counts.persist(StorageLevel.MEMORY_AND_DISK)
+    lakehouse = Lakehouse.open(spark, layout)
+    newest = require_ledger(lakehouse)[-1]
+    with explained(f"read the table {lakehouse.path(SILVER_BREWERIES)}"):
+        breweries = lakehouse.read(SILVER_BREWERIES).where("is_current")
+        cached = location_counts(breweries).persist(StorageLevel.MEMORY_AND_DISK)
     try:
         with explained("count the breweries by location"):
-            # Filled once, before the tables that are made from it are written side by side; from then on in one
-            # partition, so that rolling it up shuffles nothing.
+            # The cache is filled before the tables are written in parallel. From then on the counts are in one
+            # partition, so that aggregating them needs no shuffle.
             cached.count()
-        counts = cached.coalesce(1)
+        inputs = Inputs(breweries, cached.coalesce(1), lakehouse.read(SILVER_RUNS).coalesce(1))
         with interpreted(spark):
-            publish.stage(
-                files,
-                layout,
-                {
-                    "breweries_by_type_and_location": gold.breweries_by_type_and_location(counts),
-                    "breweries_by_type": gold.breweries_by_type(counts),
-                    "breweries_by_country": gold.breweries_by_country(counts),
-                    "location_coverage": gold.location_coverage(counts),
-                    "daily_changes": gold.daily_changes(
-                        spark.read.format("delta").load(layout.silver_runs).coalesce(1)
-                    ),
-                },
-                publish.Stage.of(newest),
-            )
+            frames = {name: table.build(inputs) for name, table in GOLD.items()}
+            publish.stage(lakehouse, frames, publish.Stage.of(newest))
     finally:
         cached.unpersist()
     return newest

@@ -1,4 +1,4 @@
-"""The expectations of the pipeline, declared. Numbers that differ from run to run come in as arguments."""
+"""The expectations of snapshots and silver. Numbers that differ between runs come in as arguments."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -8,9 +8,9 @@ from typing import Final
 from brewery.contract.fields import KNOWN_BREWERY_TYPES, REQUIRED_FIELDS, SOURCE_FIELDS
 from brewery.contract.ledger import LedgerRow
 from brewery.contract.manifest import Manifest
+from lakehouse.definitions import SILVER_BREWERIES, SILVER_RUNS
 from lakehouse.quality.expectations import Expectation, Outcome, equals, judge, none_of
 from lakehouse.snapshot import Snapshot
-from lakehouse.tables import GOLD, SILVER_BREWERIES, SILVER_RUNS
 
 BRONZE: Final = "bronze/breweries"
 _SILVER: Final = SILVER_BREWERIES.name
@@ -34,12 +34,12 @@ class Limits:
 def snapshot_outcomes(
     manifest: Manifest, snapshot: Snapshot, before: LedgerRow | None, limits: Limits
 ) -> list[Outcome]:
-    """Before silver is written: is the snapshot one to take over?
+    """The snapshot, before silver is written.
 
     Args:
         manifest: Of the run.
         snapshot: Parsed and counted.
-        before: The ledger's row of the date before, if there is one.
+        before: The ledger's row of the previous date, if there is one.
         limits: What is allowed.
     """
     unseen = sum(
@@ -99,12 +99,12 @@ def silver_expectations(newest: LedgerRow) -> list[Expectation]:
 
 
 def reconciliation_outcomes(ledger: Sequence[LedgerRow], manifest: Manifest, rejected: int) -> list[Outcome]:
-    """Bronze = silver + duplicates + rejected: the newest run counted anew, the others by the ledger.
+    """Bronze = silver + duplicates + rejected: the newest run by a new count, the others by the ledger.
 
     Args:
         ledger: In order of the dates.
-        manifest: Of the newest run, read anew.
-        rejected: Records of the newest run that `silver/breweries_rejected` has, counted anew.
+        manifest: Of the newest run, read from bronze.
+        rejected: Records of the newest run in `silver/breweries_rejected`, counted now.
     """
     newest = ledger[-1]
     values = {
@@ -114,43 +114,8 @@ def reconciliation_outcomes(ledger: Sequence[LedgerRow], manifest: Manifest, rej
     return judge([equals(SILVER_RUNS.name, name, "", 0) for name in values], values)
 
 
-def gold_expectations(name: str, newest: LedgerRow, runs: int) -> list[Expectation]:
-    """A staged gold table.
-
-    Args:
-        name: One of `GOLD_TABLES`.
-        newest: The ledger's newest row.
-        runs: Rows of the ledger.
-    """
-    table = GOLD[name].name
-    if name == "daily_changes":
-        date = f"date'{newest.ingestion_date.isoformat()}'"
-        counts = ("total", "added", "changed", "removed", "rejected", "duplicates")
-        return [
-            equals(table, "a_row_for_each_date", "count(distinct ingestion_date)", runs),
-            equals(table, "dates_unique", "count(*) - count(distinct ingestion_date)", 0),
-            none_of(table, "counts_not_negative", " or ".join(f"coalesce({c} < 0, true)" for c in counts)),
-            equals(table, "newest_total", f"max(case when ingestion_date = {date} then total end)", newest.total),
-        ]
-    keys = [column.name for column in GOLD[name].columns if column.type == "string"]
-    # The count of a distinct struct also counts those with nulls in them.
-    expectations = [
-        equals(table, "breweries_all_counted", "coalesce(sum(brewery_count), 0)", newest.total),
-        equals(table, "keys_unique", f"count(*) - count(distinct struct({', '.join(keys)}))", 0),
-        none_of(table, "counts_positive", "coalesce(brewery_count < 1, true)"),
-    ]
-    required = [key for key in keys if key in REQUIRED_FIELDS]
-    expectations += [none_of(table, f"{key}_present", f"{key} is null") for key in required]
-    if name == "location_coverage":
-        shares = [column.name for column in GOLD[name].columns if column.type == "double"]
-        expectations += [
-            none_of(table, f"{s}_a_share", f"not coalesce({s} between 0 and 1, false)") for s in shares
-        ]
-    return expectations
-
-
 def freshness_outcomes(manifest: Manifest, now: dt.datetime, limits: Limits) -> list[Outcome]:
-    """The newest snapshot was taken recently enough, whatever day it stands for."""
+    """The newest snapshot is recent, whatever date it stands for."""
     name = "age_of_newest_snapshot_in_hours"
     hours = (now - manifest.finished_at).total_seconds() / 3600
     return judge([Expectation(BRONZE, name, at_most=limits.max_age_hours)], {name: round(hours, 2)})

@@ -1,12 +1,12 @@
-"""What an expectation is, and how those of one table become one aggregation."""
+"""What an expectation is, and how those of one table become one aggregation; imports no Spark."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as sf
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 Severity = Literal["error", "warn"]
 Number = int | float
@@ -19,7 +19,7 @@ class Expectation:
     Attributes:
         table: What it is about, as a path below the lakehouse's root.
         name: Name, unique within the table.
-        metric: SQL aggregate over the table; empty where the number is worked out elsewhere.
+        metric: SQL aggregate over the table; empty where the number is computed elsewhere.
         at_least: Least allowed value, or None.
         at_most: Greatest allowed value, or None.
         severity: Whether it fails the gate.
@@ -90,7 +90,7 @@ def equals(table: str, name: str, metric: str, value: Number) -> Expectation:
     return Expectation(table, name, metric, at_least=value, at_most=value)
 
 
-def measure(frame: DataFrame, expectations: Sequence[Expectation]) -> list[Outcome]:
+def measure(frame: "DataFrame", expectations: Sequence[Expectation]) -> list[Outcome]:
     """Measure all expectations of one table in one pass and judge them.
 
     Raises:
@@ -98,11 +98,11 @@ def measure(frame: DataFrame, expectations: Sequence[Expectation]) -> list[Outco
     """
     if any(not expectation.metric for expectation in expectations):
         raise ValueError("an expectation without a metric cannot be measured on a table")
-    metrics = [sf.expr(expectation.metric).alias(str(i)) for i, expectation in enumerate(expectations)]
-    values = frame.agg(*metrics).collect()[0]
+    metrics = (f"{expectation.metric} as `{i}`" for i, expectation in enumerate(expectations))
+    values = frame.selectExpr(*metrics).collect()[0]
     return [expectation.judge(values[i]) for i, expectation in enumerate(expectations)]
 
 
 def judge(expectations: Sequence[Expectation], values: Mapping[str, Number]) -> list[Outcome]:
-    """Judge expectations whose numbers are known already, by their names."""
+    """Judge expectations whose numbers are already known, by their names."""
     return [expectation.judge(values.get(expectation.name)) for expectation in expectations]

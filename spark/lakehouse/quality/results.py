@@ -4,32 +4,21 @@ import datetime as dt
 import logging
 from collections.abc import Sequence
 
-from pyspark.sql import SparkSession
-
-from brewery.contract.layout import Layout
 from lakehouse import tables
+from lakehouse.definitions import QUALITY_RESULTS
 from lakehouse.errors import LakehouseError, explained
 from lakehouse.quality.expectations import Outcome
 from lakehouse.session import interpreted
-from lakehouse.storage import Files
+from lakehouse.storage import Lakehouse
 
 log = logging.getLogger(__name__)
 
 
-def keep(
-    spark: SparkSession,
-    files: Files,
-    layout: Layout,
-    gate: str,
-    run: tuple[dt.date, str],
-    outcomes: Sequence[Outcome],
-) -> None:
+def keep(lakehouse: Lakehouse, gate: str, run: tuple[dt.date, str], outcomes: Sequence[Outcome]) -> None:
     """Log the outcomes and append them to `quality/results`.
 
     Args:
-        spark: Session.
-        files: The lakehouse's file system.
-        layout: Paths.
+        lakehouse: The lakehouse.
         gate: `snapshot` or `publish`.
         run: Ingestion date and run id that were checked.
         outcomes: All of them.
@@ -52,20 +41,19 @@ def keep(
         }
         for outcome in outcomes
     ]
-    with explained(f"write the table {layout.quality_results}"), interpreted(spark):
-        frame = tables.rows_frame(spark, tables.QUALITY_RESULTS, rows)
-        tables.append(files, frame, tables.QUALITY_RESULTS, layout.quality_results)
+    with explained(f"write the table {lakehouse.path(QUALITY_RESULTS)}"), interpreted(lakehouse.spark):
+        tables.append(lakehouse, QUALITY_RESULTS, tables.rows_frame(lakehouse.spark, QUALITY_RESULTS, rows))
 
 
 def require(outcomes: Sequence[Outcome], otherwise: str) -> None:
-    """Stop where an expectation of severity error does not hold.
+    """Check that every expectation of severity error holds.
 
     Args:
-        outcomes: All of a gate.
-        otherwise: End of the sentence: what was left as it was, and what to do.
+        outcomes: All outcomes of a gate.
+        otherwise: End of the sentence: what keeps its state, and what to do next.
 
     Raises:
-        LakehouseError: One sentence that names the expectations.
+        LakehouseError: One does not hold.
     """
     failed = [outcome for outcome in outcomes if outcome.failed]
     if failed:

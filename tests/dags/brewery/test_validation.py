@@ -164,7 +164,7 @@ def test_a_corrupt_or_foreign_manifest_is_named_with_its_path(
     Path(run.manifest_path).write_bytes(content)
     with pytest.raises(ManifestInvalidError) as error:
         validate(storage, day)
-    assert str(error.value).startswith(f"{run.manifest_path} cannot be used, the manifest ")
+    assert str(error.value).startswith(f"{run.manifest_path} cannot be used (the manifest ")
     assert "move that run's folder out of bronze" in str(error.value)
     # It is not for maintenance to decide what a manifest that cannot be read was worth.
     assert remove_uncommitted(storage, dt.timedelta(0), dt.datetime.now(dt.UTC) + dt.timedelta(days=9)) == []

@@ -3,6 +3,7 @@
 The tests of this module build on each other, in order: one lakehouse, as a user's.
 """
 
+import datetime as dt
 import json
 import signal
 import time
@@ -15,8 +16,11 @@ import requests
 from deltalake import DeltaTable
 
 from harness.pipeline.mock_api.server import MockApi
-from tests.harness.pipeline.embedded import gold_by_hand
+from lakehouse.gold import GOLD
 from tests.harness.pipeline.embedded.conftest import Cli
+from tests.live import frames
+from tests.oracle.gold import GOLD as ORACLE
+from tests.oracle.lakehouse import Day, Expected
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -30,13 +34,6 @@ FLAWS = (
     "new-field:field=rating",
 )
 DATES = ("2025-01-01", "2025-01-02")
-GOLD = (
-    "breweries_by_type_and_location",
-    "breweries_by_type",
-    "breweries_by_country",
-    "location_coverage",
-    "daily_changes",
-)
 
 
 @pytest.fixture(scope="module")
@@ -124,26 +121,13 @@ def test_bronze_holds_what_the_api_said(cli: Cli, days: list[list[dict[str, Any]
 def test_gold_is_what_the_answers_come_to(
     cli: Cli, days: list[list[dict[str, Any]]], spark: "SparkSession", table: str
 ) -> None:
-    from chispa import assert_df_equality
-
-    (first, duplicates_1, rejected_1), (second, duplicates_2, rejected_2) = map(gold_by_hand.take, days)
-    assert duplicates_1
-    assert rejected_1
-    rows = {
-        "breweries_by_type_and_location": gold_by_hand.by_type_and_location(second),
-        "breweries_by_type": gold_by_hand.by_type(second),
-        "breweries_by_country": gold_by_hand.by_country(second),
-        "location_coverage": gold_by_hand.coverage(second),
-        "daily_changes": [
-            (DATES[0], len(first), len(first), 0, 0, rejected_1, duplicates_1),
-            (DATES[1], len(second), *gold_by_hand.changes(first, second), rejected_2, duplicates_2),
-        ],
-    }[table]
-    actual = spark.read.format("delta").load(str(cli.lakehouse / "gold" / table))
-    if table == "daily_changes":
-        actual = actual.withColumn("ingestion_date", actual["ingestion_date"].cast("string"))
-    expected = spark.createDataFrame(rows, actual.schema)
-    assert_df_equality(actual, expected, ignore_row_order=True, ignore_nullable=True, ignore_metadata=True)
+    expected = Expected(
+        [Day(dt.date.fromisoformat(date), answers) for date, answers in zip(DATES, days, strict=True)]
+    )
+    assert expected.ledger[0].duplicates
+    assert expected.ledger[0].rejected
+    actual = frames.read(spark, str(cli.lakehouse / "gold" / table), ORACLE[table].schema)
+    frames.assert_same(actual, frames.gold(spark, expected, table))
 
 
 def test_a_day_taken_again_changes_no_figure(cli: Cli, api: MockApi) -> None:

@@ -1,6 +1,6 @@
-"""What the lakehouse must hold after some days of the API, worked out in plain Python from docs/data-contract.md.
+"""The oracle: what the lakehouse must hold after some days of the API, in plain Python from docs/data-contract.md.
 
-Nothing here is shared with the pipeline: not its code, not its list of fields, and no Spark.
+It shares nothing with the pipeline: no code, no list of fields, no Spark.
 
 >>> berlin = {"id": "a", "name": "Berg", "brewery_type": "Micro", "country": "Germany", "city": " Köln "}
 >>> lakehouse = Expected([Day(dt.date(2026, 3, 1), [berlin])])
@@ -11,10 +11,11 @@ Nothing here is shared with the pipeline: not its code, not its list of fields, 
 import datetime as dt
 import json
 import unicodedata
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+from tests.oracle.gold import GOLD
 
 Record = Mapping[str, Any]
 """A brewery as the API sends it."""
@@ -23,7 +24,7 @@ Row = dict[str, Any]
 """A row of a table: column -> value."""
 
 PAGE_SIZE: Final = 200
-"""Records that the ingestion asks for in one page: the API's maximum."""
+"""Records in one page: the API's maximum."""
 
 REQUIRED: Final = ("id", "name", "brewery_type", "country")
 TEXT: Final = (
@@ -71,9 +72,9 @@ class Day:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A record that silver cannot take."""
+    """A record that cannot become a row of silver."""
 
-    date: dt.date
+    ingestion_date: dt.date
     run_id: str
     source_file: str
     id: str | None
@@ -85,7 +86,7 @@ class Rejected:
 class Ledger:
     """The counts of one date, as `silver/runs` and `gold/daily_changes` have them."""
 
-    date: dt.date
+    ingestion_date: dt.date
     run_id: str
     bronze_records: int
     silver_records: int = 0
@@ -99,14 +100,14 @@ class Ledger:
 
 @dataclass
 class Expected:
-    """The lakehouse after `days`, which are applied in the order of their dates; of a date, the last one counts.
+    """The lakehouse after `days`, applied in the order of their dates; of several with one date the last counts.
 
     Attributes:
         days: The snapshots.
         silver: Brewery id -> its row, with every column but `record_hash`.
         rejected: Every rejected record.
         ledger: One entry for each date, in order.
-        new_columns: Columns that the source added, in order of appearance.
+        new_columns: Columns that the API added, in order of appearance.
     """
 
     days: Sequence[Day]
@@ -135,46 +136,7 @@ class Expected:
         Raises:
             KeyError: There is no such gold table.
         """
-        tables: dict[str, Callable[[], list[Row]]] = {
-            "breweries_by_type_and_location": lambda: self._counted(
-                "country", "state_province", "city", "brewery_type"
-            ),
-            "breweries_by_type": lambda: self._counted("brewery_type"),
-            "breweries_by_country": lambda: self._counted("country"),
-            "location_coverage": self._coverage,
-            "daily_changes": self._daily_changes,
-        }
-        return tables[table]()
-
-    def _counted(self, *columns: str) -> list[Row]:
-        counts = Counter(tuple(row[name] for name in columns) for row in self.current)
-        return [{**dict(zip(columns, key, strict=True)), "brewery_count": n} for key, n in counts.items()]
-
-    def _coverage(self) -> list[Row]:
-        shares = {
-            "share_with_coordinates": "latitude",
-            "share_with_website": "website_url",
-            "share_with_phone": "phone",
-            "share_with_postal_code": "postal_code",
-        }
-        countries: dict[str, list[Row]] = {}
-        for row in self.current:
-            countries.setdefault(row["country"], []).append(row)
-        return [
-            {
-                "country": country,
-                "brewery_count": len(rows),
-                **{name: sum(row[of] is not None for row in rows) / len(rows) for name, of in shares.items()},
-            }
-            for country, rows in countries.items()
-        ]
-
-    def _daily_changes(self) -> list[Row]:
-        names = ("total", "added", "changed", "removed", "rejected", "duplicates")
-        return [
-            {"ingestion_date": entry.date, **{name: getattr(entry, name) for name in names}}
-            for entry in self.ledger
-        ]
+        return GOLD[table].rows(self.current, [vars(entry) for entry in self.ledger])
 
     def _apply(self, day: Day) -> None:
         entry = Ledger(day.date, day.run_id, bronze_records=len(day.records))
@@ -209,12 +171,12 @@ class Expected:
             entry.changed += 1
         self.silver[row["id"]] = {
             **row,
-            "first_seen": held["first_seen"] if held else entry.date,
-            "last_seen": entry.date,
+            "first_seen": held["first_seen"] if held else entry.ingestion_date,
+            "last_seen": entry.ingestion_date,
             "is_current": True,
             "last_change": change or (held or {})["last_change"],
-            "last_change_on": entry.date if change else (held or {})["last_change_on"],
-            "ingestion_date": entry.date,
+            "last_change_on": entry.ingestion_date if change else (held or {})["last_change_on"],
+            "ingestion_date": entry.ingestion_date,
         }
 
     def _miss(self, accepted: Mapping[str, Row], seen: Iterable[str | None], entry: Ledger) -> None:
@@ -222,9 +184,9 @@ class Expected:
             if brewery_id in accepted or not held["is_current"]:
                 continue
             if brewery_id in seen:
-                held["last_seen"] = entry.date
+                held["last_seen"] = entry.ingestion_date
             else:
-                held.update(is_current=False, last_change="removed", last_change_on=entry.date)
+                held.update(is_current=False, last_change="removed", last_change_on=entry.ingestion_date)
                 entry.removed += 1
 
 
@@ -234,7 +196,7 @@ _OWN: Final = frozenset({*TEXT, *COORDINATES, "coordinates_status"})
 def cleaned(record: Record) -> tuple[Row, frozenset[str]]:
     """A record as silver has it, and the reasons to reject it.
 
-    New fields of the source come after the known ones, as text, under names that can be columns as they are.
+    New fields come after the known ones, as text, under names that can be columns as they are.
     """
     row: Row = {}
     reasons = set()

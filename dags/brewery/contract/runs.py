@@ -1,0 +1,74 @@
+"""Which runs bronze has for a date, whether their manifests are valid, and which run counts. Pure, for any storage.
+
+Of a date's committed runs the one that ended last counts (by `finished_at`, then by run id); it supersedes the
+others. A run without a manifest is not committed, and does not exist for any reader.
+"""
+
+import datetime as dt
+from collections.abc import Iterable
+
+from brewery.contract.layout import DATE_PREFIX, RUN_PREFIX, is_run_id, page_file
+from brewery.contract.manifest import Manifest, ManifestError
+
+
+def date_of_folder(name: str) -> dt.date | None:
+    """The ingestion date of a folder `ingestion_date=YYYY-MM-DD`; None for any other name.
+
+    >>> date_of_folder("ingestion_date=2026-03-01"), date_of_folder("_delta_log")
+    (datetime.date(2026, 3, 1), None)
+    """
+    try:
+        return dt.date.fromisoformat(name.removeprefix(DATE_PREFIX)) if name.startswith(DATE_PREFIX) else None
+    except ValueError:
+        return None
+
+
+def run_ids(folders: Iterable[str]) -> list[str]:
+    """The run ids of the folders `run_id=<id>`, sorted; other folders are ignored.
+
+    >>> run_ids(["run_id=b", "run_id=a", "run_id=", "tmp"])
+    ['a', 'b']
+    """
+    ids = (name.removeprefix(RUN_PREFIX) for name in folders if name.startswith(RUN_PREFIX))
+    return sorted(run_id for run_id in ids if is_run_id(run_id))
+
+
+def newest_first(manifests: Iterable[Manifest]) -> list[Manifest]:
+    """The manifests of a date's committed runs, that of the run that counts first."""
+    return sorted(manifests, key=lambda manifest: (manifest.finished_at, manifest.run_id), reverse=True)
+
+
+def parse_manifest(content: str | bytes, path: str, ingestion_date: dt.date, run_id: str) -> Manifest:
+    """Read the manifest of a run.
+
+    Args:
+        content: Of the file.
+        path: Of the file, for the error.
+        ingestion_date: Date that its folder names.
+        run_id: Run that its folder names.
+
+    Raises:
+        ManifestError: It is corrupt, not this pipeline's, or another run's. Ignoring it could silently bring back
+            an older state of the data.
+    """
+    try:
+        manifest = Manifest.from_json(content if isinstance(content, str) else content.decode())
+        _require_own(manifest, ingestion_date, run_id)
+    except (ManifestError, UnicodeDecodeError) as error:
+        reason = error if isinstance(error, ManifestError) else "the manifest is not UTF-8 text"
+        raise ManifestError(
+            f"{path} cannot be used ({reason}): move that run's folder out of bronze, then ingest "
+            f"{ingestion_date.isoformat()} again."
+        ) from error
+    return manifest
+
+
+def _require_own(manifest: Manifest, ingestion_date: dt.date, run_id: str) -> None:
+    if (manifest.ingestion_date, manifest.run_id) != (ingestion_date, run_id):
+        raise ManifestError(
+            f"the manifest is that of run {manifest.run_id} of {manifest.ingestion_date.isoformat()}"
+        )
+    if manifest.finished_at.tzinfo is None:
+        raise ManifestError("the manifest's times have no time zone")
+    if any(file.name != page_file(file.page) for file in manifest.files):
+        raise ManifestError("the manifest names files that are not pages")
