@@ -7,6 +7,7 @@ from harness.manifests import catalogue
 from harness.pipeline.mock_api.faults import KINDS, SCOPE, Kind, Option
 from harness.review.risks.rules import RULES as RISK_RULES
 from harness.validate.rules import RULES as VALIDATION_RULES
+from lakehouse.gold import GOLD
 
 Generated = Callable[[str, str, str], None]
 
@@ -93,3 +94,11 @@ def test_secrets(generated: Generated) -> None:
         for secret in catalogue.read().secrets
     ]
     generated("secrets.md", "secrets", table(("Secret", "keys", "for", "copy"), *rows))
+
+
+def test_gold_tables(generated: Generated) -> None:
+    rows = [
+        (f"`{name}`", gold.comment, ", ".join(f"`{column}`" for column in gold.column_names))
+        for name, gold in GOLD.items()
+    ]
+    generated("data-contract.md", "gold", table(("table", "contents", "columns"), *rows))
