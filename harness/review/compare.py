@@ -6,23 +6,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from harness.manifests.generated_names import Names, generated_names
+from harness.manifests.images import images_in
 from harness.manifests.inputs import Trouble
+from harness.manifests.resource import Identity
 from harness.manifests.values import canonical
 from harness.review.build import Text
-from harness.review.fields import CHECKSUM, GENERATED_NAME, LAYOUT, Fields, Names, compare
-from harness.review.generated import generated_names
-from harness.review.images import Replaced, images_in, replaced, table
+from harness.review.fields import CHECKSUM, GENERATED_NAME, LAYOUT, Fields, compare
+from harness.review.images import Replaced, replaced, table
 from harness.review.model import (
     ApplicationReview,
     BuildProblem,
     ChangeKind,
     EnvironmentReview,
-    Identity,
     Note,
     ResourceChange,
     Risk,
 )
-from harness.review.pair import Pair, Resource, pair, pair_across, parse
+from harness.review.pair import Pair, ReviewedResource, pair, pair_across, parse
 from harness.review.redact import manifest
 from harness.review.risks.context import Change
 from harness.review.risks.judge import judge, risk
@@ -342,7 +343,7 @@ def _present(applications: Sequence[Application], wanted: set[Identity], item: _
     } & wanted
 
 
-def _owner(resource: Resource, owners: dict[str, _Match]) -> str:
+def _owner(resource: ReviewedResource, owners: dict[str, _Match]) -> str:
     """The name under which the Application of a resource is reviewed."""
     if resource.application in owners:
         return resource.application

@@ -18,8 +18,8 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from harness.errors import HarnessError
+from harness.manifests.resource import Identity
 from harness.manifests.snapshot import Snapshot, UnreadableError
-from harness.review.model import Identity
 
 FILE: Final = "pyproject.toml"
 _FIELDS: Final = frozenset({"exclude", "kustomize-options", "repositories", "environments", "parity"})

@@ -3,10 +3,11 @@
 import difflib
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from harness.manifests.generated_names import Names
 from harness.manifests.kubernetes_yaml import YamlError, load
 from harness.manifests.quantity import quantity
 from harness.manifests.values import canonical, same
@@ -76,26 +77,6 @@ class Fields:
     folded_paths: list[tuple[str, FieldPath]] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Names:
-    """The generated names of one side.
-
-    Attributes:
-        bare: Names with the hash that kustomize appended, and without it.
-    """
-
-    bare: Mapping[str, str] = field(default_factory=dict)
-
-    def strip(self, text: str) -> str:
-        """The text with each generated name in it bare."""
-        if "-" not in text or not self.bare:
-            return text
-        if text in self.bare:
-            return self.bare[text]
-        return _HASHED.sub(lambda found: self.bare.get(found[0], found[0]), text)
-
-
-_HASHED: Final = re.compile(r"[a-z0-9][a-z0-9.-]*-[bcdfghkmt2456789]{10}(?![a-z0-9-])")
 _NO_NAMES: Final = Names()
 
 

@@ -1,30 +1,15 @@
 """Images in the review: which one replaces which, and what their tags say about it."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
 
+from harness.manifests.images import floating, images_in, reference, version
+from harness.manifests.resource import Identity
 from harness.review.fields import Fields
-from harness.review.model import FieldKind, Identity, ImageChange
-
-_VERSION: Final = re.compile(r"v?(\d+(?:\.\d+)*)(?:[-+._].*)?")
+from harness.review.model import FieldKind, ImageChange
 
 Replaced = tuple[str, str, Identity]
 """(image at base, image at head, the workload); empty for none."""
-
-
-def images_in(value: Any) -> Iterator[str]:
-    """Every image that a value names."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if key == "image" and isinstance(item, str) and item:
-                yield item
-            else:
-                yield from images_in(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from images_in(item)
 
 
 def replaced(found: Fields, identity: Identity) -> Iterator[Replaced]:
@@ -54,35 +39,11 @@ def table(changes: Iterable[Replaced]) -> tuple[ImageChange, ...]:
     )
 
 
-def parts(image: str) -> tuple[str, str, str]:
-    """Repository, tag and digest of an image; empty for what it does not have.
-
-    >>> parts("registry:5000/web:1.2@sha256:0ab")
-    ('registry:5000/web', '1.2', 'sha256:0ab')
-    """
-    rest, _, digest = image.partition("@")
-    head, slash, last = rest.rpartition("/")
-    name, _, tag = last.partition(":")
-    return f"{head}{slash}{name}", tag, digest
-
-
-def version(tag: str) -> tuple[int, ...] | None:
-    """The version that a tag starts with, or None."""
-    found = _VERSION.fullmatch(tag)
-    return tuple(map(int, found[1].split("."))) if found else None
-
-
-def floating(image: str) -> bool:
-    """Whether the image can be another one tomorrow by design: no tag and no digest, or `latest`."""
-    _, tag, digest = parts(image)
-    return not digest and tag in ("", "latest")
-
-
 def note(before: str, after: str) -> str:
     """What two images say about the change, in words."""
     if not before or not after:
         return "new" if after else "gone"
-    (old_name, old_tag, old_digest), (new_name, new_tag, new_digest) = parts(before), parts(after)
+    (old_name, old_tag, old_digest), (new_name, new_tag, new_digest) = reference(before), reference(after)
     words = []
     if old_name != new_name:
         words.append("another repository")

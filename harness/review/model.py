@@ -10,6 +10,8 @@ from enum import IntEnum, StrEnum
 from functools import cached_property
 from typing import Any, Final
 
+from harness.manifests.resource import Identity
+
 REDACTED: Final = "<redacted>"
 """Stands in for a Secret's value; `REDACTED_CHANGED` where the other side's value is another."""
 REDACTED_CHANGED: Final = "<redacted, changed>"
@@ -45,31 +47,6 @@ class Level(IntEnum):
     def __str__(self) -> str:
         """The level's name as people and `--fail-on` write it."""
         return self.name.lower()
-
-
-@dataclass(frozen=True, order=True)
-class Identity:
-    """What names a resource.
-
-    Attributes:
-        api_version: Group and version.
-        kind: Kind.
-        namespace: Namespace; empty for what has none.
-        name: Name, without the hash that kustomize appends to generated ones.
-    """
-
-    api_version: str
-    kind: str
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        """Kind, namespace and name.
-
-        >>> str(Identity("apps/v1", "Deployment", "web", "shop"))
-        'Deployment web/shop'
-        """
-        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
 
 @dataclass(frozen=True)

@@ -6,38 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
+from harness.manifests.generated_names import Names
 from harness.manifests.kubernetes_yaml import YamlError, load
+from harness.manifests.resource import CLUSTER_SCOPED, Identity, Resource
 from harness.manifests.values import dig, mappings
 from harness.review.build import Text
-from harness.review.fields import Names, leaves
+from harness.review.fields import leaves
 from harness.review.lists import BUILT_IN
-from harness.review.model import Identity
 
-_CLUSTER_SCOPED: Final = frozenset(
-    {
-        "APIService",
-        "CSIDriver",
-        "CSINode",
-        "CertificateSigningRequest",
-        "ClusterRole",
-        "ClusterRoleBinding",
-        "CustomResourceDefinition",
-        "IngressClass",
-        "MutatingAdmissionPolicy",
-        "MutatingAdmissionPolicyBinding",
-        "MutatingWebhookConfiguration",
-        "Namespace",
-        "Node",
-        "PersistentVolume",
-        "PriorityClass",
-        "RuntimeClass",
-        "StorageClass",
-        "ValidatingAdmissionPolicy",
-        "ValidatingAdmissionPolicyBinding",
-        "ValidatingWebhookConfiguration",
-        "VolumeAttachment",
-    }
-)
 _FAMILIES: Final[dict[str, str]] = {
     "Deployment": "workload",
     "StatefulSet": "workload",
@@ -62,31 +38,19 @@ _ALIKE: Final = 0.6
 _MOST_COMPARED: Final = 40_000
 
 
-@dataclass(frozen=True, eq=False)
-class Resource:
-    """One rendered resource of one side.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ReviewedResource(Resource):
+    """A resource of one side.
 
     Attributes:
-        value: The manifest.
         identity: What names it, generated names without their hash.
         origin: The file that it comes from; empty when not known.
         application: Name of the Application that deploys it.
     """
 
-    value: dict[str, Any]
     identity: Identity
     origin: str
     application: str
-
-    @property
-    def group(self) -> str:
-        """Its API group."""
-        return self.identity.api_version.rpartition("/")[0]
-
-    @property
-    def kind(self) -> str:
-        """Its kind."""
-        return self.identity.kind
 
     @cached_property
     def leaves(self) -> frozenset[tuple[Any, str]]:
@@ -100,11 +64,11 @@ class Resource:
 class Pair:
     """A resource at base and what it became; one of them is None when it was added or removed."""
 
-    before: Resource | None
-    after: Resource | None
+    before: ReviewedResource | None
+    after: ReviewedResource | None
 
 
-def parse(texts: Iterable[Text], application: str, namespace: str, names: Names) -> list[Resource]:
+def parse(texts: Iterable[Text], application: str, namespace: str, names: Names) -> list[ReviewedResource]:
     """The resources in rendered texts; lists of resources are taken apart.
 
     Args:
@@ -113,7 +77,7 @@ def parse(texts: Iterable[Text], application: str, namespace: str, names: Names)
         namespace: Where resources without a namespace go.
         names: The generated names of the side.
     """
-    found: list[Resource] = []
+    found: list[ReviewedResource] = []
     for text in texts:
         try:
             documents = load(text.text)
@@ -125,21 +89,23 @@ def parse(texts: Iterable[Text], application: str, namespace: str, names: Names)
             is_list = str(whole.get("kind") or "").endswith("List") and inner
             for value in inner if is_list else [whole]:
                 identity = _identity(value, text.origin, namespace, names)
-                found.append(Resource(value, identity, text.origin, application))
+                found.append(
+                    ReviewedResource(value, identity=identity, origin=text.origin, application=application)
+                )
     return found
 
 
 def _identity(value: dict[str, Any], origin: str, namespace: str, names: Names) -> Identity:
     api, kind = str(value.get("apiVersion") or ""), str(value.get("kind") or "Document")
     own = dig(value, "metadata", "namespace")
-    if own is None and api.rpartition("/")[0] in BUILT_IN and kind not in _CLUSTER_SCOPED:
+    if own is None and api.rpartition("/")[0] in BUILT_IN and kind not in CLUSTER_SCOPED:
         own = namespace
     name = dig(value, "metadata", "name") or dig(value, "metadata", "generateName") or origin
     bare = names.bare.get(str(name), str(name)) if kind in ("ConfigMap", "Secret") else str(name)
     return Identity(api, kind, str(own or ""), bare)
 
 
-_Key = Callable[[Resource], Hashable]
+_Key = Callable[[ReviewedResource], Hashable]
 _SAME: Final[tuple[_Key, ...]] = (
     lambda resource: resource.identity,
     lambda resource: (resource.group, resource.kind, resource.identity.namespace, resource.identity.name),
@@ -155,7 +121,7 @@ _MOVED: Final[tuple[_Key, ...]] = (
 )
 
 
-def pair(before: list[Resource], after: list[Resource]) -> list[Pair]:
+def pair(before: list[ReviewedResource], after: list[ReviewedResource]) -> list[Pair]:
     """Pairs the resources of an Application: by identity, by what is left of it after a move, by likeness."""
     pairs, before, after = _by_keys(before, after, _SAME)
     alike, before, after = _by_likeness(before, after)
@@ -176,11 +142,11 @@ def pair_across(pairs: list[Pair]) -> list[Pair]:
 
 
 def _by_keys(
-    before: list[Resource], after: list[Resource], keys: Iterable[_Key]
-) -> tuple[list[Pair], list[Resource], list[Resource]]:
+    before: list[ReviewedResource], after: list[ReviewedResource], keys: Iterable[_Key]
+) -> tuple[list[Pair], list[ReviewedResource], list[ReviewedResource]]:
     pairs: list[Pair] = []
     for key in keys:
-        waiting: dict[Hashable, list[Resource]] = defaultdict(list)
+        waiting: dict[Hashable, list[ReviewedResource]] = defaultdict(list)
         for resource in after:
             waiting[key(resource)].append(resource)
         left = []
@@ -197,8 +163,8 @@ def _by_keys(
 
 
 def _by_likeness(
-    before: list[Resource], after: list[Resource]
-) -> tuple[list[Pair], list[Resource], list[Resource]]:
+    before: list[ReviewedResource], after: list[ReviewedResource]
+) -> tuple[list[Pair], list[ReviewedResource], list[ReviewedResource]]:
     """Pairs resources of one kind and namespace that are nearly the same but for their names, the likest first."""
     candidates: list[tuple[float, int, int]] = []
     if len(before) * len(after) > _MOST_COMPARED:

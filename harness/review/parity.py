@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
+from harness.manifests.generated_names import Names, generated_names
 from harness.manifests.kubernetes_yaml import YamlError, load
+from harness.manifests.resource import Identity
 from harness.manifests.snapshot import Snapshot, UnreadableError
 from harness.manifests.values import same
 from harness.review.build import Text
 from harness.review.config import Config
 from harness.review.fieldpath import FieldPath, Inside, Key
-from harness.review.fields import Names, compare
-from harness.review.generated import generated_names
-from harness.review.model import Difference, Identity, Parity
-from harness.review.pair import Resource, pair, parse
+from harness.review.fields import compare
+from harness.review.model import Difference, Parity
+from harness.review.pair import ReviewedResource, pair, parse
 from harness.review.side import Application
 
 _EXPECTED: Final = tuple(
@@ -131,13 +132,13 @@ def differences(
     """
     texts = [_texts(applications, only) for applications in (left, right)]
     shared = Counter(text for _, text in texts[0]) & Counter(text for _, text in texts[1])
-    sides: list[list[Resource]] = []
+    sides: list[list[ReviewedResource]] = []
     names: list[Names] = []
     for side in texts:
         bare = generated_names(text for _, text in side)
         names.append(bare)
         left_over = Counter(shared)
-        resources: list[Resource] = []
+        resources: list[ReviewedResource] = []
         for application, text in side:
             if left_over[text] > 0:
                 left_over[text] -= 1

@@ -8,13 +8,13 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from harness.machine.cache import content_key
+from harness.manifests.applications import ApplicationSource, Deployer, Folders, deployers, normalised_url
 from harness.manifests.inputs import Kustomizations, Trouble
 from harness.manifests.kubernetes_yaml import YamlError, load, split
 from harness.manifests.snapshot import Snapshot, UnreadableError
 from harness.review import discover
 from harness.review.build import Builder, Job, Rendering, Text, deployers_in
 from harness.review.config import Config
-from harness.review.deployers import Deployer, Folders, Source, deployers, normalised_url
 
 _CHART: Final = "Chart.yaml"
 
@@ -169,9 +169,9 @@ class Side:
         }
         return self._remotes & used
 
-    def _followed(self, deployer: Deployer) -> tuple[list[Source], list[str], list[str]]:
+    def _followed(self, deployer: Deployer) -> tuple[list[ApplicationSource], list[str], list[str]]:
         """The sources of an Application that are rendered, what is said of the others, and charts among them."""
-        sources: list[Source] = []
+        sources: list[ApplicationSource] = []
         charts: list[str] = []
         notes = [f"{deployer.name} {deployer.problem}"] if deployer.problem else []
         for source in deployer.sources:
@@ -187,7 +187,7 @@ class Side:
                 sources.append(source)
         return sources, notes, charts
 
-    def _is_own(self, source: Source) -> bool:
+    def _is_own(self, source: ApplicationSource) -> bool:
         return bool(self._own) and normalised_url(source.repository) in self._own
 
     def _exists(self, path: str) -> bool:
@@ -212,7 +212,7 @@ class Side:
         except (UnreadableError, YamlError):
             return []
 
-    def _render_all(self, sources: Sequence[Source]) -> list[Rendering]:
+    def _render_all(self, sources: Sequence[ApplicationSource]) -> list[Rendering]:
         """Renders sources: kustomizations together, folders of plain manifests here."""
         found: dict[int, Rendering] = {}
         jobs: list[tuple[int, Job]] = []
@@ -301,8 +301,8 @@ def _glob(path: str, pattern: str) -> bool:
     return fnmatchcase(path, pattern)
 
 
-def _root_source(root: discover.Root) -> Source:
-    return Source(root.folder, directory=json.dumps({"recurse": root.recurse}))
+def _root_source(root: discover.Root) -> ApplicationSource:
+    return ApplicationSource(root.folder, directory=json.dumps({"recurse": root.recurse}))
 
 
 def _application(deployer: Deployer, parts: list[Rendering], notes: list[str]) -> Application:

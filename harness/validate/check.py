@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from harness.manifests import cluster as clusters
 from harness.manifests.build import build_all
 from harness.manifests.catalogue import FILE as CATALOGUE_FILE
 from harness.manifests.catalogue import read as read_catalogue
@@ -15,7 +16,6 @@ from harness.manifests.environments import OVERLAYS, aggregates, units
 from harness.manifests.environments import environments as known_environments
 from harness.manifests.kubernetes_yaml import YamlError, parse
 from harness.manifests.tree import KUSTOMIZATION_NAMES, walk
-from harness.validate import cluster as clusters
 from harness.validate import engines, exemptions, metrics, parity, policy, references, schemas, waves
 from harness.validate.exemptions import Exemption
 from harness.validate.finding import Defect, Finding

@@ -12,9 +12,10 @@ from harness.errors import HarnessError
 from harness.machine.cache import content_key
 from harness.machine.process import telling_line
 from harness.manifests.cache import Cache
+from harness.manifests.pods import pods_of
 from harness.manifests.values import dig
 from harness.validate.finding import Defect, Finding
-from harness.validate.model import Environment, Pod, Resource, pods_of
+from harness.validate.model import BuiltResource, Environment, Pod
 from harness.validate.rules import KUBE_SCORE
 
 _BUDGETS: Final = frozenset({"LH530", "LH531"})
@@ -64,7 +65,7 @@ def kube_score(environment: Environment) -> list[Defect]:
     return found
 
 
-def _is_scored(resource: Resource) -> bool:
+def _is_scored(resource: BuiltResource) -> bool:
     return resource.parent is None and resource.kind not in _NOT_SCORED
 
 
@@ -120,7 +121,7 @@ def _marks(answer: Any) -> Iterator[list[Any]]:
             yield [kind, metadata.get("namespace", ""), metadata["name"], check["check"]["id"], comments]
 
 
-def _container(resource: Resource, container: str) -> tuple[str | int, ...]:
+def _container(resource: BuiltResource, container: str) -> tuple[str | int, ...]:
     for pod in pods_of(resource):
         for path, found, _ in pod.containers():
             if found.get("name") == container:

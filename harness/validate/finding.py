@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from harness.manifests.kubernetes_yaml import Step
 
 if TYPE_CHECKING:
-    from harness.validate.model import Resource
+    from harness.validate.model import BuiltResource
 
 
 @dataclass(frozen=True)
@@ -44,5 +44,5 @@ class Defect:
 
     rule: str
     message: str
-    resource: "Resource"
+    resource: "BuiltResource"
     path: tuple[Step, ...] = field(default=())

@@ -14,7 +14,7 @@ from typing import Any, Final
 from harness.manifests.kubernetes_yaml import YamlError, load
 from harness.manifests.values import dig, mappings, string_map
 from harness.validate.finding import Defect
-from harness.validate.model import Environment, Resource
+from harness.validate.model import BuiltResource, Environment
 
 FILE: Final = Path(__file__).with_name("metrics.yaml")
 _STRING: Final = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`")
@@ -98,7 +98,7 @@ def _known(environment: Environment) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{name})(?:_bucket|_count|_sum|_total)?" for name in names) or "(?!)")
 
 
-def _defined(config: Resource) -> Iterator[str]:
+def _defined(config: BuiltResource) -> Iterator[str]:
     for key, text in string_map(config.value.get("data")).items():
         if not str(key).endswith((".yaml", ".yml")) or not re.search(
             r"^\s*(?:- )?(?:record|mappings):", str(text), re.M

@@ -1,226 +1,28 @@
-"""The rendered environment as validation sees it: resources, an index, and the pods that they make."""
+"""An environment as validation sees it: its resources, an index, and the pods that they create."""
 
-import json
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from harness.machine.cache import content_key
 from harness.manifests.build import Build
-from harness.manifests.kubernetes_yaml import Step, YamlError, load
-from harness.manifests.values import dig, mapping, mappings, sequence, string_map
-
-_TEMPLATES: Final[dict[str, tuple[str, ...]]] = {
-    "Pod": (),
-    "Deployment": ("spec", "template"),
-    "StatefulSet": ("spec", "template"),
-    "DaemonSet": ("spec", "template"),
-    "ReplicaSet": ("spec", "template"),
-    "Job": ("spec", "template"),
-    "CronJob": ("spec", "jobTemplate", "spec", "template"),
-}
-_SPARK_GROUP: Final = "sparkoperator.k8s.io"
-_CLUSTER_SCOPED: Final = frozenset(
-    {
-        "Namespace",
-        "ClusterRole",
-        "ClusterRoleBinding",
-        "CustomResourceDefinition",
-        "StorageClass",
-        "PriorityClass",
-        "PersistentVolume",
-        "MutatingWebhookConfiguration",
-        "ValidatingWebhookConfiguration",
-        "ValidatingAdmissionPolicy",
-        "ValidatingAdmissionPolicyBinding",
-        "IngressClass",
-        "ClusterSecretStore",
-        "ClusterExternalSecret",
-    }
-)
+from harness.manifests.pods import PodTemplate, embedded, matches, pods_of
+from harness.manifests.resource import Resource
 
 
-@dataclass(frozen=True, eq=False)
-class Resource:
-    """One rendered resource.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BuiltResource(Resource):
+    """A resource of an environment.
 
     Attributes:
-        value: The resource.
-        build: The unit that it comes from.
-        inside: The field of the ConfigMap `parent` that holds it, for one that a program there submits later.
-        parent: That ConfigMap.
+        build: The build that it comes from.
     """
 
-    value: dict[str, Any]
     build: Build
-    text: str = ""
-    inside: tuple[Step, ...] = ()
-    parent: "Resource | None" = None
-
-    @cached_property
-    def kind(self) -> str:
-        """Its kind."""
-        return str(self.value.get("kind") or "")
-
-    @cached_property
-    def group(self) -> str:
-        """Its API group; empty for the core group."""
-        return str(self.value.get("apiVersion") or "").rpartition("/")[0]
-
-    @cached_property
-    def name(self) -> str:
-        """Its name."""
-        return str(dig(self.value, "metadata", "name") or "")
-
-    @cached_property
-    def namespace(self) -> str:
-        """Its namespace; empty for what has none."""
-        if self.kind in _CLUSTER_SCOPED:
-            return ""
-        return str(dig(self.value, "metadata", "namespace") or (self.parent.namespace if self.parent else ""))
-
-    @cached_property
-    def annotations(self) -> dict[str, str]:
-        """Its annotations."""
-        return string_map(dig(self.value, "metadata", "annotations"))
-
-    @cached_property
-    def labels(self) -> dict[str, str]:
-        """Its labels."""
-        return string_map(dig(self.value, "metadata", "labels"))
-
-    @cached_property
-    def key(self) -> str:
-        """A content key of the resource."""
-        return content_key(self.text)
-
-    def __str__(self) -> str:
-        """Kind, namespace and name, as messages have it."""
-        place = f"{self.namespace}/{self.name}" if self.namespace else self.name
-        return f"{self.kind} {place}"
+    parent: "BuiltResource | None" = None
 
 
-@dataclass(frozen=True, eq=False)
-class Pod:
-    """A pod that a resource makes.
-
-    Attributes:
-        owner: The resource.
-        path: Where the pod template is in it.
-        metadata: The template's metadata.
-        spec: The pod spec; for a SparkApplication, the part of it that is known.
-        role: `driver` or `executor` for a SparkApplication.
-    """
-
-    owner: Resource
-    path: tuple[Step, ...]
-    metadata: dict[str, Any]
-    spec: dict[str, Any]
-    role: str = ""
-
-    @property
-    def namespace(self) -> str:
-        """Where it runs."""
-        return self.owner.namespace
-
-    @property
-    def labels(self) -> dict[str, str]:
-        """Its labels."""
-        return string_map(self.metadata.get("labels"))
-
-    @property
-    def account(self) -> str:
-        """Its ServiceAccount."""
-        return str(self.spec.get("serviceAccountName") or self.spec.get("serviceAccount") or "default")
-
-    @property
-    def at_sync(self) -> bool:
-        """Whether its resource is healthy only once the pod is: not a CronJob, nor what is submitted later."""
-        return self.owner.parent is None and self.owner.kind not in ("CronJob", "SparkApplication")
-
-    def containers(self) -> Iterator[tuple[tuple[Step, ...], dict[str, Any], bool]]:
-        """Each container as (path in the owner, container, whether it is an init container)."""
-        for field_name in ("initContainers", "containers"):
-            for index, container in enumerate(sequence(self.spec.get(field_name))):
-                if isinstance(container, dict):
-                    # A sidecar (an init container that restarts) does not end before the others start.
-                    first = field_name == "initContainers" and container.get("restartPolicy") != "Always"
-                    yield (
-                        (*self.path, *self._spec_path, field_name, container.get("name") or index),
-                        container,
-                        first,
-                    )
-
-    @property
-    def _spec_path(self) -> tuple[Step, ...]:
-        return () if self.role else ("spec",)
-
-
-def pods_of(resource: Resource) -> Iterator[Pod]:
-    """The pods that a resource makes."""
-    if resource.kind in _TEMPLATES:
-        path = _TEMPLATES[resource.kind]
-        template = dig(resource.value, *path)
-        if isinstance(template, dict) and isinstance(template.get("spec"), dict):
-            yield Pod(resource, (*resource.inside, *path), mapping(template.get("metadata")), template["spec"])
-    elif resource.kind in ("SparkApplication", "ScheduledSparkApplication") and resource.group == _SPARK_GROUP:
-        path = ("spec",) if resource.kind == "SparkApplication" else ("spec", "template")
-        spec = dig(resource.value, *path)
-        for role in ("driver", "executor"):
-            if isinstance(spec, dict) and isinstance(spec.get(role), dict):
-                yield _spark_pod(resource, path, spec, role)
-
-
-def _spark_pod(resource: Resource, path: tuple[Step, ...], spec: dict[str, Any], role: str) -> Pod:
-    """The pod that Spark makes of a driver or executor section: its template, with what the section adds.
-
-    Memory and cores become requests and limits, as Spark's documentation of its Kubernetes properties has it.
-    """
-    section = spec[role]
-    template = mapping(section.get("template"))
-    pod = dict(mapping(template.get("spec")))
-    name = f"spark-kubernetes-{role}"
-    containers = mappings(pod.get("containers")) + mappings(section.get("sidecars"))
-    main = next((container for container in containers if container.get("name") == name), {"name": name})
-    env = mappings(main.get("env")) + mappings(section.get("env"))
-    env += [{"name": key, "value": value} for key, value in string_map(section.get("envVars")).items()]
-    env += [
-        {"name": key, "valueFrom": {"secretKeyRef": reference}}
-        for key, reference in mapping(section.get("envSecretKeyRefs")).items()
-    ]
-    memory = section.get("memory")
-    cpu = section.get("coreRequest") or section.get("cores")
-    added: dict[str, Any] = {
-        "image": section.get("image") or spec.get("image") or "",
-        "env": env,
-        "envFrom": mappings(main.get("envFrom")) + mappings(section.get("envFrom")),
-        "volumeMounts": mappings(main.get("volumeMounts")) + mappings(section.get("volumeMounts")),
-    }
-    if memory and cpu:
-        added["resources"] = {
-            "requests": {"cpu": str(cpu), "memory": _binary(memory)},
-            "limits": {"cpu": str(section.get("coreLimit") or cpu), "memory": _binary(memory)},
-        }
-    if "securityContext" in section:
-        added["securityContext"] = section["securityContext"]
-    pod["containers"] = [main | added, *(container for container in containers if container is not main)]
-    pod["volumes"] = mappings(pod.get("volumes")) + mappings(spec.get("volumes"))
-    pod["serviceAccountName"] = section.get("serviceAccount") or pod.get("serviceAccountName") or "default"
-    if "podSecurityContext" in section:
-        pod["securityContext"] = section["podSecurityContext"]
-    labels = (
-        {"spark-role": role} | string_map(dig(template, "metadata", "labels")) | string_map(section.get("labels"))
-    )
-    return Pod(resource, (*resource.inside, *path, role), {"labels": labels}, pod, role)
-
-
-def _binary(memory: Any) -> str:
-    """Spark's `1g` as Kubernetes' `1Gi`."""
-    text = str(memory)
-    return f"{text[:-1]}{text[-1].upper()}i" if text[-1:] in ("k", "m", "g", "t") else text
+Pod = PodTemplate[BuiltResource]
 
 
 @dataclass
@@ -239,22 +41,22 @@ class Environment:
     name: str
     root: Path
     builds: list[Build]
-    resources: list[Resource] = field(default_factory=list)
+    resources: list[BuiltResource] = field(default_factory=list)
     malformed: set[str] = field(default_factory=set)
-    embedded: list[Resource] = field(default_factory=list)
+    embedded: list[BuiltResource] = field(default_factory=list)
 
     @cached_property
-    def index(self) -> dict[tuple[str, str, str], Resource]:
+    def index(self) -> dict[tuple[str, str, str], BuiltResource]:
         """Resources by (kind, namespace, name)."""
         return {(resource.kind, resource.namespace, resource.name): resource for resource in self.resources}
 
     @property
-    def everything(self) -> list[Resource]:
+    def everything(self) -> list[BuiltResource]:
         """What is synced, and what is submitted later."""
         return [*self.resources, *self.embedded]
 
     @property
-    def sound(self) -> list[Resource]:
+    def sound(self) -> list[BuiltResource]:
         """The resources that match their schemas, those submitted later included."""
         return [resource for resource in self.everything if resource.key not in self.malformed]
 
@@ -264,18 +66,18 @@ class Environment:
         return [pod for resource in self.sound for pod in pods_of(resource)]
 
     @cached_property
-    def namespaces(self) -> dict[str, Resource | None]:
+    def namespaces(self) -> dict[str, BuiltResource | None]:
         """The namespaces in use, with their Namespace resource where there is one."""
         names = {resource.namespace for resource in self.resources if resource.namespace}
-        found: dict[str, Resource | None] = dict.fromkeys(sorted(names))
+        found: dict[str, BuiltResource | None] = dict.fromkeys(sorted(names))
         found |= {resource.name: resource for resource in self.of_kind("Namespace")}
         return found
 
-    def of_kind(self, *kinds: str) -> list[Resource]:
+    def of_kind(self, *kinds: str) -> list[BuiltResource]:
         """The resources of some kinds."""
         return [resource for resource in self.resources if resource.kind in kinds]
 
-    def get(self, kind: str, namespace: str, name: str) -> Resource | None:
+    def get(self, kind: str, namespace: str, name: str) -> BuiltResource | None:
         """One resource."""
         return self.index.get((kind, namespace, name))
 
@@ -289,42 +91,8 @@ def environment(name: str, root: Path, builds: list[Build]) -> Environment:
     found = Environment(name, root, builds)
     for build in builds:
         for rendered in build.resources:
-            resource = Resource(rendered.value, build, rendered.text)
+            resource = BuiltResource(rendered.value, rendered.text, build=build)
             found.resources.append(resource)
             if resource.kind == "ConfigMap":
-                found.embedded += _embedded(resource)
+                found.embedded += embedded(resource)
     return found
-
-
-_MANIFEST: Final = re.compile(r"^kind:\s*(?:Pod|SparkApplication|ScheduledSparkApplication|Job)\s*$", re.MULTILINE)
-
-
-def _embedded(parent: Resource) -> Iterator[Resource]:
-    for key, text in string_map(parent.value.get("data")).items():
-        if not key.endswith((".yaml", ".yml")) or not _MANIFEST.search(text):
-            continue
-        try:
-            documents = load(text)
-        except YamlError:
-            continue  # A template with placeholders is no manifest yet.
-        for value in documents:
-            if isinstance(value, dict) and "apiVersion" in value:
-                yield Resource(value, parent.build, json.dumps(value), ("data", key), parent)
-
-
-def matches(selector: dict[str, Any] | None, labels: dict[str, str]) -> bool:
-    """Whether a label selector (matchLabels, matchExpressions) selects labels; an empty one selects all."""
-    selector = mapping(selector)
-    if any(labels.get(key) != value for key, value in string_map(selector.get("matchLabels")).items()):
-        return False
-    for expression in mappings(selector.get("matchExpressions")):
-        key, values = str(expression.get("key")), [str(value) for value in sequence(expression.get("values"))]
-        holds = {
-            "In": labels.get(key) in values,
-            "NotIn": labels.get(key) not in values,
-            "Exists": key in labels,
-            "DoesNotExist": key not in labels,
-        }
-        if not holds.get(str(expression.get("operator")), False):
-            return False
-    return True

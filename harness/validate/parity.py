@@ -9,11 +9,11 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from harness.manifests.generated_names import HASH
 from harness.manifests.kubernetes_yaml import Step, YamlError, load
 from harness.manifests.values import dig
 from harness.validate.finding import Defect
-from harness.validate.model import Environment, Resource
-from harness.validate.source import HASH
+from harness.validate.model import BuiltResource, Environment
 
 _MAY_DIFFER: Final = tuple(
     re.compile(pattern)
@@ -66,7 +66,7 @@ def check(environments: Sequence[Environment]) -> Iterator[tuple[str, Defect]]:
                 yield other, Defect("LH602", message, candidate, path)
 
 
-def _identity(resource: Resource) -> tuple[str, str, str, str]:
+def _identity(resource: BuiltResource) -> tuple[str, str, str, str]:
     return resource.group, resource.kind, resource.namespace, HASH.sub("", resource.name)
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from harness.manifests.values import dig, mappings, sequence, string_map
 from harness.validate.finding import Defect
-from harness.validate.model import Environment, Resource
+from harness.validate.model import BuiltResource, Environment
 
 _LONG_RUNNING: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 _ENFORCE: Final = "pod-security.kubernetes.io/enforce"
@@ -22,7 +22,7 @@ def check(environment: Environment) -> Iterator[Defect]:
 
 
 def _owners(environment: Environment) -> Iterator[Defect]:
-    first: dict[tuple[str, str, str, str], Resource] = {}
+    first: dict[tuple[str, str, str, str], BuiltResource] = {}
     for resource in environment.resources:
         key = (resource.group, resource.kind, resource.namespace, resource.name)
         other = first.setdefault(key, resource)

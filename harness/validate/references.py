@@ -1,16 +1,18 @@
 """References that have to resolve: what a resource names must exist, and offer what is asked of it."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from harness.manifests.applications import sources_of
+from harness.manifests.cluster import Cluster
+from harness.manifests.images import reference
 from harness.manifests.kubernetes_yaml import Step
+from harness.manifests.pods import matches
 from harness.manifests.values import dig, mappings
-from harness.validate.cluster import Cluster
 from harness.validate.finding import Defect
 from harness.validate.hosts import ServiceNames, names_in, service_names
-from harness.validate.model import Environment, Pod, Resource, matches
+from harness.validate.model import BuiltResource, Environment, Pod
 from harness.validate.secrets import Origins
 
 _WORKLOAD_KINDS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"})
@@ -124,7 +126,7 @@ def _hosts(environment: Environment, pod: Pod, services: ServiceNames) -> Iterat
                 yield Defect("LH307", message, pod.owner, path)
 
 
-def _ports(service: Resource) -> set[int]:
+def _ports(service: BuiltResource) -> set[int]:
     return {
         port["port"] for port in mappings(dig(service.value, "spec", "ports")) if isinstance(port.get("port"), int)
     }
@@ -157,7 +159,7 @@ def _services(environment: Environment) -> Iterator[Defect]:
 
 
 def _service_reference(
-    environment: Environment, resource: Resource, reference: dict[str, Any], webhook: str
+    environment: Environment, resource: BuiltResource, reference: dict[str, Any], webhook: str
 ) -> Iterator[Defect]:
     namespace, name = str(reference.get("namespace")), str(reference.get("name"))
     service = environment.get("Service", namespace, name)
@@ -200,7 +202,7 @@ def _selectors(environment: Environment) -> Iterator[Defect]:
 
 
 def _peer(
-    environment: Environment, policy: Resource, peer: dict[str, Any], path: tuple[Step, ...]
+    environment: Environment, policy: BuiltResource, peer: dict[str, Any], path: tuple[Step, ...]
 ) -> Iterator[Defect]:
     """A peer must select a namespace of ours, and a pod in it; the cluster's own namespaces are not rendered."""
     if "ipBlock" in peer:
@@ -244,29 +246,13 @@ def _storage(environment: Environment, cluster: Cluster) -> Iterator[Defect]:
                 yield Defect("LH313", f"{resource} asks for {wants}; {environment.name} has {has}.", resource, path)
 
 
-def sources_of(application: Resource) -> list[tuple[tuple[Step, ...], dict[str, Any]]]:
-    """The sources of an Application, each with its path in it."""
-    spec = application.value.get("spec")
-    found: list[tuple[tuple[Step, ...], dict[str, Any]]] = []
-    if isinstance(dig(spec, "source"), dict):
-        found.append((("spec", "source"), dig(spec, "source")))
-    for index, source in enumerate(mappings(dig(spec, "sources"))):
-        found.append((("spec", "sources", index), source))
-    return found
-
-
 def _applications(environment: Environment) -> Iterator[Defect]:
     for application in environment.of_kind("Application"):
-        for path, source in sources_of(application):
+        for path, source in sources_of(application.value.get("spec")):
             named = source.get("path")
             if isinstance(named, str) and not Path(environment.root, named).is_dir():
                 message = f"{application} syncs {named}, which does not exist here."
                 yield Defect("LH312", message, application, (*path, "path"))
-
-
-_REFERENCE: Final = re.compile(
-    r"(?P<name>.+?)(?::(?P<tag>[\w][\w.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
-)
 
 
 def _images(environment: Environment) -> Iterator[Defect]:
@@ -274,13 +260,13 @@ def _images(environment: Environment) -> Iterator[Defect]:
         listed = _listed_images(pod.owner)
         for path, container, _ in pod.containers():
             image = str(container.get("image") or "")
-            found = _REFERENCE.fullmatch(image)
-            if image and (found is None or (found["name"], found["tag"] or found["digest"]) not in listed):
+            repository, tag, digest = reference(image)
+            if image and (repository, tag or digest) not in listed:
                 message = f"{pod.owner} runs {image}, which is not in its environment's list of images."
                 yield Defect("LH310", message, pod.owner, (*path, "image"))
 
 
-def _listed_images(resource: Resource) -> set[tuple[str, str]]:
+def _listed_images(resource: BuiltResource) -> set[tuple[str, str]]:
     """(name, tag or digest) of each entry of `images:` in the kustomizations of a resource's unit."""
     return {
         (str(item.get("newName") or item.get("name")), str(item.get("newTag") or item.get("digest")))

@@ -20,19 +20,13 @@ from harness.errors import HarnessError
 from harness.machine.cache import built, cache_root, content_key
 from harness.machine.process import telling_line
 from harness.manifests.cache import Cache
-from harness.manifests.kubernetes_yaml import YamlError, load
-from harness.manifests.upstream import module_folder
+from harness.manifests.custom_resources import CRD_MODULES, definitions_of
 from harness.manifests.values import dig
 from harness.validate.finding import Defect
-from harness.validate.model import Resource
+from harness.validate.model import BuiltResource
 
 KUBERNETES_VERSIONS: Final = ("1.34.0", "1.35.0", "1.36.0", "1.37.0")
 """The four newest minor versions: what the Kubernetes project and EKS support."""
-
-CRD_MODULES: Final = {
-    "external-secrets.io": ("github.com/external-secrets/external-secrets", "v1.3.2", "config/crds/bases"),
-}
-"""API groups whose operator the cluster brings: (Go module, version, folder of its CRDs)."""
 
 _ERROR: Final = re.compile(r"- at '([^']*)': (.*?)(?=\s+- at '|\s*$)")
 _KEPT_RESULTS: Final = 5_000
@@ -41,7 +35,7 @@ _FORMAT: Final = "2"
 _PACKAGE: Final = "kubernetes-validate"
 
 
-def check(resources: Sequence[Resource]) -> list[Defect]:
+def check(resources: Sequence[BuiltResource]) -> list[Defect]:
     """Judges resources by their schemas.
 
     Raises:
@@ -66,7 +60,7 @@ def check(resources: Sequence[Resource]) -> list[Defect]:
     return [defect for resource in resources for defect in _defects(resource, known[resource.key])]
 
 
-def _defects(resource: Resource, results: dict[str, str]) -> Iterable[Defect]:
+def _defects(resource: BuiltResource, results: dict[str, str]) -> Iterable[Defect]:
     """The defects of one resource; `results` has what each version found wrong, as JSON."""
     by_error: dict[tuple[str, str], list[str]] = {}
     for version, errors in results.items():
@@ -83,7 +77,7 @@ def _defects(resource: Resource, results: dict[str, str]) -> Iterable[Defect]:
         yield Defect("LH201", f"{resource}: {message}{place}{where}.", resource, steps)
 
 
-def _conform(resources: list[Resource], crd_schemas: Path) -> dict[str, dict[str, str]]:
+def _conform(resources: list[BuiltResource], crd_schemas: Path) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {resource.key: {} for resource in resources}
     with tempfile.TemporaryDirectory(prefix="conform-") as folder:
         for index, resource in enumerate(resources):
@@ -99,7 +93,7 @@ def _conform(resources: list[Resource], crd_schemas: Path) -> dict[str, dict[str
 
 
 def _kubeconform(
-    folder: str, version: str, resources: list[Resource], crd_schemas: Path
+    folder: str, version: str, resources: list[BuiltResource], crd_schemas: Path
 ) -> dict[int, list[tuple[str, str]]]:
     """What one version finds wrong: by the resource's index, (path, message); the path `?` for an unknown kind."""
     from harness.machine.tools import tool
@@ -138,7 +132,7 @@ def _package_version() -> str:
         raise HarnessError(f"The Python package {_PACKAGE} is not installed: run 'make setup'.") from None
 
 
-def _kubernetes_schemas(version: str, resources: Iterable[Resource]) -> Path:
+def _kubernetes_schemas(version: str, resources: Iterable[BuiltResource]) -> Path:
     """A folder with self-contained schemas of the kinds in use."""
     spec = importlib.util.find_spec("kubernetes_validate")
     if spec is None or spec.origin is None:
@@ -160,7 +154,7 @@ def _kubernetes_schemas(version: str, resources: Iterable[Resource]) -> Path:
     return target
 
 
-def _schema_name(resource: Resource) -> str:
+def _schema_name(resource: BuiltResource) -> str:
     version = str(resource.value.get("apiVersion") or "").rpartition("/")[2]
     group = f"-{resource.group.partition('.')[0]}" if resource.group else ""
     return f"{resource.kind}{group}-{version}.json".lower()
@@ -191,12 +185,12 @@ def bundle(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any
     return bundled | {"$defs": needed}
 
 
-def _crd_schemas(crds: list[Resource], modules: list[str]) -> Path:
+def _crd_schemas(crds: list[BuiltResource], modules: list[str]) -> Path:
     """A folder with a strict JSON schema for each version of each custom resource."""
     pins = [":".join(CRD_MODULES[group]) for group in modules]
 
     def build(aside: Path) -> None:
-        for definition in [crd.value for crd in crds] + [crd for group in modules for crd in _module_crds(group)]:
+        for definition in [crd.value for crd in crds] + [crd for group in modules for crd in definitions_of(group)]:
             for version in dig(definition, "spec", "versions") or []:
                 schema = dig(version, "schema", "openAPIV3Schema")
                 if isinstance(schema, dict):
@@ -209,18 +203,6 @@ def _crd_schemas(crds: list[Resource], modules: list[str]) -> Path:
     target = cache_root() / "manifests" / f"crds-{key}"
     target.parent.mkdir(parents=True, exist_ok=True)
     return built(target, build)
-
-
-def _module_crds(group: str) -> Iterable[dict[str, Any]]:
-    module, version, folder = CRD_MODULES[group]
-    for path in sorted((module_folder(module, version) / folder).glob("*.yaml")):
-        try:
-            documents = load(path.read_text(encoding="utf-8"))
-        except YamlError:
-            continue
-        for value in documents:
-            if dig(value, "kind") == "CustomResourceDefinition" and dig(value, "spec", "group") == group:
-                yield value
 
 
 def custom_schema(schema: dict[str, Any]) -> dict[str, Any]:

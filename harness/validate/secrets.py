@@ -7,7 +7,7 @@ from typing import Final
 
 from harness.manifests.catalogue import Catalogue
 from harness.manifests.values import dig, mappings, string_map
-from harness.validate.model import Environment, Resource
+from harness.validate.model import BuiltResource, Environment
 
 REFLECTOR: Final = "reflector.v1.k8s.emberstack.com"
 
@@ -22,7 +22,7 @@ class Origin:
     """
 
     keys: frozenset[str] | None
-    maker: Resource | None = None
+    maker: BuiltResource | None = None
 
 
 Origins = dict[tuple[str, str, str], Origin]
@@ -49,7 +49,7 @@ def origins(environment: Environment, catalogue: Catalogue) -> Origins:
     return found
 
 
-def reflector_of(environment: Environment) -> Resource | None:
+def reflector_of(environment: Environment) -> BuiltResource | None:
     """The Deployment that copies Secrets between namespaces."""
     for resource in environment.of_kind("Deployment"):
         for container in mappings(dig(resource.value, "spec", "template", "spec", "containers")):
@@ -58,7 +58,9 @@ def reflector_of(environment: Environment) -> Resource | None:
     return None
 
 
-def _external(resource: Resource, environment: Environment, found: Origins, reflector: Resource | None) -> None:
+def _external(
+    resource: BuiltResource, environment: Environment, found: Origins, reflector: BuiltResource | None
+) -> None:
     name = str(dig(resource.value, "spec", "target", "name") or resource.name)
     template = dig(resource.value, "spec", "target", "template", "data")
     keys: frozenset[str] | None = None

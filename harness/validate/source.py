@@ -10,7 +10,7 @@ from harness.manifests.build import Build
 from harness.manifests.kubernetes_yaml import Document, Step, YamlError, parse
 from harness.manifests.tree import Tree
 from harness.manifests.values import dig, mappings, sequence
-from harness.validate.model import Resource
+from harness.validate.model import BuiltResource
 
 HASH: Final = re.compile(r"-[bcdfghkmt2456789]{10}$")
 """What kustomize appends to the names of generated ConfigMaps: hexadecimal digits in an alphabet of its own."""
@@ -120,7 +120,7 @@ class SourceMap:
         """The sources of a unit."""
         return self._units.setdefault(build.unit.folder, Sources(build.unit.tree))
 
-    def locate(self, resource: Resource, path: tuple[Step, ...] = ()) -> tuple[Path, int]:
+    def locate(self, resource: BuiltResource, path: tuple[Step, ...] = ()) -> tuple[Path, int]:
         """The file and line of a field of a resource; for one inside a ConfigMap, of the key that holds it."""
         if resource.parent is not None:
             return self.locate(resource.parent, resource.inside)

@@ -21,17 +21,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
+from harness.manifests.applications import WAVE, sources_of, wave
 from harness.manifests.kubernetes_yaml import Step
+from harness.manifests.pods import pods_of
 from harness.manifests.values import dig, mappings
 from harness.validate.finding import Defect
 from harness.validate.hosts import ServiceNames, names_in, service_names
-from harness.validate.model import Environment, Pod, Resource, pods_of
-from harness.validate.references import sources_of, uses
+from harness.validate.model import BuiltResource, Environment, Pod
+from harness.validate.references import uses
 from harness.validate.secrets import Origins
 
 LATER: Final = "lakehouse/later"
 """Annotation of a workload: lines of `service.namespace: why it becomes healthy without it`."""
-WAVE: Final = "argocd.argoproj.io/sync-wave"
 _HOOK: Final = "argocd.argoproj.io/hook"
 _PHASES: Final = {"PreSync": -1, "Sync": 0, "PostSync": 1, "SyncFail": 2, "PostDelete": 2}
 _HEALTH: Final = "resource.customizations.health.argoproj.io_Application"
@@ -59,17 +60,17 @@ class Order:
     environment: Environment
 
     @cached_property
-    def owners(self) -> dict[Path, list[Resource]]:
+    def owners(self) -> dict[Path, list[BuiltResource]]:
         """The Applications that sync a folder."""
-        found: dict[Path, list[Resource]] = {}
+        found: dict[Path, list[BuiltResource]] = {}
         for application in self.environment.of_kind("Application"):
-            for _, source in sources_of(application):
+            for _, source in sources_of(application.value.get("spec")):
                 if isinstance(source.get("path"), str):
                     folder = Path(self.environment.root, source["path"]).resolve()
                     found.setdefault(folder, []).append(application)
         return found
 
-    def owner(self, resource: Resource) -> Resource | None:
+    def owner(self, resource: BuiltResource) -> BuiltResource | None:
         """The Application that syncs a resource, if any does."""
         owners = self.owners.get(resource.build.unit.folder.resolve())
         return owners[0] if owners else None
@@ -92,24 +93,24 @@ class Order:
                 found.add(str(application))
         return found
 
-    def of(self, resource: Resource) -> tuple[Level, ...]:
+    def of(self, resource: BuiltResource) -> tuple[Level, ...]:
         """A resource's order."""
         owner = self.owner(resource)
-        level = Level(_phase(resource), _wave(resource), str(resource))
+        level = Level(_phase(resource), wave(resource.value) or 0, str(resource))
         if owner is None or str(resource) in self.roots or self._holds_a_root(resource):
             return (Level(-2, 0, "before Argo CD"), level)
         return (*self.of(owner), level)
 
-    def _holds_a_root(self, resource: Resource) -> bool:
+    def _holds_a_root(self, resource: BuiltResource) -> bool:
         """Whether it is the namespace of an Application that is applied by hand, and so there before it."""
         namespaces = {root.partition("/")[0].rpartition(" ")[2] for root in self.roots}
         return resource.kind == "Namespace" and resource.name in namespaces
 
-    def later(self, needed: Resource, needer: Resource) -> bool:
+    def later(self, needed: BuiltResource, needer: BuiltResource) -> bool:
         """Whether a resource is applied in a later wave than another."""
         return _later(self.of(needed), self.of(needer))
 
-    def tell(self, resource: Resource) -> str:
+    def tell(self, resource: BuiltResource) -> str:
         """A resource's order in words: the wave of its Application, and its own where it is not 0."""
         inner = self.of(resource)[2:]
         if not inner:
@@ -130,14 +131,7 @@ def _later(needed: tuple[Level, ...], needer: tuple[Level, ...]) -> bool:
     return False
 
 
-def _wave(resource: Resource) -> int:
-    try:
-        return int(resource.annotations.get(WAVE, "0"))
-    except ValueError:
-        return 0
-
-
-def _phase(resource: Resource) -> int:
+def _phase(resource: BuiltResource) -> int:
     hooks = [hook.strip() for hook in resource.annotations.get(_HOOK, "Sync").split(",")]
     return min(_PHASES.get(hook, 0) for hook in hooks)
 
@@ -191,24 +185,24 @@ def _pod(
                 yield Defect("LH402", message, resource, path)
 
 
-def _reasons(resource: Resource) -> Iterator[tuple[str, str]]:
+def _reasons(resource: BuiltResource) -> Iterator[tuple[str, str]]:
     for line in resource.annotations.get(LATER, "").splitlines():
         service, _, reason = line.partition(":")
         yield service.strip(), reason.strip()
 
 
 def _judge(
-    order: Order, resource: Resource, needed: Resource, why: str, path: tuple[Step, ...]
+    order: Order, resource: BuiltResource, needed: BuiltResource, why: str, path: tuple[Step, ...]
 ) -> Iterator[Defect]:
     if order.later(needed, resource):
         message = f"{resource} ({order.tell(resource)}) needs {why}, which comes later ({order.tell(needed)})."
         yield Defect("LH401", message, resource, path)
 
 
-Need = tuple[Resource, str, tuple[Step, ...]]
+Need = tuple[BuiltResource, str, tuple[Step, ...]]
 
 
-def _needs_of_resource(environment: Environment, resource: Resource) -> Iterator[Need]:
+def _needs_of_resource(environment: Environment, resource: BuiltResource) -> Iterator[Need]:
     if resource.namespace:
         namespace = environment.get("Namespace", "", resource.namespace)
         if namespace is not None:
@@ -242,7 +236,7 @@ def _needs_of_pod(environment: Environment, origins: Origins, pod: Pod) -> Itera
             yield claim, str(claim), (*base, "volumes", str(volume.get("name")))
 
 
-def _is_for(subject: dict[str, Any], binding: Resource, account: Resource) -> bool:
+def _is_for(subject: dict[str, Any], binding: BuiltResource, account: BuiltResource) -> bool:
     namespace = subject.get("namespace") or binding.namespace
     return (subject.get("kind"), namespace, subject.get("name")) == (
         "ServiceAccount",

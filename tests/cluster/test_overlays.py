@@ -9,8 +9,7 @@ import pytest
 import yaml
 
 from harness.clusters.kind.cluster import Cluster
-from harness.manifests.upstream import module_folder
-from harness.validate.schemas import CRD_MODULES
+from harness.manifests.custom_resources import CRD_MODULES, definitions_of
 
 pytestmark = pytest.mark.cluster
 
@@ -49,12 +48,7 @@ def prepared(rendered: list[Object], apply: Apply, kind_cluster: Any) -> Iterato
     """
     definitions = [item for item in rendered if item["kind"] == "CustomResourceDefinition"]
     groups = {item["apiVersion"].partition("/")[0] for item in rendered} & CRD_MODULES.keys()
-    for group in groups:
-        module, version, folder = CRD_MODULES[group]
-        for path in sorted((module_folder(module, version) / folder).glob("*.yaml")):
-            definition = yaml.safe_load(path.read_text(encoding="utf-8"))
-            if definition["kind"] == "CustomResourceDefinition":
-                definitions.append(definition)
+    definitions += [definition for group in groups for definition in definitions_of(group)]
     namespaces = [item for item in rendered if item["kind"] == "Namespace"]
     there = set(kind_cluster.kubectl("get", "namespace", "--output=name").split())
     if there & {f"namespace/{item['metadata']['name']}" for item in namespaces}:

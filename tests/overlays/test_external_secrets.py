@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
+from harness.manifests.custom_resources import CRD_MODULES
 from harness.manifests.upstream import module_folder
-from harness.validate.schemas import CRD_MODULES
 
 pytestmark = pytest.mark.tools
 

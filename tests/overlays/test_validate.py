@@ -7,11 +7,12 @@ import pytest
 from harness.manifests.build import build_all
 from harness.manifests.catalogue import read
 from harness.manifests.environments import units
+from harness.manifests.generated_names import HASH
+from harness.manifests.pods import pods_of
 from harness.validate.check import Report, validate
-from harness.validate.model import environment, pods_of
+from harness.validate.model import environment
 from harness.validate.output import text
 from harness.validate.references import uses
-from harness.validate.source import HASH
 
 pytestmark = pytest.mark.tools
 

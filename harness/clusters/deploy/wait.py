@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from harness.clusters.deploy.causes import Cause, Patience, State, crashed, find, is_ready, left_behind, sentence
-from harness.clusters.deploy.waves import WAVE, wave
+from harness.clusters.deploy.waves import wave
 from harness.clusters.kind.kubectl import Kubectl
 from harness.clusters.kind.objects import Object, holds, name, status
 from harness.errors import HarnessError
 from harness.machine.process import telling_line
+from harness.manifests.applications import WAVE
 from harness.manifests.build import Rendered
 
 ARGOCD: Final = "cicd"

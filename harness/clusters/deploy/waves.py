@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Final
 
 from harness.clusters.kind.objects import Object, name, status
+from harness.manifests.applications import wave as declared_wave
 
-WAVE: Final = "argocd.argoproj.io/sync-wave"
 _HEALTH: Final = "Updated health status: "
 _SYNC: Final = "Updated sync status: "
 _ARROW: Final = " -> "
@@ -36,11 +36,7 @@ class Step:
 
 def wave(application: Object) -> int:
     """The wave of an Application; 0 by default."""
-    said = (application.get("metadata", {}).get("annotations") or {}).get(WAVE, "0")
-    try:
-        return int(said)
-    except ValueError:
-        return 0
+    return declared_wave(application) or 0
 
 
 def history(applications: Iterable[Object], events: Sequence[Object], *, root: str = "platform") -> list[Step]:

@@ -13,10 +13,9 @@ import yaml
 from harness.clusters.deploy.wait import until_established
 from harness.clusters.kind.kubectl import Kubectl
 from harness.errors import HarnessError
+from harness.manifests import cluster as expectations
 from harness.manifests.build import Build
-from harness.manifests.upstream import module_folder
-from harness.validate import cluster as expectations
-from harness.validate.schemas import CRD_MODULES
+from harness.manifests.custom_resources import definitions_of
 
 _GROUP: Final = "external-secrets.io"
 _DEFAULT_CLASS: Final = "storageclass.kubernetes.io/is-default-class"
@@ -37,9 +36,7 @@ def bring_what_aws_brings(cluster: Kubectl, root: Path, environment: str) -> Non
     classes = cluster.get("storageclasses")
     missing = expectations.read(root, environment).storage_classes - {item["metadata"]["name"] for item in classes}
     documents = [_class_like(_default(classes, cluster.context), name) for name in sorted(missing)]
-    module, version, folder = CRD_MODULES[_GROUP]
-    for file in sorted((module_folder(module, version) / folder).glob(f"{_GROUP}_*.yaml")):
-        documents += [item for item in yaml.safe_load_all(file.read_text(encoding="utf-8")) if item]
+    documents += definitions_of(_GROUP)
     cluster.apply(yaml.safe_dump_all(documents, sort_keys=False), doing="create what an EKS cluster brings")
     until_established(cluster, [item["metadata"]["name"] for item in documents if item["kind"] != "StorageClass"])
 

@@ -17,8 +17,8 @@ from harness.errors import HarnessError
 from harness.machine.cache import cache_root
 from harness.machine.gobuild import tools_of, version_of
 from harness.machine.proxy.certificates import ca_bundle
+from harness.manifests.images import reference
 from harness.paths import ROOT
-from harness.review.images import parts
 
 STANDS_IN_FOR: Final = "lakehouse.stands-in-for"
 """The label that names upstream's image on one that was built in its place."""
@@ -101,7 +101,7 @@ def build(work: Job, say: Callable[[str], None], *, fresh: bool = False) -> None
             arguments += _labelled(labels)
             labels = {VERSION: _version(work, [*arguments, folder / "context"], folder, say)}
         else:
-            labels[VERSION] = parts(work.name)[1]
+            labels[VERSION] = reference(work.name)[1]
         _docker_build([*arguments, *_labelled(labels), "--tag", work.name, folder / "context"], work, say)
 
 
@@ -124,7 +124,7 @@ def failure(lines: Sequence[str]) -> str | None:
 
 def _named_too(work: Job) -> bool:
     """Names an image that is made of the same and has the same version; False when Docker has none."""
-    labels = {INPUTS: work.key, VERSION: parts(work.name)[1]}
+    labels = {INPUTS: work.key, VERSION: reference(work.name)[1]}
     filters = [f"--filter=label={name}={value}" for name, value in labels.items()]
     same = docker("image", "ls", "--no-trunc", "--quiet", *filters, doing=f"look for an image like {work.name}")
     if not same.strip():

@@ -193,11 +193,11 @@ def save(
     from harness.clusters.images.archive import save as save_images
     from harness.clusters.images.recipes import recipe
     from harness.console import err, working
-    from harness.review.images import parts
+    from harness.manifests.images import reference
 
     require_daemon()
     images = _chosen(environment, only)
-    only_pulled = [name for name in absent(image.name for image in images) if not recipe(parts(name)[0])]
+    only_pulled = [name for name in absent(image.name for image in images) if not recipe(reference(name)[0])]
     with working(f"writing {file}"):
         size = save_images([image.name for image in images if image.name not in only_pulled], file)
     err.print(f"{len(images) - len(only_pulled)} images in {file}, {size / 1e9:.1f} GB.", highlight=False)

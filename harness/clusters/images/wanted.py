@@ -13,9 +13,9 @@ from typing import Any, Final
 from harness.errors import HarnessError
 from harness.manifests.build import Rendered, build_all
 from harness.manifests.environments import units
+from harness.manifests.images import images_in, reference
 from harness.manifests.kubernetes_yaml import YamlError, load
 from harness.paths import ROOT
-from harness.review.images import images_in, parts
 
 _REFERENCE: Final = re.compile(r"[a-z0-9][a-z0-9.:_/-]*(?::[\w.-]+)?(?:@sha256:[0-9a-f]{64})?")
 _SETTING: Final = re.compile(r"(?:\w+_)?IMAGE")
@@ -38,12 +38,12 @@ class Wanted:
     @property
     def repository(self) -> str:
         """The name without tag and digest."""
-        return parts(self.name)[0]
+        return reference(self.name)[0]
 
     @property
     def tag(self) -> str:
         """The tag; empty when there is none."""
-        return parts(self.name)[1]
+        return reference(self.name)[1]
 
 
 def wanted(environment: str, root: Path = ROOT) -> list[Wanted]:

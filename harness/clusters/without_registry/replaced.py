@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from harness.clusters.docker.image import full_name
 from harness.clusters.docker.registry import answers
-from harness.review.images import parts
+from harness.manifests.images import reference
 
 _MANIFESTS: Final = "harness/clusters/without_registry/manifests"
 
@@ -38,5 +38,5 @@ def absent(images: Iterable[str], nodes: Iterable[Mapping[str, Any]]) -> list[st
         for image in (node.get("status") or {}).get("images") or []
         for name in image.get("names") or []
     }
-    missing = {parts(full_name(image))[0]: image for image in images if full_name(image) not in there}
+    missing = {reference(full_name(image))[0]: image for image in images if full_name(image) not in there}
     return sorted(repository for repository in REPLACED.keys() & missing if not answers(missing[repository]))

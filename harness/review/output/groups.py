@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from harness.manifests.resource import Identity
 from harness.review.model import (
     ApplicationReview,
     ChangeKind,
     Difference,
     EnvironmentReview,
-    Identity,
     Level,
     Parity,
     ResourceChange,

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any, Final
 
+from harness.manifests.resource import Identity
 from harness.review.model import (
     ApplicationReview,
     Difference,
     EnvironmentReview,
     FieldChange,
-    Identity,
     ResourceChange,
     Review,
     Risk,

@@ -15,14 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.errors import HarnessError
-from harness.review.model import (
-    ApplicationReview,
-    ChangeKind,
-    FieldKind,
-    Level,
-    Parity,
-    Review,
-)
+from harness.review.model import ApplicationReview, ChangeKind, FieldKind, Level, Parity, Review
 from harness.review.output.escape import block, cell, code, prose, tag
 from harness.review.output.groups import (
     Entry,

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from harness.manifests.resource import Identity
 from harness.manifests.values import dig, mappings
 from harness.review.fieldpath import FieldPath, Inside, Key
 from harness.review.fields import CHECKSUM, GENERATED_NAME, Fields
-from harness.review.model import FieldChange, Identity
-from harness.review.pair import Resource
+from harness.review.model import FieldChange
+from harness.review.pair import ReviewedResource
 
 TEMPLATES: Final[dict[str, tuple[str, ...]]] = {
     "Pod": (),
@@ -40,13 +41,13 @@ class Change:
         deployed: Whether an Application with pruning deploys it; None when not known.
     """
 
-    before: Resource | None
-    after: Resource | None
+    before: ReviewedResource | None
+    after: ReviewedResource | None
     found: Fields = field(default_factory=Fields)
     moved_from: str = ""
 
     @property
-    def resource(self) -> Resource:
+    def resource(self) -> ReviewedResource:
         """It at head, else at base."""
         found = self.after or self.before
         assert found is not None  # noqa: S101 - one side always exists
@@ -70,12 +71,12 @@ class Change:
         return place(self.before.identity) != place(self.after.identity)
 
     @property
-    def gone(self) -> Resource | None:
+    def gone(self) -> ReviewedResource | None:
         """What is deleted, if anything."""
         return self.before if self.after is None or self.replaced else None
 
     @property
-    def come(self) -> Resource | None:
+    def come(self) -> ReviewedResource | None:
         """What is new, if anything."""
         return self.after if self.before is None or self.replaced else None
 
@@ -137,7 +138,7 @@ _GROUPS: Final = {"Ingress": "networking.k8s.io", "Deployment": "apps", "DaemonS
 """Kinds that Kubernetes served in another group before: both names mean the same object."""
 
 
-def pod_spec(resource: Resource | None) -> dict[str, Any]:
+def pod_spec(resource: ReviewedResource | None) -> dict[str, Any]:
     """The pod spec of a workload; empty when it has none."""
     if resource is None or resource.kind not in TEMPLATES:
         return {}

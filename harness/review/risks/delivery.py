@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from harness.manifests.applications import WAVE
 from harness.manifests.values import canonical, dig, mappings, strings
-from harness.review.deployers import WAVE
 from harness.review.fieldpath import path_text
 from harness.review.model import FieldKind
 from harness.review.risks.context import Change, Finding

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from harness.manifests.images import floating, images_in, reference, version
 from harness.manifests.quantity import quantity
 from harness.manifests.values import canonical, dig
 from harness.review.fieldpath import FieldPath, path_text
-from harness.review.images import floating, images_in, parts, replaced, version
+from harness.review.images import replaced
 from harness.review.risks.context import Change, Finding, container_path, containers
 
 _WORKLOADS: Final = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "CronJob", "Job", "Pod")
@@ -138,7 +139,7 @@ def _images(change: Change) -> Iterator[Finding]:
             continue
         path = places.get((before, after), "")
         said = f"{change.name}: image {before} → {after}"
-        (old_name, old_tag, old_digest), (new_name, new_tag, new_digest) = parts(before), parts(after)
+        (old_name, old_tag, old_digest), (new_name, new_tag, new_digest) = reference(before), reference(after)
         old, new = version(old_tag), version(new_tag)
         if old_name != new_name:
             yield "DF404", f"{said}, another repository", path

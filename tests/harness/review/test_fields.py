@@ -9,9 +9,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.manifests.generated_names import Names
 from harness.manifests.kubernetes_yaml import load
 from harness.manifests.values import canonical
-from harness.review.fields import Names, compare
+from harness.review.fields import compare
 from harness.review.model import FieldKind
 
 Manifest = dict[str, Any]

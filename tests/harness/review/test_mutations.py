@@ -12,14 +12,14 @@ import yaml
 
 from harness.manifests.git import Repository
 from harness.manifests.kubernetes_yaml import load
+from harness.manifests.resource import Identity
 from harness.manifests.snapshot import Snapshot, Store
 from harness.paths import ROOT
 from harness.review.build import Builder, Text
 from harness.review.compare import Environment
 from harness.review.config import read
 from harness.review.fields import CHECKSUM, MANAGED, NUMBER, SERVER, compare
-from harness.review.model import Identity
-from harness.review.pair import Resource
+from harness.review.pair import ReviewedResource
 from harness.review.risks.context import Change
 from harness.review.risks.judge import judge
 from harness.review.side import Application, Side
@@ -185,10 +185,10 @@ def test_no_odd_value_in_any_place_ends_a_review(sides: tuple[Side, Side]) -> No
     assert count > 3_000
 
 
-def resource_of(value: dict[str, Any]) -> Resource:
+def resource_of(value: dict[str, Any]) -> ReviewedResource:
     metadata = value["metadata"] if isinstance(value.get("metadata"), dict) else {}
     identity = Identity(str(value["apiVersion"]), str(value["kind"]), "", str(metadata.get("name")))
-    return Resource(value, identity, "", "app")
+    return ReviewedResource(value, identity=identity, origin="", application="app")
 
 
 _NOT_SPEC = ("apiVersion", "kind", "metadata", "status")

@@ -8,10 +8,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.manifests.applications import Folders, deployers
 from harness.manifests.edits import edit
+from harness.manifests.generated_names import Names
 from harness.review.build import Text
-from harness.review.deployers import Folders, deployers
-from harness.review.fields import Names, compare
+from harness.review.fields import compare
 from harness.review.images import replaced
 from harness.review.pair import parse
 from harness.review.redact import manifest

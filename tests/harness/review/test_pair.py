@@ -5,11 +5,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.manifests.generated_names import Names, generated_names
+from harness.manifests.resource import Identity
 from harness.review.build import Text
-from harness.review.fields import Names
-from harness.review.generated import generated_names
-from harness.review.model import Identity
-from harness.review.pair import Resource, pair, pair_across, parse
+from harness.review.pair import ReviewedResource, pair, pair_across, parse
 
 
 def resource(
@@ -19,9 +18,9 @@ def resource(
     api: str = "apps/v1",
     app: str = "x",
     **spec: Any,
-) -> Resource:
+) -> ReviewedResource:
     value = {"apiVersion": api, "kind": kind, "metadata": {"name": name, "namespace": namespace}, "spec": spec}
-    return Resource(value, Identity(api, kind, namespace, name), "", app)
+    return ReviewedResource(value, identity=Identity(api, kind, namespace, name), origin="", application=app)
 
 
 RESOURCES = st.lists(
@@ -39,13 +38,15 @@ RESOURCES = st.lists(
 
 
 @given(RESOURCES, RESOURCES)
-def test_every_resource_is_in_exactly_one_pair(before: list[Resource], after: list[Resource]) -> None:
+def test_every_resource_is_in_exactly_one_pair(
+    before: list[ReviewedResource], after: list[ReviewedResource]
+) -> None:
     for pairs in (pair(before, after), pair_across(pair(before, after))):
         assert sorted(id(item.before) for item in pairs if item.before) == sorted(map(id, before))
         assert sorted(id(item.after) for item in pairs if item.after) == sorted(map(id, after))
 
 
-def _only(before: Resource, after: Resource) -> bool:
+def _only(before: ReviewedResource, after: ReviewedResource) -> bool:
     pairs = pair([before], [after])
     return len(pairs) == 1
 

@@ -8,10 +8,11 @@ import pytest
 import yaml
 
 from harness.errors import HarnessError
+from harness.manifests.generated_names import Names
 from harness.review.build import Text
-from harness.review.fields import Names, compare
+from harness.review.fields import compare
 from harness.review.model import Level
-from harness.review.pair import Resource, parse
+from harness.review.pair import ReviewedResource, parse
 from harness.review.risks.context import Change
 from harness.review.risks.judge import judge, parse_threshold
 from harness.review.risks.rules import RULES
@@ -176,7 +177,7 @@ ACCOUNT = (
 GONE: Any = object()
 
 
-def resource(value: dict[str, Any], application: str = "app") -> Resource:
+def resource(value: dict[str, Any], application: str = "app") -> ReviewedResource:
     return parse([Text(json.dumps(value))], application, "", Names())[0]
 
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from harness.manifests.pods import matches
 from harness.validate.hosts import ServiceNames
 from harness.validate.metrics import metrics_of
-from harness.validate.model import matches
 from harness.validate.parity import differences
 from harness.validate.schemas import bundle, custom_schema
 

@@ -10,7 +10,7 @@ from harness.clusters.images.recipes import Recipe, recipe
 from harness.clusters.images.wanted import wanted
 from harness.clusters.without_registry.upstream import FOLDER, UPSTREAM
 from harness.machine.gobuild import tools_of, version_of
-from harness.review.images import parts
+from harness.manifests.images import reference
 
 FOLDERS = ["airflow", "jupyter", "minio", "mock-api", "reflector-stand-in", "spark"]
 
@@ -78,7 +78,7 @@ def test_what_go_mod_names_is_what_dockerfiles_copy(repo: Path) -> None:
 
 def test_argo_cd_and_the_operator_are_of_the_tag_that_the_overlay_names(repo: Path) -> None:
     """Their manifests and definitions are of that version, too."""
-    tags = dict(parts(image.name)[:2] for image in wanted("minikube", repo))
+    tags = dict(reference(image.name)[:2] for image in wanted("minikube", repo))
     for repository in ("quay.io/argoproj/argocd", "ghcr.io/kubeflow/spark-operator/controller"):
         found = recipe(repository, repo)
         assert found is not None

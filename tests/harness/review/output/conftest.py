@@ -9,6 +9,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from harness.manifests.resource import Identity
 from harness.review.model import (
     ApplicationReview,
     BuildProblem,
@@ -17,7 +18,6 @@ from harness.review.model import (
     EnvironmentReview,
     FieldChange,
     FieldKind,
-    Identity,
     ImageChange,
     Level,
     Note,

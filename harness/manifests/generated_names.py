@@ -2,20 +2,41 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
-
-from harness.review.fields import Names
 
 _KIND: Final = re.compile(r"^kind: [\"']?(?:ConfigMap|Secret)[\"']?[ \t]*$", re.MULTILINE)
 _NAME: Final = re.compile(r"^metadata:\n(?: .*\n)*?  name: [\"']?([\w.-]+)[\"']?[ \t]*$", re.MULTILINE)
-_HASH: Final = re.compile(r"-[bcdfghkmt2456789]{10}$")
+HASH: Final = re.compile(r"-[bcdfghkmt2456789]{10}$")
 """Kustomize's hashes have an alphabet without vowels, so that they form no words."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """The generated names of one side.
+
+    Attributes:
+        bare: Names with the hash that kustomize appended, and without it.
+    """
+
+    bare: Mapping[str, str] = field(default_factory=dict)
+
+    def strip(self, text: str) -> str:
+        """The text with each generated name in it bare."""
+        if "-" not in text or not self.bare:
+            return text
+        if text in self.bare:
+            return self.bare[text]
+        return _HASHED.sub(lambda found: self.bare.get(found[0], found[0]), text)
+
+
+_HASHED: Final = re.compile(r"[a-z0-9][a-z0-9.-]*-[bcdfghkmt2456789]{10}(?![a-z0-9-])")
 
 
 def generated_names(texts: Iterable[str]) -> Names:
     """The generated names among rendered resources; not those whose bare name would be taken twice."""
     named = [found[1] for text in texts if _KIND.search(text) and (found := _NAME.search(text))]
-    bare = {name: _HASH.sub("", name) for name in named if _HASH.search(name)}
+    bare = {name: HASH.sub("", name) for name in named if HASH.search(name)}
     taken = Counter(bare.values()) + Counter(name for name in set(named) if name not in bare)
     return Names({name: short for name, short in bare.items() if taken[short] == 1})

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from harness.manifests import edits
+from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.values import canonical, dig, mappings
 
 WAVE: Final = "argocd.argoproj.io/sync-wave"
@@ -20,7 +21,7 @@ _INDEX: Final = re.compile(r"\{\{-?\s*index \.([\w.]+) (\d+)\s*-?\}\}")
 
 
 @dataclass(frozen=True)
-class Source:
+class ApplicationSource:
     """A folder that an Application renders.
 
     Attributes:
@@ -55,7 +56,7 @@ class Deployer:
     name: str
     wave: int | None
     namespace: str
-    sources: tuple[Source, ...]
+    sources: tuple[ApplicationSource, ...]
     definition: str
     cluster: str = ""
     problem: str = ""
@@ -91,9 +92,8 @@ def deployers(resource: dict[str, Any], repository: Folders) -> list[Deployer]:
 def _application(resource: dict[str, Any]) -> Deployer:
     spec = resource.get("spec") if isinstance(resource.get("spec"), dict) else {}
     assert isinstance(spec, dict)  # noqa: S101 - the line above
-    sources = mappings(spec.get("sources")) or mappings([spec.get("source")])
     hydrator = spec.get("sourceHydrator")
-    found = [_source(source) for source in sources if not ("ref" in source and "path" not in source)]
+    found = [_source(source) for _, source in sources_of(spec) if not ("ref" in source and "path" not in source)]
     problem = "" if found else "has no source that a review can follow"
     if hydrator:
         problem = "has a sourceHydrator"
@@ -108,19 +108,26 @@ def _application(resource: dict[str, Any]) -> Deployer:
     )
 
 
-def _source(source: dict[str, Any]) -> Source:
+def sources_of(spec: Any) -> list[tuple[tuple[Step, ...], dict[str, Any]]]:
+    """The sources in an Application's spec, each with its path in the Application."""
+    if several := mappings(dig(spec, "sources")):
+        return [(("spec", "sources", index), source) for index, source in enumerate(several)]
+    return [(("spec", "source"), source) for source in mappings([dig(spec, "source")])]
+
+
+def _source(source: dict[str, Any]) -> ApplicationSource:
     path = posixpath.normpath(str(source.get("path") or "."))
     url = str(source.get("repoURL") or "")
     if source.get("chart"):
-        return Source(path, url, not_rendered=f"the Helm chart {source['chart']} is not rendered")
+        return ApplicationSource(path, url, not_rendered=f"the Helm chart {source['chart']} is not rendered")
     if source.get("plugin") is not None:
-        return Source(path, url, not_rendered="a config management plugin is not run")
+        return ApplicationSource(path, url, not_rendered="a config management plugin is not run")
     options = source.get("kustomize")
     kustomize = options if isinstance(options, dict) and options else {}
     if strange := edits.unknown(kustomize):
-        return Source(path, url, not_rendered=f"its kustomize option {strange[0]} is not followed")
+        return ApplicationSource(path, url, not_rendered=f"its kustomize option {strange[0]} is not followed")
     directory = source.get("directory") if isinstance(source.get("directory"), dict) else {}
-    return Source(path, url, canonical(kustomize) if kustomize else "", canonical(directory))
+    return ApplicationSource(path, url, canonical(kustomize) if kustomize else "", canonical(directory))
 
 
 def _flux(resource: dict[str, Any]) -> Deployer:
@@ -138,7 +145,7 @@ def _flux(resource: dict[str, Any]) -> Deployer:
         if spec.get(name):
             options[name] = [_flux_image(image) for image in mappings(spec[name])]
     away = "" if kind == "GitRepository" else f"its source is a {kind}"
-    source = Source(path, "", canonical(options) if options else "", canonical({"recurse": True}), away)
+    source = ApplicationSource(path, "", canonical(options) if options else "", canonical({"recurse": True}), away)
     return Deployer(_name(resource), None, str(spec.get("targetNamespace") or ""), (source,), canonical(spec))
 
 

@@ -1,0 +1,52 @@
+"""Image references: where manifests have them, and what they say."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+_VERSION: Final = re.compile(r"v?(\d+(?:\.\d+)*)(?:[-+._].*)?")
+
+
+class ImageReference(NamedTuple):
+    """Repository, tag and digest of an image; empty for what it does not have."""
+
+    repository: str
+    tag: str
+    digest: str
+
+
+def reference(image: str) -> ImageReference:
+    """Takes an image's name apart.
+
+    >>> reference("registry:5000/web:1.2@sha256:0ab")
+    ImageReference(repository='registry:5000/web', tag='1.2', digest='sha256:0ab')
+    """
+    rest, _, digest = image.partition("@")
+    head, slash, last = rest.rpartition("/")
+    name, _, tag = last.partition(":")
+    return ImageReference(f"{head}{slash}{name}", tag, digest)
+
+
+def images_in(value: Any) -> Iterator[str]:
+    """Every image that a value names."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key == "image" and isinstance(item, str) and item:
+                yield item
+            else:
+                yield from images_in(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from images_in(item)
+
+
+def version(tag: str) -> tuple[int, ...] | None:
+    """The version that a tag starts with, or None."""
+    found = _VERSION.fullmatch(tag)
+    return tuple(map(int, found[1].split("."))) if found else None
+
+
+def floating(image: str) -> bool:
+    """Whether the image can be another one tomorrow by design: no tag and no digest, or `latest`."""
+    _, tag, digest = reference(image)
+    return not digest and tag in ("", "latest")

@@ -1,0 +1,180 @@
+"""Pod templates wherever they occur: in workloads, in SparkApplications, and in manifests inside ConfigMaps."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final, Generic, TypeVar
+
+from harness.manifests.kubernetes_yaml import Step, YamlError, load
+from harness.manifests.resource import Resource
+from harness.manifests.values import dig, mapping, mappings, sequence, string_map
+
+TEMPLATES: Final[dict[str, tuple[str, ...]]] = {
+    "Pod": (),
+    "PodTemplate": ("template",),
+    **dict.fromkeys(
+        ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job"),
+        ("spec", "template"),
+    ),
+    "CronJob": ("spec", "jobTemplate", "spec", "template"),
+}
+"""Where Kubernetes' own workloads have their pod template."""
+_SPARK_GROUP: Final = "sparkoperator.k8s.io"
+_MANIFEST: Final = re.compile(r"^kind:\s*(?:Pod|SparkApplication|ScheduledSparkApplication|Job)\s*$", re.MULTILINE)
+
+R = TypeVar("R", bound=Resource)
+
+
+@dataclass(frozen=True, eq=False)
+class PodTemplate(Generic[R]):
+    """The template of a pod that a resource creates.
+
+    Attributes:
+        owner: The resource.
+        path: Where the pod template is in it.
+        metadata: The template's metadata.
+        spec: The pod spec; for a SparkApplication, the part of it that is known.
+        role: `driver` or `executor` for a SparkApplication.
+    """
+
+    owner: R
+    path: tuple[Step, ...]
+    metadata: dict[str, Any]
+    spec: dict[str, Any]
+    role: str = ""
+
+    @property
+    def namespace(self) -> str:
+        """Where it runs."""
+        return self.owner.namespace
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Its labels."""
+        return string_map(self.metadata.get("labels"))
+
+    @property
+    def account(self) -> str:
+        """Its ServiceAccount."""
+        return str(self.spec.get("serviceAccountName") or self.spec.get("serviceAccount") or "default")
+
+    @property
+    def at_sync(self) -> bool:
+        """Whether its resource is healthy only once the pod is: not a CronJob, nor what is submitted later."""
+        return self.owner.parent is None and self.owner.kind not in ("CronJob", "SparkApplication")
+
+    def containers(self) -> Iterator[tuple[tuple[Step, ...], dict[str, Any], bool]]:
+        """Each container as (path in the owner, container, whether it is an init container)."""
+        for field_name in ("initContainers", "containers"):
+            for index, container in enumerate(sequence(self.spec.get(field_name))):
+                if isinstance(container, dict):
+                    # A sidecar (an init container that restarts) does not end before the others start.
+                    first = field_name == "initContainers" and container.get("restartPolicy") != "Always"
+                    yield (
+                        (*self.path, *self._spec_path, field_name, container.get("name") or index),
+                        container,
+                        first,
+                    )
+
+    @property
+    def _spec_path(self) -> tuple[Step, ...]:
+        return () if self.role else ("spec",)
+
+
+def pods_of(resource: R) -> Iterator[PodTemplate[R]]:
+    """The pods that a resource makes."""
+    if resource.kind in TEMPLATES:
+        path = TEMPLATES[resource.kind]
+        template = dig(resource.value, *path)
+        if isinstance(template, dict) and isinstance(template.get("spec"), dict):
+            yield PodTemplate(
+                resource, (*resource.inside, *path), mapping(template.get("metadata")), template["spec"]
+            )
+    elif resource.kind in ("SparkApplication", "ScheduledSparkApplication") and resource.group == _SPARK_GROUP:
+        path = ("spec",) if resource.kind == "SparkApplication" else ("spec", "template")
+        spec = dig(resource.value, *path)
+        for role in ("driver", "executor"):
+            if isinstance(spec, dict) and isinstance(spec.get(role), dict):
+                yield _spark_pod(resource, path, spec, role)
+
+
+def _spark_pod(resource: R, path: tuple[Step, ...], spec: dict[str, Any], role: str) -> PodTemplate[R]:
+    """The pod that Spark makes of a driver or executor section: its template, with what the section adds.
+
+    Memory and cores become requests and limits, as Spark's documentation of its Kubernetes properties has it.
+    """
+    section = spec[role]
+    template = mapping(section.get("template"))
+    pod = dict(mapping(template.get("spec")))
+    name = f"spark-kubernetes-{role}"
+    containers = mappings(pod.get("containers")) + mappings(section.get("sidecars"))
+    main = next((container for container in containers if container.get("name") == name), {"name": name})
+    env = mappings(main.get("env")) + mappings(section.get("env"))
+    env += [{"name": key, "value": value} for key, value in string_map(section.get("envVars")).items()]
+    env += [
+        {"name": key, "valueFrom": {"secretKeyRef": reference}}
+        for key, reference in mapping(section.get("envSecretKeyRefs")).items()
+    ]
+    memory = section.get("memory")
+    cpu = section.get("coreRequest") or section.get("cores")
+    added: dict[str, Any] = {
+        "image": section.get("image") or spec.get("image") or "",
+        "env": env,
+        "envFrom": mappings(main.get("envFrom")) + mappings(section.get("envFrom")),
+        "volumeMounts": mappings(main.get("volumeMounts")) + mappings(section.get("volumeMounts")),
+    }
+    if memory and cpu:
+        added["resources"] = {
+            "requests": {"cpu": str(cpu), "memory": _binary(memory)},
+            "limits": {"cpu": str(section.get("coreLimit") or cpu), "memory": _binary(memory)},
+        }
+    if "securityContext" in section:
+        added["securityContext"] = section["securityContext"]
+    pod["containers"] = [main | added, *(container for container in containers if container is not main)]
+    pod["volumes"] = mappings(pod.get("volumes")) + mappings(spec.get("volumes"))
+    pod["serviceAccountName"] = section.get("serviceAccount") or pod.get("serviceAccountName") or "default"
+    if "podSecurityContext" in section:
+        pod["securityContext"] = section["podSecurityContext"]
+    labels = (
+        {"spark-role": role} | string_map(dig(template, "metadata", "labels")) | string_map(section.get("labels"))
+    )
+    return PodTemplate(resource, (*resource.inside, *path, role), {"labels": labels}, pod, role)
+
+
+def _binary(memory: Any) -> str:
+    """Spark's `1g` as Kubernetes' `1Gi`."""
+    text = str(memory)
+    return f"{text[:-1]}{text[-1].upper()}i" if text[-1:] in ("k", "m", "g", "t") else text
+
+
+def embedded(parent: R) -> Iterator[R]:
+    """The manifests inside a ConfigMap that a program submits later: pod templates, SparkApplications."""
+    for key, text in string_map(parent.value.get("data")).items():
+        if not key.endswith((".yaml", ".yml")) or not _MANIFEST.search(text):
+            continue
+        try:
+            documents = load(text)
+        except YamlError:
+            continue  # A template with placeholders is no manifest yet.
+        for value in documents:
+            if isinstance(value, dict) and "apiVersion" in value:
+                yield replace(parent, value=value, text=json.dumps(value), inside=("data", key), parent=parent)
+
+
+def matches(selector: dict[str, Any] | None, labels: dict[str, str]) -> bool:
+    """Whether a label selector (matchLabels, matchExpressions) selects labels; an empty one selects all."""
+    selector = mapping(selector)
+    if any(labels.get(key) != value for key, value in string_map(selector.get("matchLabels")).items()):
+        return False
+    for expression in mappings(selector.get("matchExpressions")):
+        key, values = str(expression.get("key")), [str(value) for value in sequence(expression.get("values"))]
+        holds = {
+            "In": labels.get(key) in values,
+            "NotIn": labels.get(key) not in values,
+            "Exists": key in labels,
+            "DoesNotExist": key not in labels,
+        }
+        if not holds.get(str(expression.get("operator")), False):
+            return False
+    return True

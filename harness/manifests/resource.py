@@ -1,0 +1,118 @@
+"""Resources and their identity."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from harness.machine.cache import content_key
+from harness.manifests.kubernetes_yaml import Step
+from harness.manifests.values import dig, string_map
+
+CLUSTER_SCOPED: Final = frozenset(
+    {
+        "APIService",
+        "CSIDriver",
+        "CSINode",
+        "CertificateSigningRequest",
+        "ClusterExternalSecret",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "ClusterSecretStore",
+        "CustomResourceDefinition",
+        "IngressClass",
+        "MutatingAdmissionPolicy",
+        "MutatingAdmissionPolicyBinding",
+        "MutatingWebhookConfiguration",
+        "Namespace",
+        "Node",
+        "PersistentVolume",
+        "PriorityClass",
+        "RuntimeClass",
+        "StorageClass",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+        "ValidatingWebhookConfiguration",
+        "VolumeAttachment",
+    }
+)
+"""Kinds that belong to no namespace."""
+
+
+@dataclass(frozen=True, order=True)
+class Identity:
+    """What names a resource.
+
+    Attributes:
+        api_version: Group and version.
+        kind: Kind.
+        namespace: Namespace; empty for what has none.
+        name: Name, without the hash that kustomize appends to generated ones.
+    """
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        """Kind, namespace and name.
+
+        >>> str(Identity("apps/v1", "Deployment", "web", "shop"))
+        'Deployment web/shop'
+        """
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, eq=False)
+class Resource:
+    """One resource.
+
+    Attributes:
+        value: Its manifest.
+        text: Its YAML.
+        inside: The field of the ConfigMap `parent` that holds it, for one that a program there submits later.
+        parent: That ConfigMap.
+    """
+
+    value: dict[str, Any]
+    text: str = ""
+    inside: tuple[Step, ...] = ()
+    parent: "Resource | None" = None
+
+    @cached_property
+    def kind(self) -> str:
+        return str(self.value.get("kind") or "")
+
+    @cached_property
+    def group(self) -> str:
+        """Its API group; empty for the core group."""
+        return str(self.value.get("apiVersion") or "").rpartition("/")[0]
+
+    @cached_property
+    def name(self) -> str:
+        return str(dig(self.value, "metadata", "name") or "")
+
+    @cached_property
+    def namespace(self) -> str:
+        """Its namespace; empty for what has none."""
+        if self.kind in CLUSTER_SCOPED:
+            return ""
+        return str(dig(self.value, "metadata", "namespace") or (self.parent.namespace if self.parent else ""))
+
+    @cached_property
+    def annotations(self) -> dict[str, str]:
+        return string_map(dig(self.value, "metadata", "annotations"))
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        return string_map(dig(self.value, "metadata", "labels"))
+
+    @cached_property
+    def key(self) -> str:
+        """A content key of the resource."""
+        return content_key(self.text)
+
+    def __str__(self) -> str:
+        """Kind, namespace and name, as messages have it."""
+        place = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        return f"{self.kind} {place}"
