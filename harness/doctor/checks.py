@@ -19,9 +19,9 @@ from harness.machine import old_python, venv
 from harness.machine.cache import cache_root
 from harness.machine.jars import missing
 from harness.machine.java import found_runtimes
-from harness.machine.packages import ROOT
 from harness.machine.proxy.certificates import ca_bundle
 from harness.machine.tools import TOOLS, tool_folder
+from harness.paths import ROOT
 
 
 class Tier(StrEnum):

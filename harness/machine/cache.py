@@ -1,7 +1,7 @@
-"""The user's cache of what the set-up fetched or built: named by content, shared by all checkouts.
+"""The user's cache of what was fetched or built: named by content, shared by all checkouts.
 
-`$HARNESS_CACHE_DIR`, else `$XDG_CACHE_HOME/lakehouse-platform`, else `~/.cache/lakehouse-platform`. All of it
-can be deleted at any time.
+`$HARNESS_CACHE_DIR`, else `$XDG_CACHE_HOME/lakehouse-platform`, else `~/.cache/lakehouse-platform`. It can be
+deleted at any time.
 
 Only the standard library: this runs before anything is installed.
 """
@@ -19,7 +19,7 @@ from harness.errors import HarnessError
 
 
 def cache_root(environ: Mapping[str, str] = os.environ) -> Path:
-    """The folder of the cache, made when it is not there."""
+    """The folder of the cache, created if missing."""
     if named := environ.get("HARNESS_CACHE_DIR"):
         root = Path(named).absolute()
     elif base := environ.get("XDG_CACHE_HOME"):
@@ -39,7 +39,7 @@ def cache_root(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def content_key(*parts: str | bytes | Path) -> str:
-    """A short name for content: 16 hexadecimal digits of the SHA-256 over texts and files, in order."""
+    """16 hexadecimal digits of the SHA-256 over texts and files, in order."""
     digest = hashlib.sha256()
     for part in parts:
         content = part.read_bytes() if isinstance(part, Path) else part.encode() if isinstance(part, str) else part
@@ -49,7 +49,7 @@ def content_key(*parts: str | bytes | Path) -> str:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Holds the lock file `path`; a second process waits, and the lock ends with the process that has it."""
+    """Holds a file lock: a second process waits, and the lock ends with the process."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -73,16 +73,9 @@ def _lock(target: Path) -> Path:
 
 
 def built(target: Path, build: Callable[[Path], None]) -> Path:
-    """Makes the folder `target` once: `build` fills a folder beside it, which is then renamed.
+    """Creates the folder `target` once and returns it: `build` fills a folder beside it, which is then renamed.
 
-    An interrupted build leaves no `target`; two processes at once build it one after the other, that is once.
-
-    Args:
-        target: A folder whose name tells its content.
-        build: Fills the empty folder that it is given; what it raises goes to the caller.
-
-    Returns:
-        `target`.
+    An interrupted build leaves no `target`; of two processes, one builds it.
     """
     if target.is_dir():
         return target

@@ -1,4 +1,4 @@
-"""The variables that a Python process needs to start Spark on this machine."""
+"""The variables with which a Python process starts Spark on this machine."""
 
 import os
 import shlex
@@ -17,25 +17,22 @@ def spark_environment(
     python: Path = Path(sys.executable),
     home: Path | None = None,
 ) -> dict[str, str]:
-    """Java, the Spark of a Python environment, and the jars; on first use they are fetched.
+    """Variables to set before pyspark is imported; Java and the jars are fetched on first use.
 
     Args:
-        groups: Groups of jars (`requirements/jars.json`) to put on the driver's class path.
+        groups: Groups of jars (`requirements/jars.json`) for the driver's class path.
         environ: Where to look for the machine's Java.
         python: The Python of driver and workers.
-        home: SPARK_HOME: the folder of its pyspark; this environment's own when None.
-
-    Returns:
-        Variables to add to the environment of the process that will start Spark, before it imports pyspark.
+        home: SPARK_HOME, by default this environment's pyspark.
     """
     home = home or spark_home()
     class_path = os.pathsep.join(str(jar) for jar in jars(*groups))
     return {
         "JAVA_HOME": str(java_home(environ)),
-        # A SPARK_HOME or configuration of the user's would bring another Spark into this one.
+        # Not the user's own Spark or its configuration.
         "SPARK_HOME": str(home),
         "SPARK_CONF_DIR": str(home / "conf"),
-        # Spark otherwise binds to, and looks up, the host's name, which not every machine can resolve.
+        # Spark would look up the host name, which not every machine can resolve.
         "SPARK_LOCAL_IP": "127.0.0.1",
         "PYSPARK_PYTHON": str(python),
         "PYSPARK_DRIVER_PYTHON": str(python),

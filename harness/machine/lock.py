@@ -1,4 +1,4 @@
-"""`python -m harness.machine.lock`: resolves every dependency again and writes the locks in requirements/."""
+"""`python -m harness.machine.lock`: resolves all dependencies again and writes the locks in requirements/."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from harness.machine.packages import NETWORK_HINT, REQUIREMENTS, uv
 from harness.machine.process import run
 from harness.machine.proxy.certificates import with_certificates
 
-# Name of the lock, its Python, and the lock whose versions it has to share. A lock comes after the one it shares.
+# Name of the lock, its Python, and the earlier lock whose versions it shares.
 LOCKS: Final[tuple[tuple[str, str, str | None], ...]] = (
     ("bootstrap", "3.11", None),
     ("test", "3.11", None),
@@ -33,7 +33,7 @@ LOCKS: Final[tuple[tuple[str, str, str | None], ...]] = (
 
 
 def main() -> int:
-    """Writes all locks, or, when something cannot be resolved, none; returns the exit code."""
+    """Writes all locks or, when one cannot be resolved, none; returns the exit code."""
     try:
         with tempfile.TemporaryDirectory(prefix="lock-") as folder:
             aside = Path(folder) / REQUIREMENTS.name
@@ -57,14 +57,7 @@ def main() -> int:
 
 
 def compile_lock(folder: Path, name: str, python: str, shared: str | None) -> None:
-    """Compiles `<name>.in` into `<name>.txt` with the newest versions that it allows.
-
-    Args:
-        folder: Holds the files.
-        name: Their name without the ending.
-        python: The oldest Python that the lock is for, such as "3.11".
-        shared: Name of a lock whose versions are taken over, or None.
-    """
+    """Compiles `<name>.in` to `<name>.txt` with the newest allowed versions, for `python` or newer."""
     command: list[str | Path] = [uv(), "pip", "compile", "--quiet", "--upgrade", f"{name}.in", "-o", f"{name}.txt"]
     # No header and no index: a lock names packages, and each machine knows from where it takes them.
     command += ["--universal", "--python-version", python, "--generate-hashes", "--no-annotate", "--no-header"]

@@ -1,6 +1,6 @@
-"""Python packages that carry a program (a Java runtime, a Go toolchain), each in a folder of its own.
+"""Python packages that contain a program (a Java runtime, a Go toolchain), each in a folder of its own.
 
-Not in the virtual environment: that holds exactly what its lock names, and these are for some machines only.
+Only some machines need them, so they are not in the virtual environment.
 """
 
 import os
@@ -13,8 +13,8 @@ from harness.errors import HarnessError
 from harness.machine.cache import built, cache_root, content_key
 from harness.machine.process import run
 from harness.machine.proxy.certificates import with_certificates
+from harness.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "requirements"
 NETWORK_HINT = (
     "check the network, and set HTTPS_PROXY and SSL_CERT_FILE if you are behind a proxy with its own certificate"
@@ -22,11 +22,7 @@ NETWORK_HINT = (
 
 
 def package_folder(lock: Path) -> Path:
-    """The folder in which the packages of `lock` are installed, fetched by uv on first use.
-
-    Args:
-        lock: A requirements file with exact versions and hashes.
-    """
+    """The folder with the packages of `lock`, which uv fetches on first use."""
 
     def install(folder: Path) -> None:
         command: list[str | Path] = [uv(), "pip", "install", "--quiet", "--python", sys.executable]
@@ -43,10 +39,10 @@ def package_folder(lock: Path) -> Path:
 
 
 def uv() -> Path:
-    """The uv that the virtual environment was made with, else one on the PATH."""
+    """Uv of the virtual environment, else of the PATH."""
     ours = Path(sys.prefix) / "bin" / "uv"
     if ours.is_file():
         return ours
-    if found := shutil.which("uv"):
-        return Path(found)
-    raise HarnessError("uv is not in this Python's environment: run 'make setup', which makes one that has it.")
+    if program := shutil.which("uv"):
+        return Path(program)
+    raise HarnessError("uv is missing in this Python's environment: run 'make setup', which installs it.")

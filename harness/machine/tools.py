@@ -3,8 +3,8 @@
 >>> tool("kustomize")
 PosixPath('…/lakehouse-platform/go/tools-3f0c…/kustomize')
 
-To add one: `cd tools && go get -tool <package>@<version> && go mod tidy`, and a line in `TOOLS`. One whose
-dependencies conflict with the others' gets a module of its own in `tools/<name>/`.
+To add one: `cd tools && go get -tool <package>@<version> && go mod tidy`, and a line in `TOOLS`. If its
+dependencies conflict with the others', it gets a module of its own in `tools/<name>/`.
 """
 
 from collections.abc import Mapping
@@ -14,17 +14,12 @@ from typing import Final
 
 from harness.errors import HarnessError
 from harness.machine.gobuild import programs, programs_folder
-from harness.machine.packages import ROOT
+from harness.paths import ROOT
 
 
 @dataclass(frozen=True)
 class GoTool:
-    """A Go program.
-
-    Attributes:
-        package: Its import path.
-        module: The folder whose go.mod pins it, from the checkout's root.
-    """
+    """A Go program: its import path, and the folder whose go.mod pins it."""
 
     package: str
     module: str = "tools"
@@ -41,17 +36,16 @@ TOOLS: Final[Mapping[str, GoTool]] = {
 
 
 def tool(name: str) -> Path:
-    """The program `name`, built on first use (about a minute for all of them on two cores)."""
+    """A program, built on first use (about a minute for all of them on two cores)."""
     return programs(module_folder(name), {name: TOOLS[name].package}, users_caches=True) / name
 
 
 def tool_folder(name: str) -> Path:
-    """Where `tool` keeps the program, whether or not it has been built."""
+    """The folder of the program, whether or not it has been built."""
     return programs_folder(module_folder(name), {name: TOOLS[name].package})
 
 
 def module_folder(name: str) -> Path:
-    """The folder of the go.mod that pins the program."""
     if name not in TOOLS:
-        raise HarnessError(f"There is no tool {name!r}: the harness knows {', '.join(sorted(TOOLS))}.")
+        raise HarnessError(f"There is no tool {name!r}: the harness has {', '.join(sorted(TOOLS))}.")
     return ROOT / TOOLS[name].module

@@ -1,8 +1,7 @@
 """Brings the checkout's virtual environment up to the locks: `python -m harness.machine.venv run|test`.
 
-pip installs one package, uv, from a lock with hashes; uv installs everything else from locks with hashes. What
-was installed is written down last, so an interrupted set-up is taken up again, and one that is up to date costs
-a few hashes.
+pip installs one package, uv, from a lock with hashes; uv installs everything else from locks with hashes. A stamp
+is written last, so that an interrupted set-up continues, and checking one that is up to date costs a few hashes.
 
 Only the standard library: this is what runs before anything is installed.
 """
@@ -18,16 +17,14 @@ from typing import Any, Final
 
 from harness.errors import HarnessError
 from harness.machine.cache import content_key, locked
+from harness.machine.packages import NETWORK_HINT
 from harness.machine.process import run
 from harness.machine.proxy.certificates import with_certificates
+from harness.paths import ROOT
 
-ROOT: Final = Path(__file__).resolve().parents[2]
-# From the smaller to the larger; a larger one has all that a smaller one has, in the same versions.
+# A later one includes the earlier ones, in the same versions.
 PROFILES: Final = ("run", "test")
-HINT: Final = (
-    "check the network, and set HTTPS_PROXY and SSL_CERT_FILE if you are behind a proxy with its own certificate; "
-    "then run make again, which goes on where this stopped"
-)
+HINT: Final = f"{NETWORK_HINT}; then run make again, which continues where this stopped"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -47,12 +44,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def ensure(root: Path, profile: str) -> None:
-    """Makes `.venv` in the checkout `root` hold exactly what the locks of `profile` name.
-
-    Args:
-        root: The checkout.
-        profile: One of `PROFILES`. An environment that already has a larger one keeps it.
-    """
+    """Makes `.venv` hold exactly what the locks of `profile`, or of an installed larger one, name."""
     if is_current(root, profile):
         return
     with locked(root / ".cache" / "venv.lock"):
@@ -65,7 +57,7 @@ def ensure(root: Path, profile: str) -> None:
         started = time.monotonic()
         if not _usable(root, stamp):
             _make(root)
-        # From here on an interrupted set-up is taken up again with the packages that it already has.
+        # From here on an interrupted set-up keeps the packages that it has.
         _write_stamp(root, _identity(root))
         _install(root, profile)
         _write_stamp(root, {**_identity(root), "profile": profile, "key": _key(root, profile)})
@@ -73,7 +65,7 @@ def ensure(root: Path, profile: str) -> None:
 
 
 def is_current(root: Path, profile: str) -> bool:
-    """Whether `.venv` was completed for `profile`, or a larger one, with the locks as they are now."""
+    """Whether `.venv` is complete for `profile`, or a larger one, with the current locks."""
     stamp = _read_stamp(root)
     installed = stamp.get("profile")
     return (
@@ -85,7 +77,6 @@ def is_current(root: Path, profile: str) -> bool:
 
 
 def locks(root: Path, profile: str) -> list[Path]:
-    """The lock files whose packages make up `profile`."""
     return [root / "requirements" / "bootstrap.txt", root / "requirements" / f"{profile}.txt"]
 
 
@@ -97,7 +88,7 @@ def _make(root: Path) -> None:
             "name another Python with make PYTHON=/path/to/python3.12."
         )
     _say("Making the Python environment in .venv …")
-    # Run from within a .venv that has to be made anew, this is the Python that it was made with.
+    # Within a .venv that must be recreated, the Python with which it was created.
     base = getattr(sys, "_base_executable", sys.executable)
     environ = _environment()
     run(
@@ -135,7 +126,7 @@ def _install(root: Path, profile: str) -> None:
 
 
 def _usable(root: Path, stamp: dict[str, Any]) -> bool:
-    """Whether `.venv` was made by this Python version, at this path, and still has its programs."""
+    """Whether this Python version created `.venv`, at this path, and its programs exist."""
     return (
         {key: stamp.get(key) for key in _identity(root)} == _identity(root)
         and _python(root).exists()
@@ -174,7 +165,7 @@ def _python(root: Path) -> Path:
 
 
 def _environment() -> dict[str, str]:
-    # An environment that is active in the user's shell, or an inherited PYTHONPATH, must not be the one changed.
+    # An active environment of the user must not be the one that is changed.
     dropped = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME")
     return {key: value for key, value in with_certificates(os.environ).items() if key not in dropped}
 

@@ -16,9 +16,10 @@ from harness.errors import HarnessError
 from harness.machine.cache import content_key, locked
 from harness.machine.environment import spark_environment
 from harness.machine.old_python import VERSION, find_python
-from harness.machine.packages import NETWORK_HINT, REQUIREMENTS, ROOT, uv
+from harness.machine.packages import NETWORK_HINT, REQUIREMENTS, uv
 from harness.machine.process import run
 from harness.machine.proxy.certificates import with_certificates
+from harness.paths import ROOT
 
 VENV: Final = ROOT / ".venv-spark33"
 LOCK: Final = REQUIREMENTS / "spark33.txt"

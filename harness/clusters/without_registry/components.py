@@ -8,7 +8,7 @@ from typing import Final
 
 from harness.clusters.without_registry.upstream import FOLDER
 from harness.machine import gobuild
-from harness.machine.packages import ROOT
+from harness.paths import ROOT
 
 SOURCES: Final = ROOT / FOLDER / "kind-node"
 

@@ -28,7 +28,8 @@ from harness.console import working
 from harness.errors import HarnessError
 from harness.machine import gobuild
 from harness.machine.cache import cache_root, content_key, locked
-from harness.machine.packages import NETWORK_HINT, ROOT
+from harness.machine.packages import NETWORK_HINT
+from harness.paths import ROOT
 
 REPOSITORY: Final = "lakehouse/kind-node"
 TOOLS: Final = ROOT / "tools"

@@ -1,7 +1,6 @@
-"""Which CA bundle this machine trusts, told to every child process in the variable that it reads.
+"""The CA bundle that this machine trusts, for every child process in the variable that it reads.
 
-pip, uv, Go, git, the AWS and the requests libraries each have a variable of their own. Behind a company's
-TLS proxy people often set only one of them.
+pip, uv, Go, git, the AWS and the requests libraries each have their own variable, and users often set only one.
 
 Only the standard library: this runs before anything is installed.
 """
@@ -13,7 +12,7 @@ from typing import Final
 
 from harness.errors import HarnessError
 
-# In the order in which they are asked; the first that is set names the bundle.
+# The first that is set names the bundle.
 VARIABLES: Final = (
     "SSL_CERT_FILE",
     "REQUESTS_CA_BUNDLE",
@@ -35,13 +34,13 @@ SYSTEM_BUNDLES: Final = (
 
 
 def ca_bundle(environ: Mapping[str, str], system: tuple[Path, ...] = SYSTEM_BUNDLES) -> Path | None:
-    """The PEM file with the certificate authorities to trust, or None when the machine names none."""
+    """The PEM file of the authorities to trust, or None."""
     for variable in VARIABLES:
         value = environ.get(variable)
         if not value:
             continue
         path = Path(value)
-        # requests also takes a folder there; one such folder says nothing to the other programs.
+        # requests also accepts a folder; other programs do not.
         if path.is_dir():
             continue
         if not _is_pem(path):
@@ -55,7 +54,7 @@ def ca_bundle(environ: Mapping[str, str], system: tuple[Path, ...] = SYSTEM_BUND
 
 
 def with_certificates(environ: Mapping[str, str], system: tuple[Path, ...] = SYSTEM_BUNDLES) -> dict[str, str]:
-    """A copy of `environ` in which every variable of `VARIABLES` that was not set names the CA bundle."""
+    """A copy of `environ` in which every unset variable of `VARIABLES` names the CA bundle."""
     bundle = ca_bundle(environ, system)
     if bundle is None:
         return dict(environ)
@@ -65,7 +64,7 @@ def with_certificates(environ: Mapping[str, str], system: tuple[Path, ...] = SYS
 def _is_pem(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            # A bundle may open with comments, but not with this many.
+            # A bundle may begin with comments.
             return b"-----BEGIN " in file.read(65_536)
     except OSError:
         return False

@@ -1,7 +1,6 @@
-"""Java options that make a JVM trust what this machine trusts and use the proxy that it uses.
+"""Java options for the trust and the proxy of this machine.
 
-A Java runtime brings a list of authorities of its own and reads no proxy variables, so behind a company's TLS
-proxy it reaches nothing.
+A Java runtime has its own list of authorities and reads no proxy variables.
 """
 
 import os
@@ -19,20 +18,19 @@ from harness.errors import HarnessError
 from harness.machine.cache import built, cache_root, content_key
 from harness.machine.proxy.certificates import ca_bundle
 
-# Java's own convention. It guards nothing: the store holds public certificates, and PKCS#12 wants a password.
+# Java's convention: the certificates are public, but PKCS#12 requires a password.
 PASSWORD: Final = "changeit"  # noqa: S105 - see above
 
 _BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
 def java_options(environ: Mapping[str, str] = os.environ) -> list[str]:
-    """`-D` options for a JVM that talks to the network: trust store and proxy."""
+    """`-D` options for trust store and proxy."""
     bundle = ca_bundle(environ)
     return [*(trust_options(bundle) if bundle else []), *proxy_options(environ)]
 
 
 def trust_options(bundle: Path) -> list[str]:
-    """`-D` options that make a JVM trust the authorities of `bundle`, a PEM file."""
     return [
         f"-Djavax.net.ssl.trustStore={trust_store(bundle)}",
         "-Djavax.net.ssl.trustStoreType=PKCS12",
@@ -41,7 +39,7 @@ def trust_options(bundle: Path) -> list[str]:
 
 
 def trust_store(bundle: Path) -> Path:
-    """`bundle` as a PKCS#12 trust store, in the cache under its content's name."""
+    """`bundle` as a PKCS#12 trust store in the cache."""
     content = bundle.read_bytes()
 
     def write(folder: Path) -> None:
@@ -51,15 +49,10 @@ def trust_store(bundle: Path) -> Path:
 
 
 def to_pkcs12(pem: bytes, name: str) -> bytes:
-    """A PKCS#12 trust store, as Java reads it, of the certificates in `pem`.
-
-    Args:
-        pem: A bundle; what is not a certificate is left out, and so are the few old ones that break X.509's rules.
-        name: What to call the bundle in an error.
-    """
+    """A PKCS#12 trust store, as Java reads it, of the valid certificates in `pem`; `name` is for errors."""
     certificates = []
     with warnings.catch_warnings():
-        # cryptography warns of old authorities with odd serial numbers; Java takes them.
+        # cryptography warns of old authorities with odd serial numbers; Java accepts them.
         warnings.simplefilter("ignore")
         for number, block in enumerate(_BLOCK.findall(pem)):
             try:

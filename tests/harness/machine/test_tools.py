@@ -7,7 +7,7 @@ from harness.machine.tools import TOOLS, tool
 
 
 def test_a_tool_that_is_not_known() -> None:
-    with pytest.raises(HarnessError, match=r"^There is no tool 'helm': the harness knows .*kustomize"):
+    with pytest.raises(HarnessError, match=r"^There is no tool 'helm': the harness has .*kustomize"):
         tool("helm")
 
 
