@@ -1,91 +1,201 @@
 """The `harness` command: a map of the commands, each of which lives in the `command` module of its package."""
 
 import importlib
+import os
+import signal
 import sys
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from typing import Annotated, Any, Final, NamedTuple, NoReturn
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
+from typer.exceptions import TyperException
 from typer.main import get_command
 
 from brewery.errors import BreweryError
 from harness.console import print_error
-from harness.errors import HarnessError
+from harness.conversion import Conversion
+from harness.errors import HarnessError, Terminated, UsageError, interrupted, of_system
+from harness.exits import ExitCode
 
 
-class Place(NamedTuple):
-    """Where a command is: a function of a module, or a Typer app of it, and the panel of the help that lists it."""
+class Entry(NamedTuple):
+    """A package whose `command` module has the command, and how the help lists it."""
 
-    module: str
-    attribute: str
+    package: str
     panel: str
+    summary: str
 
 
+_PIPELINE, _PLATFORM, _MACHINE = "Pipeline", "Platform", "This machine"
 COMMANDS: Final = {
-    "run": Place("harness.pipeline.embedded.command", "run", "Pipeline"),
-    "mock-api": Place("harness.pipeline.mock_api.command", "mock_api", "Pipeline"),
-    "report": Place("harness.pipeline.report.command", "report", "Pipeline"),
-    "bench": Place("harness.bench.command", "bench", "Pipeline"),
-    "render": Place("harness.manifests.command", "render", "Platform"),
-    "validate": Place("harness.validate.command", "validate", "Platform"),
-    "diff": Place("harness.review.command", "diff", "Platform"),
-    "deploy": Place("harness.clusters.deploy.command", "deploy", "Platform"),
-    "e2e": Place("harness.clusters.e2e.command", "e2e", "Platform"),
-    "images": Place("harness.clusters.images.command", "app", "Platform"),
-    "secrets": Place("harness.clusters.secrets.command", "app", "Platform"),
-    "cluster": Place("harness.clusters.kind.command", "app", "Platform"),
-    "docker": Place("harness.clusters.docker.command", "app", "This machine"),
-    "setup": Place("harness.machine.command", "setup", "This machine"),
-    "doctor": Place("harness.doctor.command", "doctor", "This machine"),
+    "run": Entry("pipeline.embedded", _PIPELINE, "Run the whole pipeline on this machine, API to report."),
+    "mock-api": Entry("pipeline.mock_api", _PIPELINE, "Serve a mocked Open Brewery DB v1 API."),
+    "report": Entry("pipeline.report", _PIPELINE, "Write the HTML report of an existing lakehouse."),
+    "bench": Entry("bench", _PIPELINE, "Time the pipeline and the overlay review."),
+    "render": Entry("manifests", _PLATFORM, "Build the overlay of an environment."),
+    "validate": Entry("validate", _PLATFORM, "Check overlays: schemas, references, wave order, policy, parity."),
+    "diff": Entry("review", _PLATFORM, "Review what a change does to each environment, and its risks."),
+    "deploy": Entry("clusters.deploy", _PLATFORM, "Deploy a checkout to a cluster through Argo CD."),
+    "e2e": Entry("clusters.e2e", _PLATFORM, "Prove the platform end to end on a kind cluster."),
+    "images": Entry("clusters.images", _PLATFORM, "List, build, pull, load and save the images."),
+    "secrets": Entry("clusters.secrets", _PLATFORM, "Create, rotate and show the platform's Secrets."),
+    "cluster": Entry("clusters.kind", _PLATFORM, "Run a kind cluster on this machine."),
+    "docker": Entry("clusters.docker", _MACHINE, "Install, start and stop Docker."),
+    "setup": Entry("machine", _MACHINE, "Fetch ahead of time what other commands fetch on first use."),
+    "doctor": Entry("doctor", _MACHINE, "Show what this machine has and lacks, and how to get it."),
 }
 
 
+for parameter in (TyperArgument, TyperOption):
+    setattr(parameter, "get_runtime_param", lambda _: Conversion())  # noqa: B010 - mypy allows no assignment
+
+
 class Commands(TyperGroup):
-    """Imports a command when it is asked for: none waits for what only another one needs.
+    """Lists its commands from the map and imports only the one that is invoked."""
 
-    The signatures are Click's, with Typer's own context; hence the checks that are silenced.
-    """
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        _plain(self)
+        self.commands = {name: TyperCommand(name, help=entry.summary) for name, entry in COMMANDS.items()}
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # noqa: ARG002
-        """Names in the order of the help."""
-        return list(COMMANDS)
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Replaces the listed command by the real one."""
+        name, listed, rest = super().resolve_command(ctx, args)
+        return name, listed and load(args[0]), rest
 
-    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]  # noqa: ARG002
-        """The command of a name, or None."""
-        place = COMMANDS.get(cmd_name)
-        if place is None:
-            return None
-        found = getattr(importlib.import_module(place.module), place.attribute)
-        if not isinstance(found, typer.Typer):
-            function, found = found, typer.Typer(add_completion=False)
-            found.command(cmd_name)(function)
-        command: Any = get_command(found)
-        command.rich_help_panel = place.panel
-        return command
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's signature
+        """Lists the commands panel by panel."""
+        for panel, entries in groupby(COMMANDS.items(), lambda item: item[1].panel):
+            with formatter.section(panel):
+                formatter.write_dl([(name, entry.summary) for name, entry in entries])
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Prints the help, among others."""
+        with _stopped():
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs a command."""
+        with _stopped():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _stopped() -> Iterator[None]:
+    """Turns what stops a command into its exit code before Typer picks one of its own."""
+    try:
+        yield
+    except KeyboardInterrupt as request:
+        raise interrupted(request) from None
+    except BrokenPipeError:
+        raise typer.Exit(ExitCode.CLOSED_PIPE) from None
+
+
+def load(name: str) -> Any:
+    """Imports a command of the map."""
+    module = importlib.import_module(f"harness.{COMMANDS[name].package}.command")
+    target = getattr(module, "app", None)
+    if target is None:
+        target = typer.Typer(add_completion=False)
+        target.command(name)(getattr(module, name.replace("-", "_")))
+    command = get_command(target)
+    _plain(command)
+    return command
+
+
+def _plain(command: Any) -> None:
+    """Help as plain text, which loads fast, can be copied, and keeps the lines of examples."""
+    command.rich_markup_mode = None
+    paragraphs = (command.help or "").split("\n\n")
+    command.short_help = " ".join(paragraphs[0].split())
+    command.help = "\n\n".join(f"\b\n{text}" if "\n    " in text else text for text in paragraphs)
+    for child in getattr(command, "commands", {}).values():
+        _plain(child)
 
 
 app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Runs, renders, validates and reviews the lakehouse platform.",
+    epilog="docs/exit-codes.md lists the exit codes.",
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"harness {version('lakehouse-platform')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _harness() -> None:
-    """Makes Typer build a group."""
+def _harness(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Run, validate, review and deploy the lakehouse platform.
+
+    Examples:
+        harness run
+        harness diff origin/main
+        harness validate minikube
+    """
 
 
-def main() -> None:
-    """Entry point: an error that the user can act on is one red sentence, not a traceback."""
+def main() -> NoReturn:
+    """Entry point: whatever a user can act on is one sentence and a documented exit code."""
+    signal.signal(signal.SIGTERM, _terminate)
+    code = _run(sys.argv[1:])
+    # The interpreter flushes once more when it exits, which must not fail again.
+    _discard_unwritten()
+    sys.exit(code)
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
-        app()
+        code = get_command(app).main(arguments, prog_name="harness", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return ExitCode.CLOSED_PIPE
     except HarnessError as error:
-        print_error(error)
-        sys.exit(error.exit_code)
+        return _fail(error)
+    except OSError as error:
+        return _fail(of_system(error))
     except BreweryError as error:
-        print_error(error)
-        sys.exit(1)
+        return _fail(HarnessError(str(error)))
+    except TyperException as error:
+        return _wrong_use(error)
+    return code or ExitCode.OK
+
+
+def _fail(error: HarnessError) -> int:
+    print_error(error)
+    return error.exit_code
+
+
+def _wrong_use(error: TyperException) -> int:
+    message, context = error.format_message(), getattr(error, "ctx", None)
+    if message.startswith("Usage:"):
+        # A group without a command: the message is its help.
+        typer.echo(message, err=True)
+        return ExitCode.USAGE
+    path = context.command_path if context else "harness"
+    return _fail(UsageError(f"{message.rstrip('.')}{'' if message.endswith('?') else '.'} Try '{path} --help'."))
+
+
+def _terminate(number: int, frame: object) -> NoReturn:  # noqa: ARG001 - a signal handler's signature
+    raise Terminated
+
+
+def _discard_unwritten() -> None:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,27 +1,77 @@
-"""The shared Rich consoles: results go to `out`, progress and errors to `err`."""
+"""The shared consoles: results go to `out`, progress and errors to `err`.
 
+Rich is imported when something is drawn with it: it takes as long to load as a small review.
+"""
+
+import os
+import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
 
-from rich.console import Console
-from rich.errors import LiveError
-from rich.markup import escape
+if TYPE_CHECKING:
+    from rich.console import Console
 
-out = Console()
-err = Console(stderr=True)
+    out: Console
+    err: Console
+
+
+def __getattr__(name: str) -> "Console":
+    if name not in ("out", "err"):
+        raise AttributeError(name)
+    from rich.console import Console
+
+    class _Console(Console):
+        def on_broken_pipe(self) -> None:
+            """Rich would end the process with an exit code of its own."""
+            raise
+
+    console = _Console(stderr=name == "err")
+    globals()[name] = console
+    return console
 
 
 def print_error(error: Exception) -> None:
-    """Says on the standard error what went wrong; brackets in the message are no markup."""
-    err.print(f"[bold red]error[/]: {escape(str(error))}", highlight=False, soft_wrap=True)
+    """Says on the standard error what went wrong."""
+    label = "\033[1;31merror\033[0m" if colour(sys.stderr) else "error"
+    sys.stderr.write(f"{label}: {error}\n")
+
+
+def colour(stream: TextIO | None = None) -> bool:
+    """Whether to write colours to a stream, standard output by default."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") in ("dumb", "unknown")
+    return (stream or sys.stdout).isatty() and not plain
+
+
+def width() -> int:
+    """The columns of the terminal; 80 where there is none."""
+    return shutil.get_terminal_size().columns
 
 
 @contextmanager
-def working(text: str) -> Iterator[Callable[[str], None]]:
+def working(text: str, *, usually: str = "") -> Iterator[Callable[[str], None]]:
     """Shows on the standard error what is being done, while it is; yields what changes the text.
 
-    Within another display it shows nothing: Rich has one at a time.
+    Within another display it shows nothing: Rich has one at a time. Where nothing can be redrawn, as in a log, work
+    that takes long is announced by a line.
+
+    Args:
+        text: What is being done.
+        usually: How long that usually takes, for what takes long.
     """
+    from rich.errors import LiveError
+    from rich.markup import escape
+
+    from harness.console import err
+
+    if usually:
+        text = f"{text} (usually {usually})"
+    if not err.is_terminal or err.is_dumb_terminal:
+        if usually:
+            err.print(f"{text} …", highlight=False, markup=False, soft_wrap=True)
+        yield lambda _: None
+        return
     status = err.status(escape(text))
     try:
         status.start()

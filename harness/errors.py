@@ -1,14 +1,72 @@
-"""The one error that reaches a user."""
+"""The errors that reach a user, each as one sentence.
+
+Only the standard library: this is imported before anything is installed.
+"""
+
+import errno
+from collections.abc import Iterable
+
+from harness.exits import ExitCode
 
 
 class HarnessError(Exception):
-    """Something the user has to know and can act on.
+    """Something that the user has to know and can act on.
 
     Attributes:
-        exit_code: What the process exits with (docs/testing.md lists them).
+        exit_code: What the process exits with.
     """
 
-    def __init__(self, message: str, *, exit_code: int = 1) -> None:
-        """Takes one sentence that names the thing, and what to do next."""
+    def __init__(self, message: str, *, exit_code: int = ExitCode.FAILED) -> None:
+        """Takes one sentence: the thing, the cause, the next step."""
         super().__init__(message)
         self.exit_code = exit_code
+
+
+class UsageError(HarnessError):
+    """The command line names something that does not exist or makes no sense."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, exit_code=ExitCode.USAGE)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM; whatever cleans up after Ctrl-C does so after this as well."""
+
+
+def interrupted(request: KeyboardInterrupt, consequence: str = "") -> HarnessError:
+    """The error of a command that was stopped, with what becomes of its work."""
+    word, code = (
+        ("Terminated", ExitCode.TERMINATED)
+        if isinstance(request, Terminated)
+        else ("Interrupted", ExitCode.INTERRUPTED)
+    )
+    return HarnessError(f"{word}: {consequence}." if consequence else f"{word}.", exit_code=code)
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """The error for a name that does not exist, with the one that was probably meant.
+
+    >>> str(unknown("environment", "minkube", ["eks", "minikube"]))
+    "There is no environment 'minkube'; did you mean 'minikube'?"
+    """
+    from difflib import get_close_matches
+
+    names = list(known)
+    if close := get_close_matches(name, names, n=1):
+        return UsageError(f"There is no {kind} {name!r}; did you mean {close[0]!r}?")
+    return UsageError(f"There is no {kind} {name!r}: choose from {', '.join(names) or 'none'}.")
+
+
+def of_system(error: OSError) -> HarnessError:
+    """The error for what the operating system refused, such as a write to a full disk."""
+    steps = {
+        errno.ENOSPC: "free some space",
+        errno.EDQUOT: "free some space",
+        errno.EACCES: "check its permissions",
+        errno.EPERM: "check its permissions",
+        errno.ENOENT: "check the path",
+        errno.EROFS: "choose a folder that is writable",
+    }
+    thing = f"{error.filename}: " if error.filename else ""
+    step = steps.get(error.errno or 0, "correct this")
+    return HarnessError(f"{thing}{(error.strerror or str(error)).rstrip('.')}; {step}, then run the command again.")

@@ -1,10 +1,32 @@
-"""Where the harness keeps things: everything it makes lies below the checkout, in folders that git ignores."""
+"""Where things are: the harness's own files, and the checkout that a command acts on."""
 
 from pathlib import Path
 from typing import Final
 
+from harness.errors import UsageError
+
 ROOT: Final = Path(__file__).resolve().parents[1]
-"""The checkout."""
+"""The checkout that the harness was installed from: its pipeline, tools, locks and tests."""
 
 RUN_DIR: Final = ROOT / ".run"
 """The embedded platform: lakehouse, Airflow's home, logs, report. `make clean` removes it."""
+
+
+def checkout(folder: Path | None = None) -> Path:
+    """The checkout that a command acts on: the nearest folder with overlays/, upward from `folder`.
+
+    Args:
+        folder: Where to start; the current folder when None.
+
+    Raises:
+        UsageError: There is none, or `folder` is not a folder.
+    """
+    start = (folder or Path()).resolve()
+    if not start.is_dir():
+        raise UsageError(f"{start} is not a folder: name a checkout with -C.")
+    for candidate in (start, *start.parents):
+        if (candidate / "overlays").is_dir():
+            return candidate
+    raise UsageError(
+        f"{start} is not in a checkout: neither it nor a folder above has overlays/; name a checkout with -C."
+    )

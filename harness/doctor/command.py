@@ -2,48 +2,55 @@
 
 import dataclasses
 import json
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Literal
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 from harness.console import out
 from harness.doctor.checks import EVERY, Finding, State, Tier, findings
+from harness.exits import ExitCode
+from harness.options import FORMAT
 
 STYLES = {State.READY: "green", State.FIRST_USE: "yellow", State.MISSING: "bold red"}
 
 
 def doctor(
     tiers: Annotated[
-        list[Tier] | None, typer.Argument(help="What to check for; by default what needs no Docker.")
+        list[Tier] | None,
+        typer.Argument(help="What to check for; by default what needs no Docker.", metavar="TIER"),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For a machine.")] = False,
+    form: Annotated[Literal["text", "json"], FORMAT] = "text",
 ) -> None:
-    """Show what each `make` command needs, whether it is there, and how to get it.
+    """Show what this machine has and lacks, and how to get it.
 
-    Exits with 1 when something that a named command needs is missing and does not come by itself.
+    The exit code is 3 when a named tier lacks something that no command fetches on first use.
+
+    Examples:
+        harness doctor
+        harness doctor run e2e
+        harness doctor --format json
     """
     asked = tuple(tiers or (Tier.RUN, Tier.TEST))
-    found = list(findings())
-    missing = [finding for finding in found if finding.state is State.MISSING and set(finding.tiers) & set(asked)]
-    if as_json:
-        out.print_json(json.dumps([dataclasses.asdict(finding) for finding in found]))
+    all_findings = list(findings())
+    missing = [item for item in all_findings if item.state is State.MISSING and set(item.tiers) & set(asked)]
+    if form == "json":
+        typer.echo(json.dumps([dataclasses.asdict(item) for item in all_findings], indent=2))
     else:
-        out.print(_table(found))
-        verdict = f"missing for {', '.join(asked)}: {', '.join(finding.name for finding in missing)}"
+        _print(all_findings)
+        verdict = f"missing for {', '.join(asked)}: {', '.join(item.name for item in missing)}"
         out.print(verdict if missing else f"nothing is missing for {', '.join(asked)}", style="bold")
     if missing:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.ATTENTION)
 
 
-def _table(found: list[Finding]) -> Table:
-    table = Table("what", "for", "state", box=None, pad_edge=False, header_style="bold")
-    table.add_column("found, and how to get it", overflow="fold")
-    for finding in found:
-        remedy = f"{finding.detail and ': '}[bold]{escape(finding.remedy)}[/]" if finding.remedy else ""
-        tiers = "everything" if finding.tiers == EVERY else ", ".join(finding.tiers)
-        table.add_row(
-            finding.name, tiers, f"[{STYLES[finding.state]}]{finding.state}[/]", f"{escape(finding.detail)}{remedy}"
-        )
-    return table
+def _print(all_findings: Iterable[Finding]) -> None:
+    """One thing to copy a line, which no table cuts."""
+    width = max(map(len, State))
+    for item in all_findings:
+        tiers = "everything" if item.tiers == EVERY else ", ".join(item.tiers)
+        out.print(f"{item.state:<{width}}", style=STYLES[item.state], end="  ")
+        out.print(f"{item.name} ({tiers})", markup=False, highlight=False, soft_wrap=True)
+        for line, style in ((item.detail, "dim"), (item.remedy, "bold")):
+            if line:
+                out.print(f"{'':{width}}  {line}", markup=False, highlight=False, soft_wrap=True, style=style)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.console import err, out
+from harness.console import out, working
 from harness.machine.jars import jars as fetch_jars
 from harness.machine.java import java_home
 from harness.machine.tools import TOOLS, tool
@@ -18,12 +18,20 @@ EVERYDAY_JARS = ("delta", "s3")
 def setup(
     java: Annotated[bool, typer.Option("--java", help="A Java runtime for Spark.")] = False,
     jars: Annotated[
-        list[str] | None, typer.Option("--jars", help="A group of Spark's jars (delta, s3, …); can be repeated.")
+        list[str] | None,
+        typer.Option("--jars", help="A group of Spark's jars, such as delta or s3; repeatable.", metavar="GROUP"),
     ] = None,
     tools: Annotated[bool, typer.Option("--tools", help=f"The Go tools: {', '.join(sorted(TOOLS))}.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="All that `make test` needs.")] = False,
 ) -> None:
-    """Fetch what the other commands would fetch on first use; without an option, what `harness run` needs."""
+    """Fetch ahead of time what other commands fetch on first use.
+
+    Without an option it fetches what `harness run` needs.
+
+    Examples:
+        harness setup
+        harness setup --tools --jars s3
+    """
     if not (java or jars or tools or everything):
         java, jars = True, ["delta"]
     groups = [*(jars or []), *(EVERYDAY_JARS if everything else ())]
@@ -37,7 +45,7 @@ def setup(
 
 
 def _show(name: str, fetch: Callable[[], Path | list[Path]]) -> None:
-    with err.status(f"{name} …"):
+    with working(f"fetching {name}"):
         found = fetch()
     out.print(f"[bold]{name}[/]", highlight=False)
     for path in found if isinstance(found, list) else [found]:

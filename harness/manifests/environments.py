@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from harness.errors import HarnessError
+from harness.errors import unknown
 from harness.manifests.kubernetes_yaml import YamlError, parse
 from harness.manifests.tree import KUSTOMIZATION_NAMES, Tree, kustomization_file, walk
 
@@ -53,8 +53,7 @@ def overlay(root: Path, environment: str) -> Path:
         return test_overlay
     known = environments(root)
     if environment not in known:
-        there = f"overlays/ has {', '.join(known)}" if known else f"{root} has no overlays/"
-        raise HarnessError(f"There is no environment {environment!r}: {there}.", exit_code=2)
+        raise unknown("environment", environment, known)
     return root / OVERLAYS / environment
 
 

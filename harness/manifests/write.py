@@ -32,12 +32,12 @@ def write(builds: Sequence[Build], folder: Path) -> int:
         HarnessError: `folder` is something else than an earlier rendering, or cannot be written.
     """
     if folder.exists() and not (folder / _MARK).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise HarnessError(f"{folder} exists and is not an earlier rendering: name another --out, or remove it.")
+        raise HarnessError(f"{folder} exists and is not an earlier rendering: name another --output, or remove it.")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     except OSError as error:
-        raise HarnessError(f"{folder} cannot be written ({error.strerror}): name another --out.") from error
+        raise HarnessError(f"{folder} cannot be written ({error.strerror}): name another --output.") from error
     try:
         new = aside / "new"
         count = _fill(new, builds)
@@ -47,7 +47,7 @@ def write(builds: Sequence[Build], folder: Path) -> int:
         new.rename(folder)
     except OSError as error:
         raise HarnessError(
-            f"{folder} cannot be written ({error.strerror}): make room, or name another --out."
+            f"{folder} cannot be written ({error.strerror}): make room, or name another --output."
         ) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)

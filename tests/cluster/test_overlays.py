@@ -33,7 +33,7 @@ def apply(cluster: Cluster) -> Apply:
 def rendered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Object]:
     """All resources of an environment."""
     folder = tmp_path_factory.mktemp(request.param)
-    command = [sys.executable, "-m", "harness", "render", request.param, "--out", str(folder / "out")]
+    command = [sys.executable, "-m", "harness", "render", request.param, "--output", str(folder / "out")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     text = (folder / "out" / "all.yaml").read_text(encoding="utf-8")

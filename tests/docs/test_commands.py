@@ -31,10 +31,10 @@ def problem(line: str) -> str:
             if "=" not in word and not getattr(options.get(word), "is_flag", True):
                 next(words, "")
         elif hasattr(command, "get_command") and word.islower():
-            subcommand = command.get_command(context, word)
-            if subcommand is None:
+            if command.get_command(context, word) is None:
                 return f"{line!r} has no command {word}"
-            command, context = subcommand, typer.Context(subcommand, parent=context)
+            _, command, _ = command.resolve_command(context, [word])
+            context = typer.Context(command, parent=context)
     return ""
 
 
@@ -62,7 +62,7 @@ def test_every_make_target_exists(page: Path) -> None:
         ("images biuld e2e", "{!r} has no command biuld"),
         ("run --brewerys 3", "{!r} has no option --brewerys"),
         ("validate minikube --fail-on high", "{!r} has no option --fail-on"),
-        ("secrets --context kind apply", ""),
+        ("secrets apply --context kind", ""),
         ("diff BASE [HEAD] --format html | less", ""),
     ],
 )

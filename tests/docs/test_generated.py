@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from itertools import groupby
 
+from harness.exits import ExitCode
 from harness.manifests import catalogue
 from harness.pipeline.mock_api.faults import KINDS, SCOPE, Kind, Option
 from harness.review.risks.rules import RULES as RISK_RULES
@@ -102,3 +103,8 @@ def test_gold_tables(generated: Generated) -> None:
         for name, gold in GOLD.items()
     ]
     generated("data-contract.md", "gold", table(("table", "contents", "columns"), *rows))
+
+
+def test_exit_codes(generated: Generated) -> None:
+    rows = [(str(code.value), code.meaning) for code in ExitCode]
+    generated("exit-codes.md", "exit-codes", table(("code", "meaning"), *rows))

@@ -1,48 +1,222 @@
-"""The map of commands."""
+"""The command line as a whole: its map, help, completion, exit codes, and what stops it."""
 
-import importlib
+import os
+import re
+import shlex
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+from typer.main import get_command
 
-from harness.cli import COMMANDS
+from harness.cli import COMMANDS, app, load
+from harness.exits import ExitCode
+
+HARNESS = [sys.executable, "-m", "harness"]
 
 
-def harness(repo: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def harness(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **variables}
     return subprocess.run(
-        [sys.executable, "-m", "harness", *arguments], cwd=repo, capture_output=True, text=True, check=False
+        [*HARNESS, *arguments], cwd=folder, capture_output=True, text=True, check=False, env=environment
     )
 
 
+def commands() -> Iterator[tuple[str, Any]]:
+    """Every command and group, by its full name."""
+    yield "", get_command(app)
+    for name in COMMANDS:
+        command = load(name)
+        yield name, command
+        for child, subcommand in getattr(command, "commands", {}).items():
+            yield f"{name} {child}", subcommand
+
+
+EVERY = dict(commands())
+
+
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_is_where_the_map_says(name: str) -> None:
-    place = COMMANDS[name]
-    assert hasattr(importlib.import_module(place.module), place.attribute)
+def test_the_map_summarises_a_command_as_its_own_help_does(name: str) -> None:
+    assert load(name).short_help == COMMANDS[name].summary
 
 
-def test_the_help_lists_every_command(repo: Path) -> None:
-    done = harness(repo, "--help")
+def test_the_help_lists_every_command_and_imports_none(repo: Path) -> None:
+    done = harness(repo, "--help", PYTHONPROFILEIMPORTTIME="1")
     assert done.returncode == 0
-    assert [name for name in COMMANDS if f" {name} " not in done.stdout] == []
+    assert [name for name in COMMANDS if f"  {name} " not in done.stdout] == []
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "harness.cli" in imported
+    assert {name for name in imported if name.endswith(".command") or name.startswith("rich.")} == set()
 
 
-@pytest.mark.parametrize("arguments", [("nope",), ("run", "--breweries", "none"), ("render",)])
-def test_a_wrong_command_line_is_a_usage_error(repo: Path, arguments: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("name", EVERY)
+def test_help_needs_no_option_shows_flags_plainly_and_gives_examples(name: str) -> None:
+    command = EVERY[name]
+    context = command.make_context("harness", [], resilient_parsing=True)
+    text = command.get_help(context)
+    assert "<bool>" not in text
+    examples = re.findall(r"^ +(harness .+)$", text.partition("Examples:")[2].partition("\n\n")[0], re.MULTILINE)
+    assert examples
+    for example in examples:
+        assert example.startswith(f"harness {name}")
+        parse(shlex.split(example)[1:])
+
+
+def parse(words: list[str]) -> None:
+    """Parses a command line as an invocation would, without running it."""
+    command: Any = get_command(app)
+    context = typer.Context(command)
+    while hasattr(command, "resolve_command"):
+        name, command, words = command.resolve_command(context, words)
+        context = typer.Context(command, info_name=name, parent=context)
+    command.make_context(context.info_name, words, parent=context.parent)
+
+
+def test_options_have_the_same_names_everywhere() -> None:
+    names: dict[str, set[tuple[str, ...]]] = {}
+    for command in EVERY.values():
+        for option in command.params:
+            for name in option.opts:
+                names.setdefault(name, set()).add(tuple(option.opts))
+    assert {name: forms for name, forms in names.items() if len(forms) > 1} == {}
+    assert {"--json", "--out", "--repo", "--report"} & set(names) == set()
+    assert names["--output"] == {("--output", "-o")}
+    assert names["--root"] == {("--root", "-C")}
+    assert names["--format"] == {("--format", "-f")}
+
+
+@pytest.mark.parametrize("name", ["images list", "cluster status", "doctor", "secrets list", "validate", "diff"])
+def test_results_come_as_json(name: str) -> None:
+    (form,) = (option for option in EVERY[name].params if "--format" in option.opts)
+    assert "json" in form.type_descriptor.choices
+
+
+def test_completion_is_installed_at_the_top_level_only() -> None:
+    with_completion = {
+        name for name, command in EVERY.items() if any("completion" in option.name for option in command.params)
+    }
+    assert with_completion == {""}
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_gets_its_script(repo: Path, shell: str) -> None:
+    script = harness(repo, _HARNESS_COMPLETE=f"source_{shell}").stdout
+    assert f"_HARNESS_COMPLETE=complete_{shell}" in script
+    if shell == "bash":
+        subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("va", {"validate"}),
+        ("images l", {"list", "load"}),
+        ("validate m", {"minikube"}),
+        ("render e", {"eks"}),
+        ("diff --env m", {"minikube"}),
+        ("validate --fo", {"--format"}),
+        ("validate --format s", {"sarif"}),
+        ("secrets apply --con", {"--context"}),
+    ],
+)
+def test_commands_options_and_environments_complete(repo: Path, line: str, expected: set[str]) -> None:
+    words = f"harness {line}"
+    variables = {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    bash = harness(repo / "docs", **variables, _HARNESS_COMPLETE="complete_bash")
+    assert set(bash.stdout.split()) == expected
+    fish = {"_TYPER_COMPLETE_ARGS": words, "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    assert expected <= set(harness(repo, **fish, _HARNESS_COMPLETE="complete_fish").stdout.split())
+    zsh = harness(repo, _TYPER_COMPLETE_ARGS=words, _HARNESS_COMPLETE="complete_zsh").stdout
+    assert all(f'"{word}"' in zsh for word in expected)
+
+
+def test_the_version(repo: Path) -> None:
+    assert re.fullmatch(r"harness \d+\.\d+\.\d+\n", harness(repo, "--version").stdout)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("vlidate",), "No such command 'vlidate'. Did you mean 'validate'? Try 'harness --help'."),
+        (("images", "lst"), "No such command 'lst'. Did you mean 'list'? Try 'harness images --help'."),
+        (("validate", "minkube"), "There is no environment 'minkube'; did you mean 'minikube'?"),
+        (("run", "--breweries", "none"), "Invalid value for '--breweries': 'none' is not a whole number."),
+        (("run", "--breweries", "0"), "0 is not at least 1."),
+        (("mock-api", "--port", "70000"), "70000 is not at least 0 and at most 65535."),
+        (("doctor", "runn"), "'runn' is not one of 'run', 'test', 'test-compat', 'e2e'."),
+        (("render",), "Missing argument 'ENV'."),
+        (("diff", "--format", "pdf"), "'text', 'markdown', 'html', 'json', 'sarif'"),
+        (("validate", "--fromat", "json"), "--format"),
+    ],
+)
+def test_a_wrong_command_line_is_one_sentence(repo: Path, arguments: tuple[str, ...], says: str) -> None:
     done = harness(repo, *arguments)
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
+    assert done.returncode == ExitCode.USAGE
+    assert done.stderr.startswith("error: ")
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_folder_outside_a_checkout_is_refused(tmp_path: Path) -> None:
+    for arguments in (("validate",), ("render", "minikube"), ("images", "list"), ("validate", "-C", "none")):
+        done = harness(tmp_path, *arguments)
+        if "Docker" not in done.stderr:
+            assert done.returncode == ExitCode.USAGE
+            assert done.stderr.endswith("a checkout with -C.\n")
 
 
 def test_a_command_loads_no_other_command(repo: Path) -> None:
     """A reviewer's `harness diff` should not wait for what only the pipeline needs."""
+    heavy = ["harness.pipeline.embedded", "fsspec", "kubernetes", "pyspark", "cryptography", "rich", "pydantic"]
     code = (
         "import sys; from harness.cli import app\n"
         "try: app(['diff', '--help'])\n"
         "except SystemExit: pass\n"
-        "heavy = ('harness.pipeline.embedded', 'fsspec', 'kubernetes', 'pyspark', 'cryptography')\n"
-        "print([name for name in heavy if name in sys.modules])"
+        f"print([name for name in {heavy} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=repo, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_closed_pipe_ends_a_command_silently(repo: Path) -> None:
+    for arguments in (("--help",), ("diff", "HEAD", "--format", "json"), ("doctor",)):
+        with subprocess.Popen(
+            [*HARNESS, *arguments], cwd=repo, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            process.stdout.close()
+            assert process.stderr.read() == ""
+        assert process.returncode == ExitCode.CLOSED_PIPE, arguments
+
+
+def test_a_full_disk_is_one_sentence(repo: Path) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [*HARNESS, "--help"], cwd=repo, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == ExitCode.FAILED
+    assert done.stderr == "error: No space left on device; free some space, then run the command again.\n"
+
+
+@pytest.mark.parametrize(
+    ("sign", "code", "says"),
+    [
+        (signal.SIGINT, ExitCode.INTERRUPTED, "error: Interrupted.\n"),
+        (signal.SIGTERM, ExitCode.TERMINATED, "error: Terminated.\n"),
+    ],
+)
+def test_a_signal_ends_a_command_with_a_sentence(repo: Path, sign: signal.Signals, code: int, says: str) -> None:
+    program = (
+        "import os, sys; from harness import cli; from harness.machine import command\n"
+        f"command._show = lambda *_: os.kill(os.getpid(), {int(sign)})\n"
+        "sys.argv = ['harness', 'setup', '--java']; cli.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=repo, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert done.stderr == says

@@ -2,37 +2,41 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from harness.paths import ROOT
+from harness.options import FORMAT, Environment, Root
+from harness.paths import checkout
 
 if TYPE_CHECKING:
     from harness.clusters.deploy.work import Deployed
 
 
 def deploy(
-    environment: Annotated[str, typer.Argument(help="minikube, eks, or e2e (the tests').", metavar="ENV")],
+    environment: Environment,
     kubeconfig: Annotated[
         Path | None,
-        typer.Option(help="The kubeconfig.", show_default="that of 'harness cluster up'", metavar="FILE"),
+        typer.Option(help="Kubeconfig file.", metavar="FILE", show_default="that of 'harness cluster up'"),
     ] = None,
     context: Annotated[
         str | None,
-        typer.Option(help="Its context.", show_default="that of 'harness cluster up'", metavar="CTX"),
+        typer.Option(help="Context in it.", metavar="CONTEXT", show_default="that of 'harness cluster up'"),
     ] = None,
     within: Annotated[
-        float, typer.Option(min=0.1, help="Minutes that Argo CD has to bring everything up.", metavar="MINUTES")
+        float, typer.Option(min=0.1, help="Minutes to wait until everything is up.", metavar="MINUTES")
     ] = 15,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome for programs.")] = False,
+    form: Annotated[Literal["text", "json"], FORMAT] = "text",
+    root: Root = None,
 ) -> None:
-    """Deploys this checkout, uncommitted changes included, through Argo CD in a cluster.
+    """Deploy a checkout to a cluster through Argo CD.
 
-    Namespaces, access, secrets and a git server that serves the checkout come first, then Argo CD, which applies
-    everything else, wave by wave. Run it again after a change: the cluster follows.
+    Uncommitted changes are included. Namespaces, access, Secrets and a git server that serves the checkout come
+    first, then Argo CD, which applies everything else wave by wave. After a change, run it again.
 
-    Exit codes: 0 all is Synced and Healthy, 1 it is not, 2 no such environment or context.
+    Examples:
+        harness deploy minikube
+        harness deploy eks --kubeconfig ~/.kube/config --context staging --within 30
     """
     from harness.clusters.deploy.cluster import connect
     from harness.clusters.deploy.phases import Phases
@@ -40,8 +44,8 @@ def deploy(
     from harness.console import err
 
     phases = Phases(err)
-    done = work(ROOT, environment, connect(kubeconfig, context), phases, within=60 * within)
-    if as_json:
+    done = work(checkout(root), environment, connect(kubeconfig, context), phases, within=60 * within)
+    if form == "json":
         typer.echo(json.dumps(_outcome(done), indent=2))
         return
     phases.tell(f"{len(done.steps)} Applications Synced and Healthy at {done.commit[:8]}")

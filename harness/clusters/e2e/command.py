@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from harness.errors import HarnessError
+from harness.errors import UsageError
 
 
 def e2e(
@@ -12,34 +12,33 @@ def e2e(
         str,
         typer.Option(
             "-k",
-            help="Only these scenarios, as pytest's -k; on a cluster that is up nothing else is done first.",
+            help="Only these scenarios, as with pytest's -k; a cluster that is up is used as it is.",
             metavar="EXPRESSION",
         ),
     ] = "",
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the cluster for another try.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the cluster at the end.")] = False,
     full: Annotated[
-        bool, typer.Option("--full", help="Also those that break something on purpose, or take long.")
+        bool, typer.Option("--full", help="Include scenarios that break something or take long.")
     ] = False,
     eks: Annotated[
-        bool,
-        typer.Option("--eks", help="The EKS overlay instead: accepted whole, healthy apart from what needs AWS."),
+        bool, typer.Option("--eks", help="Prove the EKS overlay instead: accepted, healthy apart from AWS's part.")
     ] = False,
 ) -> None:
-    """Proves the platform: a kind cluster, every image, Argo CD, both DAGs over two days, then every scenario.
+    """Prove the platform end to end on a kind cluster.
 
-    A cluster that is up already is used and stays; one that this makes is removed at the end. When something fails,
-    logs of everything are in .run/e2e.
+    It builds every image, deploys with Argo CD, runs both DAGs over two days, then every scenario. A cluster that
+    is up is used and kept; otherwise one is created and removed at the end. After a failure, .run/e2e has the logs.
+    With --eks the cluster is another one, lakehouse-eks.
 
-    With --eks the cluster is another one, lakehouse-eks: an environment has cluster-wide resources, so that two of
-    them cannot be on one.
-
-    Exit codes: 0 all scenarios passed, 1 one did not, or the platform did not come up, 2 --full with --eks,
-    130 interrupted.
+    Examples:
+        harness e2e --keep
+        harness e2e -k gold
+        harness e2e --eks
     """
     from harness.clusters.deploy.phases import Phases
     from harness.clusters.e2e.run import EKS, PLATFORM, prove
     from harness.console import err
 
     if eks and full:
-        raise HarnessError("Nothing of the EKS overlay is broken on purpose: leave out --full.", exit_code=2)
+        raise UsageError("--full has no scenarios for the EKS overlay: leave out --full.")
     prove(Phases(err), suite=EKS if eks else PLATFORM, keyword=keyword, keep=keep, full=full)

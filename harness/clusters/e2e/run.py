@@ -12,9 +12,9 @@ from typing import Final
 
 from harness.clusters.deploy.phases import Phases
 from harness.clusters.e2e.results import read
-from harness.clusters.images.command import LACKING
 from harness.clusters.kind.cluster import DEFAULT_NAME, Cluster
-from harness.errors import HarnessError
+from harness.errors import HarnessError, interrupted
+from harness.exits import ExitCode
 from harness.paths import ROOT, RUN_DIR
 
 
@@ -82,9 +82,9 @@ def prove(
     except HarnessError as error:
         logs = bundle(run, cluster)
         raise HarnessError(f"{str(error).rstrip('.')}. {logs}", exit_code=error.exit_code) from error
-    except KeyboardInterrupt:
-        left = "stays, as it is" if cluster.exists() and (keep or not made) else "does not stay"
-        raise HarnessError(f"Interrupted: the cluster {cluster.name} {left}.", exit_code=130) from None
+    except KeyboardInterrupt as request:
+        left = "stays as it is" if cluster.exists() and (keep or not made) else "does not stay"
+        raise interrupted(request, f"the cluster {cluster.name} {left}") from None
     finally:
         if made and not keep and cluster.exists():
             _phase(phases, run, "cluster removed", harness("cluster", "down", "--name", cluster.name))
@@ -129,9 +129,9 @@ def _short(path: Path) -> Path:
 
 
 def _images(phases: Phases, run: Run, suite: Suite, cluster: Cluster) -> None:
-    there, where = {0, LACKING} if suite.stand_ins else {0}, ("--cluster", cluster.name)
+    there, where = {0, ExitCode.ATTENTION} if suite.stand_ins else {0}, ("--cluster", cluster.name)
     build, load = ("images", "build", suite.environment), ("images", "load", suite.environment, *where)
-    lacking = _phase(phases, run, "images", harness(*build), accepted=there) == LACKING
+    lacking = _phase(phases, run, "images", harness(*build), accepted=there) == ExitCode.ATTENTION
     _phase(phases, run, "images to the cluster", harness(*load), accepted=there)
     if lacking:
         only = [word for name in suite.stand_ins for word in ("--only", name)]

@@ -1,30 +1,28 @@
 """`harness images`: list, build, pull, load, save, prune."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.markup import escape
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UsageError
+from harness.exits import ExitCode
+from harness.options import FORMAT, Environment, Root, group
+from harness.paths import checkout
 
 if TYPE_CHECKING:
     from harness.clusters.images.wanted import Wanted
 
-LACKING: Final = 3
-"""Exit code when all went well, but some images can be had from a registry only, and none answers."""
-
-app = typer.Typer(
-    name="images",
-    no_args_is_help=True,
-    help="An environment's images: pulled, or built where no registry answers. The overlay says which they are.",
+app = group(
+    "List, build, pull, load and save the images.", "harness images build", "harness images list --format json"
 )
 
-Environment = Annotated[str, typer.Argument(help="The environment: a folder below overlays/.", metavar="ENV")]
 Only = Annotated[
     list[str] | None,
-    typer.Option(help="Only images whose name has this in it, such as spark; repeatable.", metavar="TEXT"),
+    typer.Option(help="Only images whose name contains this, such as spark; repeatable.", metavar="TEXT"),
 ]
 
 
@@ -32,23 +30,27 @@ Only = Annotated[
 def list_images(
     environment: Environment = "minikube",
     only: Only = None,
-    users: Annotated[bool, typer.Option("--users", help="Also who names each image.")] = False,
+    users: Annotated[bool, typer.Option("--users", help="Show what uses each image.")] = False,
+    form: Annotated[Literal["text", "json"], FORMAT] = "text",
+    root: Root = None,
 ) -> None:
-    """Lists the images that an environment's rendered overlay names, and what Docker has of them."""
-    from rich import box
-    from rich.table import Column, Table
+    """List the images of an environment, and which of them Docker has.
 
+    Examples:
+        harness images list
+        harness images list eks --only spark --users
+        harness images list --format json
+    """
     from harness.clusters.docker.client import image_label, require_daemon
     from harness.clusters.docker.image import INPUTS, local_name
-    from harness.clusters.images.archive import build_cache, disk_use, sizes
+    from harness.clusters.images.archive import sizes
     from harness.clusters.images.build import VERSION
     from harness.clusters.images.recipes import recipe
-    from harness.console import out
 
     require_daemon()
-    images = _chosen(environment, only)
+    images = _chosen(environment, only, root)
     there = sizes(image.name for image in images)
-    table = Table(Column("image", overflow="fold"), "from", "holds", "size", box=box.SIMPLE)
+    rows = []
     for image in images:
         how = recipe(image.repository)
         local = local_name(image.name)
@@ -57,19 +59,19 @@ def list_images(
         if image.name in there:
             origin = "built here" if built else "a registry"
         version = image_label(local, VERSION) if built else None
-        size = f"{there[image.name] / 1e6:,.0f} MB" if image.name in there else "not there"
-        table.add_row(escape(image.name), origin, version or "", size)
-        if users:
-            for user in image.users:
-                table.add_row(f"  [dim]{escape(user)}[/]")
-    out.print(table)
-    total = disk_use(there)
-    out.print(
-        f"{len(there)} of {len(images)} are there: {total / 1e9:.1f} GB, shared layers once. "
-        f"Build cache: {build_cache()} ('harness images prune' frees it).",
-        highlight=False,
-        soft_wrap=True,
-    )
+        rows.append(
+            {
+                "image": image.name,
+                "from": origin,
+                "version": version,
+                "bytes": there.get(image.name),
+                "users": list(image.users),
+            }
+        )
+    if form == "json":
+        typer.echo(json.dumps(rows, indent=2))
+    else:
+        _print_table(rows, there, users=users)
 
 
 @app.command()
@@ -80,15 +82,18 @@ def build(
         bool, typer.Option("--registry/--no-registry", help="Pull upstream's images where their registry answers.")
     ] = True,
     refresh: Annotated[
-        bool, typer.Option("--refresh", help="Build all of it again, with Debian's newest packages.")
+        bool, typer.Option("--refresh", help="Rebuild everything, with Debian's newest packages.")
     ] = False,
+    root: Root = None,
 ) -> None:
-    """Makes all images of an environment; what is there and has not changed is left as it is.
+    """Build or pull the images of an environment; unchanged ones are kept.
 
-    The platform's own images are built. Upstream's are pulled where their registry answers; where none does, the
-    same names are built from Debian's packages and Go modules.
+    The platform's own images are built. Upstream's are pulled; where their registry does not answer, the same names
+    are built from Debian's packages and Go modules. The exit code is 3 when some images can only be pulled.
 
-    Exit codes: 0 all are there, 3 all but those that can only be pulled (they are named), 1 something failed.
+    Examples:
+        harness images build
+        harness images build minikube --only spark --no-registry
     """
     from harness.clusters.docker.client import require_daemon
     from harness.clusters.images.archive import disk_use
@@ -97,7 +102,7 @@ def build(
     from harness.console import err
 
     require_daemon()
-    images = wanted(environment)
+    images = wanted(environment, checkout(root))
     names = _names(images, only)
     plans = ensure(images, only=names, registry=registry, fresh=refresh)
     lacking = [plan.name for plan in plans if plan.source is Source.NONE]
@@ -111,10 +116,11 @@ def build(
 
 
 @app.command()
-def pull(environment: Environment = "minikube", only: Only = None) -> None:
-    """Pulls upstream's images of an environment from their registries; the platform's own are built.
+def pull(environment: Environment = "minikube", only: Only = None, root: Root = None) -> None:
+    """Pull upstream's images of an environment from their registries.
 
-    Exit codes: 0 all are there, 1 something could not be pulled.
+    Examples:
+        harness images pull eks
     """
     from concurrent.futures import ThreadPoolExecutor
 
@@ -126,7 +132,9 @@ def pull(environment: Environment = "minikube", only: Only = None) -> None:
 
     require_daemon()
     foreign = [
-        image.name for image in _chosen(environment, only) if not ((how := recipe(image.repository)) and how.own)
+        image.name
+        for image in _chosen(environment, only, root)
+        if not ((how := recipe(image.repository)) and how.own)
     ]
     silent = [name for name in foreign if not answers(name)]
     if silent:
@@ -150,11 +158,16 @@ def pull(environment: Environment = "minikube", only: Only = None) -> None:
 def load(
     environment: Environment = "minikube",
     only: Only = None,
-    cluster: Annotated[str, typer.Option(help="The kind cluster's name.")] = "lakehouse",
+    cluster: Annotated[str, typer.Option(help="Name of the kind cluster.", metavar="NAME")] = "lakehouse",
+    root: Root = None,
 ) -> None:
-    """Copies an environment's images from Docker into a kind cluster; what is there already is left out.
+    """Copy the images of an environment from Docker to a kind cluster; existing ones are skipped.
 
-    Exit codes: as of build.
+    The exit code is 3 when some images can only be pulled.
+
+    Examples:
+        harness images load
+        harness images load eks --cluster lakehouse-eks
     """
     import time
 
@@ -166,7 +179,7 @@ def load(
     from harness.console import err, working
 
     require_daemon()
-    images = _chosen(environment, only)
+    images = _chosen(environment, only, root)
     lacking = absent(image.name for image in images)
     for image in images:
         if image.name in lacking and recipe(image.repository):
@@ -181,13 +194,16 @@ def load(
 
 @app.command()
 def save(
-    file: Annotated[
-        Path, typer.Argument(help="The archive to write, for 'docker load' elsewhere.", metavar="FILE")
-    ],
+    file: Annotated[Path, typer.Argument(help="Archive to write, for 'docker load' elsewhere.", metavar="FILE")],
     environment: Environment = "minikube",
     only: Only = None,
+    root: Root = None,
 ) -> None:
-    """Writes an environment's images into one archive; layers that they share are in it once."""
+    """Write the images of an environment to one archive, shared layers once.
+
+    Examples:
+        harness images save images.tar minikube
+    """
     from harness.clusters.docker.client import require_daemon
     from harness.clusters.images.archive import absent
     from harness.clusters.images.archive import save as save_images
@@ -196,7 +212,7 @@ def save(
     from harness.manifests.images import reference
 
     require_daemon()
-    images = _chosen(environment, only)
+    images = _chosen(environment, only, root)
     only_pulled = [name for name in absent(image.name for image in images) if not recipe(reference(name)[0])]
     with working(f"writing {file}"):
         size = save_images([image.name for image in images if image.name not in only_pulled], file)
@@ -207,10 +223,14 @@ def save(
 @app.command()
 def prune(
     everything: Annotated[
-        bool, typer.Option("--all", help="Also the images in use now, the base image and all of the build cache.")
+        bool, typer.Option("--all", help="Also remove current images, the base image and all of the build cache.")
     ] = False,
 ) -> None:
-    """Removes what newer builds have replaced, what Docker keeps of them, and what interrupted builds have left."""
+    """Remove replaced images, Docker's build cache of them, and the leftovers of interrupted builds.
+
+    Examples:
+        harness images prune
+    """
     from harness.clusters.docker.client import require_daemon
     from harness.clusters.images.archive import prune as prune_images
     from harness.console import err, working
@@ -223,10 +243,33 @@ def prune(
     err.print(f"Freed: {freed}.", highlight=False)
 
 
-def _chosen(environment: str, only: Sequence[str] | None) -> "list[Wanted]":
+def _print_table(rows: "list[dict[str, Any]]", there: "Mapping[str, int]", *, users: bool) -> None:
+    from rich import box
+    from rich.table import Column, Table
+
+    from harness.clusters.images.archive import build_cache, disk_use
+    from harness.console import out
+
+    table = Table(Column("image", overflow="fold"), "from", "holds", "size", box=box.SIMPLE)
+    for row in rows:
+        size = "missing" if row["bytes"] is None else f"{row['bytes'] / 1e6:,.0f} MB"
+        table.add_row(escape(row["image"]), row["from"], row["version"] or "", size)
+        if users:
+            for user in row["users"]:
+                table.add_row(f"  [dim]{escape(user)}[/]")
+    out.print(table)
+    out.print(
+        f"{len(there)} of {len(rows)} are there: {disk_use(there) / 1e9:.1f} GB, shared layers once. "
+        f"Build cache: {build_cache()} ('harness images prune' frees it).",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _chosen(environment: str, only: Sequence[str] | None, root: Path | None) -> "list[Wanted]":
     from harness.clusters.images.wanted import wanted
 
-    images = wanted(environment)
+    images = wanted(environment, checkout(root))
     names = _names(images, only)
     return [image for image in images if not names or image.name in names]
 
@@ -235,9 +278,7 @@ def _names(images: "Sequence[Wanted]", only: Sequence[str] | None) -> list[str]:
     """The names that have one of the texts in them; none when no text is given."""
     for text in only or ():
         if not any(text in image.name for image in images):
-            raise HarnessError(
-                f"No image has {text!r} in its name: 'harness images list' shows which there are.", exit_code=2
-            )
+            raise UsageError(f"No image name contains {text!r}: 'harness images list' shows them.")
     return [image.name for image in images if any(text in image.name for text in only or ())]
 
 
@@ -248,8 +289,8 @@ def _say_lacking(names: Sequence[str]) -> None:
     if not names:
         return
     err.print(
-        f"[yellow]Not to be had without an image registry:[/] {escape(', '.join(names))}.",
+        f"[yellow]Available only from an image registry:[/] {escape(', '.join(names))}.",
         highlight=False,
         soft_wrap=True,
     )
-    raise typer.Exit(LACKING)
+    raise typer.Exit(ExitCode.ATTENTION)

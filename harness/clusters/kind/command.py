@@ -4,7 +4,7 @@ import dataclasses
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.markup import escape
@@ -14,25 +14,30 @@ from harness.clusters.kind.cluster import DEFAULT_NAME, Cluster, down, up
 from harness.clusters.kind.logs import collect
 from harness.clusters.kind.status import Status, status
 from harness.console import err, out
+from harness.errors import interrupted
+from harness.exits import ExitCode
+from harness.options import FORMAT, group, output
 from harness.paths import RUN_DIR
 
-app = typer.Typer(
-    name="cluster", no_args_is_help=True, help="A Kubernetes cluster on this machine: start, look at, remove."
-)
+app = group("Run a kind cluster on this machine.", "harness cluster up", "harness cluster status")
 
-Name = Annotated[str, typer.Option(help="The cluster's name.")]
+Name = Annotated[str, typer.Option(help="Name of the cluster.", metavar="NAME")]
 
 
 @app.command("up")
 def up_(
     name: Name = DEFAULT_NAME,
     api_port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port of the API server on 127.0.0.1; any free one by default.")
+        int, typer.Option(min=0, max=65535, help="Port of the API server on 127.0.0.1; 0 for any.", metavar="PORT")
     ] = 0,
 ) -> None:
-    """Start a cluster, and wait until it is of use.
+    """Create a cluster and wait until it is ready.
 
-    The first one builds the node's image where no image registry answers: 20 minutes on two cores.
+    Where no image registry answers, the first one builds the node image, which takes 20 minutes on two cores.
+
+    Examples:
+        harness cluster up
+        harness cluster up --name try --api-port 6443
     """
     cluster = Cluster(name)
 
@@ -41,44 +46,53 @@ def up_(
 
     try:
         up(cluster, api_port=api_port, on_failure=save_logs)
-    except KeyboardInterrupt as error:
-        err.print(f"interrupted: nothing of the cluster {name} is left")
-        raise typer.Exit(130) from error
+    except KeyboardInterrupt as request:
+        raise interrupted(request, f"nothing of the cluster {name} is left") from None
     out.print(f"The cluster {name} is up:")
     out.print(f"  export KUBECONFIG={cluster.kubeconfig}", highlight=False, soft_wrap=True)
 
 
 @app.command("down")
 def down_(name: Name = DEFAULT_NAME) -> None:
-    """Remove a cluster and everything that it left on this machine."""
+    """Remove a cluster and everything it left on this machine.
+
+    Examples:
+        harness cluster down
+    """
     existed = down(Cluster(name))
     out.print(f"The cluster {name} is gone." if existed else f"There is no cluster {name}.")
 
 
 @app.command("status")
-def status_(
-    name: Name = DEFAULT_NAME, as_json: Annotated[bool, typer.Option("--json", help="For a machine.")] = False
-) -> None:
-    """Show a cluster: its node, what runs on it, what is not well.
+def status_(name: Name = DEFAULT_NAME, form: Annotated[Literal["text", "json"], FORMAT] = "text") -> None:
+    """Show a cluster: its node, its pods, and what is unhealthy.
 
-    Exits with 1 when there is no such cluster, it does not answer, or something on it is not well.
+    The exit code is 3 when there is no such cluster, it does not answer, or something on it is unhealthy.
+
+    Examples:
+        harness cluster status
+        harness cluster status --format json
     """
     found = status(Cluster(name))
-    if as_json:
-        out.print_json(json.dumps(dataclasses.asdict(found)))
+    if form == "json":
+        typer.echo(json.dumps(dataclasses.asdict(found), indent=2))
     else:
         _show(found)
     if not found.well:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.ATTENTION)
 
 
 @app.command("logs")
 def logs(
     name: Name = DEFAULT_NAME,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The folder to write; a new one.")] = None,
+    target: Annotated[Path | None, output("New folder to write. Default: one below .run/cluster-logs.")] = None,
 ) -> None:
-    """Write what tells how a cluster is: logs of pods and node, events, resources; index.md says what is wrong."""
-    out.print(str(collect(Cluster(name), output or _log_folder(name))), highlight=False, soft_wrap=True)
+    """Collect the logs of pods and node, events and resources; index.md says what is wrong.
+
+    Examples:
+        harness cluster logs -o logs
+    """
+    out.print(str(collect(Cluster(name), target or _log_folder(name))), highlight=False, soft_wrap=True)
 
 
 def _log_folder(name: str) -> Path:

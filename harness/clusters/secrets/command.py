@@ -2,50 +2,39 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, unknown
+from harness.exits import ExitCode
+from harness.options import FORMAT, Kubeconfig, group
 
 if TYPE_CHECKING:
     from harness.clusters.secrets.plan import Change
     from harness.clusters.secrets.store import Store
     from harness.manifests.catalogue import Catalogue
 
-app = typer.Typer(
-    name="secrets",
-    no_args_is_help=True,
-    help="Makes the platform's secrets in a cluster: random, in no file, never printed unless asked.",
-    epilog="Exit codes: 0 done, 1 the cluster did not let it or something is missing, 2 no such context or secret.",
-)
-_Name = Annotated[str, typer.Argument(help="The secret's name, as `list` has it.", metavar="NAME")]
-_DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Print the manifests, values redacted, and write nothing.")
+app = group("Create, rotate and show the platform's Secrets.", "harness secrets list --context minikube")
+_Name = Annotated[str, typer.Argument(help="Name of the Secret, as in 'harness secrets list'.", metavar="NAME")]
+_Context = Annotated[
+    str, typer.Option(help="Context of the kubeconfig; there is no default.", metavar="CONTEXT", show_default=False)
 ]
-
-
-@app.callback()
-def _secrets(
-    ctx: typer.Context,
-    context: Annotated[
-        str, typer.Option(help="The kubeconfig's context to work in; none is assumed.", metavar="CTX")
-    ],
-    kubeconfig: Annotated[
-        Path | None,
-        typer.Option(help="The kubeconfig.", show_default="$KUBECONFIG, else ~/.kube/config", metavar="FILE"),
-    ] = None,
-) -> None:
-    ctx.obj = (context, kubeconfig)
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the manifests, values redacted; write nothing.")]
 
 
 @app.command()
-def apply(ctx: typer.Context, dry_run: _DryRun = False) -> None:
-    """Makes what is missing; values that are there stay as they are."""
+def apply(context: _Context, kubeconfig: Kubeconfig = None, dry_run: _DryRun = False) -> None:
+    """Create what is missing; existing values stay.
+
+    Examples:
+        harness secrets apply --context minikube
+        harness secrets apply --context minikube --dry-run
+    """
     from harness.clusters.secrets.work import bring
     from harness.console import err
 
-    store, catalogue = _open(ctx)
+    store, catalogue = _open(context, kubeconfig)
     changes: list[Change] = []
     for secret in catalogue.secrets:
         made = bring(store, catalogue, secret, dry=dry_run)
@@ -62,21 +51,26 @@ def apply(ctx: typer.Context, dry_run: _DryRun = False) -> None:
 
 @app.command()
 def rotate(
-    ctx: typer.Context,
     name: _Name,
+    context: _Context,
+    kubeconfig: Kubeconfig = None,
     key: Annotated[list[str] | None, typer.Option(help="Only this key; repeatable.", metavar="KEY")] = None,
     dry_run: _DryRun = False,
 ) -> None:
-    """Makes a secret's random values new, in it and in its copies, and says what has to start again."""
+    """Replace a Secret's random values, also in its copies, and name what has to restart.
+
+    Examples:
+        harness secrets rotate minio-spark --context minikube
+        harness secrets rotate minio-spark --key secretKey --context minikube
+    """
     from harness.clusters.secrets.work import bring
     from harness.console import err
 
-    store, catalogue = _open(ctx)
+    store, catalogue = _open(context, kubeconfig)
     secret = catalogue.named(name)
     random = [item for item, recipe in secret.keys.items() if recipe.kind != "constant"]
-    unknown = sorted(set(key or ()) - set(random))
-    if unknown:
-        raise HarnessError(f"{name} has no random key {unknown[0]!r}: it has {', '.join(random)}.", exit_code=2)
+    if strange := sorted(set(key or ()) - set(random)):
+        raise unknown(f"random key of {name}", strange[0], random)
     changes = bring(store, catalogue, secret, frozenset(key or random), dry=dry_run)
     if dry_run:
         _print_manifests(changes)
@@ -85,18 +79,24 @@ def rotate(
         _tell(change)
     if secret.after_rotation:
         err.print(
-            "The new values hold once these have started again: " + ", ".join(secret.after_rotation), soft_wrap=True
+            "The new values take effect once these restart: " + ", ".join(secret.after_rotation), soft_wrap=True
         )
 
 
 @app.command("list")
 def list_(
-    ctx: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False
+    context: _Context, kubeconfig: Kubeconfig = None, form: Annotated[Literal["text", "json"], FORMAT] = "text"
 ) -> None:
-    """Lists the catalogue, and what the cluster lacks of it."""
+    """List the Secrets of the platform, and what the cluster lacks.
+
+    The exit code is 3 when something is missing or a copy is stale.
+
+    Examples:
+        harness secrets list --context minikube
+    """
     from harness.clusters.secrets.work import state
 
-    store, catalogue = _open(ctx)
+    store, catalogue = _open(context, kubeconfig)
     states = [state(store, secret) for secret in catalogue.secrets]
     rows = [
         {
@@ -110,26 +110,31 @@ def list_(
         }
         for item in states
     ]
-    if as_json:
+    if form == "json":
         typer.echo(json.dumps(rows, indent=2))
     else:
         _print_table(rows)
     if any(item.missing or item.stale for item in states):
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.ATTENTION)
 
 
 @app.command()
 def show(
-    ctx: typer.Context,
     name: _Name,
+    context: _Context,
+    kubeconfig: Kubeconfig = None,
     reveal: Annotated[bool, typer.Option("--reveal", help="Print the values.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    form: Annotated[Literal["text", "json"], FORMAT] = "text",
 ) -> None:
-    """Shows a secret's keys; the values only with --reveal."""
+    """Show a Secret's keys; its values only with --reveal.
+
+    Examples:
+        harness secrets show grafana-secrets --context minikube --reveal
+    """
     from harness.clusters.secrets.plan import REDACTED
     from harness.console import out
 
-    store, catalogue = _open(ctx)
+    store, catalogue = _open(context, kubeconfig)
     secret = catalogue.named(name)
     present = store.read(secret.place)
     if present is None:
@@ -138,7 +143,7 @@ def show(
         key: (present.data[key].decode("utf-8", "replace") if reveal else REDACTED) if key in present.data else None
         for key in secret.keys
     }
-    if as_json:
+    if form == "json":
         typer.echo(json.dumps(values, indent=2))
         return
     for key, value in values.items():
@@ -147,11 +152,10 @@ def show(
         )
 
 
-def _open(ctx: typer.Context) -> "tuple[Store, Catalogue]":
+def _open(context: str, kubeconfig: Path | None) -> "tuple[Store, Catalogue]":
     from harness.clusters.secrets.store import Store
     from harness.manifests.catalogue import read
 
-    context, kubeconfig = ctx.obj
     return Store(context, kubeconfig), read()
 
 

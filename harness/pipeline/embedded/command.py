@@ -9,7 +9,8 @@ from typing import Annotated, TypeVar
 import typer
 
 from harness.console import err, out
-from harness.errors import HarnessError
+from harness.errors import UsageError, interrupted
+from harness.options import Lakehouse, output
 from harness.paths import RUN_DIR
 from harness.pipeline.embedded.display import Display
 from harness.pipeline.embedded.environment import worker_environment
@@ -24,45 +25,40 @@ _Result = TypeVar("_Result")
 
 def run(
     breweries: Annotated[
-        int, typer.Option(min=1, help="How many breweries the mocked API has.", rich_help_panel="Source")
+        int, typer.Option(min=1, help="Number of breweries of the mocked API.", metavar="N")
     ] = 4000,
     data: Annotated[
-        Path | None,
-        typer.Option(help="Serve this CSV or JSON file of breweries instead.", rich_help_panel="Source"),
+        Path | None, typer.Option(help="Serve this CSV or JSON file of breweries instead.", metavar="FILE")
     ] = None,
     api: Annotated[
         str | None,
-        typer.Option(
-            help="Ingest from this API instead, for example https://api.openbrewerydb.org/v1.",
-            rich_help_panel="Source",
-        ),
+        typer.Option(help="Ingest from this API, such as https://api.openbrewerydb.org/v1.", metavar="URL"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the mocked API's data.", rich_help_panel="Source")] = 1,
-    lakehouse: Annotated[
-        Path,
-        typer.Option(help="Folder of the lakehouse.", rich_help_panel="Lakehouse", show_default=".run/lakehouse"),
-    ] = RUN_DIR / "lakehouse",
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Empty the lakehouse first.", rich_help_panel="Lakehouse")
-    ] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the mocked API's data.", metavar="N")] = 1,
+    lakehouse: Lakehouse = RUN_DIR / "lakehouse",
+    fresh: Annotated[bool, typer.Option("--fresh", help="Empty the lakehouse first.")] = False,
     date: Annotated[
         str | None,
         typer.Option(
-            help="Ingestion date, YYYY-MM-DD. Default: the day after the newest one; for --api today (UTC).",
-            rich_help_panel="Lakehouse",
+            help="Ingestion date. Default: the day after the newest one; with --api today (UTC).",
+            metavar="YYYY-MM-DD",
         ),
     ] = None,
     report: Annotated[
-        Path | None,
-        typer.Option(help="Where the HTML report goes. Default: report.html beside the lakehouse."),
+        Path | None, output("HTML report to write. Default: report.html beside the lakehouse.")
     ] = None,
 ) -> None:
-    """Run the whole pipeline on this machine: API, both DAGs, gold tables, report.
+    """Run the whole pipeline on this machine, API to report.
 
-    Without --data or --api it starts a mocked Brewery API by itself. Each run adds a day to the lakehouse.
+    Without --data or --api it starts a mocked Brewery API. Each run adds a day to the lakehouse.
+
+    Examples:
+        harness run
+        harness run --breweries 10000 --fresh
+        harness run --data breweries.csv --lakehouse /data/lakehouse
     """
     if data is not None and api is not None:
-        raise HarnessError("--data and --api exclude each other: give one of them", exit_code=2)
+        raise UsageError("--data and --api exclude each other: give one of the two.")
     root = lakehouse.expanduser().resolve()
     prepare(root, fresh=False)
     with exclusive(root):
@@ -77,10 +73,9 @@ def run(
                 open_source(api, data, breweries=breweries, seed=seed, date=ingestion_date) as url,
             ):
                 _run(root, url, ingestion_date, log_file, report_file, display)
-        except KeyboardInterrupt:
-            raise HarnessError(
-                "interrupted: the lakehouse keeps what was committed, and the same command goes on from there",
-                exit_code=130,
+        except KeyboardInterrupt as request:
+            raise interrupted(
+                request, "the lakehouse keeps what was committed, and the same command continues from there"
             ) from None
 
 

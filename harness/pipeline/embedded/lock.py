@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import HarnessError
+from harness.exits import ExitCode
 
 
 @contextlib.contextmanager
@@ -29,7 +30,7 @@ def exclusive(lakehouse: Path) -> Iterator[None]:
             raise HarnessError(
                 f"another run (process {holder}) is writing to {lakehouse}; wait for it to end, "
                 "or name another folder with --lakehouse",
-                exit_code=4,
+                exit_code=ExitCode.IN_USE,
             ) from None
         handle.truncate(0)
         handle.write(str(os.getpid()))

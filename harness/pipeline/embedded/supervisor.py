@@ -67,10 +67,8 @@ def run_worker(
     if isinstance(last, Finished) and process.returncode == 0:
         return last
     if isinstance(last, Failed):
-        raise HarnessError(f"{last.stage} failed: {last.sentence.rstrip('.')}. The log is {log_file}.", exit_code=3)
-    raise HarnessError(
-        f"the run ended without a result (exit code {process.returncode}); its log is {log_file}", exit_code=3
-    )
+        raise HarnessError(f"{last.stage} failed: {last.sentence.rstrip('.')}. The log is {log_file}.")
+    raise HarnessError(f"the run ended without a result (exit code {process.returncode}); its log is {log_file}")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

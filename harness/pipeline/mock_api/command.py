@@ -14,30 +14,40 @@ DEFAULT_PORT: Final = 8000
 
 
 def mock_api(
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every one.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.", metavar="HOST")] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any free one.")
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any free one.", metavar="PORT")
     ] = DEFAULT_PORT,
     breweries: Annotated[
-        int, typer.Option(min=0, max=1_000_000_000, help="How many breweries to generate.")
+        int, typer.Option(min=0, max=1_000_000_000, help="Number of breweries to generate.", metavar="N")
     ] = DEFAULT_BREWERIES,
     data: Annotated[
-        Path | None, typer.Option(help="CSV, JSON or JSON Lines file to serve instead of generated breweries.")
+        Path | None,
+        typer.Option(help="Serve this CSV, JSON or JSON Lines file of breweries instead.", metavar="FILE"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the generated breweries and of the changes from day to day.")] = (
-        DEFAULT_SEED
-    ),
+    seed: Annotated[
+        int, typer.Option(help="Seed of the generated breweries and their daily changes.", metavar="N")
+    ] = DEFAULT_SEED,
     day: Annotated[
-        int, typer.Option(min=0, max=MAX_DAY, help="Day of the data to show; 0 is the data itself.")
+        int, typer.Option(min=0, max=MAX_DAY, help="Day of the data to serve; 0 is the data itself.", metavar="N")
     ] = 0,
-    latency_ms: Annotated[int, typer.Option(min=0, help="Milliseconds before every answer.")] = 0,
+    latency_ms: Annotated[int, typer.Option(min=0, help="Milliseconds before each answer.", metavar="N")] = 0,
     fault: Annotated[
         list[str] | None,
-        typer.Option(help="NAME[:option=value,...], may be repeated; docs/mock-api.md lists them."),
+        typer.Option(
+            help="Fault to inject; repeatable. docs/mock-api.md lists them.", metavar="NAME[:OPTION=VALUE,...]"
+        ),
     ] = None,
     old_format: Annotated[bool, typer.Option("--old-format", help="Answer in the API's older format.")] = False,
 ) -> None:
-    """Serves a mocked Open Brewery DB v1 API until it is interrupted."""
+    """Serve a mocked Open Brewery DB v1 API.
+
+    It serves until it is interrupted.
+
+    Examples:
+        harness mock-api
+        harness mock-api --port 0 --breweries 100 --fault status:page=3
+    """
     api = MockApi(
         host=host,
         port=port,

@@ -10,6 +10,7 @@ from harness.clusters.kind.machine import GIB
 from harness.doctor import checks
 from harness.doctor.checks import EVERY, Finding, State, Tier, findings
 from harness.doctor.command import doctor
+from harness.exits import ExitCode
 from harness.machine.java import JavaRuntime
 
 app = typer.Typer()
@@ -39,16 +40,16 @@ def test_what_comes_by_itself_is_not_missing() -> None:
 def test_a_missing_need_of_the_tier_that_was_named_fails() -> None:
     done = CliRunner().invoke(app, ["e2e"])
 
-    assert done.exit_code == 1
+    assert done.exit_code == ExitCode.ATTENTION
     assert "missing for e2e: Docker" in done.stdout
     assert "install Docker" in done.stdout
 
 
 @pytest.mark.usefixtures("machine")
 def test_for_a_machine() -> None:
-    done = CliRunner().invoke(app, ["--json", "e2e"])
+    done = CliRunner().invoke(app, ["--format", "json", "e2e"])
 
-    assert done.exit_code == 1
+    assert done.exit_code == ExitCode.ATTENTION
     assert json.loads(done.stdout)[2] == {
         "name": "Docker",
         "tiers": ["e2e"],

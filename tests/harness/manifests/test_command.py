@@ -30,7 +30,7 @@ def files(folder: Path) -> set[str]:
 
 def test_each_resource_is_a_file(app: typer.Typer, checkout: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    result = CliRunner().invoke(app, ["here", "--out", str(out), "--root", str(checkout)])
+    result = CliRunner().invoke(app, ["here", "--output", str(out), "--root", str(checkout)])
     assert result.exit_code == 0, result.output
     assert files(out) == {
         ".rendered",
@@ -43,15 +43,15 @@ def test_each_resource_is_a_file(app: typer.Typer, checkout: Path, tmp_path: Pat
 
 
 def test_a_dash_prints_one_stream(app: typer.Typer, checkout: Path) -> None:
-    result = CliRunner().invoke(app, ["here", "--only", "two", "--out", "-", "--root", str(checkout)])
+    result = CliRunner().invoke(app, ["here", "--only", "two", "--output", "-", "--root", str(checkout)])
     (document,) = yaml.safe_load_all(result.stdout)
     assert document["metadata"] == {"name": "thing", "namespace": "two"}
 
 
 def test_what_is_gone_is_gone_from_the_folder(app: typer.Typer, checkout: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    CliRunner().invoke(app, ["here", "--out", str(out), "--root", str(checkout)])
-    CliRunner().invoke(app, ["here", "--only", "one", "--out", str(out), "--root", str(checkout)])
+    CliRunner().invoke(app, ["here", "--output", str(out), "--root", str(checkout)])
+    CliRunner().invoke(app, ["here", "--only", "one", "--output", str(out), "--root", str(checkout)])
     assert files(out) == {".rendered", "all.yaml", "one/one/configmap-thing.yaml"}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkout", "out"]
 
@@ -59,7 +59,7 @@ def test_what_is_gone_is_gone_from_the_folder(app: typer.Typer, checkout: Path, 
 def test_a_folder_of_somebody_else_is_kept(app: typer.Typer, checkout: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/letter.txt").write_text("dear")
-    result = CliRunner().invoke(app, ["here", "--out", str(tmp_path / "mine"), "--root", str(checkout)])
+    result = CliRunner().invoke(app, ["here", "--output", str(tmp_path / "mine"), "--root", str(checkout)])
     assert isinstance(result.exception, HarnessError)
     assert files(tmp_path / "mine") == {"letter.txt"}
 
@@ -84,7 +84,7 @@ def test_a_part_that_cannot_be_built_exits_with_1_and_its_place(app: typer.Typer
     (checkout / "overlays/here/one/kustomization.yaml").write_text("resources:\n  - absent.yaml\n")
     result = CliRunner().invoke(app, ["here", "--root", str(checkout)])
     assert isinstance(result.exception, HarnessError)
-    assert str(result.exception) == "1 of 2 parts of here could not be built: see above."
+    assert str(result.exception) == "1 of 2 roots of here could not be built: see above."
     assert "overlays/here/one/kustomization.yaml:2: absent.yaml does not exist" in result.output
 
 
@@ -92,4 +92,4 @@ def test_an_unknown_part_exits_with_2(app: typer.Typer, checkout: Path) -> None:
     result = CliRunner().invoke(app, ["here", "--only", "three", "--root", str(checkout)])
     assert isinstance(result.exception, HarnessError)
     assert result.exception.exit_code == 2
-    assert "it has one, two" in str(result.exception)
+    assert "choose from one, two" in str(result.exception)

@@ -48,6 +48,6 @@ def test_components_are_no_parts(checkout: Path) -> None:
 
 
 def test_an_unknown_environment_is_named_with_the_known_ones(checkout: Path) -> None:
-    with pytest.raises(HarnessError, match="no environment 'there': overlays/ has here") as caught:
+    with pytest.raises(HarnessError, match="no environment 'there'; did you mean 'here'") as caught:
         units(checkout, "there")
     assert caught.value.exit_code == 2

@@ -54,10 +54,10 @@ def test_what_is_no_ref_is_never_taken_for_an_option(repo: Any, ref: str) -> Non
 
 def test_no_repository(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match="is in no git repository") as caught:
-        diff("HEAD", repo=tmp_path)
+        diff("HEAD", root=tmp_path)
     assert caught.value.exit_code == 2
     with pytest.raises(HarnessError, match="is not a folder"):
-        diff("HEAD", repo=tmp_path / "none")
+        diff("HEAD", root=tmp_path / "none")
 
 
 def test_shallow_clone(repo: Any, tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_shallow_clone(repo: Any, tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", "--depth=1", repo.root.as_uri(), str(clone)], check=True)
     with pytest.raises(HarnessError, match=r"shallow.*git fetch --unshallow.*fetch-depth: 0") as caught:
-        diff(first, repo=clone)
+        diff(first, root=clone)
     assert caught.value.exit_code == 2
 
 
@@ -80,7 +80,7 @@ def test_shallow_clone_without_the_merge_base(repo: Any, tmp_path: Path) -> None
     url = repo.root.as_uri()
     subprocess.run(["git", "clone", "-q", "--depth=1", "--no-single-branch", url, str(clone)], check=True)
     with pytest.raises(HarnessError, match=r"does not reach back to where .* parted.*--unshallow"):
-        diff("origin/main", "origin/other", repo=clone)
+        diff("origin/main", "origin/other", root=clone)
 
 
 def test_no_common_ancestor(repo: Any) -> None:
@@ -106,8 +106,8 @@ def test_bare_repository(repo: Any, tmp_path: Path) -> None:
     bare = tmp_path / "bare.git"
     subprocess.run(["git", "clone", "-q", "--bare", str(repo.root), str(bare)], check=True)
     with pytest.raises(HarnessError, match="bare repository"):
-        diff("HEAD", repo=bare)
-    diff("HEAD", "HEAD", repo=bare)
+        diff("HEAD", root=bare)
+    diff("HEAD", "HEAD", root=bare)
 
 
 def test_no_environment(checkout: Any) -> None:
@@ -151,7 +151,7 @@ def test_one_side_that_does_not_build_is_named_and_the_rest_reviewed(
         "Touches two (1 changed); whether it touches one is not known, 1 part could not be rendered."
     )
     with pytest.raises(HarnessError, match="not complete") as caught:
-        diff("HEAD", repo=repo.root)
+        diff("HEAD", root=repo.root)
     assert caught.value.exit_code == 1
 
 
@@ -159,7 +159,7 @@ def test_a_base_that_does_not_build_is_no_failure_of_the_head(repo: Any) -> None
     repo.commit({"overlays/one/kustomization.yaml": "resources: [gone.yaml]\n"})
     repo.write({"overlays/one/kustomization.yaml": "resources: [service.yaml]\n"})
     assert sentence(repo.review()).startswith("base one: ")
-    diff("HEAD", repo=repo.root)
+    diff("HEAD", root=repo.root)
 
 
 def test_what_is_broken_at_both_sides_is_said_once(repo: Any) -> None:
@@ -309,14 +309,13 @@ def test_a_git_hook_leads_to_the_repository_that_is_asked_for(repo: Any, monkeyp
     ("options", "expected"),
     [
         ({}, "Name the ref to compare with"),
-        ({"base": "HEAD", "form": "pdf"}, "--format takes"),
         ({"base": "HEAD", "fail_on": "terrible"}, "--fail-on takes"),
         ({"base": "HEAD", "at": "HEAD"}, "--at is for --parity"),
     ],
 )
 def test_wrong_use(repo: Any, options: dict[str, Any], expected: str) -> None:
     with pytest.raises(HarnessError, match=expected) as caught:
-        diff(**options, repo=repo.root)
+        diff(**options, root=repo.root)
     assert caught.value.exit_code == 2
 
 
@@ -344,16 +343,16 @@ def test_fail_on(repo: Any, tmp_path: Path) -> None:
     repo.write({"overlays/one/service.yaml": SERVICE.format("one").replace("ports:", "type: LoadBalancer, ports:")})
     for threshold in ("high", "low", "DF701", "df701,DF101"):
         with pytest.raises(HarnessError, match="Service one is of type LoadBalancer") as caught:
-            diff("HEAD", repo=repo.root, fail_on=threshold, output=tmp_path / "out.txt")
+            diff("HEAD", root=repo.root, fail_on=threshold, target=tmp_path / "out.txt")
         assert caught.value.exit_code == 3
-    diff("HEAD", repo=repo.root, fail_on="DF101", output=tmp_path / "out.txt")
+    diff("HEAD", root=repo.root, fail_on="DF101", target=tmp_path / "out.txt")
     assert "LoadBalancer" in (tmp_path / "out.txt").read_text(encoding="utf-8")
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
 @pytest.mark.parametrize("form", ["text", "markdown", "html", "json", "sarif"])
-def test_file_names_that_are_not_utf8(repo: Any, form: str, tmp_path: Path) -> None:
+def test_file_names_that_are_not_utf8(repo: Any, form: Any, tmp_path: Path) -> None:
     name = os.fsdecode(b"overlays/one/caf\xe9.yaml")
     repo.write({name: SERVICE.format("unread")})
-    diff("HEAD", repo=repo.root, form=form, output=tmp_path / "out")
+    diff("HEAD", root=repo.root, form=form, target=tmp_path / "out")
     assert (tmp_path / "out").read_text(encoding="utf-8")

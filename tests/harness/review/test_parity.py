@@ -107,9 +107,9 @@ def test_exemptions_of_the_validation_count_as_declared(repo: Any) -> None:
 
 def test_the_command_takes_a_ref_or_the_working_tree(repo: Any, capsys: pytest.CaptureFixture[str]) -> None:
     repo.write({"overlays/one/kustomization.yaml": patch(TTY)})
-    diff(parity=("one", "two"), at="HEAD", repo=repo.root)
+    diff(parity=("one", "two"), at="HEAD", root=repo.root)
     assert "alike" in capsys.readouterr().out
-    diff(parity=("one", "two"), repo=repo.root)
+    diff(parity=("one", "two"), root=repo.root)
     assert "1 undeclared difference" in capsys.readouterr().out
     with pytest.raises(HarnessError, match="no environment 'three'"):
-        diff(parity=("one", "three"), repo=repo.root)
+        diff(parity=("one", "three"), root=repo.root)

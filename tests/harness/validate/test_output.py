@@ -10,6 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from harness.errors import HarnessError
+from harness.exits import ExitCode
 from harness.validate.command import validate
 from harness.validate.rules import RULES
 
@@ -104,7 +105,7 @@ def broken(sound: Path) -> Path:
 def test_text_has_place_rule_sentence_and_tally(app: typer.Typer, broken: Path) -> None:
     result = CliRunner().invoke(app, ["--root", str(broken)])
     lines = result.stdout.splitlines()
-    assert result.exit_code == 1
+    assert result.exit_code == ExitCode.ATTENTION
     assert lines[0].startswith("base/app/web.yaml:13: LH304 Deployment app/web runs as ServiceAccount app/absent")
     assert lines[-1].startswith("1 finding: north (19 resources), south (19 resources), ")
 
@@ -154,7 +155,7 @@ def test_junit_has_a_case_for_each_rule(app: typer.Typer, broken: Path) -> None:
 def test_output_goes_to_a_file_whole(app: typer.Typer, broken: Path, tmp_path: Path) -> None:
     file = tmp_path / "reports" / "validate.sarif"
     result = CliRunner().invoke(app, ["--format", "sarif", "--output", str(file), "--root", str(broken)])
-    assert result.exit_code == 1
+    assert result.exit_code == ExitCode.ATTENTION
     assert json.loads(file.read_text())["version"] == "2.1.0"
     assert [path.name for path in file.parent.iterdir()] == ["validate.sarif"]
 
@@ -162,8 +163,8 @@ def test_output_goes_to_a_file_whole(app: typer.Typer, broken: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["nowhere"], "There is no environment 'nowhere': overlays/ has north, south."),
-        (["--format", "pdf"], "There is no format 'pdf': there are text, json, sarif, junit."),
+        (["nowhere"], "There is no environment 'nowhere': choose from north, south."),
+        (["nroth"], "There is no environment 'nroth'; did you mean 'north'?"),
     ],
 )
 def test_what_there_is_not_exits_with_2(app: typer.Typer, sound: Path, arguments: list[str], says: str) -> None:
@@ -174,6 +175,7 @@ def test_what_there_is_not_exits_with_2(app: typer.Typer, sound: Path, arguments
 
 
 def test_a_checkout_without_environments_says_so(app: typer.Typer, tmp_path: Path) -> None:
+    (tmp_path / "overlays").mkdir()
     result = CliRunner().invoke(app, ["--root", str(tmp_path)])
     assert isinstance(result.exception, HarnessError)
     assert "has no environment" in str(result.exception)

@@ -5,13 +5,14 @@ from typer.testing import CliRunner
 
 from harness.clusters.images import command
 from harness.clusters.images.archive import save
-from harness.clusters.images.command import LACKING, app
+from harness.clusters.images.command import app
 from harness.errors import HarnessError
+from harness.exits import ExitCode
 
 
 def test_a_text_that_no_name_has_in_it() -> None:
-    with pytest.raises(HarnessError, match=r"^No image has 'helm' in its name: 'harness images list'") as caught:
-        command._names(command._chosen("minikube", None), ["helm"])
+    with pytest.raises(HarnessError, match=r"^No image name contains 'helm': 'harness images list'") as caught:
+        command._names(command._chosen("minikube", None, None), ["helm"])
 
     assert caught.value.exit_code == 2
 
@@ -21,14 +22,14 @@ def test_what_only_a_registry_has_is_named_and_has_an_exit_code(monkeypatch: pyt
 
     plans = [Plan("lakehouse/spark:1", Source.PRESENT), Plan("docker.io/grafana/grafana:12", Source.NONE)]
     monkeypatch.setattr("harness.clusters.docker.client.require_daemon", lambda: None)
-    monkeypatch.setattr("harness.clusters.images.wanted.wanted", lambda _: [])
+    monkeypatch.setattr("harness.clusters.images.wanted.wanted", lambda *_: [])
     monkeypatch.setattr("harness.clusters.images.work.ensure", lambda *_, **__: plans)
     monkeypatch.setattr("harness.clusters.images.archive.disk_use", lambda _: 10**9)
 
     done = CliRunner().invoke(app, ["build", "minikube"])
 
-    assert done.exit_code == LACKING
-    assert "Not to be had without an image registry: docker.io/grafana/grafana:12." in done.output
+    assert done.exit_code == ExitCode.ATTENTION
+    assert "Available only from an image registry: docker.io/grafana/grafana:12." in done.output
 
 
 @pytest.mark.parametrize("arguments", [["list"], ["build"], ["pull"], ["load"], ["save", "x.tar"], ["prune"]])

@@ -5,6 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.clusters.kind.command import app
+from harness.exits import ExitCode
 
 READY = {
     "items": [
@@ -40,27 +41,27 @@ def test_status_of_one_that_is_well(running: Path) -> None:
 
 
 def test_status_for_a_machine(running: Path) -> None:
-    found = json.loads(CliRunner().invoke(app, ["status", "--name", "t", "--json"]).stdout)
+    found = json.loads(CliRunner().invoke(app, ["status", "--name", "t", "--format", "json"]).stdout)
     assert (found["exists"], found["well"], found["problems"]) == (True, True, [])
 
 
 def test_status_of_none(machine: Path) -> None:
     done = CliRunner().invoke(app, ["status", "--name", "t"])
-    assert done.exit_code == 1
+    assert done.exit_code == ExitCode.ATTENTION
     assert "There is no cluster t" in done.stdout
 
 
 def test_status_of_one_that_does_not_answer(running: Path) -> None:
     (running / "kubectl-fails").write_text("The connection to the server was refused\n")
     done = CliRunner().invoke(app, ["status", "--name", "t"])
-    assert done.exit_code == 1
+    assert done.exit_code == ExitCode.ATTENTION
     assert "does not answer" in done.stdout
 
 
 def test_status_of_one_whose_node_was_stopped(running: Path) -> None:
     (running / "state").write_text("exited\n")
     done = CliRunner().invoke(app, ["status", "--name", "t"])
-    assert done.exit_code == 1
+    assert done.exit_code == ExitCode.ATTENTION
     assert "docker start t-control-plane" in done.stdout
 
 

@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from harness.clusters.secrets.command import app
 from harness.errors import HarnessError
+from harness.exits import ExitCode
 from harness.manifests.catalogue import read
 
 
@@ -21,7 +22,7 @@ class Harness:
 
     def __call__(self, *arguments: str, context: str = "here") -> Result:
         options = ["--context", context, "--kubeconfig", str(self.cluster.kubeconfig)]
-        return CliRunner().invoke(app, [*options, *arguments])
+        return CliRunner().invoke(app, [*arguments, *options])
 
     def values(self) -> set[str]:
         constants = {recipe.value for secret in read().secrets for recipe in secret.keys.values()}
@@ -166,9 +167,9 @@ def test_no_command_prints_a_value_unasked(harness: Harness) -> None:
             ("apply", "--dry-run"),
             ("apply",),
             ("list",),
-            ("list", "--json"),
+            ("list", "--format", "json"),
             ("show", "minio-spark"),
-            ("show", "minio-spark", "--json"),
+            ("show", "minio-spark", "--format", "json"),
             ("rotate", "minio-spark", "--dry-run"),
             ("rotate", "minio-spark"),
         )
@@ -182,7 +183,7 @@ def test_no_command_prints_a_value_unasked(harness: Harness) -> None:
 def test_show_reveals_when_asked(harness: Harness) -> None:
     harness("apply")
     value = base64.b64decode(harness.cluster.data("monitoring", "grafana-secrets")["admin-password"]).decode()
-    shown = json.loads(harness("show", "grafana-secrets", "--reveal", "--json").output)
+    shown = json.loads(harness("show", "grafana-secrets", "--reveal", "--format", "json").output)
     assert shown == {"admin-password": value}
 
 
@@ -193,19 +194,19 @@ def test_a_dry_run_writes_nothing(harness: Harness) -> None:
     assert harness.cluster.writes() == []
 
 
-def test_list_tells_what_is_missing_and_exits_with_1(harness: Harness) -> None:
-    assert harness("list").exit_code == 1
+def test_list_tells_what_is_missing_and_exits_with_3(harness: Harness) -> None:
+    assert harness("list").exit_code == ExitCode.ATTENTION
     harness("apply")
     assert harness("list").exit_code == 0
     del harness.cluster.secrets["processing", "minio-secrets"]
-    result = harness("list", "--json")
-    assert result.exit_code == 1
+    result = harness("list", "--format", "json")
+    assert result.exit_code == ExitCode.ATTENTION
     stale = {row["name"]: row["stale"] for row in json.loads(result.output) if row["stale"]}
     assert stale == {"minio-spark": ["processing/minio-secrets"]}
 
 
 def test_no_context_is_assumed(cluster: Any) -> None:
-    result = CliRunner().invoke(app, ["--kubeconfig", str(cluster.kubeconfig), "apply"])
+    result = CliRunner().invoke(app, ["apply", "--kubeconfig", str(cluster.kubeconfig)])
     assert result.exit_code == 2
     assert cluster.requests == []
 
@@ -232,6 +233,6 @@ def test_missing_rights_are_a_sentence(harness: Harness) -> None:
 
 def test_a_missing_kubeconfig_is_a_sentence(cluster: Any) -> None:
     missing = str(cluster.kubeconfig) + ".none"
-    result = CliRunner().invoke(app, ["--context", "here", "--kubeconfig", missing, "list"])
+    result = CliRunner().invoke(app, ["list", "--context", "here", "--kubeconfig", missing])
     assert isinstance(result.exception, HarnessError)
     assert "--kubeconfig" in str(result.exception)

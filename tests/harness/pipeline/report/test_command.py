@@ -22,7 +22,7 @@ def test_writes_the_report_beside_the_lakehouse(lakehouse: Path) -> None:
 
 def test_writes_it_where_it_is_told(lakehouse: Path, tmp_path: Path) -> None:
     target = tmp_path / "elsewhere" / "index.html"
-    CliRunner().invoke(app, ["--lakehouse", str(lakehouse), "--out", str(target)], catch_exceptions=False)
+    CliRunner().invoke(app, ["--lakehouse", str(lakehouse), "--output", str(target)], catch_exceptions=False)
     assert target.is_file()
     assert not (lakehouse.parent / "report.html").exists()
 

@@ -1,0 +1,48 @@
+"""Files that appear whole or not at all."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.errors import HarnessError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yields a file to write beside `path`, which then takes its place; when writing fails, `path` stays as it was.
+
+    Whoever reads meanwhile sees the old content or the new one; of two writers the last one wins.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    aside = Path(name)
+    try:
+        # mkstemp lets nobody else read it; this is what a plain open() would have set.
+        umask = os.umask(0)
+        os.umask(umask)
+        aside.chmod(0o666 & ~umask)
+        yield aside
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def write(path: Path, content: str | bytes) -> None:
+    """Writes a whole file; its folder must exist."""
+    with replacing(path) as aside:
+        aside.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+
+
+def write_output(path: Path, content: str) -> None:
+    """Writes the file of an --output, and its folder.
+
+    Raises:
+        HarnessError: It cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path, content if content.endswith("\n") else f"{content}\n")
+    except OSError as error:
+        raise HarnessError(f"{path} cannot be written ({error.strerror}): name another --output.") from error

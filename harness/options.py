@@ -1,0 +1,52 @@
+"""The options that commands share: one name, one meaning."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from harness.paths import checkout
+
+
+def environment_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """What a shell completes the name of an environment to."""
+    from harness.manifests.environments import environments
+
+    return [name for name in environments(checkout(ctx.params.get("root"))) if name.startswith(incomplete)]
+
+
+def output(help_: str) -> Any:
+    """-o/--output."""
+    return typer.Option("--output", "-o", help=help_, metavar="PATH", show_default=False)
+
+
+def group(summary: str, *examples: str) -> typer.Typer:
+    """A command that has commands."""
+    lines = "".join(f"\n    {example}" for example in examples)
+    return typer.Typer(no_args_is_help=True, add_completion=False, help=f"{summary}\n\nExamples:{lines}")
+
+
+FORMAT: Any = typer.Option("--format", "-f", help="Output format.")
+
+Root = Annotated[
+    Path | None,
+    typer.Option(
+        "--root",
+        "-C",
+        help="Checkout to act on.",
+        metavar="DIR",
+        show_default="the current one",
+    ),
+]
+Environment = Annotated[
+    str,
+    typer.Argument(help="Environment: a folder in overlays/.", metavar="ENV", autocompletion=environment_names),
+]
+Offline = Annotated[bool, typer.Option("--offline", help="Do not fetch remote bases from GitHub.")]
+Kubeconfig = Annotated[
+    Path | None,
+    typer.Option(help="Kubeconfig file.", metavar="FILE", show_default="$KUBECONFIG, else ~/.kube/config"),
+]
+Lakehouse = Annotated[
+    Path, typer.Option(help="Folder of the lakehouse.", show_default=".run/lakehouse", metavar="DIR")
+]
