@@ -10,6 +10,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.clusters.kind.kubectl import Kubectl
+from harness.paths import ROOT
 from tests.live.airflow import Airflow
 from tests.live.forward import Forwards
 from tests.live.pods import Seen, held
@@ -20,18 +21,8 @@ from tests.live.wait import HopelessError
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
-NAMESPACES: Final = (
-    "orchestrator",
-    "processing",
-    "database",
-    "deepstorage",
-    "cicd",
-    "management",
-    "monitoring",
-    "jupyter",
-    "misc",
-)
-"""The platform's namespaces, in the order of its architecture."""
+NAMESPACES: Final = tuple(sorted(folder.parent.name for folder in (ROOT / "base").glob("*/namespace")))
+"""The platform's namespaces: each has such a folder."""
 WORKPLACES: Final = ("orchestrator", "processing")
 """Where the pipeline's pods come and go."""
 REGION: Final = "us-east-1"

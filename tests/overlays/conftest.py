@@ -8,6 +8,7 @@ import pytest
 
 from harness.manifests.build import build_all
 from harness.manifests.environments import units
+from tests.overlays.listing import listings
 
 Resource = dict[str, Any]
 
@@ -49,8 +50,12 @@ class Overlay:
 
 
 @pytest.fixture(scope="session")
-def overlay_of(repo: Path) -> Callable[[str], Overlay]:
+def overlay_of(repo: Path, request: pytest.FixtureRequest) -> Callable[[str], Overlay]:
     """Renders an environment, once."""
+    if request.config.getoption("--update-goldens"):
+        # New folders have to be listed before anything is rendered.
+        for file, text in listings(repo):
+            file.write_text(text, encoding="utf-8")
     rendered: dict[str, Overlay] = {}
 
     def render(name: str) -> Overlay:

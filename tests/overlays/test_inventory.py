@@ -14,6 +14,7 @@ from harness.manifests.build import build_all
 from harness.manifests.environments import units
 from harness.manifests.kubernetes_yaml import load, split
 from harness.manifests.upstream import git_environment
+from tests.overlays.listing import listings
 
 pytestmark = pytest.mark.tools
 
@@ -41,6 +42,11 @@ def flat(value: Any, path: str = "") -> dict[str, str]:
     for key, item in items:
         leaves |= flat(item, f"{path}/{key}")
     return leaves
+
+
+def test_a_list_of_folders_is_complete(repo: Path, golden: Golden) -> None:
+    for file, text in listings(repo):
+        golden(str(file), text)
 
 
 def test_the_inventory(overlay: Any, golden: Golden) -> None:

@@ -14,23 +14,11 @@ from harness.clusters.deploy.git import Scratch, with_files, working_tree
 from harness.clusters.deploy.served import BRANCH, URL
 from harness.clusters.without_registry.replaced import REPLACED
 from harness.errors import HarnessError
-from harness.manifests.environments import overlay
+from harness.manifests.environments import overlay, units
 
 MANIFESTS: Final = Path("harness/clusters/deploy/manifests")
 _READ: Final = ("base", "components", "overlays", "harness/clusters", "tests/e2e")
 """Folders that kustomizations read, as far as a checkout has them."""
-
-_RUNNING: Final = (
-    "cicd",
-    "database",
-    "deepstorage",
-    "jupyter",
-    "management",
-    "monitoring/prometheus",
-    "orchestrator",
-    "processing",
-)
-"""The roots of an overlay that have Deployments or StatefulSets and are never left out."""
 
 
 def served_commit(
@@ -51,8 +39,8 @@ def served_commit(
     if without_aws:
         wanted["cicd"].append(MANIFESTS / "without-aws")
         # Its sizes are those of three machines.
-        for unit in _RUNNING:
-            wanted.setdefault(unit, []).append(MANIFESTS / "small")
+        for part in units(root, environment):
+            wanted.setdefault(part.name, []).append(MANIFESTS / "small")
     for repository in sorted(absent):
         for unit, component in REPLACED[repository].items():
             wanted.setdefault(unit, []).append(Path(component))

@@ -14,7 +14,7 @@ REPLACED: Final[Mapping[str, Mapping[str, str]]] = {
     "docker.io/grafana/grafana": {
         "cicd/applications": f"{_MANIFESTS}/without-grafana",
         # With Grafana in other cases: what holds for the whole namespace.
-        "monitoring/prometheus": "components/network-policies/monitoring/namespace",
+        "monitoring/prometheus": "base/monitoring/policies",
     },
 }
 """Components to switch on where an image cannot be had: by its repository and the part of the overlay."""

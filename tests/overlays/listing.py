@@ -1,0 +1,26 @@
+"""The kustomizations that only list folders: what each of them has to list."""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from harness.manifests.environments import aggregates, overlay, units
+
+ENVIRONMENTS = ("minikube", "eks", "e2e")
+
+
+def listings(root: Path) -> Iterator[tuple[Path, str]]:
+    """Each of them with its text as it has to be."""
+    namespaces = root / "base" / "misc" / "namespaces" / "kustomization.yaml"
+    yield namespaces, _listing(namespaces, (root / "base").glob("*/namespace"))
+    for name in ENVIRONMENTS:
+        whole = overlay(root, name) / "kustomization.yaml"
+        below = {file.parent for file in aggregates(root, name)} - {whole.parent}
+        folders = {unit.folder for unit in units(root, name)}
+        yield whole, _listing(whole, {path.parent if path.parent in below else path for path in folders})
+
+
+def _listing(file: Path, folders: Iterable[Path]) -> str:
+    head, resources, _ = file.read_text(encoding="utf-8").partition("resources:\n")
+    names = sorted(Path(os.path.relpath(folder, file.parent)).as_posix() for folder in folders)
+    return head + resources + "".join(f"  - {name}\n" for name in names)
