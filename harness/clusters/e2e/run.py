@@ -1,4 +1,4 @@
-"""The phases of `harness e2e`, each one a command that can be given by hand as well."""
+"""The phases of `harness e2e`, each of which is a command."""
 
 import datetime as dt
 import signal
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.clusters.deploy.phases import Phases
-from harness.clusters.e2e.results import read
+from harness.clusters.e2e.results import first_failure
 from harness.clusters.kind.cluster import DEFAULT_NAME, Cluster
 from harness.errors import HarnessError, interrupted
 from harness.exits import ExitCode
@@ -20,14 +20,14 @@ from harness.paths import ROOT, RUN_DIR
 
 @dataclass(frozen=True)
 class Suite:
-    """What is deployed, and what is then looked at.
+    """What is deployed and tested.
 
     Attributes:
         environment: The environment.
         folder: The scenarios.
         cluster: The name of the cluster.
-        stand_ins: What takes the place of images that only image registries have, where none answers: a part of the
-            name of each, among the images of the tests' environment. Empty where the environment names them itself.
+        stand_ins: Parts of the names of images, of the tests' environment, that stand in for images that only a
+            registry has. Empty where the environment names them itself.
     """
 
     environment: str
@@ -37,14 +37,14 @@ class Suite:
 
 
 PLATFORM: Final = Suite("e2e", "tests/e2e", DEFAULT_NAME)
-# Of its own: an environment has cluster-wide resources, so two of them cannot be on one.
+# An environment has cluster-wide resources, so that a cluster can have one only.
 EKS: Final = Suite("eks", "tests/eks", "lakehouse-eks", stand_ins=("reflector-stand-in",))
 FOLDER: Final = RUN_DIR / "e2e"
 """Reports and logs."""
 REPORT: Final = FOLDER / "report.xml"
 
 Run = Callable[[Sequence[str]], int]
-"""Runs a command with this process's own output, and returns its exit code."""
+"""Runs a command and returns its exit code."""
 
 
 def prove(
@@ -57,15 +57,15 @@ def prove(
     cluster: Cluster | None = None,
     run: Run | None = None,
 ) -> None:
-    """Bring the platform up and run the scenarios.
+    """Brings the platform up and runs the scenarios.
 
     Args:
-        phases: Told what is going on.
-        suite: What is deployed and looked at.
-        keyword: Only these scenarios; where the cluster is up, at once.
-        keep: Leave a cluster that this makes.
+        phases: Reports progress.
+        suite: What is deployed and tested.
+        keyword: Only these scenarios; a cluster that is up is used as it is.
+        keep: Keep a cluster that this creates.
         full: Also the scenarios that break something.
-        cluster: Which; the suite's by default.
+        cluster: The suite's by default.
         run: Runs commands.
     """
     cluster, run = cluster or Cluster(suite.cluster), run or run_to_its_end
@@ -91,12 +91,10 @@ def prove(
 
 
 def harness(*words: str) -> list[str]:
-    """A command of the harness, with this Python."""
     return [sys.executable, "-m", "harness", *words]
 
 
 def scenarios(keyword: str, *, full: bool, suite: Suite = PLATFORM) -> list[str]:
-    """The command that runs the scenarios."""
     command = [sys.executable, "-m", "pytest", suite.folder, "--verbose", "--durations=10", f"--junitxml={REPORT}"]
     if not full:
         command += ["-m", "not full"]
@@ -106,18 +104,16 @@ def scenarios(keyword: str, *, full: bool, suite: Suite = PLATFORM) -> list[str]
 
 
 def first_cause() -> str:
-    """What the scenarios' report says of the first failure."""
     try:
-        results = read(REPORT)
+        return first_failure(REPORT) or "no scenario has that name"
     except OSError:
         return "pytest could not run them"
-    return results.sentence if results.failed else "no scenario has that name"
 
 
 def bundle(run: Run, cluster: Cluster) -> str:
-    """Collect the cluster's logs; a sentence that says where they are."""
+    """Collects the cluster's logs; returns a sentence that says where they are."""
     if not cluster.exists():
-        return "There is no cluster whose logs could tell more."
+        return "There are no logs, because the cluster does not exist."
     moment = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
     folder = FOLDER / f"logs-{moment}"
     code = run(harness("cluster", "logs", "--name", cluster.name, "--output", str(folder)))
@@ -161,14 +157,7 @@ def _phase(
 
 
 def run_to_its_end(command: Sequence[str]) -> int:
-    """Run a command with this process's own output; an interruption is passed on, and waited for.
-
-    Returns:
-        Its exit code.
-
-    Raises:
-        KeyboardInterrupt: Interrupted; the command has ended by itself.
-    """
+    """Runs a command with this process's output; an interrupt is passed on, and the command's end awaited."""
     # In a group of its own: a terminal's Ctrl-C reaches this process only, so that the command gets it once.
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, process_group=0) as process:
         try:
