@@ -141,7 +141,7 @@ def test_gold_is_exactly_right_after_a_loss_of(
     victim = VICTIMS[what]
     run = proof.start(next_day)
     if victim.slow:
-        platform.source.add_faults(SLOW)
+        platform.api.add_faults(SLOW)
     killed = kill(platform.cluster, victim)
     whole_again(platform.cluster)
     platform.forwards.renew(victim.namespace)
@@ -154,13 +154,13 @@ def test_gold_is_exactly_right_after_a_loss_of(
 def test_gold_is_exactly_right_after_the_api_failed_for_a_while(
     platform: Platform, proof: Proof, next_day: Shown, exactly_right: Callable[[Taken], None]
 ) -> None:
-    before = platform.source.stats()["by_status"].get("503", 0)
+    before = platform.api.stats()["by_status"].get("503", 0)
     run = proof.start(next_day)
-    platform.source.add_faults(*OUTAGE)
+    platform.api.add_faults(*OUTAGE)
     taken = proof.finish(next_day, run, attempts=ATTEMPTS)
     (ingestion,) = [task for task in proof.tasks(taken.ingestion) if task.task_id == "ingest_to_bronze"]
     assert ingestion.attempt == 2
-    assert platform.source.stats()["by_status"]["503"] == before + 8
+    assert platform.api.stats()["by_status"]["503"] == before + 8
     exactly_right(taken)
 
 

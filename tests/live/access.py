@@ -86,7 +86,7 @@ def read(file: Path) -> dict[str, Account]:
     Under each account: `may`, resource -> verbs for each namespace (`everywhere` for the cluster); `and_more`, true
     where `may` is not all; `may_not`, rights as `Right.parse` reads them.
     """
-    found = {}
+    accounts = {}
     for name, entry in yaml.safe_load(file.read_text(encoding="utf-8")).items():
         rights = frozenset(
             Right.parse(f"{verb} {resource} {where if where == 'everywhere' else f'in {where}'}")
@@ -95,8 +95,8 @@ def read(file: Path) -> dict[str, Account]:
             for verb in verbs
         )
         denied = frozenset(map(Right.parse, entry.get("may_not") or []))
-        found[name] = Account(name, rights, not entry.get("and_more", False), denied)
-    return found
+        accounts[name] = Account(name, rights, not entry.get("and_more", False), denied)
+    return accounts
 
 
 def documented(text: str) -> list[str]:

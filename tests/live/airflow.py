@@ -66,17 +66,12 @@ class Airflow:
     """The Airflow at a base URL, without a final slash."""
 
     def __init__(self, url: str, password: str, user: str = "admin") -> None:
-        """Connects to nothing yet."""
         self.url = url
         self._credentials = {"username": user, "password": password}
         self._session: requests.Session | None = None
 
     def health(self) -> Mapping[str, str]:
-        """Status of its parts by name (`metadatabase`, `scheduler`, `triggerer`).
-
-        Raises:
-            requests.RequestException: The webserver does not answer.
-        """
+        """Status of its parts by name (`metadatabase`, `scheduler`, `triggerer`)."""
         answer = requests.get(f"{self.url}/health", timeout=_TIMEOUT)
         answer.raise_for_status()
         return {name: str(part.get("status")) for name, part in answer.json().items()}
@@ -86,21 +81,13 @@ class Airflow:
         return {dag["dag_id"]: bool(dag["is_paused"]) for dag in self._ask("GET", "/dags")["dags"]}
 
     def import_errors(self) -> Sequence[str]:
-        """Why DAG files could not be loaded."""
         return [str(error["stack_trace"]) for error in self._ask("GET", "/importErrors")["import_errors"]]
 
     def unpause(self, dag_id: str) -> None:
-        """Let a DAG run on its schedule."""
         self._ask("PATCH", f"/dags/{dag_id}?update_mask=is_paused", {"is_paused": False})
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any], date: dt.date | None = None) -> Run:
-        """Start a run now, as with the web interface's button.
-
-        Args:
-            dag_id: The DAG.
-            conf: What the run is to know.
-            date: The day that it stands for; today by default.
-        """
+        """Starts a run now, as with the web interface's button, by default for today."""
         body: dict[str, Any] = {"conf": dict(conf)}
         if date is not None:
             # No two runs of a DAG have the same logical date.
@@ -114,15 +101,14 @@ class Airflow:
         return [_run(run) for run in self._ask("GET", f"/dags/{dag_id}/dagRuns?{query}")["dag_runs"]]
 
     def run(self, dag_id: str, run_id: str) -> Run:
-        """One run, as it is now."""
         return _run(self._ask("GET", f"/dags/{dag_id}/dagRuns/{run_id}"))
 
     def tasks(self, run: Run) -> list[Task]:
         """The task instances of a run."""
-        found = self._ask("GET", f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances")["task_instances"]
+        instances = self._ask("GET", f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances")["task_instances"]
         return [
             Task(task["task_id"], task["state"], int(task["try_number"] or 0), str(task["hostname"] or ""))
-            for task in found
+            for task in instances
         ]
 
     def started_by(self, run: Run) -> list[str]:
@@ -172,15 +158,15 @@ class Airflow:
         return session
 
 
-def _run(found: Mapping[str, Any]) -> Run:
-    ended = found.get("end_date")
+def _run(answer: Mapping[str, Any]) -> Run:
+    ended = answer.get("end_date")
     return Run(
-        dag_id=found["dag_id"],
-        run_id=found["dag_run_id"],
-        state=found["state"],
-        kind=found["run_type"],
-        date=dt.datetime.fromisoformat(found["logical_date"]).astimezone(dt.UTC).date(),
-        conf=found.get("conf") or {},
+        dag_id=answer["dag_id"],
+        run_id=answer["dag_run_id"],
+        state=answer["state"],
+        kind=answer["run_type"],
+        date=dt.datetime.fromisoformat(answer["logical_date"]).astimezone(dt.UTC).date(),
+        conf=answer.get("conf") or {},
         ended=dt.datetime.fromisoformat(ended) if ended else None,
     )
 

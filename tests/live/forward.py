@@ -44,13 +44,12 @@ class _Forward:
             self.stopping.wait(_PAUSE_SECONDS)
 
     def listens(self) -> bool | None:
-        """True once something accepts connections there, else None."""
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=2):
             return True
         return None
 
     def renew(self) -> None:
-        """End kubectl, which is then started again; returns when it has ended."""
+        """Ends kubectl, which is then started again."""
         if self.process is not None:
             self.process.terminate()
             self.process.wait()
@@ -68,7 +67,6 @@ class Forwards:
     """The forwarded ports of one cluster; each keeps its local port for as long as this is open."""
 
     def __init__(self, cluster: Kubectl) -> None:
-        """Forwards nothing yet."""
         self._cluster = cluster
         self._open: dict[tuple[str, str, int], _Forward] = {}
 
@@ -91,9 +89,9 @@ class Forwards:
         return f"127.0.0.1:{forward.port}"
 
     def renew(self, namespace: str) -> None:
-        """Lead a namespace's forwarded ports to the pods that its Services have now.
+        """Forwards a namespace's ports to the current pods of its Services.
 
-        Whose pod was lost without a word is noticed by kubectl only with the next connection, which fails.
+        kubectl notices a lost pod only with the next connection, which fails.
         """
         for key, forward in self._open.items():
             if key[0] == namespace:

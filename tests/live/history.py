@@ -1,4 +1,4 @@
-"""How the platform came up, as long as its cluster remembers."""
+"""How the platform came up, while its cluster remembers."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -12,7 +12,7 @@ _REMEMBERED: Final = timedelta(minutes=55)
 
 
 def is_remembered(cluster: Kubectl) -> bool:
-    """Whether the platform came up within the time of which Kubernetes keeps events."""
+    """Whether the platform came up while Kubernetes still keeps the events."""
     made = [
         datetime.fromisoformat(item["metadata"]["creationTimestamp"])
         for item in cluster.get("applications.argoproj.io", ARGOCD)
@@ -22,6 +22,5 @@ def is_remembered(cluster: Kubectl) -> bool:
 
 
 def steps(cluster: Kubectl) -> list[Step]:
-    """The Applications in the order in which they came up."""
     events = cluster.get("events", ARGOCD, "--field-selector=involvedObject.kind=Application")
     return history(cluster.get("applications.argoproj.io", ARGOCD), events, root=ROOT_APPLICATION)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 from harness.clusters.kind.kubectl import Kubectl
 from harness.paths import ROOT
 from tests.live.airflow import Airflow
+from tests.live.brewery_api import BreweryApi
 from tests.live.forward import Forwards
 from tests.live.pods import Seen, held
 from tests.live.prometheus import Prometheus
-from tests.live.source import Source
 from tests.live.wait import HopelessError
 
 if TYPE_CHECKING:
@@ -27,35 +27,28 @@ WORKPLACES: Final = ("orchestrator", "processing")
 """Where the pipeline's pods come and go."""
 REGION: Final = "us-east-1"
 _WATCH_SECONDS: Final = 5
-"""After these a watch begins anew; nothing is lost, as it begins with a list."""
+"""How long one watch lasts; the next begins with a list, so that nothing is lost."""
 
 
 @dataclass
 class Platform:
-    """The platform on one cluster.
-
-    Attributes:
-        cluster: kubectl for it.
-        forwards: Its forwarded ports.
-    """
+    """The platform on one cluster."""
 
     cluster: Kubectl
     forwards: Forwards
 
     @cached_property
     def airflow(self) -> Airflow:
-        """Airflow, as its first user."""
         address = self.forwards.address("orchestrator", "airflow-webserver", 8080)
         return Airflow(f"http://{address}", self.secret("orchestrator", "airflow-secrets")["admin-password"])
 
     @cached_property
-    def source(self) -> Source:
-        """The mocked API."""
-        return Source(f"http://{self.forwards.address('outside', 'mock-api', 8000)}")
+    def api(self) -> BreweryApi:
+        """The mock API."""
+        return BreweryApi(f"http://{self.forwards.address('outside', 'mock-api', 8000)}")
 
     @cached_property
     def prometheus(self) -> Prometheus:
-        """Prometheus."""
         return Prometheus(f"http://{self.forwards.address('monitoring', 'prometheus', 9090)}")
 
     @property
@@ -64,11 +57,10 @@ class Platform:
         return f"http://{self.forwards.address('deepstorage', 'minio', 9000)}"
 
     def secret(self, namespace: str, name: str) -> dict[str, str]:
-        """A Secret's values."""
-        found = self.cluster.run(
+        printed = self.cluster.run(
             "get", "secret", name, f"--namespace={namespace}", "--output=json", doing=f"read {namespace}/{name}"
         )
-        data = json.loads(found).get("data") or {}
+        data = json.loads(printed).get("data") or {}
         return {key: base64.b64decode(value).decode() for key, value in data.items()}
 
     def credentials(self, namespace: str, name: str = "minio-secrets") -> tuple[str, str]:
@@ -82,13 +74,7 @@ class Platform:
         return values["access-key"], values["secret-key"]
 
     def s3(self, access_key: str, secret_key: str, endpoint: str = "") -> Any:
-        """A boto3 client for MinIO; it tries once, so that a refusal is seen as it is.
-
-        Args:
-            access_key: A MinIO user.
-            secret_key: Its key.
-            endpoint: Another way to MinIO than the forwarded port.
-        """
+        """A boto3 client for MinIO, through the forwarded port by default; without retries, to see refusals."""
         import boto3
         from botocore.config import Config
 
@@ -107,12 +93,10 @@ class Platform:
         return self.s3(*self.credentials("deepstorage"))
 
     def keys(self, bucket: str, prefix: str = "") -> list[str]:
-        """The names of all objects below a prefix."""
         pages = self.store.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
     def read(self, bucket: str, key: str) -> bytes:
-        """An object's content."""
         content: bytes = self.store.get_object(Bucket=bucket, Key=key)["Body"].read()
         return content
 
@@ -125,16 +109,12 @@ class Platform:
 
     @cached_property
     def uid(self) -> str:
-        """What tells this cluster from every other one."""
-        found = self.cluster.run("get", "namespace", "kube-system", "--output=json", doing="identify the cluster")
-        return str(json.loads(found)["metadata"]["uid"])
+        """Identifies the cluster."""
+        printed = self.cluster.run("get", "namespace", "kube-system", "--output=json", doing="identify the cluster")
+        return str(json.loads(printed)["metadata"]["uid"])
 
     def unless_held(self) -> None:
-        """Look whether a pod of the pipeline can never start; for the probes of `wait.until`.
-
-        Raises:
-            HopelessError: One cannot, and why.
-        """
+        """Raises `HopelessError` when a pod of the pipeline can never start; for the probes of `wait.until`."""
         for namespace in WORKPLACES:
             why = held(self.cluster.get("pods", namespace))
             if why is not None:
@@ -142,7 +122,7 @@ class Platform:
 
     @contextmanager
     def watching(self, namespaces: Sequence[str] = WORKPLACES) -> Iterator["Watched"]:
-        """Remember every pod and SparkApplication that comes and goes while the block runs."""
+        """Remembers every pod and SparkApplication that comes and goes while the block runs."""
         watched = Watched()
         threads = [
             threading.Thread(target=watched.follow, args=(listing, stream), daemon=True)
@@ -176,20 +156,13 @@ class Platform:
 
 @dataclass
 class Watched:
-    """What came and went.
-
-    Attributes:
-        pods: By namespace and name, as last seen.
-        applications: SparkApplications by name, as last seen.
-        stopping: Set when nobody watches any more.
-    """
+    """Pods by namespace and name, and SparkApplications by name, as last seen; `stopping` ends the watch."""
 
     pods: dict[tuple[str, str], Seen] = field(default_factory=dict)
     applications: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def follow(self, what: str, stream: Callable[[], Iterator[Any]]) -> None:
-        """Take in what a watch tells, until `stopping` is set."""
         from kubernetes.client import ApiException
 
         while not self.stopping.is_set():

@@ -1,11 +1,11 @@
-"""What a pod tells about itself: what holds it, what it was started as. Pure: it judges what the API answered."""
+"""What a pod says of itself: why it cannot start, and how it was started. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-Object = Mapping[str, Any]
-"""A Kubernetes object as JSON has it."""
+from harness.clusters.kind import objects
+from harness.clusters.kind.objects import Object
 
 _HOPELESS: Final = frozenset(
     {
@@ -16,44 +16,25 @@ _HOPELESS: Final = frozenset(
         "CreateContainerError",
     }
 )
-"""Reasons to wait that no time heals."""
+"""Reasons to wait that do not pass."""
 
 
 def held(pods: Iterable[Object]) -> str | None:
-    """Why one of some pods will never start, as a sentence; None where none is held."""
+    """Why one of the pods will never start, as a sentence, or None."""
     for pod in pods:
-        for status in containers(pod):
-            waiting = (status.get("state") or {}).get("waiting") or {}
+        for container in objects.container_statuses(pod):
+            waiting = objects.waiting(container)
             if waiting.get("reason") in _HOPELESS:
                 return (
-                    f"Pod {name(pod)} cannot start its container {status['name']}: "
-                    f"{waiting['reason']} ({waiting.get('message', 'no more is said')})."
+                    f"Pod {objects.namespace(pod)}/{objects.name(pod)} cannot start its container "
+                    f"{container['name']}: {waiting['reason']} ({waiting.get('message', 'without a message')})."
                 )
     return None
 
 
-def containers(pod: Object) -> list[Object]:
-    """The states of a pod's containers, those that prepare it included."""
-    status = pod.get("status") or {}
-    return [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
-
-
-def name(pod: Object) -> str:
-    """Namespace and name."""
-    return f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
-
-
 @dataclass(frozen=True)
 class Seen:
-    """What was seen of a pod while it lived.
-
-    Attributes:
-        namespace: Its namespace.
-        name: Its name.
-        labels: Its labels.
-        service_account: Whose rights it had.
-        phase: The last phase that was seen.
-    """
+    """A pod as it was last seen."""
 
     namespace: str
     name: str
@@ -62,8 +43,7 @@ class Seen:
     phase: str
 
     @classmethod
-    def of(cls, pod: Object) -> "Seen":
-        """What counts of a pod."""
+    def of(cls, pod: Mapping[str, Any]) -> "Seen":
         meta = pod["metadata"]
         return cls(
             namespace=meta["namespace"],

@@ -18,13 +18,13 @@ _TIMEOUT: Final = (5, 30)
 
 @dataclass(frozen=True)
 class Target:
-    """Something that is asked for figures.
+    """A target of scrapes.
 
     Attributes:
         job: The scrape configuration's job.
         labels: Its labels after relabelling.
-        url: Where it is asked.
-        health: `up`, `down` or, before the first time, `unknown`.
+        url: Where it is scraped.
+        health: `up`, `down` or, before the first scrape, `unknown`.
         error: Why it is down.
     """
 
@@ -39,7 +39,6 @@ class Prometheus:
     """The Prometheus at a base URL, without a final slash."""
 
     def __init__(self, url: str) -> None:
-        """Connects to nothing yet."""
         self.url = url
 
     def query(self, expression: str) -> list[Mapping[str, Any]]:
@@ -51,17 +50,15 @@ class Prometheus:
 
     def value(self, expression: str) -> float | None:
         """The value of an expression that has one series; None where it has none."""
-        found = self.query(expression)
-        if len(found) > 1:
-            raise HarnessError(f"{expression} has {len(found)} series where one was expected: aggregate them.")
-        return float(found[0]["value"][1]) if found else None
+        series = self.query(expression)
+        if len(series) > 1:
+            raise HarnessError(f"{expression} has {len(series)} series where one was expected: aggregate them.")
+        return float(series[0]["value"][1]) if series else None
 
     def tree(self, expression: str) -> Any:
-        """An expression's syntax tree."""
         return self._ask("parse_query", query=expression)
 
     def targets(self) -> list[Target]:
-        """Everything that is asked for figures now."""
         return [
             Target(
                 job=item["labels"]["job"],

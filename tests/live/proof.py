@@ -1,6 +1,6 @@
-"""Runs days of the mocked API through the platform, and knows from Airflow's own records which ones it has taken.
+"""Runs days of the mock API through the platform; Airflow's records tell which ones it has processed.
 
-So a second start of the suite on the same cluster finds the days that are there, and does not run them again.
+So a second run of the suite on the same cluster does not repeat them.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ BUCKET: Final = "lakehouse"
 BRONZE: Final = "bronze/breweries"
 
 REFUSED: Final = "client-error:path=any"
-"""The API refuses every request: what no second try betters, so that the DAG fails at once."""
+"""The API refuses every request, which no retry helps, so that the DAG fails at once."""
 ALERT: Final = "DagFailed"
 
 _ALERT_SECONDS: Final = 150
@@ -38,12 +38,7 @@ _TRANSFORMATION_SECONDS: Final = 900
 
 @dataclass(frozen=True)
 class Shown:
-    """What the mocked API shows.
-
-    Attributes:
-        day: Day of its data.
-        faults: Faults that are switched on, in its own words.
-    """
+    """What the mock API shows: a day of its data, with faults in its own notation."""
 
     day: int
     faults: tuple[str, ...] = ()
@@ -59,7 +54,7 @@ SECOND: Final = Shown(
         "new-field:field=rating,type=number,share=0.3",
     ),
 )
-"""The next day: its own changes, more to reject, records that come twice, cities that are gone, and a new field."""
+"""The next day: its own changes, more to reject, duplicates, missing cities, and a new field."""
 
 
 @dataclass(frozen=True)
@@ -103,19 +98,19 @@ class Proof:
         return RUN_DIR / "e2e" / f"seen-{self.platform.uid}.json"
 
     def taken(self) -> list[Taken]:
-        """Every snapshot that reached gold, in the order in which it did."""
+        """Every snapshot that reached gold, in that order."""
         airflow = self.platform.airflow
         runs = [run for run in airflow.runs(INGESTION) if run.state == "success" and run.ended is not None]
         transformations = {run.run_id: run for run in airflow.runs(TRANSFORMATION)}
-        found = []
+        days = []
         for run in sorted(runs, key=lambda run: run.ended or dt.datetime.max.replace(tzinfo=dt.UTC)):
             started = [transformations[name] for name in airflow.started_by(run) if name in transformations]
             if started and started[-1].state == "success":
-                found.append(Taken(_shown(run.conf), run, started[-1]))
-        return found
+                days.append(Taken(_shown(run.conf), run, started[-1]))
+        return days
 
     def first_two(self) -> tuple[Taken, Taken]:
-        """The first two days, run now unless they were before."""
+        """The first two days, run now unless they exist."""
         first = self._latest(FIRST) or self._run_scheduled(FIRST)
         second = self._latest(SECOND)
         if second is None:
@@ -125,13 +120,7 @@ class Proof:
         return first, second
 
     def refuse(self, shown: Shown) -> Run:
-        """Let a run of the first DAG fail, and give the alert about it the time to fire.
-
-        Whether it fires is for the scenario about alerts to judge.
-
-        Args:
-            shown: What the API would show if it did not refuse.
-        """
+        """Lets a run of the first DAG fail, and waits for its alert, which the scenario about alerts judges."""
         run = self.start(Shown(shown.day, (*shown.faults, REFUSED)))
         airflow, prometheus = self.platform.airflow, self.platform.prometheus
 
@@ -155,7 +144,7 @@ class Proof:
         return next((taken for taken in reversed(self.taken()) if taken.shown == shown), None)
 
     def take(self, shown: Shown, *, date: dt.date | None = None, attempts: int = 1) -> Taken:
-        """Run a day through both DAGs, started as with the web interface's button.
+        """Runs a day through both DAGs, started as with the web interface's button.
 
         Args:
             shown: What the API shows.
@@ -167,16 +156,16 @@ class Proof:
             return self.finish(shown, run, attempts=attempts)
 
     def start(self, shown: Shown, *, date: dt.date | None = None) -> Run:
-        """Show a day and trigger the first DAG; its run may not have begun when this returns."""
+        """Shows a day and triggers the first DAG, whose run may begin later."""
         self._ready()
         airflow = self.platform.airflow
         airflow.unpause(TRANSFORMATION)
         airflow.unpause(INGESTION)
-        self.platform.source.show(shown.day, shown.faults)
+        self.platform.api.show(shown.day, shown.faults)
         return airflow.trigger(INGESTION, {"day": shown.day, "faults": list(shown.faults)}, date)
 
     def finish(self, shown: Shown, run: Run, *, attempts: int = 1) -> Taken:
-        """Wait for a run of the first DAG, and for the run of the second that it starts."""
+        """Waits for a run of the first DAG, and for the run of the second that it starts."""
         done = self._ended(run, attempts, _INGESTION_SECONDS * attempts)
         started = until(
             _asking(lambda: next(iter(self.platform.airflow.started_by(done)), None), attempts),
@@ -198,7 +187,7 @@ class Proof:
         return until(_asking(probe, attempts), what=what, seconds=seconds, state=state)
 
     def _run_scheduled(self, shown: Shown) -> Taken:
-        """The day's scheduled run, which begins when the DAG is switched on; another one where that has failed."""
+        """The scheduled run, which begins when the DAG is unpaused; another run where that has failed."""
         airflow = self.platform.airflow
 
         def scheduled() -> Run | None:
@@ -209,7 +198,7 @@ class Proof:
             return self.take(shown, date=begun.date)
         self._ready()
         if begun is None:
-            self.platform.source.show(shown.day, shown.faults)
+            self.platform.api.show(shown.day, shown.faults)
         with self._watching():
             airflow.unpause(TRANSFORMATION)
             airflow.unpause(INGESTION)
@@ -227,7 +216,6 @@ class Proof:
 
     @contextlib.contextmanager
     def _watching(self) -> Iterator[None]:
-        """Watch while the block runs, and keep what was seen however it ends."""
         with self.platform.watching() as watched:
             try:
                 yield
@@ -235,21 +223,20 @@ class Proof:
                 self.keep(watched)
 
     def tasks(self, run: Run) -> list[Task]:
-        """The task instances of a run."""
         return self.platform.airflow.tasks(run)
 
     def manifest(self, date: dt.date) -> tuple[str, dict[str, Any]]:
         """Folder and manifest of the bronze run that counts for a date: the one that ended last."""
         prefix = f"{BRONZE}/ingestion_date={date.isoformat()}/"
         names = [key for key in self.platform.keys(BUCKET, prefix) if key.endswith("/_manifest.json")]
-        found = [(name.rpartition("/")[0], json.loads(self.platform.read(BUCKET, name))) for name in names]
-        return max(found, key=lambda item: (item[1]["finished_at"], item[1]["run_id"]))
+        manifests = [(name.rpartition("/")[0], json.loads(self.platform.read(BUCKET, name))) for name in names]
+        return max(manifests, key=lambda item: (item[1]["finished_at"], item[1]["run_id"]))
 
     def records(self, shown: Shown) -> Sequence[Record]:
         """What the API sends when it shows this."""
         if shown not in self._records:
-            self.platform.source.show(shown.day, shown.faults)
-            self._records[shown] = self.platform.source.records()
+            self.platform.api.show(shown.day, shown.faults)
+            self._records[shown] = self.platform.api.records()
         return self._records[shown]
 
     def days(self, taken: Sequence[Taken]) -> list[Day]:
@@ -265,7 +252,7 @@ class Proof:
         return Expected(self.days(self.taken()))
 
     def keep(self, watched: Watched) -> None:
-        """Remember what was seen, in a file too: pods are deleted when their task has ended."""
+        """Remembers what was seen, in a file too: pods are deleted when their task has ended."""
         self.seen |= {seen.name: seen for seen in watched.pods.values()}
         self.applications |= {
             name: {"spec": item["spec"], "status": item.get("status"), "labels": item["metadata"].get("labels")}

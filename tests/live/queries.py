@@ -1,4 +1,4 @@
-"""Every question that the platform's monitoring asks of Prometheus: panels of dashboards, rules.
+"""Every query of the platform's monitoring: panels of dashboards, rules.
 
 >>> [query.where for query in panels(folder)][:1]
 ['dashboard Airflow, panel Scheduler heartbeats']
@@ -15,12 +15,7 @@ import yaml
 
 @dataclass(frozen=True)
 class Query:
-    """A PromQL expression and where it stands.
-
-    Attributes:
-        where: In words, as a test's name.
-        expression: PromQL.
-    """
+    """A PromQL expression, and where it is, in words."""
 
     where: str
     expression: str
@@ -48,14 +43,14 @@ class Selector:
 
 def panels(folder: Path) -> list[Query]:
     """The queries of all panels of the Grafana dashboards in a folder."""
-    found = []
+    queries = []
     for file in sorted(folder.glob("*.json")):
         dashboard = json.loads(file.read_text(encoding="utf-8"))
         for panel in _panels(dashboard["panels"]):
             for target in panel.get("targets", []):
                 where = f"dashboard {dashboard['title']}, panel {panel['title']}"
-                found.append(Query(f"{where} ({target['refId']})", target["expr"]))
-    return found
+                queries.append(Query(f"{where} ({target['refId']})", target["expr"]))
+    return queries
 
 
 def _panels(panels: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
@@ -66,18 +61,18 @@ def _panels(panels: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
 
 def rules(folder: Path) -> list[Query]:
     """The expressions of all alerts and recordings in a folder of Prometheus's rule files."""
-    found = []
+    queries = []
     for file in sorted(folder.glob("*.yaml")):
         for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]:
             for rule in group["rules"]:
                 kind = "alert" if "alert" in rule else "recording"
-                found.append(Query(f"{kind} {rule.get('alert') or rule.get('record')}", rule["expr"]))
-    return found
+                queries.append(Query(f"{kind} {rule.get('alert') or rule.get('record')}", rule["expr"]))
+    return queries
 
 
 def selectors(tree: Any) -> list[Selector]:
     """The selectors in a syntax tree as Prometheus's `/api/v1/parse_query` gives it, each once."""
-    found: dict[Selector, None] = {}
+    distinct: dict[Selector, None] = {}
     for node in _nodes(tree):
         if node.get("type") in ("vectorSelector", "matrixSelector"):
             matchers = [m for m in node.get("matchers") or [] if m["name"] != "__name__"]
@@ -91,8 +86,8 @@ def selectors(tree: Any) -> list[Selector]:
                 ),
                 labels=frozenset(m["name"] for m in matchers),
             )
-            found[selector] = None
-    return list(found)
+            distinct[selector] = None
+    return list(distinct)
 
 
 def _nodes(tree: Any) -> Iterator[Mapping[str, Any]]:

@@ -8,13 +8,7 @@ if TYPE_CHECKING:
 
 
 def reader(endpoint: str, access_key: str, secret_key: str) -> "SparkSession":
-    """Start it; there is one for each process, and its address stays the first one.
-
-    Args:
-        endpoint: MinIO's address, `http://127.0.0.1:PORT`.
-        access_key: A MinIO user.
-        secret_key: Its key.
-    """
+    """Starts it; a process has one session, whose endpoint stays the first one."""
     from harness.machine.environment import spark_environment
 
     os.environ.update(spark_environment(("delta", "s3")))

@@ -15,7 +15,7 @@ from brewery.storage import Storage
 from harness.pipeline.mock_api import MockApi
 from lakehouse.gold import GOLD
 from tests.live import frames
-from tests.live.source import Source
+from tests.live.brewery_api import BreweryApi
 from tests.oracle.gold import GOLD as ORACLE
 from tests.oracle.lakehouse import Day, Expected
 
@@ -45,7 +45,7 @@ def pipeline(spark_variables: None, tmp_path_factory: pytest.TempPathFactory) ->
         spark.conf.set(key, value)
     days = []
     with MockApi(breweries=450) as api:
-        source = Source(api.url)
+        source = BreweryApi(api.url)
         settings = Settings.from_env({"LAKEHOUSE_URI": str(root), "BREWERY_API_URL": f"{api.url}/v1"})
         for number, (date, faults) in enumerate(DAYS):
             source.show(number, faults)

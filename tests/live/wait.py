@@ -1,4 +1,4 @@
-"""Waits for a condition, and ends early on a state that cannot recover.
+"""Waits for a condition, and stops early in a state that cannot recover.
 
 >>> until(lambda: pod_ip("minio-0"), what="MinIO has an address", seconds=60)
 '10.244.0.7'
@@ -16,7 +16,7 @@ POLL_SECONDS: Final = 1.0
 
 
 class HopelessError(HarnessError):
-    """What is waited for can no longer come; the message is one sentence that says why."""
+    """The condition can never be met; the message is one sentence that says why."""
 
 
 def until(
@@ -28,28 +28,21 @@ def until(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> T:
-    """Ask again and again until there is an answer.
+    """Polls until `probe` returns something other than None, and returns that.
 
     Args:
-        probe: Returns None while it is not so yet; raises `HopelessError` when it can never be so.
-        what: What is waited for, as a clause: "the run ends".
+        probe: Raises `HopelessError` when the condition can never be met.
+        what: The condition, as a clause: "the run ends".
         seconds: How long at most.
-        state: Asked when the time is over: how things stand then.
+        state: The state to report when the time is over.
         clock: Seconds.
         sleep: Waits for seconds.
-
-    Returns:
-        The first answer of `probe` that is not None.
-
-    Raises:
-        HarnessError: The time is over.
-        HopelessError: `probe` said so.
     """
     start = clock()
     while True:
-        found = probe()
-        if found is not None:
-            return found
+        answer = probe()
+        if answer is not None:
+            return answer
         if clock() - start > seconds:
             now = state()
             raise HarnessError(f"Waited {seconds:.0f} s in vain: {what}{f' (now: {now})' if now else ''}.")

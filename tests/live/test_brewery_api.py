@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from harness.pipeline.mock_api import MockApi
-from tests.live.source import Source
+from tests.live.brewery_api import BreweryApi
 
 
 @pytest.fixture(scope="module")
@@ -16,31 +16,31 @@ def api() -> Iterator[MockApi]:
 
 
 def test_every_record_of_a_day_is_read_in_order(api: MockApi) -> None:
-    source = Source(api.url)
-    source.show(2)
-    assert source.records() == list(api.catalog.at(2))
+    client = BreweryApi(api.url)
+    client.show(2)
+    assert client.records() == list(api.catalog.at(2))
 
 
 def test_faults_are_those_asked_for_and_no_others(api: MockApi) -> None:
-    source = Source(api.url)
-    source.show(0, ["duplicates:count=2"])
-    assert len(source.records()) == len(api.catalog.at(0)) + 2
-    source.show(0, ["new-field:field=rating"])
-    records = source.records()
+    client = BreweryApi(api.url)
+    client.show(0, ["duplicates:count=2"])
+    assert len(client.records()) == len(api.catalog.at(0)) + 2
+    client.show(0, ["new-field:field=rating"])
+    records = client.records()
     assert len(records) == len(api.catalog.at(0))
     assert {record["rating"] for record in records} == {4.5}
-    source.clear_faults()
-    assert "rating" not in source.records()[0]
+    client.clear_faults()
+    assert "rating" not in client.records()[0]
 
 
 def test_an_unknown_fault_is_an_error(api: MockApi) -> None:
     with pytest.raises(requests.HTTPError):
-        Source(api.url).show(0, ["no-such-fault"])
-    Source(api.url).clear_faults()
+        BreweryApi(api.url).show(0, ["no-such-fault"])
+    BreweryApi(api.url).clear_faults()
 
 
 def test_requests_are_counted(api: MockApi) -> None:
-    source = Source(api.url)
-    before = source.stats()["requests"]
-    source.records()
-    assert source.stats()["requests"] == before + 3
+    client = BreweryApi(api.url)
+    before = client.stats()["requests"]
+    client.records()
+    assert client.stats()["requests"] == before + 3
