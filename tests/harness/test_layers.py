@@ -11,10 +11,11 @@ LAYERS: Final = (
     ("exits",),
     ("errors",),
     ("paths", "files"),
-    ("console", "sarif"),
-    ("options",),
+    ("console", "conversion", "sarif"),
     ("machine",),
     ("manifests",),
+    ("options",),
+    ("manifests.command",),
     ("validate", "review"),
     ("pipeline.mock_api", "pipeline.lakehouse"),
     ("pipeline.report",),
@@ -37,7 +38,8 @@ Import = tuple[str, str]
 
 
 def package(module: str) -> str:
-    return next((name for name in LAYER if f"{module}.".startswith(f"{name}.")), module)
+    """The longest name in `LAYERS` that the module has or is below."""
+    return max((name for name in LAYER if f"{module}.".startswith(f"{name}.")), key=len, default=module)
 
 
 def forbidden(imports: Iterable[Import]) -> list[Import]:
