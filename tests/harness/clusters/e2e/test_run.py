@@ -1,6 +1,7 @@
 """The order of the phases, what is skipped, and what is said when one fails."""
 
 import io
+import re
 import signal
 import subprocess
 import sys
@@ -88,6 +89,17 @@ def test_everything_from_nothing_and_nothing_is_left() -> None:
     ]
     assert "images to the cluster: 0 min 0 s" in said
     assert not there
+
+
+def test_the_quickstart_gives_the_same_commands(repo: Path) -> None:
+    commands = Commands()
+    prove(commands)
+    run = [line for line in commands.run if not line.startswith("pytest")]
+    shown = re.findall(
+        r"^    harness (.+)$", (repo / "docs" / "quickstart.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert len(shown) == len(run)
+    assert [line for line, command in zip(run, shown, strict=True) if not line.startswith(command)] == []
 
 
 def test_a_kept_cluster_stays() -> None:
