@@ -12,16 +12,15 @@ kind = "Deployment"                         # kind and name are optional pattern
 reason = "Production runs more replicas."
 """
 
-import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from harness.errors import HarnessError
 from harness.manifests.resource import Identity
+from harness.manifests.settings import FILE, reference_environment, table
 from harness.manifests.snapshot import Snapshot, UnreadableError
 
-FILE: Final = "pyproject.toml"
 _FIELDS: Final = frozenset({"exclude", "kustomize-options", "repositories", "environments", "parity"})
 
 
@@ -63,6 +62,7 @@ class Config:
         kustomize_options: More options of `kustomize build`.
         repositories: URLs that mean this repository.
         parity: Differences between environments that are meant to be.
+        reference: The reference environment; empty where none is declared.
     """
 
     environments: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -70,6 +70,7 @@ class Config:
     kustomize_options: tuple[str, ...] = ()
     repositories: tuple[str, ...] = ()
     parity: tuple[Expected, ...] = ()
+    reference: str = ""
 
 
 def read(snapshot: Snapshot) -> Config:
@@ -81,28 +82,24 @@ def read(snapshot: Snapshot) -> Config:
     if not snapshot.is_file(FILE):
         return Config()
     try:
-        table = tomllib.loads(snapshot.text(FILE))
-    except (tomllib.TOMLDecodeError, UnreadableError) as error:
-        raise HarnessError(f"{FILE} cannot be read ({error}): mend it, then run it again.", exit_code=2) from None
-    for name in ("tool", "harness", "diff"):
-        table = table.get(name, {})
-        if not isinstance(table, dict):
-            raise _wrong("is not a table")
-    return _config(table)
+        text = snapshot.text(FILE)
+    except UnreadableError as error:
+        raise HarnessError(f"{FILE} cannot be read: {error}.", exit_code=2) from None
+    return replace(_config(table(text, "diff")), reference=reference_environment(text))
 
 
-def _config(table: dict[str, Any]) -> Config:
-    if strange := sorted(set(table) - _FIELDS):
+def _config(options: dict[str, Any]) -> Config:
+    if strange := sorted(set(options) - _FIELDS):
         raise _wrong(f"has the unknown field {strange[0]!r} (known: {', '.join(sorted(_FIELDS))})")
-    environments = table.get("environments", {})
+    environments = options.get("environments", {})
     if not isinstance(environments, dict):
         raise _wrong("has 'environments' that is not a table")
     return Config(
         {name: _strings(f"environments.{name}", value) for name, value in environments.items()},
-        _strings("exclude", table.get("exclude", [])),
-        _strings("kustomize-options", table.get("kustomize-options", [])),
-        _strings("repositories", table.get("repositories", [])),
-        tuple(_expected(item) for item in table.get("parity", [])),
+        _strings("exclude", options.get("exclude", [])),
+        _strings("kustomize-options", options.get("kustomize-options", [])),
+        _strings("repositories", options.get("repositories", [])),
+        tuple(_expected(item) for item in options.get("parity", [])),
     )
 
 

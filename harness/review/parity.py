@@ -2,13 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Any
 
+from harness.manifests.exemptions import FILE, Exemption, read
+from harness.manifests.expected import DIFFERENT, MISSING, reason_for
 from harness.manifests.generated_names import Names, generated_names
-from harness.manifests.kubernetes_yaml import YamlError, load
 from harness.manifests.resource import Identity
 from harness.manifests.snapshot import Snapshot, UnreadableError
 from harness.manifests.values import same
@@ -20,61 +19,17 @@ from harness.review.model import Difference, Parity
 from harness.review.pair import ReviewedResource, pair, parse
 from harness.review.side import Application
 
-_EXPECTED: Final = tuple(
-    (re.compile(pattern), reason)
-    for pattern, reason in (
-        (r"(?:.*/)?image(?:PullPolicy|PullSecrets(?:/.*)?)?", "Each environment has its registry and its tags."),
-        (r"(?:.*/)?storageClassName", "Storage classes are the cluster's."),
-        (r"(?:.*/)?resources/(?:requests|limits)(?:/.*)?", "Environments have their sizes."),
-        (r"(?:.*/)?(?:hard|default|defaultRequest|max|min)/[^/]*(?:cpu|memory|storage|pods)[^/]*", "Sizes differ."),
-        (r"(?:.*/)?(?:replicas|minReplicas|maxReplicas|minAvailable|maxUnavailable|sizeLimit)", "Sizes differ."),
-        (
-            r"(?:.*/)?(?:driver|executor)/(?:cores|coreLimit|coreRequest|memory|memoryOverhead|instances)",
-            "Sizes differ.",
-        ),
-        (r"(?:.*/)?dynamicAllocation/(?:initial|min|max)Executors", "Sizes differ."),
-        (r"(?:.*/)?spark\.(?:executor|driver|dynamicAllocation|sql\.shuffle)\..*", "Sizes differ."),
-        (
-            r"spec/(?:type|loadBalancerClass|loadBalancerSourceRanges|externalTrafficPolicy)(?:/.*)?",
-            "Load balancers are the cluster's.",
-        ),
-        (r"metadata/annotations/service\.beta\.kubernetes\.io.*", "Load balancers are the cluster's."),
-        (
-            r"spec/(?:template/spec/)?sources?/(?:.*/)?(?:repoURL|path|targetRevision)",
-            "Each follows its own folder.",
-        ),
-        (r"spec/(?:path|destination/(?:server|name))", "Each has its own folder and cluster."),
-        (r"spec/sourceRepos(?:/.*)?", "Each follows its own repository."),
-    )
-)
-"""What differs between environments by their nature, as patterns for a path with slashes, each with its reason."""
-_EXEMPTIONS: Final = "exemptions.yaml"
-
 Found = dict[tuple[Identity, str], Difference]
-
-
-@dataclass(frozen=True)
-class _Exemption:
-    """An entry of an exemptions.yaml, as `harness validate` has them, that is about parity."""
-
-    patterns: Mapping[str, str]
-    contains: str
-    reason: str
-
-    def covers(self, identity: Identity, sentence: str) -> bool:
-        facts = {"kind": identity.kind, "namespace": identity.namespace, "name": identity.name}
-        return self.contains in sentence and all(
-            fnmatchcase(facts.get(name, ""), pattern) for name, pattern in self.patterns.items()
-        )
 
 
 class Declared:
     """The differences that are meant to be: by their nature, by configuration, by exemption."""
 
-    def __init__(self, snapshot: Snapshot, config: Config) -> None:
-        """Reads what a snapshot declares."""
+    def __init__(self, snapshot: Snapshot, config: Config, environments: tuple[str, str]) -> None:
+        """Reads what a snapshot declares about two environments."""
         self._config = config
         self._exemptions = list(_exemptions(snapshot))
+        self._environments = environments
 
     def reason(self, identity: Identity, path: FieldPath, text: str) -> str:
         """Why a difference may be; empty when nothing declares it."""
@@ -82,15 +37,12 @@ class Declared:
             if expected.covers(identity, text):
                 return expected.reason
         plain = "/".join(_plain(step) for step in path)
-        sentence = f"{identity} differs in {plain}:"
+        rule, sentence = (DIFFERENT, f"{identity} differs in {plain}:") if path else (MISSING, str(identity))
+        facts = {"kind": identity.kind, "namespace": identity.namespace, "name": identity.name}
         for exemption in self._exemptions:
-            if exemption.covers(identity, sentence):
+            if exemption.covers(rule, sentence, facts, self._environments):
                 return exemption.reason
-        if path:
-            for pattern, reason in _EXPECTED:
-                if pattern.fullmatch(plain):
-                    return reason
-        return ""
+        return reason_for(plain) if path else ""
 
 
 def _plain(step: Any) -> str:
@@ -99,21 +51,14 @@ def _plain(step: Any) -> str:
     return "0" if isinstance(step, Inside) else str(step)
 
 
-def _exemptions(snapshot: Snapshot) -> Iterable[_Exemption]:
+def _exemptions(snapshot: Snapshot) -> Iterable[Exemption]:
     for path in snapshot.paths():
-        if path.rpartition("/")[2] != _EXEMPTIONS:
-            continue
-        try:
-            documents = load(snapshot.text(snapshot.resolve(path)))
-        except (UnreadableError, YamlError, KeyError):
-            continue
-        for document in documents:
-            for item in document if isinstance(document, list) else [document]:
-                rules = item.get("rule") if isinstance(item, dict) else None
-                named = rules if isinstance(rules, list) else [rules]
-                if isinstance(item, dict) and {"LH601", "LH602"} & {str(rule) for rule in named}:
-                    patterns = {name: str(item[name]) for name in ("kind", "namespace", "name") if name in item}
-                    yield _Exemption(patterns, str(item.get("contains") or ""), str(item.get("reason") or ""))
+        if path.rpartition("/")[2] == FILE:
+            try:
+                text = snapshot.text(snapshot.resolve(path))
+            except (UnreadableError, KeyError):
+                continue
+            yield from (entry for entry in read(path, text) if isinstance(entry, Exemption))
 
 
 def differences(

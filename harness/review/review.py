@@ -185,7 +185,12 @@ def _parity(
         return (parity(*compared, _difference(base, *compared), _difference(head, *compared)),)
     there = [result for result in results if result.review.change is ChangeKind.CHANGED and not result.problems]
     found = []
-    for left, right in itertools.islice(itertools.combinations(there, 2), _MOST_PAIRS):
+    reference = head.config.reference
+    there.sort(key=lambda result: result.review.name != reference)
+    pairs = list(itertools.combinations(there, 2))
+    if there and there[0].review.name == reference:
+        pairs = [pair for pair in pairs if pair[0] is there[0]]
+    for left, right in pairs[:_MOST_PAIRS]:
         names = left.names | right.names
         if not names:
             continue
@@ -198,5 +203,5 @@ def _parity(
 
 
 def _difference(side: Side, left: str, right: str, only: frozenset[str] | None = None) -> Any:
-    declared = Declared(side.snapshot, side.config)
+    declared = Declared(side.snapshot, side.config, (left, right))
     return differences(side.environments.get(left, []), side.environments.get(right, []), declared, only)

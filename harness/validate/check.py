@@ -14,10 +14,12 @@ from harness.manifests.catalogue import FILE as CATALOGUE_FILE
 from harness.manifests.catalogue import read as read_catalogue
 from harness.manifests.environments import OVERLAYS, aggregates, units
 from harness.manifests.environments import environments as known_environments
+from harness.manifests.exemptions import FILE as EXEMPTIONS
+from harness.manifests.exemptions import Exemption
 from harness.manifests.kubernetes_yaml import YamlError, parse
+from harness.manifests.settings import declared_reference
 from harness.manifests.tree import KUSTOMIZATION_NAMES, walk
 from harness.validate import engines, exemptions, metrics, parity, policy, references, schemas, waves
-from harness.validate.exemptions import Exemption
 from harness.validate.finding import Defect, Finding
 from harness.validate.model import Environment
 from harness.validate.model import environment as collect
@@ -68,6 +70,7 @@ def validate(root: Path, names: Sequence[str] = (), *, offline: bool = False) ->
     found = [collect(name, root, [next(builds) for _ in parts[name]]) for name in chosen]
     report = Report(root, chosen, {environment.name: len(environment.resources) for environment in found})
     accepted, problems = exemptions.read(root)
+    reference = declared_reference(root)
     problems += _build_findings(found)
     report.incomplete = [found.name for found in found if any(build.problems for build in found.builds)]
     complete = set(chosen) >= set(everything)
@@ -83,26 +86,35 @@ def validate(root: Path, names: Sequence[str] = (), *, offline: bool = False) ->
         (environment.name, defect) for environment, list_ in zip(found, defects, strict=True) for defect in list_
     ]
     judged += _for_each(broken, found)
-    judged += parity.check(found)
+    judged += parity.check(found, reference)
     if complete:
         problems += _unused_files(root, found)
+        problems += parity.undeclared(root, everything, reference)
     unclear = dict.fromkeys(report.incomplete, _ABSENCE)
     unclear |= {environment.name: _ABSENCE for environment in found if environment.malformed}
     judged = [(name, defect) for name, defect in judged if defect.rule not in unclear.get(name, ())]
-    left = [(name, defect) for name, defect in judged if not _covered(accepted, name, defect)]
-    problems = [problem for problem in problems if not any(item.covers_finding(problem, root) for item in accepted)]
+    left = [(name, defect) for name, defect in judged if not _covered(accepted, name, defect, _facts(defect))]
+    problems = [problem for problem in problems if not _covered(accepted, "", problem, _file(problem, root))]
     report.exempted = len(judged) - len(left)
     if not report.incomplete and complete:
-        problems += exemptions.unused(accepted, set(chosen))
+        problems += exemptions.unused(accepted, set(chosen), root)
     report.findings = _sorted([*problems, *_locate(left)], root)
     report.seconds = time.perf_counter() - start
     return report
 
 
-def _covered(accepted: list[Exemption], environment: str, defect: Defect) -> bool:
+def _covered(accepted: list[Exemption], environment: str, item: Defect | Finding, facts: dict[str, str]) -> bool:
     # Each is asked, not the first that agrees: all that apply are in use.
-    covering = [item for item in accepted if item.covers(defect, environment)]
+    covering = [one for one in accepted if one.covers(item.rule, item.message, facts, (environment,))]
     return bool(covering)
+
+
+def _facts(defect: Defect) -> dict[str, str]:
+    return {"kind": defect.resource.kind, "namespace": defect.resource.namespace, "name": defect.resource.name}
+
+
+def _file(problem: Finding, root: Path) -> dict[str, str]:
+    return {"file": problem.file.relative_to(root).as_posix()} if problem.file else {}
 
 
 def _judge(environment: Environment) -> Iterator[Defect]:
@@ -201,7 +213,7 @@ def _unused_files(root: Path, found: list[Environment]) -> list[Finding]:
 
 def _is_ours(path: Path, root: Path) -> bool:
     """Whether a file is not for kustomize but for this validation."""
-    return path.name == exemptions.FILE or (path.name == clusters.FILE and path.parent.parent == root / OVERLAYS)
+    return path.name == EXEMPTIONS or (path.name == clusters.FILE and path.parent.parent == root / OVERLAYS)
 
 
 def _is_component(file: Path) -> bool:

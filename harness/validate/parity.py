@@ -1,51 +1,38 @@
 """Parity: what one environment has and another lacks, and where they differ without need.
 
-What may differ (the design's list: load balancer, StorageClass, registry and images, repository and path, sizes) is
-below; anything else that differs needs an exemption, whose reason is then the documentation of the difference.
+What differs beyond the expected differences needs an exemption, whose reason then documents it.
 """
 
 import json
-import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final
 
+from harness.manifests.expected import DIFFERENT, MISSING, reason_for
 from harness.manifests.generated_names import HASH
 from harness.manifests.kubernetes_yaml import Step, YamlError, load
+from harness.manifests.settings import FILE as SETTINGS
 from harness.manifests.values import dig
-from harness.validate.finding import Defect
+from harness.validate.finding import Defect, Finding
 from harness.validate.model import BuiltResource, Environment
 
-_MAY_DIFFER: Final = tuple(
-    re.compile(pattern)
-    for pattern in (
-        r"(?:.*/)?image",
-        r"(?:.*/)?imagePullPolicy",
-        r"(?:.*/)?imagePullSecrets(?:/.*)?",
-        r"(?:.*/)?storageClassName",
-        r"(?:.*/)?resources/(?:requests|limits)/.*",
-        r"(?:.*/)?(?:hard|default|defaultRequest|max)/[^/]*(?:cpu|memory|storage|pods)[^/]*",
-        r"(?:.*/)?replicas",
-        r"(?:.*/)?(?:minAvailable|maxUnavailable)",
-        r"(?:.*/)?sizeLimit",
-        # Services of type LoadBalancer, and what a cloud's controller wants to know about them
-        r"spec/(?:type|loadBalancerClass|loadBalancerSourceRanges|externalTrafficPolicy)(?:/.*)?",
-        r"metadata/annotations/service\.beta\.kubernetes\.io.*",
-        # where Argo CD pulls from
-        r"spec/sources?/(?:.*/)?(?:repoURL|path|targetRevision)",
-        r"spec/sourceRepos(?:/.*)?",
-        # sizes of Spark's drivers and executors
-        r"(?:.*/)?(?:driver|executor)/(?:cores|coreLimit|coreRequest|memory|memoryOverhead|instances)",
-        r"(?:.*/)?dynamicAllocation/(?:initial|min|max)Executors",
-        r"(?:.*/)?sparkConf/spark\.(?:executor|driver|dynamicAllocation|sql\.shuffle)\..*",
-    )
-)
 _SHOWN: Final = 60
 _NOTHING: Final = object()
 
 
-def check(environments: Sequence[Environment]) -> Iterator[tuple[str, Defect]]:
-    """Compares environments; yields (environment that is at fault, defect)."""
-    if len(environments) < 2:
+def undeclared(root: Path, environments: Sequence[str], reference: str) -> Iterator[Finding]:
+    """The finding that environments cannot be compared, because no reference environment is declared."""
+    if len(environments) < 2 or reference in environments:
+        return
+    said = f"names {reference}, which does not exist" if reference else "is not declared"
+    message = f"The reference environment {said}: set reference-environment in [tool.harness] of {SETTINGS}."
+    yield Finding("LH603", message, file=root / SETTINGS, line=1)
+
+
+def check(environments: Sequence[Environment], reference: str) -> Iterator[tuple[str, Defect]]:
+    """Compares environments with the reference environment; yields (environment that is at fault, defect)."""
+    environments = sorted(environments, key=lambda environment: environment.name != reference)
+    if len(environments) < 2 or environments[0].name != reference:
         return
     tables = [{_identity(resource): resource for resource in environment.resources} for environment in environments]
     for identity in sorted({identity for table in tables for identity in table}):
@@ -57,13 +44,13 @@ def check(environments: Sequence[Environment]) -> Iterator[tuple[str, Defect]]:
         name, resource = having[0]
         if lacking:
             has = " and ".join(name for name, _ in having)
-            yield name, Defect("LH601", f"{has} has {resource}, {' and '.join(lacking)} has not.", resource)
+            yield name, Defect(MISSING, f"{has} has {resource}, {' and '.join(lacking)} has not.", resource)
         for other, candidate in having[1:]:
             for path, left, right in differences(resource.value, candidate.value):
                 message = (
                     f"{candidate} differs in {'/'.join(map(str, path))}: {name} has {left}, {other} has {right}."
                 )
-                yield other, Defect("LH602", message, candidate, path)
+                yield other, Defect(DIFFERENT, message, candidate, path)
 
 
 def _identity(resource: BuiltResource) -> tuple[str, str, str, str]:
@@ -72,7 +59,7 @@ def _identity(resource: BuiltResource) -> tuple[str, str, str, str]:
 
 def differences(left: Any, right: Any, path: tuple[Step, ...] = ()) -> Iterator[tuple[tuple[Step, ...], str, str]]:
     """The fields in which two resources differ and need not, as (path, one value, the other), shortened."""
-    if left == right or any(pattern.fullmatch("/".join(map(str, path))) for pattern in _MAY_DIFFER):
+    if left == right or reason_for("/".join(map(str, path))):
         return
     left, right = _manifest(left, path), _manifest(right, path)
     if _NOTHING in (left, right) and (isinstance(left, dict) or isinstance(right, dict)):

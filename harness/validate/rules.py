@@ -199,6 +199,7 @@ _RULES: Final = (
     # Parity
     Rule("LH601", "A resource is in every environment", "What only one has was tested in one only."),
     Rule("LH602", "Environments differ only in what has to differ", "A drifted setting shows first in production."),
+    Rule("LH603", "A reference environment is declared", "Without one, nobody knows which of two is at fault."),
     # Exemptions
     Rule("LH901", "Every exemption is used", "An exemption that outlives its reason hides the next defect."),
     Rule("LH902", "An exemption names a rule and gives a reason", "Without a reason nobody can judge it."),

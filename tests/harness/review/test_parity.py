@@ -105,6 +105,22 @@ def test_exemptions_of_the_validation_count_as_declared(repo: Any) -> None:
     assert [path for path, _ in drift(parity)] == ["spec.template.spec.containers[name=web].tty"]
 
 
+def test_an_exemption_of_another_environment_counts_for_no_other(repo: Any) -> None:
+    exemption = "- {rule: LH602, kind: Deployment, name: web, reason: Because.}\n"
+    repo.write({"overlays/one/kustomization.yaml": patch(TTY), "overlays/three/exemptions.yaml": exemption})
+    (parity,) = parity_at(repo.root, "", "one", "two").parity
+    assert [path for path, _ in drift(parity)] == ["spec.template.spec.containers[name=web].tty"]
+
+
+def test_a_plain_review_compares_with_the_reference_environment_alone(repo: Any) -> None:
+    repo.commit({"overlays/three/kustomization.yaml": OVERLAY})
+    repo.write({f"overlays/{name}/kustomization.yaml": patch(TTY) for name in ("one", "two", "three")})
+    repo.write({"overlays/one/kustomization.yaml": patch(ARGS)})
+    assert {(item.left, item.right) for item in repo.review().parity} == {("one", "three"), ("one", "two")}
+    repo.write({"pyproject.toml": '[tool.harness]\nreference-environment = "two"\n'})
+    assert {(item.left, item.right) for item in repo.review().parity} == {("two", "one")}
+
+
 def test_the_command_takes_a_ref_or_the_working_tree(repo: Any, capsys: pytest.CaptureFixture[str]) -> None:
     repo.write({"overlays/one/kustomization.yaml": patch(TTY)})
     diff(parity=("one", "two"), at="HEAD", root=repo.root)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.tools
 
 HERE = Path(__file__).parent
 BROKEN = sorted(path.name for path in (HERE / "broken").iterdir())
-WHOLE = ("LH109", "LH601", "LH602", "LH901", "LH902")
+WHOLE = ("LH109", "LH601", "LH602", "LH603", "LH901", "LH902")
 """Rules that are judged only when all environments are looked at."""
 
 
@@ -68,6 +68,31 @@ def test_a_defect_made_here_is_rejected_with_its_rule(sound: Path, name: str) ->
 
 def test_every_rule_has_a_defect() -> None:
     assert {name[:5] for name in (*BROKEN, *MADE)} == set(RULES)
+
+
+def test_environments_are_compared_with_the_reference_environment(sound: Path) -> None:
+    extra = sound / "overlays/south/app/extra.yaml"
+    config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: app}\n"
+    extra.write_text(f"{extra.read_text()}---\n{config}")
+    (finding,) = validate(sound).findings
+    assert (finding.environments, finding.message) == (
+        ("south",),
+        "south has ConfigMap app/x, north has not.",
+    )
+    patch = sound / "overlays/south/app/patch.yaml"
+    patch.write_text(patch.read_text().replace("metadata:", "metadata:\n  labels: {a: b}", 1))
+    for reference, other in (("north", "south"), ("south", "north")):
+        (sound / "pyproject.toml").write_text(f'[tool.harness]\nreference-environment = "{reference}"\n')
+        found = [item for item in validate(sound).findings if item.rule == "LH602"]
+        assert {(item.environments, f"{reference} has" in item.message) for item in found} == {((other,), True)}
+
+
+@pytest.mark.parametrize(("declared", "said"), [("", "not declared"), ("east", "names east, which does not exist")])
+def test_a_missing_reference_environment_is_a_finding(sound: Path, declared: str, said: str) -> None:
+    (sound / "pyproject.toml").write_text(f'[tool.harness]\nreference-environment = "{declared}"\n')
+    (finding,) = validate(sound).findings
+    assert (finding.rule, said in finding.message) == ("LH603", True)
+    assert validate(sound, ("north",)).findings == []
 
 
 def test_the_rest_is_reported_when_one_part_cannot_be_built(sound: Path) -> None:
