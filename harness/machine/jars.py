@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.errors import HarnessError
+from harness.files import write
 from harness.machine.cache import built, cache_root
 from harness.machine.java import java_home
 from harness.machine.packages import NETWORK_HINT, REQUIREMENTS
@@ -85,9 +86,7 @@ def update_lock(lock: Path = LOCK) -> None:
                 **({"excludes": list(group.excludes)} if group.excludes else {}),
                 "jars": {path.name: sha256(path) for path in sorted(paths)},
             }
-    aside = lock.with_suffix(".json.new")
-    aside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    aside.replace(lock)
+    write(lock, json.dumps(content, indent=2) + "\n")
 
 
 def resolve(coordinates: Sequence[str], folder: Path, excludes: Sequence[str] = ()) -> list[Path]:

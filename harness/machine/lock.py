@@ -9,6 +9,7 @@ from typing import Final
 
 from harness.console import err, print_error
 from harness.errors import HarnessError
+from harness.files import write
 from harness.machine.jars import update_lock
 from harness.machine.packages import NETWORK_HINT, REQUIREMENTS, uv
 from harness.machine.process import run
@@ -46,9 +47,7 @@ def main() -> int:
             for path in sorted(aside.iterdir()):
                 target = REQUIREMENTS / path.name
                 if not target.exists() or target.read_bytes() != path.read_bytes():
-                    new = target.with_name(f"{target.name}.new")
-                    shutil.move(path, new)
-                    new.replace(target)
+                    write(target, path.read_bytes())
                     err.print(f"changed: requirements/{path.name}")
     except HarnessError as error:
         print_error(error)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.errors import HarnessError
+from harness.files import write
 from harness.machine.cache import content_key, locked
 from harness.machine.packages import NETWORK_HINT
 from harness.machine.process import run
@@ -155,9 +156,7 @@ def _read_stamp(root: Path) -> dict[str, Any]:
 
 
 def _write_stamp(root: Path, stamp: dict[str, str]) -> None:
-    aside = _stamp_file(root).with_suffix(".new")
-    aside.write_text(json.dumps(stamp))
-    aside.replace(_stamp_file(root))
+    write(_stamp_file(root), json.dumps(stamp))
 
 
 def _python(root: Path) -> Path:

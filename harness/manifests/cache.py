@@ -6,11 +6,11 @@ two weeks is dropped.
 
 import json
 import os
-import tempfile
 import time
 from pathlib import Path
 from typing import Any, Final
 
+from harness.files import write
 from harness.machine.cache import cache_root
 
 _KEEP_SECONDS: Final = 14 * 86_400
@@ -42,10 +42,7 @@ class Cache:
     def put(self, key: str, value: Any) -> None:
         """Stores a value; written aside and renamed, so that a reader never sees half of it."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self.folder, prefix=".writing-")
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(value, stream, separators=(",", ":"))
-        Path(name).replace(self.path(key))
+        write(self.path(key), json.dumps(value, separators=(",", ":")))
         self._prune()
 
     def _prune(self) -> None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from harness.errors import HarnessError
+from harness import errors
+from harness.errors import HarnessError, UsageError
 
 FILE: Final = Path(__file__).with_name("catalogue.yaml")
 KINDS: Final = ("constant", "alphanumeric", "fernet")
@@ -102,9 +103,8 @@ class Catalogue:
             return found[0]
         if found:
             places = " or ".join(str(secret.place) for secret in found)
-            raise HarnessError(f"There is more than one secret {name!r}: say {places}.", exit_code=2)
-        known = ", ".join(secret.place.name for secret in self.secrets)
-        raise HarnessError(f"There is no secret {name!r} in the catalogue: it has {known}.", exit_code=2)
+            raise UsageError(f"There is more than one secret {name!r}: say {places}.")
+        raise errors.unknown("secret", name, (secret.place.name for secret in self.secrets))
 
     def places(self) -> Iterator[tuple[Place, Secret]]:
         """Every place where a secret or a copy of it is."""

@@ -7,11 +7,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UsageError
 
 SYMLINK: Final = "120000"
 SUBMODULE: Final = "160000"
-_USAGE: Final = 2
 _FETCH_HINT: Final = (
     "run 'git fetch --unshallow origin' (or in CI check out the whole history, as in fetch-depth: 0), then again"
 )
@@ -42,13 +41,10 @@ class Repository:
         folder = folder.absolute()
         self._folder = folder
         if not folder.is_dir():
-            raise HarnessError(f"{folder} is not a folder: name a checkout with --repo.", exit_code=_USAGE)
+            raise UsageError(f"{folder} is not a folder: name a checkout with -C.")
         bare = self._try("rev-parse", "--is-bare-repository")
         if bare is None:
-            raise HarnessError(
-                f"{folder} is in no git repository: run it in a checkout, or name one with --repo.",
-                exit_code=_USAGE,
-            )
+            raise UsageError(f"{folder} is in no git repository: run it in a checkout, or name one with -C.")
         self.bare: Final = bare.strip() == "true"
         top = self._git("rev-parse", "--absolute-git-dir" if self.bare else "--show-toplevel")
         self.root: Final = Path(top.rstrip("\n"))
@@ -97,12 +93,9 @@ class Repository:
             found = self._try("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
         if found is None:
             if self.shallow:
-                raise HarnessError(
-                    f"This clone is shallow and has no commit {ref!r}: {_FETCH_HINT}.", exit_code=_USAGE
-                )
-            raise HarnessError(
-                f"There is no commit {ref!r} in {self.root}: see 'git branch --all', or run 'git fetch' first.",
-                exit_code=_USAGE,
+                raise UsageError(f"This clone is shallow and has no commit {ref!r}: {_FETCH_HINT}.")
+            raise UsageError(
+                f"There is no commit {ref!r} in {self.root}: see 'git branch --all', or run 'git fetch' first."
             )
         return found.strip()
 
@@ -115,14 +108,12 @@ class Repository:
         found = self._try("merge-base", base, head)
         if found is None:
             if self.shallow:
-                raise HarnessError(
+                raise UsageError(
                     f"This clone is shallow and does not reach back to where {base[:10]} and {head[:10]} parted: "
-                    f"{_FETCH_HINT}.",
-                    exit_code=_USAGE,
+                    f"{_FETCH_HINT}."
                 )
-            raise HarnessError(
-                f"{base[:10]} and {head[:10]} have no common ancestor: compare the two trees with --direct.",
-                exit_code=_USAGE,
+            raise UsageError(
+                f"{base[:10]} and {head[:10]} have no common ancestor: compare the two trees with --direct."
             )
         return found.split()[0]
 
@@ -143,9 +134,7 @@ class Repository:
             HarnessError: The repository is bare.
         """
         if self.bare:
-            raise HarnessError(
-                f"{self.root} is a bare repository without a working tree: name HEAD, too.", exit_code=_USAGE
-            )
+            raise UsageError(f"{self.root} is a bare repository without a working tree: name HEAD, too.")
         born = self._try("rev-parse", "--verify", "--quiet", "HEAD") is not None
         entries = self.tree("HEAD") if born else {}
         status = self._git("status", "--porcelain=v2", "-z", "--untracked-files=all", "--no-renames")
@@ -211,10 +200,9 @@ class Repository:
     def _try(self, *arguments: str) -> str | None:
         done = self._run(*arguments)
         if "dubious ownership" in done.stderr:
-            raise HarnessError(
+            raise UsageError(
                 f"{self._folder} belongs to another user, so git does not read it: "
-                f"run 'git config --global --add safe.directory {self._folder}'.",
-                exit_code=_USAGE,
+                f"run 'git config --global --add safe.directory {self._folder}'."
             )
         return done.stdout if done.returncode == 0 else None
 

@@ -20,6 +20,7 @@ from typing import Final
 from urllib.parse import parse_qs
 
 from harness.errors import HarnessError
+from harness.files import write
 from harness.machine.cache import built, cache_root, content_key
 from harness.machine.process import telling_line
 from harness.paths import ROOT
@@ -166,9 +167,7 @@ def module_folder(module: str, version: str, *, offline: bool = False) -> Path:
     if "Error" in answer:
         raise HarnessError(f"{module}@{version} could not be had ({telling_line(answer['Error'])}): {hint}.")
     record.parent.mkdir(parents=True, exist_ok=True)
-    aside = record.with_suffix(f".{os.getpid()}")
-    aside.write_text(json.dumps({"Dir": answer["Dir"], "Sum": answer.get("Sum")}), encoding="utf-8")
-    aside.replace(record)
+    write(record, json.dumps({"Dir": answer["Dir"], "Sum": answer.get("Sum")}))
     return Path(answer["Dir"])
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UsageError
 from harness.manifests.resource import Identity
 from harness.manifests.settings import FILE, reference_environment, table
 from harness.manifests.snapshot import Snapshot, UnreadableError
@@ -84,7 +84,7 @@ def read(snapshot: Snapshot) -> Config:
     try:
         text = snapshot.text(FILE)
     except UnreadableError as error:
-        raise HarnessError(f"{FILE} cannot be read: {error}.", exit_code=2) from None
+        raise UsageError(f"{FILE} cannot be read: {error}.") from None
     return replace(_config(table(text, "diff")), reference=reference_environment(text))
 
 
@@ -119,4 +119,4 @@ def _expected(item: Any) -> Expected:
 
 
 def _wrong(what: str) -> HarnessError:
-    return HarnessError(f"[tool.harness.diff] in {FILE} {what}: see docs/diff.md.", exit_code=2)
+    return UsageError(f"[tool.harness.diff] in {FILE} {what}: see docs/diff.md.")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
-from harness.errors import HarnessError
+from harness.errors import UsageError
 from harness.manifests.inputs import Kustomizations
 from harness.manifests.snapshot import Snapshot, UnreadableError
 from harness.review.config import Config
@@ -132,9 +132,8 @@ def check(config: Config, snapshots: Iterable[Snapshot]) -> None:
     for environment, patterns in config.environments.items():
         for pattern in patterns:
             if not any(_matches(folder, pattern) for snapshot in snapshots for folder in snapshot.folders):
-                raise HarnessError(
-                    f"[tool.harness.diff] has the folder {pattern!r} for {environment}, which there is not.",
-                    exit_code=2,
+                raise UsageError(
+                    f"[tool.harness.diff] has the folder {pattern!r} for {environment}, which there is not."
                 )
 
 

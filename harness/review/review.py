@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, unknown
 from harness.manifests.git import Repository
 from harness.manifests.inputs import Trouble
 from harness.manifests.snapshot import Snapshot, Store, UnreadableError
@@ -137,15 +137,14 @@ def _render(repository: Repository, snapshots: Sequence[Snapshot]) -> list[Side]
 
 def _names(sides: Sequence[Side], wanted: Sequence[str]) -> list[str]:
     there = sorted({name for side in sides for name in side.environments})
-    for name in wanted:
-        if name not in there:
-            has = f"it has {', '.join(there)}" if there else "none was found; see docs/diff.md, configuration"
-            raise HarnessError(f"There is no environment {name!r} in this repository: {has}.", exit_code=2)
     if not there:
         raise HarnessError(
             "No environment was found: no kustomization and no Application is in this repository; "
             "name their folders in [tool.harness.diff] (docs/diff.md).",
         )
+    for name in wanted:
+        if name not in there:
+            raise unknown("environment", name, there)
     return [name for name in there if name in wanted] if wanted else there
 
 

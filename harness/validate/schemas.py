@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.errors import HarnessError
+from harness.files import write
 from harness.machine.cache import built, cache_root, content_key
 from harness.machine.process import telling_line
 from harness.manifests.cache import Cache
@@ -148,9 +149,7 @@ def _kubernetes_schemas(version: str, resources: Iterable[BuiltResource]) -> Pat
             definitions = json.loads((source / "_definitions.json").read_bytes())["$defs"]
         target.mkdir(parents=True, exist_ok=True)
         bundled = bundle(json.loads((source / name).read_bytes()), definitions)
-        with tempfile.NamedTemporaryFile("w", dir=target, delete=False, encoding="utf-8") as aside:
-            json.dump(bundled, aside)
-        Path(aside.name).replace(target / name)
+        write(target / name, json.dumps(bundled))
     return target
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from harness.clusters.kind.cluster import Cluster
 from harness.clusters.kind.kubectl import Kubectl, kubectl_program
-from harness.errors import HarnessError
+from harness.errors import UsageError
 
 
 def connect(kubeconfig: Path | None = None, context: str | None = None) -> Kubectl:
@@ -15,7 +15,7 @@ def connect(kubeconfig: Path | None = None, context: str | None = None) -> Kubec
     if not file.is_file():
         hint = "make one with 'harness cluster up', or name another with --kubeconfig and --context"
         missing = f"There is no kubeconfig {kubeconfig}" if kubeconfig else f"There is no cluster {ours.name}"
-        raise HarnessError(f"{missing}: {hint}.", exit_code=2)
+        raise UsageError(f"{missing}: {hint}.")
     if kubeconfig is None and context is None:
         return ours.kubectl
     cluster = Kubectl(file, context or "", kubectl_program())

@@ -1,9 +1,7 @@
 """What Docker has of an environment's images: how much, into an archive, out of the way."""
 
 import json
-import os
 import re
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from harness.clusters.docker.client import docker, image_id
 from harness.clusters.docker.image import INPUTS, local_name
 from harness.clusters.without_registry.base import BASE
 from harness.errors import HarnessError
+from harness.files import replacing
 
 
 def absent(names: Iterable[str]) -> list[str]:
@@ -28,15 +27,8 @@ def save(names: Sequence[str], file: Path) -> int:
     if missing := absent(names):
         raise HarnessError(f"Docker has no image {missing[0]}: 'harness images build' builds or pulls it.")
     file.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-    os.close(handle)
-    aside = Path(name)
-    try:
+    with replacing(file) as aside:
         docker("save", "--output", aside, *map(local_name, names), doing=f"write {file}")
-        aside.chmod(0o644)
-        aside.replace(file)
-    finally:
-        aside.unlink(missing_ok=True)
     return file.stat().st_size
 
 

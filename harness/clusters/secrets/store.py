@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.clusters.secrets.plan import LABELS, Change, Present
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UsageError
 from harness.manifests.catalogue import Place
 
 _MANAGER: Final = "harness-secrets"
@@ -36,7 +36,7 @@ class Store:
         known = sorted(item["name"] for item in contexts)
         if context not in known:
             contexts_ = ", ".join(known) or "none"
-            raise HarnessError(f"The kubeconfig has no context {context!r}: it has {contexts_}.", exit_code=2)
+            raise UsageError(f"The kubeconfig has no context {context!r}: it has {contexts_}.")
         self._client = client
         try:
             self._api = client.CoreV1Api(config.new_client_from_config(config_file=file, context=context))

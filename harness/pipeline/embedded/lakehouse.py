@@ -7,7 +7,7 @@ from pathlib import Path
 
 from brewery.bronze import list_dates, list_runs
 from brewery.storage import Storage
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UsageError
 from harness.pipeline.embedded import simulation
 
 _LAYERS = ("bronze", "silver", "gold", "quality")
@@ -55,7 +55,7 @@ def choose_date(root: Path, given: str | None, *, simulated: bool) -> dt.date:
         try:
             date = dt.date.fromisoformat(given)
         except ValueError:
-            raise HarnessError(f"{given!r} is not a date; write it as 2025-01-31", exit_code=2) from None
+            raise UsageError(f"{given!r} is not a date; write it as 2025-01-31") from None
     elif simulated:
         date = simulation.next_date(committed_dates(root))
     else:
@@ -64,7 +64,7 @@ def choose_date(root: Path, given: str | None, *, simulated: bool) -> dt.date:
         try:
             simulation.day_number(date)
         except ValueError as error:
-            raise HarnessError(f"{error}; choose a later --date", exit_code=2) from None
+            raise UsageError(f"{error}; choose a later --date") from None
     return date
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
-from harness.errors import HarnessError
+from harness.errors import UsageError, unknown
 
 ENDPOINTS: Final = ("list", "meta", "single", "random", "search", "autocomplete")
 
@@ -182,13 +182,13 @@ def hash_fraction(*what: object) -> float:
 
 def _value(name: str, option: str, spec: Option, text: str) -> Any:
     if spec.allowed and text not in spec.allowed:
-        raise HarnessError(f"Fault {name}: {option}={text} is not one of {', '.join(spec.allowed)}.", exit_code=2)
+        raise UsageError(f"Fault {name}: {option}={text} is not one of {', '.join(spec.allowed)}.")
     try:
         value = type(spec.default)(text)
     except ValueError:
-        raise HarnessError(f"Fault {name}: {option}={text} is not a number.", exit_code=2) from None
+        raise UsageError(f"Fault {name}: {option}={text} is not a number.") from None
     if option != "by" and not isinstance(value, str) and value < 0:
-        raise HarnessError(f"Fault {name}: {option}={text} is below zero.", exit_code=2)
+        raise UsageError(f"Fault {name}: {option}={text} is below zero.")
     return value
 
 
@@ -201,7 +201,7 @@ def _pages(name: str, text: str) -> frozenset[int] | None:
             first, _, last = part.partition("-")
             result.update(range(int(first), int(last or first) + 1))
     except ValueError:
-        raise HarnessError(f"Fault {name}: page={text} is not like 3, 3-5 or 2+7.", exit_code=2) from None
+        raise UsageError(f"Fault {name}: page={text} is not like 3, 3-5 or 2+7.") from None
     return frozenset(result)
 
 
@@ -213,7 +213,7 @@ def parse(text: str) -> Fault:
     """
     name, _, rest = text.partition(":")
     if name not in KINDS:
-        raise HarnessError(f"There is no fault {name!r}. Choose from {', '.join(KINDS)}.", exit_code=2)
+        raise unknown("fault", name, KINDS)
     kind = KINDS[name]
     options = {option: spec.default for option, spec in kind.options.items()}
     scope = {option: spec.default for option, spec in SCOPE.items()} | {"path": kind.path, "times": kind.times}
@@ -221,16 +221,14 @@ def parse(text: str) -> Fault:
         option, equals, value = part.partition("=")
         known = kind.options | SCOPE
         if not equals or option not in known:
-            raise HarnessError(
-                f"Fault {name} has no option {part!r}. It takes {', '.join(f'{o}=' for o in known)}.", exit_code=2
-            )
+            raise UsageError(f"Fault {name} has no option {part!r}. It takes {', '.join(f'{o}=' for o in known)}.")
         target = options if option in kind.options else scope
         target[option] = _value(name, option, known[option], value)
     for error, lowest in (("client-error", 400), ("server-error", 500)):
         if name == error and not lowest <= options["status"] <= lowest + 99:
-            raise HarnessError(f"Fault {name}: status has to be from {lowest} to {lowest + 99}.", exit_code=2)
+            raise UsageError(f"Fault {name}: status has to be from {lowest} to {lowest + 99}.")
     if scope["every"] < 1:
-        raise HarnessError(f"Fault {name}: every has to be 1 or more.", exit_code=2)
+        raise UsageError(f"Fault {name}: every has to be 1 or more.")
     return Fault(name, text, options, scope, _pages(name, scope["page"]))
 
 

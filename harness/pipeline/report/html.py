@@ -1,8 +1,5 @@
 """The report: one HTML file that needs no network and no other file."""
 
-import contextlib
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +7,7 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from harness.errors import HarnessError
+from harness.files import write
 from harness.pipeline.lakehouse.model import Check, Summary
 from harness.pipeline.report import text
 from harness.pipeline.report.map import region_map, world_map
@@ -58,16 +56,7 @@ def write_report(summary: Summary, path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise IsADirectoryError(None, "it is a folder")
-        handle, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(html)
-            Path(aside).chmod(0o644)
-            Path(aside).replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(aside).unlink()
-            raise
+        write(path, html)
     except OSError as error:
         raise HarnessError(
             f"The report cannot be written to {path} ({error.strerror}): name another file."

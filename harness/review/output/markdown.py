@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from harness.errors import HarnessError
+from harness.errors import UsageError
 from harness.review.model import ApplicationReview, ChangeKind, FieldKind, Level, Parity, Review
 from harness.review.output.escape import block, cell, code, prose, tag
 from harness.review.output.groups import (
@@ -115,9 +115,7 @@ def markdown(review: Review, *, limit: int = 65_536, link: str = "") -> str:
         HarnessError: The limit is below `MINIMUM`.
     """
     if limit < MINIMUM:
-        raise HarnessError(
-            f"A comment of {limit:,} characters says too little: give at least {MINIMUM:,}.", exit_code=2
-        )
+        raise UsageError(f"A comment of {limit:,} characters says too little: give at least {MINIMUM:,}.")
     return _Comment(review, limit, link).compose()
 
 

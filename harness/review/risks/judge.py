@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from harness.errors import HarnessError
+from harness.errors import UsageError
 from harness.review.model import Level, Risk
 from harness.review.risks import access, data, delivery, running
 from harness.review.risks.context import Change, Check
@@ -43,8 +43,7 @@ def parse_threshold(text: str) -> tuple[Level | None, frozenset[str]]:
             named = Level[word.upper()]
             level = named if level is None else min(level, named)
         else:
-            raise HarnessError(
-                f"--fail-on takes low, medium, high, or rules such as DF101, not {word!r}: see docs/diff.md.",
-                exit_code=2,
+            raise UsageError(
+                f"--fail-on takes low, medium, high, or rules such as DF101, not {word!r}: see docs/diff.md."
             )
     return level, frozenset(rules)

@@ -150,7 +150,7 @@ def test_one_side_that_does_not_build_is_named_and_the_rest_reviewed(
     assert review.headline == (
         "Touches two (1 changed); whether it touches one is not known, 1 part could not be rendered."
     )
-    with pytest.raises(HarnessError, match="not complete") as caught:
+    with pytest.raises(HarnessError, match="is incomplete") as caught:
         diff("HEAD", root=repo.root)
     assert caught.value.exit_code == 1
 

@@ -93,7 +93,7 @@ def test_an_interrupted_first_run_leaves_nothing_and_says_so(
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "interrupted" in stderr
+    assert "Interrupted: the lakehouse keeps what was committed" in stderr
     assert "Traceback" not in stderr
     assert not list((cli.lakehouse / "bronze").rglob("_manifest.json"))
     assert not (cli.lakehouse / "gold").exists()

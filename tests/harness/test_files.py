@@ -1,0 +1,39 @@
+"""Files appear whole or not at all."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.files import replacing, write, write_output
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    write(file, "old")
+    with pytest.raises(TypeError), replacing(file) as aside:
+        aside.write_text(b"half")  # type: ignore[arg-type]
+    assert file.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_the_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
+    previous = os.umask(0o027)
+    try:
+        write(tmp_path / "page.html", "new")
+    finally:
+        os.umask(previous)
+    assert stat.S_IMODE((tmp_path / "page.html").stat().st_mode) == 0o640
+
+
+def test_an_output_ends_with_a_line_and_its_folder_is_created(tmp_path: Path) -> None:
+    write_output(tmp_path / "new" / "review.md", "text")
+    assert (tmp_path / "new" / "review.md").read_text() == "text\n"
+
+
+def test_an_output_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(HarnessError, match=r"cannot be written .*: name another --output"):
+        write_output(tmp_path / "file" / "review.md", "text")
