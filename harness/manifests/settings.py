@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final
 
-from harness.errors import HarnessError
+from harness.errors import UsageError
 
 FILE: Final = "pyproject.toml"
 
@@ -23,12 +23,12 @@ def table(text: str, *names: str) -> dict[str, Any]:
     try:
         content: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise HarnessError(f"{FILE} is not valid TOML ({error}): correct it.", exit_code=2) from None
+        raise UsageError(f"{FILE} is not valid TOML ({error}): correct it.") from None
     way = ("tool", "harness", *names)
     for depth, name in enumerate(way, start=1):
         content = content.get(name, {})
         if not isinstance(content, dict):
-            raise HarnessError(f"[{'.'.join(way[:depth])}] in {FILE} is not a table: correct it.", exit_code=2)
+            raise UsageError(f"[{'.'.join(way[:depth])}] in {FILE} is not a table: correct it.")
     return content
 
 
