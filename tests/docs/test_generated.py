@@ -54,14 +54,14 @@ def test_validation_rules(generated: Generated) -> None:
         return f"- **{rule}** {title}{by}. *{why}*"
 
     rules = [(rule.id, line(rule.id, rule.title, rule.why, rule.engine)) for rule in VALIDATION_RULES.values()]
-    generated("validate.md", "rules", grouped(rules, VALIDATION_GROUPS))
+    generated("reference/validation-rules.md", "rules", grouped(rules, VALIDATION_GROUPS))
 
 
 def test_risk_rules(generated: Generated) -> None:
     rules = [
         (rule.id, f"- **{rule.id}** ({rule.level}) {rule.title}. *{rule.why}*") for rule in RISK_RULES.values()
     ]
-    generated("diff.md", "risks", grouped(rules, RISK_GROUPS))
+    generated("reference/risk-rules.md", "risks", grouped(rules, RISK_GROUPS))
 
 
 def test_faults_of_the_mock_api(generated: Generated) -> None:
@@ -72,12 +72,12 @@ def test_faults_of_the_mock_api(generated: Generated) -> None:
         options += [f"`{key}={value}`" for key, value in scope.items()]
         return f"- `{name}` ({kind.level}) {kind.meaning}{': ' if options else ''}{'; '.join(options)}"
 
-    generated("mock-api.md", "faults", "\n".join(line(name, kind) for name, kind in KINDS.items()))
+    generated("reference/faults.md", "faults", "\n".join(line(name, kind) for name, kind in KINDS.items()))
 
 
 def test_scope_of_faults(generated: Generated) -> None:
     lines = [f"- `{name}`: {_meaning(option)}" for name, option in SCOPE.items()]
-    generated("mock-api.md", "scope", "\n".join(lines))
+    generated("reference/faults.md", "scope", "\n".join(lines))
 
 
 def _meaning(option: Option) -> str:
