@@ -1,4 +1,4 @@
-"""The things that each tier of commands needs, looked up on this machine; nothing is fetched."""
+"""What each tier of commands needs, and whether this machine has it; nothing is fetched."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ from harness.paths import ROOT
 
 
 class Tier(StrEnum):
-    """A command of the Makefile that has needs of its own."""
+    """A target of the Makefile."""
 
     RUN = "run"
     TEST = "test"
@@ -34,7 +34,7 @@ class Tier(StrEnum):
 
 
 class State(StrEnum):
-    """How a need stands."""
+    """Whether a need is met."""
 
     READY = "ready"
     FIRST_USE = "on first use"
@@ -42,15 +42,15 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One need and how it stands.
+class Need:
+    """Something that tiers need.
 
     Attributes:
         name: What is needed.
         tiers: Who needs it.
-        state: Whether it is there; what is fetched by itself is not missing.
-        detail: What was found.
-        remedy: What gets it, or "" when it is there.
+        state: What is fetched on first use is not missing.
+        detail: What the machine has.
+        remedy: The command that gets it, or "".
     """
 
     name: str
@@ -67,10 +67,10 @@ E2E_DISK_GIB: Final = 15
 EVERY: Final = (Tier.RUN, Tier.TEST, Tier.COMPAT, Tier.E2E)
 
 
-def findings() -> Iterator[Finding]:
+def needs() -> Iterator[Need]:
     """All needs, in the order in which a newcomer meets them."""
     yield _python()
-    yield _program("git", EVERY, "install git")
+    yield _git()
     yield _cache()
     yield _certificates()
     yield _environment(Tier.RUN, (Tier.RUN,))
@@ -84,158 +84,154 @@ def findings() -> Iterator[Finding]:
     yield from _docker()
 
 
-def _python() -> Finding:
-    version = ".".join(map(str, sys.version_info[:3]))
+def _either(name: str, tiers: tuple[Tier, ...], *, met: bool, detail: str, remedy: str) -> Need:
+    """A need that is ready or missing."""
+    return Need(name, tiers, State.READY if met else State.MISSING, detail, "" if met else remedy)
+
+
+def _python() -> Need:
+    detail = f"{'.'.join(map(str, sys.version_info[:3]))} at {sys.executable}"
     supported = (3, 11) <= sys.version_info[:2] <= (3, 12)
-    return Finding(
-        "Python 3.11 or 3.12",
-        EVERY,
-        State.READY if supported else State.MISSING,
-        f"{version} at {sys.executable}",
-        "" if supported else "make PYTHON=/path/to/python3.12 setup",
-    )
+    remedy = "make PYTHON=/path/to/python3.12 setup"
+    return _either("Python 3.11 or 3.12", EVERY, met=supported, detail=detail, remedy=remedy)
 
 
-def _program(name: str, tiers: tuple[Tier, ...], remedy: str) -> Finding:
-    found = shutil.which(name)
-    return Finding(name, tiers, State.READY if found else State.MISSING, found or "", "" if found else remedy)
+def _git() -> Need:
+    program = shutil.which("git")
+    return _either("git", EVERY, met=program is not None, detail=program or "", remedy="install git")
 
 
-def _cache() -> Finding:
+def _cache() -> Need:
     try:
         root = cache_root()
     except HarnessError as error:
-        return Finding("cache folder", EVERY, State.MISSING, str(error), "set HARNESS_CACHE_DIR")
-    return Finding(
-        "cache folder", EVERY, State.READY, f"{root}, {shutil.disk_usage(root).free / 2**30:.0f} GiB free"
-    )
+        return Need("cache folder", EVERY, State.MISSING, str(error), "set HARNESS_CACHE_DIR")
+    return Need("cache folder", EVERY, State.READY, f"{root}, {shutil.disk_usage(root).free / GIB:.0f} GiB free")
 
 
-def _certificates() -> Finding:
+def _certificates() -> Need:
     try:
         bundle = ca_bundle(os.environ)
     except HarnessError as error:
-        return Finding("CA bundle", EVERY, State.MISSING, str(error), "set SSL_CERT_FILE")
-    return Finding("CA bundle", EVERY, State.READY, str(bundle or "none named: each program uses its own"))
+        return Need("CA bundle", EVERY, State.MISSING, str(error), "set SSL_CERT_FILE")
+    return Need("CA bundle", EVERY, State.READY, str(bundle or "none named: each program uses its own"))
 
 
-def _environment(profile: Tier, tiers: tuple[Tier, ...]) -> Finding:
-    current = venv.is_current(ROOT, profile.value)
-    return Finding(
-        f"Python packages ({profile})",
-        tiers,
-        State.READY if current else State.FIRST_USE,
-        f"as in requirements/{profile}.txt" if current else "not installed, or not as in the lock",
-        "" if current else "make setup" if profile is Tier.TEST else "make run",
-    )
+def _environment(profile: Tier, tiers: tuple[Tier, ...]) -> Need:
+    name = f"Python packages ({profile})"
+    if venv.is_current(ROOT, profile.value):
+        return Need(name, tiers, State.READY, f"as in requirements/{profile}.txt")
+    remedy = "make setup" if profile is Tier.TEST else "make run"
+    return Need(name, tiers, State.FIRST_USE, "not installed, or not as in the lock", remedy)
 
 
-def _java() -> Finding:
-    found = list(found_runtimes())
-    detail = ", ".join(f"Java {java.version} ({java.origin}) at {java.home}" for java in found)
-    tiers = (Tier.RUN, Tier.TEST, Tier.COMPAT)
-    if any(java.supported for java in found):
-        return Finding("Java 17 or 11", tiers, State.READY, detail)
+def _java() -> Need:
+    name, tiers = "Java 17 or 11", (Tier.RUN, Tier.TEST, Tier.COMPAT)
+    runtimes = list(found_runtimes())
+    detail = ", ".join(f"Java {java.version} ({java.origin}) at {java.home}" for java in runtimes)
+    if any(java.supported for java in runtimes):
+        return Need(name, tiers, State.READY, detail)
     if list((cache_root() / "packages").glob("java-*")):
-        return Finding("Java 17 or 11", tiers, State.READY, "the packaged one")
-    return Finding("Java 17 or 11", tiers, State.FIRST_USE, detail or "none found", "harness setup --java")
+        return Need(name, tiers, State.READY, "the packaged one")
+    return Need(name, tiers, State.FIRST_USE, detail or "none found", "harness setup --java")
 
 
-def _jars(group: str, tiers: tuple[Tier, ...]) -> Finding:
-    absent = missing(group)
-    state = State.FIRST_USE if absent else State.READY
-    return Finding(
-        f"Spark's jars: {group}",
-        tiers,
-        state,
-        f"{len(absent)} to fetch" if absent else "in the cache",
-        f"harness setup --jars {group}" if absent else "",
-    )
+def _jars(group: str, tiers: tuple[Tier, ...]) -> Need:
+    name = f"Spark's jars: {group}"
+    if absent := missing(group):
+        return Need(name, tiers, State.FIRST_USE, f"{len(absent)} to fetch", f"harness setup --jars {group}")
+    return Need(name, tiers, State.READY, "in the cache")
 
 
-def _tool(name: str) -> Finding:
-    folder = tool_folder(name)
+def _tool(name: str) -> Need:
+    module = f"{TOOLS[name].module}/go.mod"
     tiers = (Tier.E2E,) if name == "kind" else (Tier.TEST, Tier.E2E)
-    if folder.is_dir():
-        return Finding(name, tiers, State.READY, f"built from {TOOLS[name].module}/go.mod")
-    return Finding(
-        name, tiers, State.FIRST_USE, f"to build from {TOOLS[name].module}/go.mod", "harness setup --tools"
+    if tool_folder(name).is_dir():
+        return Need(name, tiers, State.READY, f"built from {module}")
+    return Need(name, tiers, State.FIRST_USE, f"to build from {module}", "harness setup --tools")
+
+
+def _old_python() -> Need:
+    python = old_python.find_python(os.environ)
+    remedy = f"pyenv install {old_python.VERSION}"
+    detail = str(python or "none found")
+    return _either(
+        f"Python {old_python.VERSION}", (Tier.COMPAT,), met=python is not None, detail=detail, remedy=remedy
     )
 
 
-def _old_python() -> Finding:
-    found = old_python.find_python(os.environ)
-    name = f"Python {old_python.VERSION}"
-    if found:
-        return Finding(name, (Tier.COMPAT,), State.READY, str(found))
-    return Finding(name, (Tier.COMPAT,), State.MISSING, "none found", f"pyenv install {old_python.VERSION}")
-
-
-def _docker() -> Iterator[Finding]:
+def _docker() -> Iterator[Need]:
     remedy = E2E_DEPS if shutil.which("apt-get") else "install Docker"
     if not shutil.which("docker"):
-        yield Finding("Docker", (Tier.E2E,), State.MISSING, "no docker command", remedy)
+        yield Need("Docker", (Tier.E2E,), State.MISSING, "no docker command", remedy)
         return
     try:
         require_daemon()
     except HarnessError as error:
-        yield Finding("Docker", (Tier.E2E,), State.MISSING, *_halves(error))
+        yield Need("Docker", (Tier.E2E,), State.MISSING, *_halves(error))
         return
     if dockerd_too_old():
         detail = f"version {dockerd_version()} asks for capabilities that this machine does not grant"
-        yield Finding("Docker", (Tier.E2E,), State.MISSING, detail, remedy)
+        yield Need("Docker", (Tier.E2E,), State.MISSING, detail, remedy)
         return
-    yield Finding("Docker", (Tier.E2E,), State.READY, f"server {daemon_version()}")
+    yield Need("Docker", (Tier.E2E,), State.READY, f"server {daemon_version()}")
     yield _buildx(remedy)
     yield _base_image(remedy)
     yield _node_image()
     yield from _room()
 
 
-def _buildx(remedy: str) -> Finding:
+def _buildx(remedy: str) -> Need:
     try:
         version = docker("buildx", "version", doing="ask for the version of buildx").split()[1]
     except HarnessError:
-        return Finding("Docker's buildx", (Tier.E2E,), State.MISSING, "Dockerfiles here need BuildKit", remedy)
-    return Finding("Docker's buildx", (Tier.E2E,), State.READY, version)
+        return Need("Docker's buildx", (Tier.E2E,), State.MISSING, "the Dockerfiles need BuildKit", remedy)
+    return Need("Docker's buildx", (Tier.E2E,), State.READY, version)
 
 
-def _base_image(remedy: str) -> Finding:
-    name = f"image {BASE}"
+def _base_image(remedy: str) -> Need:
+    name, build = f"image {BASE}", "harness images build"
     if image_id(BASE):
-        return Finding(name, (Tier.E2E,), State.READY, "in Docker")
+        return Need(name, (Tier.E2E,), State.READY, "in Docker")
     if answers(BASE):
-        return Finding(name, (Tier.E2E,), State.FIRST_USE, "to pull", "harness images build")
+        return Need(name, (Tier.E2E,), State.FIRST_USE, "to pull", build)
     if shutil.which("mmdebstrap"):
-        detail = "no registry answers; to make from Debian's packages"
-        return Finding(name, (Tier.E2E,), State.FIRST_USE, detail, "harness images build")
-    return Finding(name, (Tier.E2E,), State.MISSING, "no registry answers, and there is no mmdebstrap", remedy)
+        return Need(
+            name, (Tier.E2E,), State.FIRST_USE, "no registry answers; to make from Debian's packages", build
+        )
+    return Need(name, (Tier.E2E,), State.MISSING, "no registry answers, and mmdebstrap is missing", remedy)
 
 
-def _node_image() -> Finding:
+def _node_image() -> Need:
     if image_id(node_image()):
-        return Finding("image of a cluster's node", (Tier.E2E,), State.READY, "in Docker")
+        return Need("image of a cluster's node", (Tier.E2E,), State.READY, "in Docker")
     detail = "to pull, or to build in 20 minutes where no registry answers"
-    return Finding("image of a cluster's node", (Tier.E2E,), State.FIRST_USE, detail, "harness cluster up")
+    return Need("image of a cluster's node", (Tier.E2E,), State.FIRST_USE, detail, "harness cluster up")
 
 
-def _room() -> Iterator[Finding]:
+def _room() -> Iterator[Need]:
     available = available_memory()
     if available is not None:
-        enough = available >= E2E_MEMORY_GIB * GIB
-        detail = f"{available / GIB:.0f} GiB available, {E2E_MEMORY_GIB} are needed"
-        state, remedy = (State.READY, "") if enough else (State.MISSING, "stop other programs or clusters")
-        yield Finding("memory", (Tier.E2E,), state, detail, remedy)
+        yield _either(
+            "memory",
+            (Tier.E2E,),
+            met=available >= E2E_MEMORY_GIB * GIB,
+            detail=f"{available / GIB:.0f} GiB available, {E2E_MEMORY_GIB} are needed",
+            remedy="stop other programs or clusters",
+        )
     folder = daemon_info().data
     if folder.is_dir():
         free = shutil.disk_usage(folder).free
-        enough = free >= E2E_DISK_GIB * GIB
-        detail = f"{free / GIB:.0f} GiB free in {folder}, {E2E_DISK_GIB} are needed"
-        state, remedy = (State.READY, "") if enough else (State.MISSING, "harness images prune")
-        yield Finding("disk for Docker", (Tier.E2E,), state, detail, remedy)
+        yield _either(
+            "disk for Docker",
+            (Tier.E2E,),
+            met=free >= E2E_DISK_GIB * GIB,
+            detail=f"{free / GIB:.0f} GiB free in {folder}, {E2E_DISK_GIB} are needed",
+            remedy="harness images prune",
+        )
 
 
 def _halves(error: HarnessError) -> tuple[str, str]:
-    """A sentence "what is wrong: what to do." as finding and remedy."""
+    """An error ("cause: next step.") as detail and remedy."""
     what, _, help_ = str(error).rstrip(".").partition(": ")
     return what, help_

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from harness.console import out
-from harness.doctor.checks import EVERY, Finding, State, Tier, findings
+from harness.doctor.checks import EVERY, Need, State, Tier, needs
 from harness.exits import ExitCode
 from harness.options import FORMAT
 
@@ -32,22 +32,22 @@ def doctor(
         harness doctor --format json
     """
     asked = tuple(tiers or (Tier.RUN, Tier.TEST))
-    all_findings = list(findings())
-    missing = [item for item in all_findings if item.state is State.MISSING and set(item.tiers) & set(asked)]
+    all_needs = list(needs())
+    missing = [item for item in all_needs if item.state is State.MISSING and set(item.tiers) & set(asked)]
     if form == "json":
-        typer.echo(json.dumps([dataclasses.asdict(item) for item in all_findings], indent=2))
+        typer.echo(json.dumps([dataclasses.asdict(item) for item in all_needs], indent=2))
     else:
-        _print(all_findings)
+        _print(all_needs)
         verdict = f"missing for {', '.join(asked)}: {', '.join(item.name for item in missing)}"
         out.print(verdict if missing else f"nothing is missing for {', '.join(asked)}", style="bold")
     if missing:
         raise typer.Exit(ExitCode.ATTENTION)
 
 
-def _print(all_findings: Iterable[Finding]) -> None:
+def _print(all_needs: Iterable[Need]) -> None:
     """One thing to copy a line, which no table cuts."""
     width = max(map(len, State))
-    for item in all_findings:
+    for item in all_needs:
         tiers = "everything" if item.tiers == EVERY else ", ".join(item.tiers)
         out.print(f"{item.state:<{width}}", style=STYLES[item.state], end="  ")
         out.print(f"{item.name} ({tiers})", markup=False, highlight=False, soft_wrap=True)

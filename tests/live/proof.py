@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from harness.errors import HarnessError
+from harness.files import write
 from harness.paths import RUN_DIR
 from tests.live.airflow import AwayError, Run, Task, succeeded
 from tests.live.platform import Platform, Watched
@@ -262,9 +263,7 @@ class Proof:
         text = json.dumps(
             {"pods": {name: asdict(pod) for name, pod in self.seen.items()}, "applications": self.applications}
         )
-        aside = self._file.with_suffix(".new")
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(self._file)
+        write(self._file, text)
 
 
 def _asking(probe: Callable[[], T | None], attempts: int) -> Callable[[], T | None]:

@@ -98,15 +98,15 @@ def build(
     from harness.clusters.docker.client import require_daemon
     from harness.clusters.images.archive import disk_use
     from harness.clusters.images.wanted import wanted
-    from harness.clusters.images.work import Source, ensure
+    from harness.clusters.images.work import Origin, ensure
     from harness.console import err
 
     require_daemon()
     images = wanted(environment, checkout(root))
     names = _names(images, only)
     plans = ensure(images, only=names, registry=registry, fresh=refresh)
-    lacking = [plan.name for plan in plans if plan.source is Source.NONE]
-    made = sum(plan.source in (Source.BUILD, Source.PULL) for plan in plans)
+    lacking = [plan.name for plan in plans if plan.origin is Origin.NONE]
+    made = sum(plan.origin in (Origin.BUILD, Origin.PULL) for plan in plans)
     use = disk_use(plan.name for plan in plans)
     err.print(
         f"{len(plans) - len(lacking)} images of {environment} are in Docker ({made} new), {use / 1e9:.1f} GB.",
@@ -183,12 +183,14 @@ def load(
     lacking = absent(image.name for image in images)
     for image in images:
         if image.name in lacking and recipe(image.repository):
-            raise HarnessError(f"Docker has no image {image.name}: 'harness images build {environment}' makes it.")
+            raise HarnessError(
+                f"Docker has no image {image.name}: 'harness images build {environment}' builds or pulls it."
+            )
     started = time.monotonic()
-    with working(f"copying images into {cluster}"):
+    with working(f"copying images to {cluster}"):
         copied = load_images(Cluster(cluster), [image.name for image in images if image.name not in lacking])
     seconds = time.monotonic() - started
-    err.print(f"{len(copied)} images copied into {cluster} ({seconds:.0f} s).", highlight=False)
+    err.print(f"{len(copied)} images copied to {cluster} ({seconds:.0f} s).", highlight=False)
     _say_lacking(lacking)
 
 
@@ -209,11 +211,11 @@ def save(
     from harness.clusters.images.archive import save as save_images
     from harness.clusters.images.recipes import recipe
     from harness.console import err, working
-    from harness.manifests.images import reference
 
     require_daemon()
     images = _chosen(environment, only, root)
-    only_pulled = [name for name in absent(image.name for image in images) if not recipe(reference(name)[0])]
+    recipes = {image.name: recipe(image.repository) for image in images}
+    only_pulled = [name for name in absent(recipes) if recipes[name] is None]
     with working(f"writing {file}"):
         size = save_images([image.name for image in images if image.name not in only_pulled], file)
     err.print(f"{len(images) - len(only_pulled)} images in {file}, {size / 1e9:.1f} GB.", highlight=False)

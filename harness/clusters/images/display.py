@@ -1,4 +1,4 @@
-"""Shows which images are being worked on: a row for each that is, a line for each that is done."""
+"""Shows images: a row for each that is being built or pulled, a line for each that is done."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from harness.console import err
 
 _SHOWN = 90
-"""Characters of what a program says that fit beside an image's name."""
+"""Characters of a program's output that fit beside an image's name."""
 
 
 class Display:
@@ -23,19 +23,17 @@ class Display:
         self._progress = Progress(SpinnerColumn(), name, TimeElapsedColumn(), text, console=err, transient=True)
 
     def __enter__(self) -> Self:
-        """Starts it."""
         self._progress.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Ends it."""
         self._progress.stop()
 
     @contextmanager
     def row(self, name: str) -> Iterator[Callable[[str], None]]:
-        """Shows a row while something is done about an image; yields what changes its text."""
+        """Shows a row for an image; yields what changes its text."""
         started = time.monotonic()
         task = self._progress.add_task(escape(name), total=None, text="")
 

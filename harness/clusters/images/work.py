@@ -20,13 +20,13 @@ from harness.console import err
 from harness.errors import HarnessError
 
 
-class Source(Enum):
-    """Where an image is to come from."""
+class Origin(Enum):
+    """Where an image comes from."""
 
-    PRESENT = "there"
+    PRESENT = "present"
     PULL = "pull"
     BUILD = "build"
-    NONE = "cannot be had"
+    NONE = "unavailable"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Plan:
     """What is to be done for one image, by name and tag; `job` is how it is built, if it is."""
 
     name: str
-    source: Source
+    origin: Origin
     job: Job | None = None
 
 
@@ -67,13 +67,13 @@ def _plan(name: str, how: Recipe | None, *, registry: bool, base: str, spark: Jo
     foreign = how is None or not how.own
     # Upstream's own image, pulled or loaded earlier, is better than what stands in for it.
     if foreign and image_id(local_name(name)) and not image_label(local_name(name), INPUTS):
-        return Plan(name, Source.PRESENT)
+        return Plan(name, Origin.PRESENT)
     if foreign and registry and answers(name):
-        return Plan(name, Source.PULL)
+        return Plan(name, Origin.PULL)
     if how is None:
-        return Plan(name, Source.NONE)
+        return Plan(name, Origin.NONE)
     work = job(name, how, base=base, spark=spark)
-    return Plan(name, Source.PRESENT if work.current and not fresh else Source.BUILD, work)
+    return Plan(name, Origin.PRESENT if work.current and not fresh else Origin.BUILD, work)
 
 
 def ensure(
@@ -88,7 +88,7 @@ def ensure(
         fresh: Whether to build all of them again, with the newest packages of Debian.
 
     Returns:
-        What was done; the caller judges the plans with `Source.NONE`.
+        What was done; the caller judges the plans with `Origin.NONE`.
     """
     with Display() as display:
         with display.row("debian:bookworm-slim") as say:
@@ -111,7 +111,7 @@ def _work(plans: Sequence[Plan], display: Display, *, fresh: bool) -> None:
     pool = ThreadPoolExecutor(os.cpu_count() or 2)
     try:
         for part in plans:
-            if part.source in (Source.PULL, Source.BUILD):
+            if part.origin in (Origin.PULL, Origin.BUILD):
                 done[part.name] = pool.submit(_one, part, done, display, fresh=fresh)
         for future in done.values():
             try:

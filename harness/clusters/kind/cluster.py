@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 from harness.clusters.docker.client import LOOK, containers, docker, known_cause
@@ -105,7 +104,7 @@ def up(cluster: Cluster, *, api_port: int = 0, on_failure: Callable[[], None] = 
     info = check_machine()
     _check_name(cluster)
     image = ready_node_image(info, every_capability=grants_every_capability())
-    with locked(cluster.folder.parent / f".{cluster.name}.lock"), _terminable():
+    with locked(cluster.folder.parent / f".{cluster.name}.lock"):
         # Another process may have created it while this one waited.
         _check_name(cluster)
         try:
@@ -211,20 +210,6 @@ def _remove_unused_network() -> None:
     with contextlib.suppress(HarnessError):
         if docker("network", "inspect", "--format", form, NETWORK, doing="look at kind's network").strip() == "0":
             docker("network", "rm", NETWORK, doing="remove kind's network")
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Makes SIGTERM, which CI systems send, an interrupt."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager

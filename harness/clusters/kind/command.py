@@ -73,12 +73,12 @@ def status_(name: Name = DEFAULT_NAME, form: Annotated[Literal["text", "json"], 
         harness cluster status
         harness cluster status --format json
     """
-    found = status(Cluster(name))
+    now = status(Cluster(name))
     if form == "json":
-        typer.echo(json.dumps(dataclasses.asdict(found), indent=2))
+        typer.echo(json.dumps(dataclasses.asdict(now), indent=2))
     else:
-        _show(found)
-    if not found.well:
+        _show(now)
+    if not now.well:
         raise typer.Exit(ExitCode.ATTENTION)
 
 
@@ -99,17 +99,17 @@ def _log_folder(name: str) -> Path:
     return RUN_DIR / "cluster-logs" / f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
 
 
-def _show(found: Status) -> None:
-    if not found.exists:
-        out.print(f"There is no cluster {found.name}: 'harness cluster up' makes one.")
+def _show(now: Status) -> None:
+    if not now.exists:
+        out.print(f"There is no cluster {now.name}: 'harness cluster up --name {now.name}' creates one.")
         return
-    out.print(f"[bold]{found.name}[/]: {found.summary}")
-    out.print(f"  export KUBECONFIG={found.kubeconfig}", highlight=False, soft_wrap=True)
-    if found.problems:
+    out.print(f"[bold]{now.name}[/]: {now.summary}")
+    out.print(f"  export KUBECONFIG={now.kubeconfig}", highlight=False, soft_wrap=True)
+    if now.problems:
         table = Table(box=None, pad_edge=False, header_style="bold")
         for title in ("pod", "container", "what", "more"):
             table.add_column(title, overflow="fold")
-        for problem in found.problems:
+        for problem in now.problems:
             pod = f"{problem.namespace}/{problem.pod}"
             table.add_row(pod, problem.container or "-", problem.reason, escape(problem.message))
         out.print(table)

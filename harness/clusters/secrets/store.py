@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.clusters.secrets.plan import LABELS, Change, Present
-from harness.errors import HarnessError, UsageError
+from harness.errors import HarnessError, unknown
 from harness.manifests.catalogue import Place
 
 _MANAGER: Final = "harness-secrets"
@@ -35,8 +35,7 @@ class Store:
             ) from error
         known = sorted(item["name"] for item in contexts)
         if context not in known:
-            contexts_ = ", ".join(known) or "none"
-            raise UsageError(f"The kubeconfig has no context {context!r}: it has {contexts_}.")
+            raise unknown("context of the kubeconfig", context, known)
         self._client = client
         try:
             self._api = client.CoreV1Api(config.new_client_from_config(config_file=file, context=context))

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from harness.clusters.kind.machine import GIB
 from harness.doctor import checks
-from harness.doctor.checks import EVERY, Finding, State, Tier, findings
+from harness.doctor.checks import EVERY, Need, State, Tier, needs
 from harness.doctor.command import doctor
 from harness.exits import ExitCode
 from harness.machine.java import JavaRuntime
@@ -16,14 +16,14 @@ from harness.machine.java import JavaRuntime
 app = typer.Typer()
 app.command()(doctor)
 
-READY = Finding("git", EVERY, State.READY, "/usr/bin/git")
-LATER = Finding("Spark's jars: delta", (Tier.RUN,), State.FIRST_USE, "2 to fetch", "harness setup --jars delta")
-NO_DOCKER = Finding("Docker", (Tier.E2E,), State.MISSING, "no docker command", "install Docker")
+READY = Need("git", EVERY, State.READY, "/usr/bin/git")
+LATER = Need("Spark's jars: delta", (Tier.RUN,), State.FIRST_USE, "2 to fetch", "harness setup --jars delta")
+NO_DOCKER = Need("Docker", (Tier.E2E,), State.MISSING, "no docker command", "install Docker")
 
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.doctor.command.findings", lambda: iter([READY, LATER, NO_DOCKER]))
+    monkeypatch.setattr("harness.doctor.command.needs", lambda: iter([READY, LATER, NO_DOCKER]))
     monkeypatch.setattr("harness.doctor.command.out", Console(width=140))
 
 
@@ -59,8 +59,8 @@ def test_for_a_machine() -> None:
     }
 
 
-def by_name() -> dict[str, Finding]:
-    return {finding.name: finding for finding in findings()}
+def by_name() -> dict[str, Need]:
+    return {finding.name: finding for finding in needs()}
 
 
 def test_an_empty_machine_lacks_what_does_not_come_by_itself(
@@ -124,7 +124,7 @@ def test_what_the_cluster_tier_needs_is_told_one_by_one(docker: Path) -> None:
     assert found["memory"].detail == "32 GiB available, 6 are needed"
     assert found["image of a cluster's node"].state is State.FIRST_USE
     assert found["image debian:bookworm-slim"].state is State.MISSING
-    assert "no mmdebstrap" in found["image debian:bookworm-slim"].detail
+    assert "mmdebstrap is missing" in found["image debian:bookworm-slim"].detail
 
 
 def test_the_base_image_is_no_worry_where_a_registry_answers(docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import requests
 from harness.clusters.docker.client import docker
 from harness.clusters.images.recipes import recipe
 from harness.clusters.images.wanted import Wanted
-from harness.clusters.images.work import Plan, Source, ensure
+from harness.clusters.images.work import Origin, Plan, ensure
 
 from .conftest import Run, Start
 
@@ -57,9 +57,9 @@ def address(container: str) -> str:
 
 
 def test_none_is_lacking_and_a_second_build_does_nothing(plans: list[Plan], images: list[Wanted]) -> None:
-    assert [plan.name for plan in plans if plan.source is Source.NONE] == []
+    assert [plan.name for plan in plans if plan.origin is Origin.NONE] == []
 
-    assert {plan.source for plan in ensure(images)} == {Source.PRESENT}
+    assert {plan.origin for plan in ensure(images)} == {Origin.PRESENT}
 
 
 def test_each_runs_as_nobody_in_particular_and_says_what_it_is(

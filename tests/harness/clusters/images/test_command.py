@@ -18,9 +18,9 @@ def test_a_text_that_no_name_has_in_it() -> None:
 
 
 def test_what_only_a_registry_has_is_named_and_has_an_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    from harness.clusters.images.work import Plan, Source
+    from harness.clusters.images.work import Origin, Plan
 
-    plans = [Plan("lakehouse/spark:1", Source.PRESENT), Plan("docker.io/grafana/grafana:12", Source.NONE)]
+    plans = [Plan("lakehouse/spark:1", Origin.PRESENT), Plan("docker.io/grafana/grafana:12", Origin.NONE)]
     monkeypatch.setattr("harness.clusters.docker.client.require_daemon", lambda: None)
     monkeypatch.setattr("harness.clusters.images.wanted.wanted", lambda *_: [])
     monkeypatch.setattr("harness.clusters.images.work.ensure", lambda *_, **__: plans)

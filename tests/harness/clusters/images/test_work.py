@@ -7,7 +7,7 @@ from harness.clusters.images.build import Job
 from harness.clusters.images.display import Display
 from harness.clusters.images.recipes import Recipe
 from harness.clusters.images.wanted import Wanted
-from harness.clusters.images.work import Plan, Source, plan, selected
+from harness.clusters.images.work import Origin, Plan, plan, selected
 from harness.errors import HarnessError
 
 IMAGES = [
@@ -32,8 +32,8 @@ class Machine:
         monkeypatch.setattr(work, "answers", lambda name: name in self.answering)
         monkeypatch.setattr("harness.clusters.images.build.image_label", lambda name, _: self.there.get(name))
 
-    def sources(self, *, registry: bool = True) -> dict[str, Source]:
-        return {part.name: part.source for part in plan(IMAGES, registry=registry, base="sha256:a")}
+    def origins(self, *, registry: bool = True) -> dict[str, Origin]:
+        return {part.name: part.origin for part in plan(IMAGES, registry=registry, base="sha256:a")}
 
 
 @pytest.fixture
@@ -42,31 +42,31 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 
 def test_without_a_registry_all_is_built_that_can_be(machine: Machine) -> None:
-    assert machine.sources() == {
-        "lakehouse/spark:1": Source.BUILD,
-        "docker.io/grafana/grafana:12.2.0": Source.NONE,
-        "docker.io/library/postgres:15": Source.BUILD,
-        "lakehouse/jupyter:1": Source.BUILD,
+    assert machine.origins() == {
+        "lakehouse/spark:1": Origin.BUILD,
+        "docker.io/grafana/grafana:12.2.0": Origin.NONE,
+        "docker.io/library/postgres:15": Origin.BUILD,
+        "lakehouse/jupyter:1": Origin.BUILD,
     }
 
 
 def test_what_a_registry_has_is_pulled_and_our_own_is_built(machine: Machine) -> None:
     machine.answering = {image.name for image in IMAGES}
 
-    sources = machine.sources()
-    assert sources["docker.io/library/postgres:15"] is Source.PULL
-    assert sources["docker.io/grafana/grafana:12.2.0"] is Source.PULL
-    assert sources["lakehouse/spark:1"] is Source.BUILD
-    assert machine.sources(registry=False)["docker.io/library/postgres:15"] is Source.BUILD
+    origins = machine.origins()
+    assert origins["docker.io/library/postgres:15"] is Origin.PULL
+    assert origins["docker.io/grafana/grafana:12.2.0"] is Origin.PULL
+    assert origins["lakehouse/spark:1"] is Origin.BUILD
+    assert machine.origins(registry=False)["docker.io/library/postgres:15"] is Origin.BUILD
 
 
 def test_upstreams_own_image_is_kept_and_a_stale_one_of_ours_is_built_again(machine: Machine) -> None:
     machine.there = {"grafana/grafana:12.2.0": None, "postgres:15": "old", "lakehouse/spark:1": "old"}
 
-    sources = machine.sources()
-    assert sources["docker.io/grafana/grafana:12.2.0"] is Source.PRESENT
-    assert sources["docker.io/library/postgres:15"] is Source.BUILD
-    assert sources["lakehouse/spark:1"] is Source.BUILD
+    origins = machine.origins()
+    assert origins["docker.io/grafana/grafana:12.2.0"] is Origin.PRESENT
+    assert origins["docker.io/library/postgres:15"] is Origin.BUILD
+    assert origins["lakehouse/spark:1"] is Origin.BUILD
 
 
 def test_nothing_is_done_for_what_has_not_changed(machine: Machine) -> None:
@@ -76,7 +76,7 @@ def test_nothing_is_done_for_what_has_not_changed(machine: Machine) -> None:
         if part.job
     }
 
-    assert {source for name, source in machine.sources().items() if "grafana" not in name} == {Source.PRESENT}
+    assert {origin for name, origin in machine.origins().items() if "grafana" not in name} == {Origin.PRESENT}
 
 
 def test_spark_comes_first_and_an_image_on_it_brings_it_along(machine: Machine) -> None:
@@ -110,7 +110,7 @@ def test_all_that_can_be_built_is_and_each_reason_is_said_once(
     monkeypatch.setattr(work, "build", build)
     how = Recipe(Path("nowhere"), own=True)
     plans = [
-        Plan(name, Source.BUILD, Job(name, how, "key", spark))
+        Plan(name, Origin.BUILD, Job(name, how, "key", spark))
         for name, spark in (("spark", None), ("jupyter", "spark"), ("redis", None), ("airflow", None))
     ]
 

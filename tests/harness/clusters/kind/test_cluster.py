@@ -70,18 +70,18 @@ def test_an_interrupted_start_leaves_nothing(machine: Path) -> None:
     def interrupt() -> None:
         while not (machine / "begun").exists():
             threading.Event().wait(0.02)
-        signal.pthread_kill(main, signal.SIGTERM)
+        signal.pthread_kill(main, signal.SIGINT)
 
     watcher = threading.Thread(target=interrupt)
     watcher.start()
-    before = signal.getsignal(signal.SIGTERM)
+    before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         up(Cluster("t"))
     watcher.join()
 
     assert not Cluster("t").exists()
     assert not Cluster("t").folder.exists()
-    assert signal.getsignal(signal.SIGTERM) == before
+    assert signal.getsignal(signal.SIGINT) == before
 
 
 def test_down_removes_containers_volumes_folder_and_the_unused_network(machine: Path) -> None:
