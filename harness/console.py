@@ -49,6 +49,11 @@ def width() -> int:
     return shutil.get_terminal_size().columns
 
 
+def redraws(console: "Console") -> bool:
+    """Whether what a console shows can change, as on a terminal but not in a log."""
+    return console.is_terminal and not console.is_dumb_terminal
+
+
 @contextmanager
 def working(text: str, *, usually: str = "") -> Iterator[Callable[[str], None]]:
     """Shows on the standard error what is being done, while it is; yields what changes the text.
@@ -67,7 +72,7 @@ def working(text: str, *, usually: str = "") -> Iterator[Callable[[str], None]]:
 
     if usually:
         text = f"{text} (usually {usually})"
-    if not err.is_terminal or err.is_dumb_terminal:
+    if not redraws(err):
         if usually:
             err.print(f"{text} …", highlight=False, markup=False, soft_wrap=True)
         yield lambda _: None

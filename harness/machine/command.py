@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.console import out, working
+from harness.console import out
 from harness.machine.jars import jars as fetch_jars
 from harness.machine.java import java_home
 from harness.machine.tools import TOOLS, tool
@@ -45,8 +45,7 @@ def setup(
 
 
 def _show(name: str, fetch: Callable[[], Path | list[Path]]) -> None:
-    with working(f"fetching {name}"):
-        found = fetch()
+    found = fetch()
     out.print(f"[bold]{name}[/]", highlight=False)
     for path in found if isinstance(found, list) else [found]:
         out.print(f"  {path}", markup=False, highlight=False, soft_wrap=True)

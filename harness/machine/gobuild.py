@@ -62,14 +62,15 @@ def programs(
         if caches:
             # Otherwise Go makes what it unpacks read-only, and it could not be removed.
             command.append("-modcacherw")
-        with working(f"building {names}") as say:
+        usually = "1 to 3 minutes" if users_caches else "up to 20 minutes"
+        with working(f"compiling {names}", usually=usually) as say:
             run(
                 [*command, f"-ldflags={ldflags}", "-o", f"{aside}/", *packages.values()],
                 doing=f"build {names} from {module.name}/go.mod",
                 hint=NETWORK_HINT,
                 env=go_environment() | caches,
                 cwd=module,
-                on_line=on_line or (lambda line: say(f"building {names}: {line}")),
+                on_line=on_line or (lambda line: say(f"compiling {names}: {line}")),
             )
         for name, package in packages.items():
             (aside / program_name(package, module)).rename(aside / name)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from harness.console import working
 from harness.errors import HarnessError
 from harness.files import write
 from harness.machine.cache import built, cache_root
@@ -138,7 +139,8 @@ def _cached(jar: str, group: JarGroup) -> Path:
 
 def _fetch(name: str, group: JarGroup, damaged: Sequence[str]) -> None:
     """Resolves the group and caches the jars that are missing or damaged."""
-    with tempfile.TemporaryDirectory(prefix=".resolve-", dir=cache_root()) as folder:
+    announced = working(f"fetching Spark's jars: {name}", usually="under a minute")
+    with announced, tempfile.TemporaryDirectory(prefix=".resolve-", dir=cache_root()) as folder:
         paths = {path.name: path for path in resolve(group.coordinates, Path(folder), group.excludes)}
         for jar, path in paths.items():
             if jar not in group.jars:

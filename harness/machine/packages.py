@@ -9,6 +9,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from harness.console import working
 from harness.errors import HarnessError
 from harness.machine.cache import built, cache_root, content_key
 from harness.machine.process import run
@@ -27,12 +28,13 @@ def package_folder(lock: Path) -> Path:
     def install(folder: Path) -> None:
         command: list[str | Path] = [uv(), "pip", "install", "--quiet", "--python", sys.executable]
         command += ["--require-hashes", "--no-deps", "--target", folder, "-r", lock]
-        run(
-            command,
-            doing=f"install what requirements/{lock.name} names",
-            hint=NETWORK_HINT,
-            env=with_certificates(os.environ),
-        )
+        with working(f"fetching the packages of requirements/{lock.name}", usually="under a minute"):
+            run(
+                command,
+                doing=f"install what requirements/{lock.name} names",
+                hint=NETWORK_HINT,
+                env=with_certificates(os.environ),
+            )
 
     key = content_key(lock, sysconfig.get_platform())
     return built(cache_root() / "packages" / f"{lock.stem}-{key}", install)

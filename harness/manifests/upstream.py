@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs
 
+from harness.console import working
 from harness.errors import HarnessError
 from harness.files import write
 from harness.machine.cache import built, cache_root, content_key
@@ -150,7 +151,7 @@ def module_folder(module: str, version: str, *, offline: bool = False) -> Path:
     except (OSError, ValueError, KeyError):
         pass
     hint = "check the network, or run it where the Go module cache has it"
-    with tempfile.TemporaryDirectory() as empty:
+    with working(f"fetching {module}@{version}", usually="under a minute"), tempfile.TemporaryDirectory() as empty:
         done = subprocess.run(
             [str(go(ROOT / "tools")), "mod", "download", "-json", f"{module}@{version}"],
             cwd=empty,

@@ -43,3 +43,34 @@ def test_a_display_ends_with_an_error(terminal: io.StringIO) -> None:
         pass
 
     assert "second" in terminal.getvalue()
+
+
+@pytest.mark.parametrize(
+    "console_", [Console(file=io.StringIO()), Console(force_terminal=True, _environ={"TERM": "dumb"})]
+)
+def test_where_nothing_can_be_redrawn_long_work_is_announced_by_a_line(
+    console_: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = io.StringIO()
+    console_.file = log
+    monkeypatch.setattr(console, "err", console_)
+
+    with working("compiling kustomize", usually="1 to 3 minutes") as say:
+        say("compiling kustomize: runtime")
+    with working("removing images"):
+        pass
+
+    assert log.getvalue() == "compiling kustomize (usually 1 to 3 minutes) …\n"
+
+
+@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_no_colour_where_none_is_wanted(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    sent = io.StringIO()
+    monkeypatch.setattr(sent, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    assert console.colour(sent)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert not console.colour(sent)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.clusters.docker.client import daemon_version, require_daemon
-from harness.console import err
+from harness.console import working
 from harness.errors import HarnessError
 from harness.machine.cache import cache_root, locked
 from harness.machine.process import run, telling_line
@@ -50,7 +50,7 @@ def start() -> bool:
     if os.geteuid() != 0:
         # Tells a missing permission from a missing daemon.
         require_daemon()
-    with locked(state_folder() / ".lock"), err.status("starting Docker's daemon"):
+    with locked(state_folder() / ".lock"), working("starting Docker's daemon"):
         if daemon_version():
             return False
         if SYSTEMD.is_dir():
@@ -76,7 +76,7 @@ def stop() -> bool:
         if process is None:
             return False
         os.kill(process, signal.SIGTERM)
-        with err.status("stopping Docker's daemon"):
+        with working("stopping Docker's daemon"):
             ended = _reached(lambda: started_here() is None, STOP_SECONDS)
             for child in _STARTED:
                 child.poll()

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from harness.console import err
+from harness.console import working
 from harness.errors import HarnessError
 from harness.machine.process import run
 
@@ -77,10 +77,13 @@ def install() -> list[str]:
         )
     if os.geteuid() != 0:
         raise HarnessError(f"Installing {', '.join(absent)} needs root: run 'sudo make e2e-deps'.")
-    with err.status("reading the lists of packages"):
+    with working("reading the package lists"):
         _apt("update", "-qq", doing="read the lists of packages")
     names = [name for name in absent if name != "docker.io"]
-    with tempfile.TemporaryDirectory(prefix="harness-apt-") as folder, err.status("installing Docker"):
+    with (
+        tempfile.TemporaryDirectory(prefix="harness-apt-") as folder,
+        working("installing Docker", usually="1 to 2 minutes"),
+    ):
         # apt drops root's rights to fetch, so its own user must be able to write here.
         Path(folder).chmod(0o755)
         names += _docker_packages(Path(folder)) if "docker.io" in absent else []

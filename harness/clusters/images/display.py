@@ -9,7 +9,7 @@ from typing import Self
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from harness.console import err
+from harness.console import err, redraws
 
 _SHOWN = 90
 """Characters of a program's output that fit beside an image's name."""
@@ -35,6 +35,8 @@ class Display:
     def row(self, name: str) -> Iterator[Callable[[str], None]]:
         """Shows a row for an image; yields what changes its text."""
         started = time.monotonic()
+        if not redraws(err):
+            err.print(f"{name} …", markup=False, highlight=False, soft_wrap=True)
         task = self._progress.add_task(escape(name), total=None, text="")
 
         def say(text: str) -> None:

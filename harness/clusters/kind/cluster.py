@@ -108,7 +108,7 @@ def up(cluster: Cluster, *, api_port: int = 0, on_failure: Callable[[], None] = 
         # Another process may have created it while this one waited.
         _check_name(cluster)
         try:
-            with working(f"starting the cluster {cluster.name}") as say:
+            with working(f"starting the cluster {cluster.name}", usually="1 to 2 minutes") as say:
                 _create(cluster, image, api_port, say)
                 _finish(cluster, say)
         except BaseException as error:

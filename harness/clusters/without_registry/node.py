@@ -80,7 +80,7 @@ def build_node_image() -> str:
 
 def _build(name: str) -> None:
     ensure_base(pull=True)
-    with working("building the node's image") as say, _context() as context:
+    with working("building the node image", usually="20 minutes on two cores") as say, _context() as context:
         (context / "Dockerfile").write_bytes((SOURCES / "Dockerfile").read_bytes())
         for image, stage in pod_images().items():
             say(f"building {image}")

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from harness.console import redraws
+
 TITLES = {
     "setup": "Java and Delta Lake",
     "airflow": "Airflow",
@@ -32,7 +34,7 @@ class Display:
             TextColumn("{task.fields[note]}"),
             TimeElapsedColumn(),
             console=console,
-            disable=not console.is_terminal,
+            disable=not redraws(console),
         )
         self._tasks: dict[str, TaskID] = {}
 
@@ -60,5 +62,5 @@ class Display:
         """A stage ended well."""
         self.start(stage)
         self._progress.update(self._tasks[stage], completed=1, total=1)
-        if not self._console.is_terminal:
+        if not redraws(self._console):
             self._console.print(f"{TITLES.get(stage, stage):<22} {seconds:6.1f} s", highlight=False)

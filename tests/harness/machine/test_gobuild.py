@@ -83,6 +83,15 @@ def test_a_new_enough_go_of_the_machine_is_used(
     assert (programs(module, HELLO) / "hello").read_text() == "local 0 example.org/hello\n"
 
 
+def test_compiling_is_announced_in_a_log_once(
+    module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", f"{fake_go(tmp_path / 'bin', '1.24.0').parent}:/usr/bin:/bin")
+    for _ in range(2):
+        programs(module, HELLO, users_caches=True)
+    assert capsys.readouterr().err == "compiling hello (usually 1 to 3 minutes) …\n"
+
+
 @pytest.mark.parametrize("version", [None, "1.23.9", "1.9.7"])
 def test_no_go_or_an_older_one_gives_way_to_the_packaged(
     version: str | None, module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
