@@ -27,6 +27,7 @@ from harness.review.pair import Pair, ReviewedResource, pair, pair_across, parse
 from harness.review.redact import manifest
 from harness.review.risks.context import Change
 from harness.review.risks.judge import judge, risk
+from harness.review.risks.running import DF301
 from harness.review.side import Application
 from harness.review.sources import Locator
 
@@ -292,7 +293,7 @@ class Environment:
         risks = list(judge(change))
         identity = change.resource.identity
         for workload in restarts.get((identity.kind, identity.namespace, identity.name), []):
-            risks.append(risk("DF301", f"Pods of {workload} restart, because the name of {identity} changes"))
+            risks.append(risk(DF301, f"Pods of {workload} restart, because the name of {identity} changes"))
         return ResourceChange(
             kind,
             before.identity if before else None,

@@ -6,31 +6,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from harness.manifests import cluster as clusters
 from harness.manifests.build import build_all
 from harness.manifests.catalogue import FILE as CATALOGUE_FILE
 from harness.manifests.catalogue import read as read_catalogue
-from harness.manifests.environments import OVERLAYS, aggregates, units
 from harness.manifests.environments import environments as known_environments
-from harness.manifests.exemptions import FILE as EXEMPTIONS
+from harness.manifests.environments import units
 from harness.manifests.exemptions import Exemption
-from harness.manifests.kubernetes_yaml import YamlError, parse
 from harness.manifests.settings import declared_reference
-from harness.manifests.tree import KUSTOMIZATION_NAMES, walk
-from harness.validate import engines, exemptions, metrics, parity, policy, references, schemas, waves
-from harness.validate.finding import Defect, Finding
+from harness.validate import building, engines, exemptions, metrics, parity, policy, references, schemas, waves
+from harness.validate.finding import Finding, Violation
 from harness.validate.model import Environment
 from harness.validate.model import environment as collect
+from harness.validate.rules import RULES
 from harness.validate.secrets import origins
 from harness.validate.source import SourceMap
-
-_ABSENCE: Final = frozenset(
-    {*(f"LH{number}" for number in range(301, 316)), "LH401", "LH402", "LH403", "LH404", "LH507", "LH601"}
-    | {"LH526", "LH527", "LH529", "LH530", "LH531", "LH540", "LH541"}
-)
-"""Rules that speak of what is not there: without meaning while a part of the environment cannot be read."""
 
 
 @dataclass
@@ -69,9 +60,9 @@ def validate(root: Path, names: Sequence[str] = (), *, offline: bool = False) ->
     builds = iter(build_all([unit for name in chosen for unit in parts[name]], offline=offline))
     found = [collect(name, root, [next(builds) for _ in parts[name]]) for name in chosen]
     report = Report(root, chosen, {environment.name: len(environment.resources) for environment in found})
-    accepted, problems = exemptions.read(root)
+    accepted, problems = exemptions.read(root, RULES)
     reference = declared_reference(root)
-    problems += _build_findings(found)
+    problems += building.findings(found)
     report.incomplete = [found.name for found in found if any(build.problems for build in found.builds)]
     complete = set(chosen) >= set(everything)
     with ThreadPoolExecutor(2) as pool:
@@ -79,22 +70,35 @@ def validate(root: Path, names: Sequence[str] = (), *, offline: bool = False) ->
         everyone = {resource.key: resource for environment in found for resource in environment.everything}
         broken = schemas.check(list(everyone.values()))
         for environment in found:
-            environment.malformed = {defect.resource.key for defect in broken if defect.rule == "LH201"}
-        defects = list(pool.map(lambda environment: list(_judge(environment)), found))
+            environment.malformed = {
+                violation.resource.key for violation in broken if violation.rule is schemas.LH201
+            }
+        violations = list(pool.map(lambda environment: list(_judge(environment)), found))
         problems += leaks.result()
     judged = [
-        (environment.name, defect) for environment, list_ in zip(found, defects, strict=True) for defect in list_
+        (environment.name, violation)
+        for environment, list_ in zip(found, violations, strict=True)
+        for violation in list_
     ]
     judged += _for_each(broken, found)
     judged += parity.check(found, reference)
     if complete:
-        problems += _unused_files(root, found)
+        problems += building.unused_files(root, found)
         problems += parity.undeclared(root, everything, reference)
-    unclear = dict.fromkeys(report.incomplete, _ABSENCE)
-    unclear |= {environment.name: _ABSENCE for environment in found if environment.malformed}
-    judged = [(name, defect) for name, defect in judged if defect.rule not in unclear.get(name, ())]
-    left = [(name, defect) for name, defect in judged if not _covered(accepted, name, defect, _facts(defect))]
-    problems = [problem for problem in problems if not _covered(accepted, "", problem, _file(problem, root))]
+    unclear = {*report.incomplete, *(environment.name for environment in found if environment.malformed)}
+    judged = [
+        (name, violation) for name, violation in judged if not (violation.rule.is_about_absence and name in unclear)
+    ]
+    left = [
+        (name, violation)
+        for name, violation in judged
+        if not _covered(accepted, name, violation.rule.id, violation.message, _facts(violation))
+    ]
+    problems = [
+        problem
+        for problem in problems
+        if not _covered(accepted, "", problem.rule, problem.message, _file(problem, root))
+    ]
     report.exempted = len(judged) - len(left)
     if not report.incomplete and complete:
         problems += exemptions.unused(accepted, set(chosen), root)
@@ -103,21 +107,25 @@ def validate(root: Path, names: Sequence[str] = (), *, offline: bool = False) ->
     return report
 
 
-def _covered(accepted: list[Exemption], environment: str, item: Defect | Finding, facts: dict[str, str]) -> bool:
+def _covered(accepted: list[Exemption], environment: str, rule: str, message: str, facts: dict[str, str]) -> bool:
     # Each is asked, not the first that agrees: all that apply are in use.
-    covering = [one for one in accepted if one.covers(item.rule, item.message, facts, (environment,))]
+    covering = [one for one in accepted if one.covers(rule, message, facts, (environment,))]
     return bool(covering)
 
 
-def _facts(defect: Defect) -> dict[str, str]:
-    return {"kind": defect.resource.kind, "namespace": defect.resource.namespace, "name": defect.resource.name}
+def _facts(violation: Violation) -> dict[str, str]:
+    return {
+        "kind": violation.resource.kind,
+        "namespace": violation.resource.namespace,
+        "name": violation.resource.name,
+    }
 
 
 def _file(problem: Finding, root: Path) -> dict[str, str]:
     return {"file": problem.file.relative_to(root).as_posix()} if problem.file else {}
 
 
-def _judge(environment: Environment) -> Iterator[Defect]:
+def _judge(environment: Environment) -> Iterator[Violation]:
     cluster = clusters.read(environment.root, environment.name)
     catalogue = read_catalogue(environment.root / CATALOGUE_FILE.relative_to(CATALOGUE_FILE.parents[2]))
     made = origins(environment, catalogue)
@@ -127,38 +135,29 @@ def _judge(environment: Environment) -> Iterator[Defect]:
     yield from metrics.check(environment)
     insecure = engines.pod_security(environment.pods)
     yield from insecure
-    environment.malformed |= {defect.resource.key for defect in insecure if defect.rule == "LH201"}
-    for defect in engines.kube_score(environment):
-        if defect.rule == "LH201":
-            environment.malformed.add(defect.resource.key)
-        yield defect
+    environment.malformed |= {violation.resource.key for violation in insecure if violation.rule is schemas.LH201}
+    for violation in engines.kube_score(environment):
+        if violation.rule is schemas.LH201:
+            environment.malformed.add(violation.resource.key)
+        yield violation
 
 
-def _for_each(defects: Iterable[Defect], found: list[Environment]) -> Iterator[tuple[str, Defect]]:
+def _for_each(violations: Iterable[Violation], found: list[Environment]) -> Iterator[tuple[str, Violation]]:
     """Gives what was found once, by content, to each environment that has the same resource."""
-    by_key: dict[str, list[Defect]] = {}
-    for defect in defects:
-        by_key.setdefault(defect.resource.key, []).append(defect)
+    by_key: dict[str, list[Violation]] = {}
+    for violation in violations:
+        by_key.setdefault(violation.resource.key, []).append(violation)
     for environment in found:
         for resource in environment.everything:
-            for defect in by_key.get(resource.key, ()):
-                yield environment.name, Defect(defect.rule, defect.message, resource, defect.path)
+            for violation in by_key.get(resource.key, ()):
+                yield environment.name, Violation(violation.rule, violation.message, resource, violation.path)
 
 
-def _build_findings(found: list[Environment]) -> list[Finding]:
-    return [
-        Finding(problem.rule, problem.message, (environment.name,), "", problem.file, problem.line)
-        for environment in found
-        for build in environment.builds
-        for problem in build.problems
-    ]
-
-
-def _locate(defects: list[tuple[str, Defect]]) -> Iterator[Finding]:
+def _locate(violations: list[tuple[str, Violation]]) -> Iterator[Finding]:
     sources: dict[str, SourceMap] = {}
-    for name, defect in defects:
-        file, line = sources.setdefault(name, SourceMap()).locate(defect.resource, defect.path)
-        yield Finding(defect.rule, defect.message, (name,), str(defect.resource), file, line)
+    for name, violation in violations:
+        file, line = sources.setdefault(name, SourceMap()).locate(violation.resource, violation.path)
+        yield Finding(violation.rule.id, violation.message, (name,), str(violation.resource), file, line)
 
 
 def _sorted(findings: list[Finding], root: Path) -> list[Finding]:
@@ -185,42 +184,3 @@ def _tracked(root: Path) -> list[Path]:
     else:
         files = [path for folder in exemptions.FOLDERS for path in sorted((root / folder).rglob("*"))]
     return [path for path in files if path.is_file() and not path.is_symlink()]
-
-
-def _unused_files(root: Path, found: list[Environment]) -> list[Finding]:
-    """Manifests that no kustomization reads; components that no overlay has switched on are read by themselves."""
-    used = {
-        path.resolve() for environment in found for build in environment.builds for path in build.unit.tree.files
-    }
-    findings: list[Finding] = []
-    files = [path for folder in exemptions.FOLDERS for path in sorted((root / folder).rglob("*.y*ml"))]
-    for path in files:
-        if path.name in KUSTOMIZATION_NAMES and path.resolve() not in used and _is_component(path):
-            tree = walk(path.parent)
-            used |= {file.resolve() for file in tree.files}
-            findings += [
-                Finding(item.rule, item.message, (), "", item.file, item.line)
-                for item in (*tree.problems, *tree.syntax_problems())
-            ]
-    used |= {path.resolve() for environment in found for path in aggregates(root, environment.name)}
-    for path in files:
-        if path.resolve() in used or _is_ours(path, root) or path.stem.endswith("_test"):
-            continue
-        message = f"{path.relative_to(root)} is not used by any environment or component."
-        findings.append(Finding("LH109", message, (), "", path, 1))
-    return findings
-
-
-def _is_ours(path: Path, root: Path) -> bool:
-    """Whether a file is not for kustomize but for this validation."""
-    return path.name == EXEMPTIONS or (path.name == clusters.FILE and path.parent.parent == root / OVERLAYS)
-
-
-def _is_component(file: Path) -> bool:
-    try:
-        documents = parse(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, YamlError):
-        return False
-    return (
-        bool(documents) and isinstance(documents[0].value, dict) and documents[0].value.get("kind") == "Component"
-    )

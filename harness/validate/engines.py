@@ -14,9 +14,164 @@ from harness.machine.process import telling_line
 from harness.manifests.cache import Cache
 from harness.manifests.pods import pods_of
 from harness.manifests.values import dig
-from harness.validate.finding import Defect, Finding
+from harness.validate.finding import Finding, Violation
 from harness.validate.model import BuiltResource, Environment, Pod
-from harness.validate.rules import KUBE_SCORE
+from harness.validate.rule import ValidationRule
+from harness.validate.schemas import LH201
+
+LH505: Final = ValidationRule("LH505", "No file holds a credential", "Git keeps it for ever.", engine="gitleaks")
+LH511: Final = ValidationRule(
+    "LH511",
+    "A pod meets the restricted Pod Security Standard",
+    "Admission refuses it, and a container can gain rights.",
+    engine="podsecurity",
+)
+KUBE_SCORE: Final = {
+    rule.check: rule
+    for rule in (
+        ValidationRule(
+            "LH521",
+            "Requests and limits are set",
+            "One pod can starve a node.",
+            engine="kube-score",
+            check="container-resources",
+        ),
+        ValidationRule(
+            "LH522",
+            "Images have a fixed tag",
+            "`latest` is another image tomorrow.",
+            engine="kube-score",
+            check="container-image-tag",
+        ),
+        ValidationRule(
+            "LH523",
+            "Pods behind a Service have safe probes",
+            "A hung pod keeps its traffic.",
+            engine="kube-score",
+            check="pod-probes",
+        ),
+        ValidationRule(
+            "LH524",
+            "Root file systems are read-only",
+            "An attacker could leave a program behind.",
+            engine="kube-score",
+            check="container-security-context-readonlyrootfilesystem",
+        ),
+        ValidationRule(
+            "LH525",
+            "Environment variables are set once",
+            "The last one wins, and the reader believes the first.",
+            engine="kube-score",
+            check="environment-variable-key-duplication",
+        ),
+        ValidationRule(
+            "LH526",
+            "A Service selects pods",
+            "Its name resolves, and nothing answers.",
+            engine="kube-score",
+            check="service-targets-pod",
+            is_about_absence=True,
+        ),
+        ValidationRule(
+            "LH527",
+            "A NetworkPolicy selects pods",
+            "It protects nothing.",
+            engine="kube-score",
+            check="networkpolicy-targets-pod",
+            is_about_absence=True,
+        ),
+        ValidationRule(
+            "LH529",
+            "A StatefulSet has its headless Service",
+            "Its pods get no names.",
+            engine="kube-score",
+            check="statefulset-has-servicename",
+            is_about_absence=True,
+        ),
+        ValidationRule(
+            "LH530",
+            "More than one replica has a disruption budget",
+            "A node's drain stops all of them at once.",
+            engine="kube-score",
+            check="deployment-has-poddisruptionbudget",
+            is_about_absence=True,
+        ),
+        ValidationRule(
+            "LH531",
+            "A StatefulSet of more than one replica has a disruption budget",
+            "A node's drain stops all of them at once.",
+            engine="kube-score",
+            check="statefulset-has-poddisruptionbudget",
+            is_about_absence=True,
+        ),
+        ValidationRule(
+            "LH532",
+            "A disruption budget has a limit",
+            "Without one it protects nothing.",
+            engine="kube-score",
+            check="poddisruptionbudget-has-policy",
+        ),
+        ValidationRule(
+            "LH534",
+            "Label values are valid",
+            "The API server refuses the resource.",
+            engine="kube-score",
+            check="label-values",
+        ),
+        ValidationRule(
+            "LH535",
+            "A CronJob has a deadline",
+            "After a hundred missed starts it never starts again.",
+            engine="kube-score",
+            check="cronjob-has-deadline",
+        ),
+        ValidationRule(
+            "LH536",
+            "A CronJob's pods may restart in a valid way",
+            "The API server refuses it.",
+            engine="kube-score",
+            check="cronjob-restartpolicy",
+        ),
+        ValidationRule(
+            "LH537",
+            "A Service opens no node port",
+            "It bypasses the load balancer.",
+            engine="kube-score",
+            check="service-type",
+        ),
+        ValidationRule(
+            "LH538",
+            "A Deployment selects its own pods",
+            "The API server refuses it.",
+            engine="kube-score",
+            check="deployment-pod-selector-labels-match-template-metadata-labels",
+        ),
+        ValidationRule(
+            "LH539",
+            "A StatefulSet selects its own pods",
+            "The API server refuses it.",
+            engine="kube-score",
+            check="statefulset-pod-selector-labels-match-template-metadata-labels",
+        ),
+        ValidationRule(
+            "LH540",
+            "An autoscaler has a target",
+            "It scales nothing.",
+            engine="kube-score",
+            check="horizontalpodautoscaler-has-target",
+            is_about_absence=True,
+        ),
+        ValidationRule(
+            "LH541",
+            "An Ingress has a Service",
+            "It answers 503.",
+            engine="kube-score",
+            check="ingress-targets-service",
+            is_about_absence=True,
+        ),
+    )
+}
+"""The rules that kube-score judges, by its names."""
 
 _BUDGETS: Final = frozenset({"LH530", "LH531"})
 _SEVERAL: Final = 2
@@ -28,7 +183,7 @@ _BAD_GRADE: Final = 5
 """kube-score grades 1 (critical), 5 (warning), 7 (almost fine), 10 (fine)."""
 
 
-def kube_score(environment: Environment) -> list[Defect]:
+def kube_score(environment: Environment) -> list[Violation]:
     """What kube-score finds in an environment, of the checks that the rules name.
 
     Raises:
@@ -49,7 +204,7 @@ def kube_score(environment: Environment) -> list[Defect]:
         answer = _score(texts)
         cache.put(key, answer)
     found = [
-        Defect("LH201", f"{scored[index][1]} cannot be read: {said}.", scored[index][1])
+        Violation(LH201, f"{scored[index][1]} cannot be read: {said}.", scored[index][1])
         for index, said in answer["unread"]
     ]
     for kind, namespace, name, check, comments in answer["marks"]:
@@ -61,7 +216,7 @@ def kube_score(environment: Environment) -> list[Defect]:
             continue
         for container, text in comments or [["", f"{rule.title} does not hold"]]:
             place = f" {container}" if container else ""
-            found.append(Defect(rule.id, f"{marked}{place}: {text}.", marked, _container(marked, container)))
+            found.append(Violation(rule, f"{marked}{place}: {text}.", marked, _container(marked, container)))
     return found
 
 
@@ -129,7 +284,7 @@ def _container(resource: BuiltResource, container: str) -> tuple[str | int, ...]
     return ()
 
 
-def pod_security(pods: Sequence[Pod]) -> list[Defect]:
+def pod_security(pods: Sequence[Pod]) -> list[Violation]:
     """Where pods break the restricted Pod Security Standard, as the API server's admission sees it.
 
     Raises:
@@ -148,7 +303,7 @@ def pod_security(pods: Sequence[Pod]) -> list[Defect]:
         # One malformed pod must not hide the others.
         if len(pods) == 1:
             message = f"{pods[0].owner} cannot be read: {telling_line(done.stderr)}."
-            return [Defect("LH201", message, pods[0].owner, pods[0].path)]
+            return [Violation(LH201, message, pods[0].owner, pods[0].path)]
         half = len(pods) // 2
         return pod_security(pods[:half]) + pod_security(pods[half:])
     found = []
@@ -156,7 +311,7 @@ def pod_security(pods: Sequence[Pod]) -> list[Defect]:
         pod = pods[int(violation["id"])]
         role = f" {pod.role}" if pod.role else ""
         message = f"{pod.owner}{role}: {violation['reason']} ({violation['detail']})."
-        found.append(Defect("LH511", message, pod.owner, (*pod.path, "spec") if not pod.role else pod.path))
+        found.append(Violation(LH511, message, pod.owner, (*pod.path, "spec") if not pod.role else pod.path))
     return found
 
 
@@ -196,7 +351,7 @@ def credentials(root: Path, files: Sequence[Path]) -> list[Finding]:
         older = [key for key in known if key not in current][-_KEPT_FILES:]
         cache.put(state, {key: known[key] for key in (*older, *current)})
     return [
-        Finding("LH505", f"{path.relative_to(root)}: {description}", (), "", path, line)
+        Finding(LH505.id, f"{path.relative_to(root)}: {description}", (), "", path, line)
         for path, key in keys.items()
         for line, description in known[key]
     ]

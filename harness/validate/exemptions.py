@@ -1,5 +1,6 @@
 """The exemptions of a checkout, and those that outlived their reason."""
 
+from collections.abc import Container
 from pathlib import Path
 from typing import Final
 
@@ -7,24 +8,36 @@ from harness.manifests.environments import OVERLAYS
 from harness.manifests.exemptions import FILE, Exemption, Refused
 from harness.manifests.exemptions import read as read_file
 from harness.validate.finding import Finding
-from harness.validate.rules import RULES
+from harness.validate.rule import ValidationRule
+
+LH901: Final = ValidationRule(
+    "LH901", "Every exemption is used", "An exemption that outlives its reason hides the next finding."
+)
+LH902: Final = ValidationRule(
+    "LH902", "An exemption names a rule and gives a reason", "Without a reason nobody can judge it."
+)
 
 FOLDERS: Final = ("base", "components", OVERLAYS)
 
 
-def read(root: Path) -> tuple[list[Exemption], list[Finding]]:
-    """Every exemption of a checkout, and what is wrong with those that cannot be taken."""
+def read(root: Path, rules: Container[str]) -> tuple[list[Exemption], list[Finding]]:
+    """Every exemption of a checkout, and what is wrong with those that cannot be taken.
+
+    Args:
+        root: The checkout.
+        rules: The ids of the existing rules.
+    """
     exemptions: list[Exemption] = []
     findings: list[Finding] = []
     for file in (file for folder in FOLDERS for file in sorted((root / folder).rglob(FILE))):
         try:
             text = file.read_text(encoding="utf-8")
         except UnicodeDecodeError:
-            findings.append(Finding("LH902", f"{FILE} is not UTF-8.", (), "", file))
+            findings.append(Finding(LH902.id, f"{FILE} is not UTF-8.", (), "", file))
             continue
-        for item in read_file(file.relative_to(root).as_posix(), text, RULES):
+        for item in read_file(file.relative_to(root).as_posix(), text, rules):
             if isinstance(item, Refused):
-                findings.append(Finding("LH902", item.sentence, (), "", file, item.line))
+                findings.append(Finding(LH902.id, item.sentence, (), "", file, item.line))
             else:
                 exemptions.append(item)
     return exemptions, findings
@@ -34,7 +47,7 @@ def unused(exemptions: list[Exemption], judged: set[str], root: Path) -> list[Fi
     """The exemptions that exempted nothing; those for environments that were not looked at are left alone."""
     return [
         Finding(
-            "LH901",
+            LH901.id,
             f"This exemption of {', '.join(sorted(exemption.rules))} exempts nothing: remove it.",
             (exemption.environment,) if exemption.environment else (),
             "",

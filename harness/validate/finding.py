@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.manifests.kubernetes_yaml import Step
+from harness.validate.rule import ValidationRule
 
 if TYPE_CHECKING:
     from harness.validate.model import BuiltResource
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Finding:
-    """One defect.
+    """One violation.
 
     Attributes:
         rule: Id of the rule, such as LH301.
@@ -32,17 +33,17 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Defect:
+class Violation:
     """A finding before its source is looked up: only findings that stay are worth reading sources for.
 
     Attributes:
-        rule: Id of the rule.
+        rule: The rule.
         message: One sentence that names the thing.
         resource: The resource that is at fault.
         path: The field of it that is at fault.
     """
 
-    rule: str
+    rule: ValidationRule
     message: str
     resource: "BuiltResource"
     path: tuple[Step, ...] = field(default=())

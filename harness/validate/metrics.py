@@ -13,8 +13,16 @@ from typing import Any, Final
 
 from harness.manifests.kubernetes_yaml import YamlError, load
 from harness.manifests.values import dig, mappings, string_map
-from harness.validate.finding import Defect
+from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource, Environment
+from harness.validate.rule import ValidationRule
+
+LH311: Final = ValidationRule(
+    "LH311",
+    "A query's metrics are known",
+    "The panel stays empty, and the alert never fires.",
+    is_about_absence=True,
+)
 
 FILE: Final = Path(__file__).with_name("metrics.yaml")
 _STRING: Final = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`")
@@ -32,7 +40,7 @@ _WORDS: Final = frozenset(
 }
 
 
-def check(environment: Environment) -> Iterator[Defect]:
+def check(environment: Environment) -> Iterator[Violation]:
     """Finds the queries of an environment that ask for what nothing exposes."""
     known = _known(environment)
     for config in environment.of_kind("ConfigMap"):
@@ -41,7 +49,7 @@ def check(environment: Environment) -> Iterator[Defect]:
                 for metric in sorted(metrics_of(expression)):
                     if not known.fullmatch(metric):
                         message = f"{config} asks in {key} ({where}) for {metric}, which nothing exposes."
-                        yield Defect("LH311", message, config, ("data", str(key)))
+                        yield Violation(LH311, message, config, ("data", str(key)))
 
 
 def metrics_of(expression: str) -> set[str]:

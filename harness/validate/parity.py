@@ -13,8 +13,22 @@ from harness.manifests.generated_names import HASH
 from harness.manifests.kubernetes_yaml import Step, YamlError, load
 from harness.manifests.settings import FILE as SETTINGS
 from harness.manifests.values import dig
-from harness.validate.finding import Defect, Finding
+from harness.validate.finding import Finding, Violation
 from harness.validate.model import BuiltResource, Environment
+from harness.validate.rule import ValidationRule
+
+LH601: Final = ValidationRule(
+    MISSING,
+    "A resource is in every environment",
+    "What only one has was tested in one only.",
+    is_about_absence=True,
+)
+LH602: Final = ValidationRule(
+    DIFFERENT, "Environments differ only in what has to differ", "A drifted setting shows first in production."
+)
+LH603: Final = ValidationRule(
+    "LH603", "A reference environment is declared", "Without one, nobody knows which of two is at fault."
+)
 
 _SHOWN: Final = 60
 _NOTHING: Final = object()
@@ -26,11 +40,11 @@ def undeclared(root: Path, environments: Sequence[str], reference: str) -> Itera
         return
     said = f"names {reference}, which does not exist" if reference else "is not declared"
     message = f"The reference environment {said}: set reference-environment in [tool.harness] of {SETTINGS}."
-    yield Finding("LH603", message, file=root / SETTINGS, line=1)
+    yield Finding(LH603.id, message, file=root / SETTINGS, line=1)
 
 
-def check(environments: Sequence[Environment], reference: str) -> Iterator[tuple[str, Defect]]:
-    """Compares environments with the reference environment; yields (environment that is at fault, defect)."""
+def check(environments: Sequence[Environment], reference: str) -> Iterator[tuple[str, Violation]]:
+    """Compares environments with the reference environment; yields (environment that is at fault, violation)."""
     environments = sorted(environments, key=lambda environment: environment.name != reference)
     if len(environments) < 2 or environments[0].name != reference:
         return
@@ -44,13 +58,13 @@ def check(environments: Sequence[Environment], reference: str) -> Iterator[tuple
         name, resource = having[0]
         if lacking:
             has = " and ".join(name for name, _ in having)
-            yield name, Defect(MISSING, f"{has} has {resource}, {' and '.join(lacking)} has not.", resource)
+            yield name, Violation(LH601, f"{has} has {resource}, {' and '.join(lacking)} has not.", resource)
         for other, candidate in having[1:]:
             for path, left, right in differences(resource.value, candidate.value):
                 message = (
                     f"{candidate} differs in {'/'.join(map(str, path))}: {name} has {left}, {other} has {right}."
                 )
-                yield other, Defect(DIFFERENT, message, candidate, path)
+                yield other, Violation(LH602, message, candidate, path)
 
 
 def _identity(resource: BuiltResource) -> tuple[str, str, str, str]:

@@ -4,14 +4,46 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from harness.manifests.values import dig, mappings, sequence, string_map
-from harness.validate.finding import Defect
+from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource, Environment
+from harness.validate.rule import ValidationRule
+
+LH108: Final = ValidationRule(
+    "LH108", "A resource has one owner", "Two Applications with one resource undo each other's changes for ever."
+)
+LH501: Final = ValidationRule(
+    "LH501", "Nothing is bound to cluster-admin", "One hijacked pod would own the cluster."
+)
+LH502: Final = ValidationRule(
+    "LH502", "Roles name their groups, resources and verbs", "A wildcard also grants what comes to exist later."
+)
+LH503: Final = ValidationRule(
+    "LH503", "No role is bound to a default ServiceAccount", "Every pod that names no account would have it."
+)
+LH504: Final = ValidationRule(
+    "LH504", "Secrets hold no values in git", "Whoever can read the repository could log in."
+)
+LH506: Final = ValidationRule(
+    "LH506", "Roles do not list or watch Secrets", "Listing returns every value in the namespace."
+)
+LH507: Final = ValidationRule(
+    "LH507",
+    "A namespace denies traffic by default",
+    "What no policy selects may talk to everything.",
+    is_about_absence=True,
+)
+LH508: Final = ValidationRule(
+    "LH508", "A namespace enforces the restricted Pod Security level", "A privileged pod would be admitted."
+)
+LH509: Final = ValidationRule(
+    "LH509", "Long-running containers have a probe", "A process that hangs is never started again."
+)
 
 _LONG_RUNNING: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 _ENFORCE: Final = "pod-security.kubernetes.io/enforce"
 
 
-def check(environment: Environment) -> Iterator[Defect]:
+def check(environment: Environment) -> Iterator[Violation]:
     """Finds what breaks the platform's own rules."""
     yield from _owners(environment)
     yield from _roles(environment)
@@ -21,17 +53,17 @@ def check(environment: Environment) -> Iterator[Defect]:
     yield from _probes(environment)
 
 
-def _owners(environment: Environment) -> Iterator[Defect]:
+def _owners(environment: Environment) -> Iterator[Violation]:
     first: dict[tuple[str, str, str, str], BuiltResource] = {}
     for resource in environment.resources:
         key = (resource.group, resource.kind, resource.namespace, resource.name)
         other = first.setdefault(key, resource)
         if other is not resource:
             units = f"{other.build.unit.name} and {resource.build.unit.name}"
-            yield Defect("LH108", f"{resource} is in both {units}.", resource, ("metadata", "name"))
+            yield Violation(LH108, f"{resource} is in both {units}.", resource, ("metadata", "name"))
 
 
-def _roles(environment: Environment) -> Iterator[Defect]:
+def _roles(environment: Environment) -> Iterator[Violation]:
     for role in environment.of_kind("Role", "ClusterRole"):
         for index, rule in enumerate(mappings(role.value.get("rules"))):
             wild = [
@@ -40,38 +72,38 @@ def _roles(environment: Environment) -> Iterator[Defect]:
                 if "*" in _list(rule, field)
             ]
             if wild:
-                yield Defect("LH502", f"{role} has * in {', '.join(wild)}.", role, ("rules", index, wild[0]))
+                yield Violation(LH502, f"{role} has * in {', '.join(wild)}.", role, ("rules", index, wild[0]))
             secrets = "secrets" in _list(rule, "resources") and "" in _list(rule, "apiGroups")
             verbs = [verb for verb in ("list", "watch") if verb in _list(rule, "verbs")]
             if secrets and verbs:
                 message = f"{role} may {' and '.join(verbs)} Secrets, and so read every value."
-                yield Defect("LH506", message, role, ("rules", index))
+                yield Violation(LH506, message, role, ("rules", index))
 
 
 def _list(rule: dict[str, Any], field: str) -> list[str]:
     return [str(item) for item in sequence(rule.get(field))]
 
 
-def _bindings(environment: Environment) -> Iterator[Defect]:
+def _bindings(environment: Environment) -> Iterator[Violation]:
     for binding in environment.of_kind("RoleBinding", "ClusterRoleBinding"):
         if dig(binding.value, "roleRef", "name") == "cluster-admin":
-            yield Defect("LH501", f"{binding} gives cluster-admin.", binding, ("roleRef", "name"))
+            yield Violation(LH501, f"{binding} gives cluster-admin.", binding, ("roleRef", "name"))
         for subject in mappings(binding.value.get("subjects")):
             if subject.get("kind") == "ServiceAccount" and subject.get("name") == "default":
                 place = subject.get("namespace") or binding.namespace
                 message = f"{binding} gives rights to every pod of {place} that names no account."
-                yield Defect("LH503", message, binding, ("subjects", "default"))
+                yield Violation(LH503, message, binding, ("subjects", "default"))
 
 
-def _secrets(environment: Environment) -> Iterator[Defect]:
+def _secrets(environment: Environment) -> Iterator[Violation]:
     for secret in environment.of_kind("Secret"):
         for field in ("data", "stringData"):
             for key, value in string_map(secret.value.get(field)).items():
                 if value:
-                    yield Defect("LH504", f"{secret} has a value for {key} in git.", secret, (field, key))
+                    yield Violation(LH504, f"{secret} has a value for {key} in git.", secret, (field, key))
 
 
-def _namespaces(environment: Environment) -> Iterator[Defect]:
+def _namespaces(environment: Environment) -> Iterator[Violation]:
     busy = {pod.namespace for pod in environment.pods}
     denied = {
         policy.namespace
@@ -86,12 +118,12 @@ def _namespaces(environment: Environment) -> Iterator[Defect]:
             continue
         if namespace.labels.get(_ENFORCE) != "restricted":
             message = f"{namespace} does not enforce restricted Pod Security."
-            yield Defect("LH508", message, namespace, ("metadata", "labels"))
+            yield Violation(LH508, message, namespace, ("metadata", "labels"))
         if name in busy and name not in denied:
-            yield Defect("LH507", f"{namespace} has pods and no NetworkPolicy that denies by default.", namespace)
+            yield Violation(LH507, f"{namespace} has pods and no NetworkPolicy that denies by default.", namespace)
 
 
-def _probes(environment: Environment) -> Iterator[Defect]:
+def _probes(environment: Environment) -> Iterator[Violation]:
     """kube-score looks at pods behind a Service only."""
     for pod in environment.pods:
         if pod.owner.kind not in _LONG_RUNNING:
@@ -99,6 +131,6 @@ def _probes(environment: Environment) -> Iterator[Defect]:
         for path, container, first in pod.containers():
             if not first and not any(container.get(probe) for probe in ("livenessProbe", "readinessProbe")):
                 name = container.get("name")
-                yield Defect(
-                    "LH509", f"{pod.owner} {name} has neither liveness nor readiness probe.", pod.owner, path
+                yield Violation(
+                    LH509, f"{pod.owner} {name} has neither liveness nor readiness probe.", pod.owner, path
                 )

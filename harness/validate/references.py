@@ -10,15 +10,68 @@ from harness.manifests.images import reference
 from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.pods import matches
 from harness.manifests.values import dig, mappings
-from harness.validate.finding import Defect
+from harness.validate.finding import Violation
 from harness.validate.hosts import ServiceNames, names_in, service_names
 from harness.validate.model import BuiltResource, Environment, Pod
+from harness.validate.rule import ValidationRule
 from harness.validate.secrets import Origins
+
+LH301: Final = ValidationRule(
+    "LH301", "A ConfigMap that is used exists", "The pod waits for it for ever.", is_about_absence=True
+)
+LH302: Final = ValidationRule(
+    "LH302",
+    "A key that is used exists in its ConfigMap or Secret",
+    "The container does not start.",
+    is_about_absence=True,
+)
+LH303: Final = ValidationRule(
+    "LH303", "A Secret that is used is made by something", "The pod waits for it for ever.", is_about_absence=True
+)
+LH304: Final = ValidationRule(
+    "LH304", "A ServiceAccount that is used exists", "No pod is created.", is_about_absence=True
+)
+LH305: Final = ValidationRule(
+    "LH305", "A PersistentVolumeClaim that is used exists", "The pod stays pending.", is_about_absence=True
+)
+LH306: Final = ValidationRule(
+    "LH306", "A Service that is named exists", "The name does not resolve.", is_about_absence=True
+)
+LH307: Final = ValidationRule(
+    "LH307", "A port that is used is offered", "The connection is refused.", is_about_absence=True
+)
+LH308: Final = ValidationRule(
+    "LH308", "A Role that is bound exists", "The binding grants nothing, without a word.", is_about_absence=True
+)
+LH309: Final = ValidationRule(
+    "LH309",
+    "A selector selects something",
+    "The rule or budget that it belongs to protects nothing.",
+    is_about_absence=True,
+)
+LH310: Final = ValidationRule(
+    "LH310",
+    "An image is in its environment's list of images",
+    "What is not there cannot be overridden or preloaded.",
+    is_about_absence=True,
+)
+LH312: Final = ValidationRule(
+    "LH312", "An Application's path exists", "Argo CD has nothing to sync.", is_about_absence=True
+)
+LH313: Final = ValidationRule(
+    "LH313", "A StorageClass exists in its environment", "The claim stays pending.", is_about_absence=True
+)
+LH314: Final = ValidationRule(
+    "LH314", "A PriorityClass that is used exists", "No pod is created.", is_about_absence=True
+)
+LH315: Final = ValidationRule(
+    "LH315", "A volume that is mounted is declared", "The API server refuses the pod.", is_about_absence=True
+)
 
 _WORKLOAD_KINDS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"})
 
 
-def check(environment: Environment, origins: Origins, cluster: Cluster) -> Iterator[Defect]:
+def check(environment: Environment, origins: Origins, cluster: Cluster) -> Iterator[Violation]:
     """Finds every reference of an environment that leads nowhere."""
     services = service_names(environment)
     for pod in environment.pods:
@@ -61,27 +114,29 @@ def uses(pod: Pod) -> Iterator[tuple[str, str, str | None, bool, tuple[Step, ...
                     yield kind, str(part.get("name")), None, bool(part.get("optional")), (*path, "envFrom", index)
 
 
-def _pod(environment: Environment, pod: Pod, origins: Origins, cluster: Cluster) -> Iterator[Defect]:
+def _pod(environment: Environment, pod: Pod, origins: Origins, cluster: Cluster) -> Iterator[Violation]:
     owner = pod.owner
     base = pod.path if pod.role else (*pod.path, "spec")
     for kind, name, key, optional, path in uses(pod):
         origin = origins.get((kind, pod.namespace, name))
         if origin is None:
             if not optional and (key is None or "env" in path):
-                rule = "LH303" if kind == "Secret" else "LH301"
-                yield Defect(rule, f"{owner} uses {kind} {pod.namespace}/{name}, which nothing makes.", owner, path)
+                rule = LH303 if kind == "Secret" else LH301
+                yield Violation(
+                    rule, f"{owner} uses {kind} {pod.namespace}/{name}, which nothing makes.", owner, path
+                )
         elif key is not None and origin.keys is not None and key not in origin.keys and not optional:
             there = ", ".join(sorted(origin.keys)) or "none"
             message = f"{owner} uses key {key} of {kind} {pod.namespace}/{name}, which has {there}."
-            yield Defect("LH302", message, owner, path)
+            yield Violation(LH302, message, owner, path)
     if pod.account != "default" and environment.get("ServiceAccount", pod.namespace, pod.account) is None:
         message = f"{owner} runs as ServiceAccount {pod.namespace}/{pod.account}, which does not exist."
-        yield Defect("LH304", message, owner, (*base, "serviceAccountName"))
+        yield Violation(LH304, message, owner, (*base, "serviceAccountName"))
     for volume in mappings(pod.spec.get("volumes")):
         claim = dig(volume, "persistentVolumeClaim", "claimName")
         if claim and environment.get("PersistentVolumeClaim", pod.namespace, str(claim)) is None:
             message = f"{owner} mounts PersistentVolumeClaim {pod.namespace}/{claim}, which does not exist."
-            yield Defect("LH305", message, owner, (*base, "volumes", str(volume.get("name"))))
+            yield Violation(LH305, message, owner, (*base, "volumes", str(volume.get("name"))))
     priority = pod.spec.get("priorityClassName")
     if (
         priority
@@ -89,11 +144,11 @@ def _pod(environment: Environment, pod: Pod, origins: Origins, cluster: Cluster)
         and environment.get("PriorityClass", "", priority) is None
     ):
         message = f"{owner} has PriorityClass {priority}, which does not exist."
-        yield Defect("LH314", message, owner, (*base, "priorityClassName"))
+        yield Violation(LH314, message, owner, (*base, "priorityClassName"))
     yield from _mounts(pod)
 
 
-def _mounts(pod: Pod) -> Iterator[Defect]:
+def _mounts(pod: Pod) -> Iterator[Violation]:
     declared = {str(volume.get("name")) for volume in mappings(pod.spec.get("volumes"))}
     declared |= {
         str(dig(claim, "metadata", "name"))
@@ -105,10 +160,10 @@ def _mounts(pod: Pod) -> Iterator[Defect]:
             # The Spark operator itself adds the volumes that Spark's configuration names.
             if name not in declared and not (pod.role and name.startswith("spark-")):
                 message = f"{pod.owner} mounts volume {name} in {container.get('name')}, which it does not declare."
-                yield Defect("LH315", message, pod.owner, (*path, "volumeMounts", name))
+                yield Violation(LH315, message, pod.owner, (*path, "volumeMounts", name))
 
 
-def _hosts(environment: Environment, pod: Pod, services: ServiceNames) -> Iterator[Defect]:
+def _hosts(environment: Environment, pod: Pod, services: ServiceNames) -> Iterator[Violation]:
     seen: set[tuple[str, str, int | None]] = set()
     for path, text, _ in names_in(environment, pod):
         for namespace, name, port in services.named(text, pod.namespace):
@@ -119,11 +174,11 @@ def _hosts(environment: Environment, pod: Pod, services: ServiceNames) -> Iterat
             if service is None:
                 if namespace in environment.namespaces:
                     message = f"{pod.owner} names {name}.{namespace}, a Service that does not exist."
-                    yield Defect("LH306", message, pod.owner, path)
+                    yield Violation(LH306, message, pod.owner, path)
             elif port is not None and port not in _ports(service):
                 offered = ", ".join(map(str, sorted(_ports(service)))) or "none"
                 message = f"{pod.owner} uses port {port} of Service {namespace}/{name}, which offers {offered}."
-                yield Defect("LH307", message, pod.owner, path)
+                yield Violation(LH307, message, pod.owner, path)
 
 
 def _ports(service: BuiltResource) -> set[int]:
@@ -132,7 +187,7 @@ def _ports(service: BuiltResource) -> set[int]:
     }
 
 
-def _services(environment: Environment) -> Iterator[Defect]:
+def _services(environment: Environment) -> Iterator[Violation]:
     for service in environment.of_kind("Service"):
         selector = dig(service.value, "spec", "selector")
         if not isinstance(selector, dict):
@@ -149,7 +204,7 @@ def _services(environment: Environment) -> Iterator[Defect]:
             field = "name" if isinstance(target, str) else "containerPort"
             if declared and not any(known.get(field) == target for known in declared):
                 message = f"{service} sends to port {target}, which none of its pods declares."
-                yield Defect("LH307", message, service, ("spec", "ports", str(port.get("name") or index)))
+                yield Violation(LH307, message, service, ("spec", "ports", str(port.get("name") or index)))
     for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
         for resource in environment.of_kind(kind):
             for webhook in mappings(resource.value.get("webhooks")):
@@ -160,25 +215,25 @@ def _services(environment: Environment) -> Iterator[Defect]:
 
 def _service_reference(
     environment: Environment, resource: BuiltResource, reference: dict[str, Any], webhook: str
-) -> Iterator[Defect]:
+) -> Iterator[Violation]:
     namespace, name = str(reference.get("namespace")), str(reference.get("name"))
     service = environment.get("Service", namespace, name)
     if service is None:
         message = f"{resource} calls Service {namespace}/{name}, which does not exist."
-        yield Defect("LH306", message, resource, ("webhooks", webhook))
+        yield Violation(LH306, message, resource, ("webhooks", webhook))
     elif reference.get("port", 443) not in _ports(service):
         message = f"{resource} calls port {reference.get('port', 443)} of {service}, which does not offer it."
-        yield Defect("LH307", message, resource, ("webhooks", webhook))
+        yield Violation(LH307, message, resource, ("webhooks", webhook))
 
 
-def _bindings(environment: Environment, cluster: Cluster) -> Iterator[Defect]:
+def _bindings(environment: Environment, cluster: Cluster) -> Iterator[Violation]:
     for binding in environment.of_kind("RoleBinding", "ClusterRoleBinding"):
         kind, name = str(dig(binding.value, "roleRef", "kind")), str(dig(binding.value, "roleRef", "name"))
         namespace = binding.namespace if kind == "Role" else ""
         aggregated = kind == "ClusterRole" and cluster.has_role(name)
         if environment.get(kind, namespace, name) is None and not aggregated:
-            yield Defect(
-                "LH308", f"{binding} binds {kind} {name}, which does not exist.", binding, ("roleRef", "name")
+            yield Violation(
+                LH308, f"{binding} binds {kind} {name}, which does not exist.", binding, ("roleRef", "name")
             )
         for index, subject in enumerate(mappings(binding.value.get("subjects"))):
             if subject.get("kind") != "ServiceAccount":
@@ -186,13 +241,13 @@ def _bindings(environment: Environment, cluster: Cluster) -> Iterator[Defect]:
             place, account = str(subject.get("namespace") or binding.namespace), str(subject.get("name"))
             if account != "default" and environment.get("ServiceAccount", place, account) is None:
                 message = f"{binding} is for ServiceAccount {place}/{account}, which does not exist."
-                yield Defect("LH304", message, binding, ("subjects", account if account else index))
+                yield Violation(LH304, message, binding, ("subjects", account if account else index))
 
 
-def _selectors(environment: Environment) -> Iterator[Defect]:
+def _selectors(environment: Environment) -> Iterator[Violation]:
     for budget in environment.of_kind("PodDisruptionBudget"):
         if not environment.selected(budget.namespace, dig(budget.value, "spec", "selector")):
-            yield Defect("LH309", f"{budget} selects no pod.", budget, ("spec", "selector"))
+            yield Violation(LH309, f"{budget} selects no pod.", budget, ("spec", "selector"))
     for policy in environment.of_kind("NetworkPolicy"):
         for direction, side in (("ingress", "from"), ("egress", "to")):
             for index, rule in enumerate(mappings(dig(policy.value, "spec", direction))):
@@ -203,7 +258,7 @@ def _selectors(environment: Environment) -> Iterator[Defect]:
 
 def _peer(
     environment: Environment, policy: BuiltResource, peer: dict[str, Any], path: tuple[Step, ...]
-) -> Iterator[Defect]:
+) -> Iterator[Violation]:
     """A peer must select a namespace of ours, and a pod in it; the cluster's own namespaces are not rendered."""
     if "ipBlock" in peer:
         return
@@ -222,15 +277,15 @@ def _peer(
             return
     pods = peer.get("podSelector")
     if not namespaces:
-        yield Defect("LH309", f"{policy} allows a namespace that does not exist.", policy, path)
+        yield Violation(LH309, f"{policy} allows a namespace that does not exist.", policy, path)
     elif pods and not any(environment.selected(namespace, pods) for namespace in namespaces):
         everywhere = len(namespaces) == len(environment.namespaces)
         if not everywhere:
             place = ", ".join(namespaces)
-            yield Defect("LH309", f"{policy} allows pods in {place} that do not exist.", policy, path)
+            yield Violation(LH309, f"{policy} allows pods in {place} that do not exist.", policy, path)
 
 
-def _storage(environment: Environment, cluster: Cluster) -> Iterator[Defect]:
+def _storage(environment: Environment, cluster: Cluster) -> Iterator[Violation]:
     known = cluster.storage_classes | {resource.name for resource in environment.of_kind("StorageClass")}
     for resource in environment.resources:
         claims: list[tuple[tuple[Step, ...], Any]] = []
@@ -243,19 +298,21 @@ def _storage(environment: Environment, cluster: Cluster) -> Iterator[Defect]:
             if name not in known:
                 has = ", ".join(sorted(known)) or "none"
                 wants = f"StorageClass {name}" if name else "no StorageClass by name"
-                yield Defect("LH313", f"{resource} asks for {wants}; {environment.name} has {has}.", resource, path)
+                yield Violation(
+                    LH313, f"{resource} asks for {wants}; {environment.name} has {has}.", resource, path
+                )
 
 
-def _applications(environment: Environment) -> Iterator[Defect]:
+def _applications(environment: Environment) -> Iterator[Violation]:
     for application in environment.of_kind("Application"):
         for path, source in sources_of(application.value.get("spec")):
             named = source.get("path")
             if isinstance(named, str) and not Path(environment.root, named).is_dir():
                 message = f"{application} syncs {named}, which does not exist here."
-                yield Defect("LH312", message, application, (*path, "path"))
+                yield Violation(LH312, message, application, (*path, "path"))
 
 
-def _images(environment: Environment) -> Iterator[Defect]:
+def _images(environment: Environment) -> Iterator[Violation]:
     for pod in environment.pods:
         listed = _listed_images(pod.owner)
         for path, container, _ in pod.containers():
@@ -263,7 +320,7 @@ def _images(environment: Environment) -> Iterator[Defect]:
             repository, tag, digest = reference(image)
             if image and (repository, tag or digest) not in listed:
                 message = f"{pod.owner} runs {image}, which is not in its environment's list of images."
-                yield Defect("LH310", message, pod.owner, (*path, "image"))
+                yield Violation(LH310, message, pod.owner, (*path, "image"))
 
 
 def _listed_images(resource: BuiltResource) -> set[tuple[str, str]]:

@@ -23,8 +23,16 @@ from harness.machine.process import telling_line
 from harness.manifests.cache import Cache
 from harness.manifests.custom_resources import CRD_MODULES, definitions_of
 from harness.manifests.values import dig
-from harness.validate.finding import Defect
+from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource
+from harness.validate.rule import ValidationRule
+
+LH201: Final = ValidationRule(
+    "LH201", "A resource matches its schema", "The API server refuses it, or drops the field.", engine="kubeconform"
+)
+LH202: Final = ValidationRule(
+    "LH202", "A resource's kind is known", "Without its CRD it cannot be applied.", engine="kubeconform"
+)
 
 KUBERNETES_VERSIONS: Final = ("1.34.0", "1.35.0", "1.36.0", "1.37.0")
 """The four newest minor versions: what the Kubernetes project and EKS support."""
@@ -36,7 +44,7 @@ _FORMAT: Final = "2"
 _PACKAGE: Final = "kubernetes-validate"
 
 
-def check(resources: Sequence[BuiltResource]) -> list[Defect]:
+def check(resources: Sequence[BuiltResource]) -> list[Violation]:
     """Judges resources by their schemas.
 
     Raises:
@@ -58,11 +66,11 @@ def check(resources: Sequence[BuiltResource]) -> list[Defect]:
     if new:
         known |= _conform(new, schemas)
         cache.put(state, dict(list(known.items())[-_KEPT_RESULTS:]))
-    return [defect for resource in resources for defect in _defects(resource, known[resource.key])]
+    return [violation for resource in resources for violation in _violations(resource, known[resource.key])]
 
 
-def _defects(resource: BuiltResource, results: dict[str, str]) -> Iterable[Defect]:
-    """The defects of one resource; `results` has what each version found wrong, as JSON."""
+def _violations(resource: BuiltResource, results: dict[str, str]) -> Iterable[Violation]:
+    """The violations of one resource; `results` has what each version found wrong, as JSON."""
     by_error: dict[tuple[str, str], list[str]] = {}
     for version, errors in results.items():
         for path, message in json.loads(errors):
@@ -70,12 +78,14 @@ def _defects(resource: BuiltResource, results: dict[str, str]) -> Iterable[Defec
     for (path, message), versions in by_error.items():
         if path == "?":
             api = resource.value.get("apiVersion")
-            yield Defect("LH202", f"{resource}: no schema is known for {api} {resource.kind}.", resource, ("kind",))
+            yield Violation(
+                LH202, f"{resource}: no schema is known for {api} {resource.kind}.", resource, ("kind",)
+            )
             continue
         where = "" if len(versions) == len(KUBERNETES_VERSIONS) else f" (Kubernetes {', '.join(versions)})"
         steps = tuple(int(step) if step.isdigit() else step for step in path.split("/") if step)
         place = f" at {path}" if path else ""
-        yield Defect("LH201", f"{resource}: {message}{place}{where}.", resource, steps)
+        yield Violation(LH201, f"{resource}: {message}{place}{where}.", resource, steps)
 
 
 def _conform(resources: list[BuiltResource], crd_schemas: Path) -> dict[str, dict[str, str]]:

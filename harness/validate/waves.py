@@ -25,11 +25,38 @@ from harness.manifests.applications import WAVE, sources_of, wave
 from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.pods import pods_of
 from harness.manifests.values import dig, mappings
-from harness.validate.finding import Defect
+from harness.validate.finding import Violation
 from harness.validate.hosts import ServiceNames, names_in, service_names
 from harness.validate.model import BuiltResource, Environment, Pod
+from harness.validate.policy import LH108
 from harness.validate.references import uses
+from harness.validate.rule import ValidationRule
 from harness.validate.secrets import Origins
+
+LH401: Final = ValidationRule(
+    "LH401",
+    "Nothing needs a later wave to become healthy",
+    "The sync waits for ever for what it holds back.",
+    is_about_absence=True,
+)
+LH402: Final = ValidationRule(
+    "LH402",
+    "What names a Service of a later wave says why that is no need",
+    "Else the next reader has to find out.",
+    is_about_absence=True,
+)
+LH403: Final = ValidationRule(
+    "LH403",
+    "Argo CD judges the health of Applications",
+    "Without it, waves across Applications do nothing.",
+    is_about_absence=True,
+)
+LH404: Final = ValidationRule(
+    "LH404",
+    "Everything is synced by an Application",
+    "What none syncs is deployed by hand, or never.",
+    is_about_absence=True,
+)
 
 LATER: Final = "lakehouse/later"
 """Annotation of a workload: lines of `service.namespace: why it becomes healthy without it`."""
@@ -136,7 +163,7 @@ def _phase(resource: BuiltResource) -> int:
     return min(_PHASES.get(hook, 0) for hook in hooks)
 
 
-def check(environment: Environment, origins: Origins) -> Iterator[Defect]:
+def check(environment: Environment, origins: Origins) -> Iterator[Violation]:
     """Finds what waits for a later wave."""
     order = Order(environment)
     services = service_names(environment)
@@ -146,9 +173,9 @@ def check(environment: Environment, origins: Origins) -> Iterator[Defect]:
         for needed, why, path in _needs_of_resource(environment, resource):
             # What a whole part lacks is told once, of its first resource.
             if (resource.build.unit.name, why) not in told:
-                defects = list(_judge(order, resource, needed, why, path))
-                yield from defects
-                told |= {(resource.build.unit.name, why)} if defects else set()
+                violations = list(_judge(order, resource, needed, why, path))
+                yield from violations
+                told |= {(resource.build.unit.name, why)} if violations else set()
         for pod in pods_of(resource):
             if pod.at_sync:
                 yield from _pod(environment, order, origins, services, pod)
@@ -157,7 +184,7 @@ def check(environment: Environment, origins: Origins) -> Iterator[Defect]:
 
 def _pod(
     environment: Environment, order: Order, origins: Origins, services: ServiceNames, pod: Pod
-) -> Iterator[Defect]:
+) -> Iterator[Violation]:
     resource = pod.owner
     seen: set[tuple[str, str]] = set()
     for needed, why, path in _needs_of_pod(environment, origins, pod):
@@ -179,10 +206,10 @@ def _pod(
             waits = path[-1] in ("command", "args")
             if (first or resource.kind == "Job") and (waits or not reason):
                 message = f"{resource} ({order.tell(resource)}) cannot finish before {where} answers."
-                yield Defect("LH401", message, resource, path)
+                yield Violation(LH401, message, resource, path)
             elif not reason:
                 message = f"{resource} ({order.tell(resource)}) names {where}, without a reason in {LATER}."
-                yield Defect("LH402", message, resource, path)
+                yield Violation(LH402, message, resource, path)
 
 
 def _reasons(resource: BuiltResource) -> Iterator[tuple[str, str]]:
@@ -193,10 +220,10 @@ def _reasons(resource: BuiltResource) -> Iterator[tuple[str, str]]:
 
 def _judge(
     order: Order, resource: BuiltResource, needed: BuiltResource, why: str, path: tuple[Step, ...]
-) -> Iterator[Defect]:
+) -> Iterator[Violation]:
     if order.later(needed, resource):
         message = f"{resource} ({order.tell(resource)}) needs {why}, which comes later ({order.tell(needed)})."
-        yield Defect("LH401", message, resource, path)
+        yield Violation(LH401, message, resource, path)
 
 
 Need = tuple[BuiltResource, str, tuple[Step, ...]]
@@ -245,7 +272,7 @@ def _is_for(subject: dict[str, Any], binding: BuiltResource, account: BuiltResou
     )
 
 
-def _webhooks(environment: Environment, order: Order) -> Iterator[Defect]:
+def _webhooks(environment: Environment, order: Order) -> Iterator[Violation]:
     """A webhook that fails closed refuses everything it matches until its Service answers."""
     for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
         for configuration in environment.of_kind(kind):
@@ -261,7 +288,7 @@ def _webhooks(environment: Environment, order: Order) -> Iterator[Defect]:
                     yield from _judge(order, configuration, needed, f"{needed} behind its webhook", path)
 
 
-def _structure(environment: Environment, order: Order) -> Iterator[Defect]:
+def _structure(environment: Environment, order: Order) -> Iterator[Violation]:
     applications = environment.of_kind("Application")
     if not applications:
         return
@@ -271,7 +298,7 @@ def _structure(environment: Environment, order: Order) -> Iterator[Defect]:
         if "health_status" not in script and "hs." not in script:
             where = config or applications[0]
             message = f"{where} has no {_HEALTH}, so waves across Applications do nothing."
-            yield Defect("LH403", message, where, ("data",))
+            yield Violation(LH403, message, where, ("data",))
     unowned: set[str] = set()
     for resource in environment.resources:
         unit = resource.build.unit
@@ -280,8 +307,8 @@ def _structure(environment: Environment, order: Order) -> Iterator[Defect]:
             message = (
                 f"{environment.name}/{unit.name} is synced by no Application; {resource} is one of its resources."
             )
-            yield Defect("LH404", message, resource)
+            yield Violation(LH404, message, resource)
     for folder, owners in order.owners.items():
         if len(owners) > 1:
             names = " and ".join(str(owner) for owner in owners)
-            yield Defect("LH108", f"{names} both sync {folder.name}.", owners[1], ("spec", "source", "path"))
+            yield Violation(LH108, f"{names} both sync {folder.name}.", owners[1], ("spec", "source", "path"))

@@ -5,7 +5,48 @@ from typing import Any, Final
 
 from harness.manifests.values import canonical, dig, mappings, strings
 from harness.review.fieldpath import path_text
-from harness.review.risks.context import Change, Finding, container_path, containers
+from harness.review.model import Level
+from harness.review.risks.context import Change, Judgement, container_path, containers
+from harness.review.risks.rule import RiskRule
+from harness.review.risks.running import DF310
+
+DF201: Final = RiskRule("DF201", Level.MEDIUM, "A role allows more", "Every account bound to it can do more.")
+DF202: Final = RiskRule(
+    "DF202", Level.HIGH, "A role allows everything, secrets or escalation", "It comes near cluster-admin."
+)
+DF203: Final = RiskRule(
+    "DF203", Level.MEDIUM, "A role is given to more accounts", "They can do what the role allows."
+)
+DF204: Final = RiskRule(
+    "DF204", Level.HIGH, "cluster-admin, or a role for everybody, is given", "A stolen token owns the cluster."
+)
+DF205: Final = RiskRule(
+    "DF205", Level.MEDIUM, "A workload runs as another account", "It has that account's rights."
+)
+DF206: Final = RiskRule(
+    "DF206", Level.MEDIUM, "A service account's token is mounted", "Who gets into the pod gets its rights."
+)
+DF207: Final = RiskRule("DF207", Level.HIGH, "NetworkPolicy removed", "Without a policy, all traffic is allowed.")
+DF208: Final = RiskRule(
+    "DF208", Level.MEDIUM, "NetworkPolicy lets more through", "More traffic reaches, or leaves, the pods."
+)
+DF209: Final = RiskRule(
+    "DF209", Level.HIGH, "Pod Security is loosened", "The namespace takes pods that it refused before."
+)
+DF210: Final = RiskRule(
+    "DF210",
+    Level.HIGH,
+    "A container gets more of its node",
+    "Privileges, host namespaces or host paths lead out of it.",
+)
+DF211: Final = RiskRule("DF211", Level.MEDIUM, "A container is less confined", "A break-in can do more.")
+DF212: Final = RiskRule(
+    "DF212", Level.MEDIUM, "A project of Argo CD allows more", "Applications can deploy more, or from elsewhere."
+)
+DF213: Final = RiskRule(
+    "DF213", Level.MEDIUM, "An admission check is removed or loosened", "What it refused is accepted."
+)
+DF214: Final = RiskRule("DF214", Level.LOW, "Rights are taken away", "What relied on them fails.")
 
 _ROLES: Final = ("Role", "ClusterRole")
 _BINDINGS: Final = ("RoleBinding", "ClusterRoleBinding")
@@ -28,7 +69,7 @@ _POD_SECURITY: Final = "pod-security.kubernetes.io/"
 _RISKY_CAPABILITIES: Final = "NET_BIND_SERVICE"
 
 
-def check(change: Change) -> Iterator[Finding]:
+def check(change: Change) -> Iterator[Judgement]:
     """Who can do more than before."""
     if change.kind in _ROLES:
         yield from _role(change)
@@ -46,7 +87,7 @@ def check(change: Change) -> Iterator[Finding]:
         before, after = (dig(value, "automountServiceAccountToken") for value in (change.old, change.new))
         if change.before is not None and before is False and after is not False:
             path = "automountServiceAccountToken"
-            yield "DF206", f"Pods of {change.name} get its token unless they say otherwise", path
+            yield DF206, f"Pods of {change.name} get its token unless they say otherwise", path
     yield from _pod(change)
 
 
@@ -72,23 +113,23 @@ def _covers(held: Permission, wanted: Permission) -> bool:
     return group in ("*", group_) and resource in ("*", resource_) and name in ("", name_) and verb in ("*", verb_)
 
 
-def _role(change: Change) -> Iterator[Finding]:
+def _role(change: Change) -> Iterator[Judgement]:
     before, after = _permissions(change.old), _permissions(change.new)
     if change.gone is not None and change.after is None:
-        yield "DF214", f"{change.name} is removed: accounts that it is bound to can do less", ""
+        yield DF214, f"{change.name} is removed: accounts that it is bound to can do less", ""
         return
     more = sorted(item for item in after if not any(_covers(held, item) for held in before))
     less = sorted(item for item in before if not any(_covers(held, item) for held in after))
     broad = [item for item in more if _dangerous(item)]
     if broad:
-        yield "DF202", f"{change.name} allows {_listed(broad)}", "rules"
+        yield DF202, f"{change.name} allows {_listed(broad)}", "rules"
     rest = [item for item in more if item not in broad]
     if rest:
-        yield "DF201", f"{change.name} allows {_listed(rest)}", "rules"
+        yield DF201, f"{change.name} allows {_listed(rest)}", "rules"
     if less and change.before is not None:
-        yield "DF214", f"{change.name} no longer allows {_listed(less)}", "rules"
+        yield DF214, f"{change.name} no longer allows {_listed(less)}", "rules"
     if change.differs("aggregationRule"):
-        yield "DF201", f"{change.name} collects the rights of other roles", "aggregationRule"
+        yield DF201, f"{change.name} collects the rights of other roles", "aggregationRule"
 
 
 def _dangerous(item: Permission) -> bool:
@@ -115,7 +156,7 @@ def _subject(subject: dict[str, Any]) -> str:
     return f"{subject.get('kind', '?')} {place}{subject.get('name', '?')}"
 
 
-def _binding(change: Change) -> Iterator[Finding]:
+def _binding(change: Change) -> Iterator[Judgement]:
     role = dig(change.new, "roleRef", "name") or dig(change.old, "roleRef", "name")
     before = {_subject(item) for item in mappings(change.old.get("subjects"))}
     after = {_subject(item) for item in mappings(change.new.get("subjects"))}
@@ -123,7 +164,7 @@ def _binding(change: Change) -> Iterator[Finding]:
         change.new.get("roleRef")
     )
     if change.before is not None and change.after is not None and other_role:
-        yield "DF310", f"{change.name} refers to another role, which cannot change in place", "roleRef"
+        yield DF310, f"{change.name} refers to another role, which cannot change in place", "roleRef"
     given = sorted(after if other_role or change.come is not None else after - before)
     taken = sorted(before - after)
     if given:
@@ -131,35 +172,35 @@ def _binding(change: Change) -> Iterator[Finding]:
         everybody = any(subject.rpartition(" ")[2] in _EVERYBODY for subject in given) or any(
             subject.endswith("/default") and subject.startswith("ServiceAccount") for subject in given
         )
-        rule = "DF204" if role == "cluster-admin" or everybody else "DF203"
+        rule = DF204 if role == "cluster-admin" or everybody else DF203
         yield rule, f"{change.name} gives {kind} {role} to {', '.join(given)}", "subjects"
     if taken:
-        yield "DF214", f"{change.name} takes {role} from {', '.join(taken)}", "subjects"
+        yield DF214, f"{change.name} takes {role} from {', '.join(taken)}", "subjects"
 
 
-def _network_policy(change: Change) -> Iterator[Finding]:
+def _network_policy(change: Change) -> Iterator[Judgement]:
     if change.gone is not None:
-        yield "DF207", f"{change.gone.identity} is deleted: what only it forbade is allowed", ""
+        yield DF207, f"{change.gone.identity} is deleted: what only it forbade is allowed", ""
         return
     if change.before is None:
         types = set(strings(dig(change.new, "spec", "policyTypes")) or ["Ingress"])
         for direction in ("ingress", "egress"):
             for rule in mappings(dig(change.new, "spec", direction)):
                 if direction.capitalize() in types and not rule:
-                    yield "DF208", f"{change.name} allows all {direction}", f"spec.{direction}"
+                    yield DF208, f"{change.name} allows all {direction}", f"spec.{direction}"
         return
     if change.touches("spec", "podSelector"):
-        yield "DF208", f"{change.name} is for other pods: the ones that it leaves may be open", "spec.podSelector"
+        yield DF208, f"{change.name} is for other pods: the ones that it leaves may be open", "spec.podSelector"
     lost = set(strings(dig(change.old, "spec", "policyTypes"))) - set(
         strings(dig(change.new, "spec", "policyTypes"))
     )
     for name in sorted(lost):
-        yield "DF208", f"{change.name} no longer restricts {name.lower()}", "spec.policyTypes"
+        yield DF208, f"{change.name} no longer restricts {name.lower()}", "spec.policyTypes"
     for direction in ("ingress", "egress"):
         before = {canonical(rule) for rule in mappings(dig(change.old, "spec", direction))}
         for index, rule in enumerate(mappings(dig(change.new, "spec", direction))):
             if canonical(rule) not in before and not _narrower(rule, mappings(dig(change.old, "spec", direction))):
-                yield "DF208", f"{change.name} lets more {direction} through", f"spec.{direction}[{index}]"
+                yield DF208, f"{change.name} lets more {direction} through", f"spec.{direction}[{index}]"
 
 
 def _narrower(rule: dict[str, Any], others: list[dict[str, Any]]) -> bool:
@@ -178,7 +219,7 @@ def _narrower(rule: dict[str, Any], others: list[dict[str, Any]]) -> bool:
     return False
 
 
-def _pod_security(change: Change) -> Iterator[Finding]:
+def _pod_security(change: Change) -> Iterator[Judgement]:
     if change.after is None or change.before is None:
         return
     for mode in ("enforce", "audit", "warn"):
@@ -187,11 +228,11 @@ def _pod_security(change: Change) -> Iterator[Finding]:
         weight = _STRICTNESS.get(str(after or "privileged"), 0)
         if _STRICTNESS.get(str(before or "privileged"), 0) > weight:
             path = path_text(("metadata", "labels", label))
-            rule = "DF209" if mode == "enforce" else "DF211"
+            rule = DF209 if mode == "enforce" else DF211
             yield rule, f"{change.name}: Pod Security ({mode}) goes from {before} to {after or 'nothing'}", path
 
 
-def _project(change: Change) -> Iterator[Finding]:
+def _project(change: Change) -> Iterator[Judgement]:
     if change.after is None:
         return
     for name in (
@@ -207,24 +248,24 @@ def _project(change: Change) -> Iterator[Finding]:
         more = [item for item in after if canonical(item) not in known] if isinstance(after, list) else []
         if more:
             shown = ", ".join(canonical(item) for item in more[:4])
-            yield "DF212", f"{change.name} allows more {name}: {shown}", f"spec.{name}"
+            yield DF212, f"{change.name} allows more {name}: {shown}", f"spec.{name}"
     for name in ("clusterResourceBlacklist", "namespaceResourceBlacklist"):
         before, after = dig(change.old, "spec", name), dig(change.new, "spec", name)
         kept = {canonical(item) for item in after} if isinstance(after, list) else set()
         if any(canonical(item) not in kept for item in mappings(before)):
-            yield "DF212", f"{change.name} no longer forbids all of its {name}", f"spec.{name}"
+            yield DF212, f"{change.name} no longer forbids all of its {name}", f"spec.{name}"
 
 
-def _admission(change: Change) -> Iterator[Finding]:
+def _admission(change: Change) -> Iterator[Judgement]:
     if change.gone is not None:
-        yield "DF213", f"{change.gone.identity} is deleted: what it refused is accepted", ""
+        yield DF213, f"{change.gone.identity} is deleted: what it refused is accepted", ""
     elif change.before is not None:
         for item, path in change.below():
             if path[0] != "metadata":
-                yield "DF213", f"{change.name} changes {item.path}", item.path
+                yield DF213, f"{change.name} changes {item.path}", item.path
 
 
-def _pod(change: Change) -> Iterator[Finding]:
+def _pod(change: Change) -> Iterator[Judgement]:
     template = change.template
     if template is None or change.after is None:
         return
@@ -233,19 +274,19 @@ def _pod(change: Change) -> Iterator[Finding]:
     account = [str(spec.get("serviceAccountName") or "default") for spec in (before, after)]
     if change.before is not None and account[0] != account[1]:
         path = path_text((*base, "serviceAccountName"))
-        yield "DF205", f"{change.name} runs as {account[1]}, before as {account[0]}", path
+        yield DF205, f"{change.name} runs as {account[1]}, before as {account[0]}", path
     mounts = [spec.get("automountServiceAccountToken") for spec in (before, after)]
     if change.before is not None and mounts[0] is False and mounts[1] is not False:
         path = path_text((*base, "automountServiceAccountToken"))
-        yield "DF206", f"Pods of {change.name} get their account's token", path
+        yield DF206, f"Pods of {change.name} get their account's token", path
     for name in ("hostNetwork", "hostPID", "hostIPC"):
         if after.get(name) and not before.get(name):
-            yield "DF210", f"{change.name} gets {name}", path_text((*base, name))
+            yield DF210, f"{change.name} gets {name}", path_text((*base, name))
     paths = {str(dig(volume, "hostPath", "path")) for volume in mappings(before.get("volumes"))}
     for volume in mappings(after.get("volumes")):
         path = str(dig(volume, "hostPath", "path") or "")
         if path and path not in paths:
-            yield "DF210", f"{change.name} mounts {path} of its node", path_text((*base, "volumes"))
+            yield DF210, f"{change.name} mounts {path} of its node", path_text((*base, "volumes"))
     yield from _confinement(change.name, before, after, base, new=change.before is None)
     old = containers(before)
     for where, container in containers(after).items():
@@ -258,33 +299,33 @@ def _pod(change: Change) -> Iterator[Finding]:
 
 def _container(
     name: str, container: str, before: dict[str, Any], after: dict[str, Any], path: tuple[Any, ...]
-) -> Iterator[Finding]:
+) -> Iterator[Judgement]:
     who = f"Container {container} of {name}"
     for field in ("privileged", "allowPrivilegeEscalation"):
         if dig(after, "securityContext", field) and not dig(before, "securityContext", field):
-            yield "DF210", f"{who} gets {field}", path_text((*path, "securityContext", field))
+            yield DF210, f"{who} gets {field}", path_text((*path, "securityContext", field))
     escalates = [dig(container, "securityContext", "allowPrivilegeEscalation") for container in (before, after)]
     if escalates == [False, None]:
         where = path_text((*path, "securityContext", "allowPrivilegeEscalation"))
-        yield "DF210", f"{who} may escalate its privileges", where
+        yield DF210, f"{who} may escalate its privileges", where
     added = set(strings(dig(after, "securityContext", "capabilities", "add")))
     added -= set(strings(dig(before, "securityContext", "capabilities", "add")))
     for capability in sorted(added):
-        rule = "DF211" if capability == _RISKY_CAPABILITIES else "DF210"
+        rule = DF211 if capability == _RISKY_CAPABILITIES else DF210
         yield rule, f"{who} gets capability {capability}", path_text((*path, "securityContext", "capabilities"))
     dropped = set(strings(dig(before, "securityContext", "capabilities", "drop")))
     for capability in sorted(dropped - set(strings(dig(after, "securityContext", "capabilities", "drop")))):
         where = path_text((*path, "securityContext", "capabilities"))
-        yield "DF211", f"{who} no longer drops capability {capability}", where
+        yield DF211, f"{who} no longer drops capability {capability}", where
     ports = {port.get("hostPort") for port in mappings(before.get("ports"))}
     for port in mappings(after.get("ports")):
         if port.get("hostPort") and port["hostPort"] not in ports:
-            yield "DF210", f"{who} takes port {port['hostPort']} of its node", path_text((*path, "ports"))
+            yield DF210, f"{who} takes port {port['hostPort']} of its node", path_text((*path, "ports"))
 
 
 def _confinement(
     who: str, before: dict[str, Any], after: dict[str, Any], path: tuple[Any, ...], *, new: bool
-) -> Iterator[Finding]:
+) -> Iterator[Judgement]:
     """What a pod's or a container's security context no longer forbids."""
     old, now = before.get("securityContext") or {}, after.get("securityContext") or {}
     if not isinstance(old, dict) or not isinstance(now, dict):
@@ -292,10 +333,10 @@ def _confinement(
     base = (*path, "securityContext")
     for field in ("runAsNonRoot", "readOnlyRootFilesystem"):
         if old.get(field) is True and now.get(field) is not True:
-            yield "DF211", f"{who} no longer has {field}", path_text((*base, field))
+            yield DF211, f"{who} no longer has {field}", path_text((*base, field))
     for field in ("runAsUser", "runAsGroup", "fsGroup"):
         if now.get(field) == 0 and old.get(field) != 0 and not new:
-            yield "DF211", f"{who} has {field} 0, that is root", path_text((*base, field))
+            yield DF211, f"{who} has {field} 0, that is root", path_text((*base, field))
     profile, earlier = dig(now, "seccompProfile", "type"), dig(old, "seccompProfile", "type")
     if earlier in ("RuntimeDefault", "Localhost") and profile not in ("RuntimeDefault", "Localhost"):
-        yield "DF211", f"{who} no longer has a seccomp profile", path_text((*base, "seccompProfile"))
+        yield DF211, f"{who} no longer has a seccomp profile", path_text((*base, "seccompProfile"))

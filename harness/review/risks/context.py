@@ -10,6 +10,7 @@ from harness.review.fieldpath import FieldPath, Inside, Key
 from harness.review.fields import CHECKSUM, GENERATED_NAME, Fields
 from harness.review.model import FieldChange
 from harness.review.pair import ReviewedResource
+from harness.review.risks.rule import RiskRule
 
 TEMPLATES: Final[dict[str, tuple[str, ...]]] = {
     "Pod": (),
@@ -24,9 +25,9 @@ TEMPLATES: Final[dict[str, tuple[str, ...]]] = {
 }
 """Where the workloads have their pod template."""
 
-Finding = tuple[str, str, str]
+Judgement = tuple[RiskRule, str, str]
 """(rule, sentence without its full stop, path)"""
-Check = Callable[["Change"], Iterator[Finding]]
+Check = Callable[["Change"], Iterator[Judgement]]
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,6 @@ class Change:
         after: It at head, or None.
         found: How the two differ; empty when one is None.
         moved_from: The Application that had it at base, when another one.
-        deployed: Whether an Application with pruning deploys it; None when not known.
     """
 
     before: ReviewedResource | None

@@ -5,7 +5,45 @@ from typing import Any, Final
 
 from harness.manifests.quantity import quantity
 from harness.manifests.values import canonical, dig, mappings, strings
-from harness.review.risks.context import Change, Finding
+from harness.review.model import Level
+from harness.review.risks.context import Change, Judgement
+from harness.review.risks.rule import RiskRule
+
+DF101: Final = RiskRule(
+    "DF101", Level.HIGH, "Volume claim removed", "The claim goes, and with reclaim policy Delete the data, too."
+)
+DF102: Final = RiskRule(
+    "DF102", Level.HIGH, "Volume claim shrinks", "Kubernetes refuses a smaller claim; a new one starts empty."
+)
+DF103: Final = RiskRule(
+    "DF103", Level.HIGH, "Volume claim changes what cannot change", "It must be made anew, without its data."
+)
+DF104: Final = RiskRule(
+    "DF104", Level.HIGH, "StatefulSet changes what cannot change", "It must be deleted and made anew to apply."
+)
+DF105: Final = RiskRule(
+    "DF105", Level.HIGH, "Namespace removed", "Everything in it is deleted, volume claims included."
+)
+DF106: Final = RiskRule(
+    "DF106",
+    Level.HIGH,
+    "CustomResourceDefinition removed or narrowed",
+    "Resources of that kind are deleted or lost.",
+)
+DF107: Final = RiskRule(
+    "DF107",
+    Level.HIGH,
+    "Stateful workload or store removed",
+    "What it held is no longer served, and may be deleted.",
+)
+DF108: Final = RiskRule("DF108", Level.HIGH, "Bucket or database removed", "Its content may be deleted with it.")
+DF109: Final = RiskRule(
+    "DF109", Level.MEDIUM, "Data is kept for less long", "Volumes are deleted where they were retained."
+)
+DF110: Final = RiskRule(
+    "DF110", Level.HIGH, "A workload's volume is another one", "It starts with other data, or none."
+)
+DF111: Final = RiskRule("DF111", Level.LOW, "Volume claim grows", "It cannot be made smaller again.")
 
 _UPDATABLE: Final = frozenset(
     {
@@ -38,7 +76,7 @@ _STORES: Final = frozenset(
 _BUCKETS: Final = frozenset({"Bucket", "BucketClaim", "ObjectBucketClaim", "Database", "S3Bucket", "KafkaTopic"})
 
 
-def check(change: Change) -> Iterator[Finding]:
+def check(change: Change) -> Iterator[Judgement]:
     """What may be lost."""
     gone = change.gone
     if gone is not None:
@@ -55,50 +93,50 @@ def check(change: Change) -> Iterator[Finding]:
     yield from _volumes(change)
 
 
-def _gone(change: Change, kind: str, name: str) -> Iterator[Finding]:
+def _gone(change: Change, kind: str, name: str) -> Iterator[Judgement]:
     if kind == "PersistentVolumeClaim":
-        yield "DF101", f"{name} is deleted, and its data with it unless its volume is retained", ""
+        yield DF101, f"{name} is deleted, and its data with it unless its volume is retained", ""
     elif kind == "Namespace":
-        yield "DF105", f"{name} is deleted, with everything in it", ""
+        yield DF105, f"{name} is deleted, with everything in it", ""
     elif kind == "CustomResourceDefinition":
-        yield "DF106", f"{name} is deleted, and every resource of that kind with it", ""
+        yield DF106, f"{name} is deleted, and every resource of that kind with it", ""
     elif kind in _BUCKETS:
-        yield "DF108", f"{name} is deleted; its content may go with it", ""
+        yield DF108, f"{name} is deleted; its content may go with it", ""
     elif kind in _STORES:
         claims = mappings(dig(change.old, "spec", "volumeClaimTemplates"))
         if kind != "StatefulSet":
-            yield "DF107", f"{name} is deleted; what it holds may go with it", ""
+            yield DF107, f"{name} is deleted; what it holds may go with it", ""
         elif claims:
             names = ", ".join(str(dig(claim, "metadata", "name")) for claim in claims)
-            yield "DF107", f"{name} is deleted; its volume claims ({names}) are left behind or deleted", ""
+            yield DF107, f"{name} is deleted; its volume claims ({names}) are left behind or deleted", ""
         else:
-            yield "DF107", f"{name} is deleted", ""
+            yield DF107, f"{name} is deleted", ""
 
 
-def _claim(change: Change) -> Iterator[Finding]:
+def _claim(change: Change) -> Iterator[Judgement]:
     path = ("spec", "resources", "requests", "storage")
     yield from _size(change.name, dig(change.old, *path), dig(change.new, *path), ".".join(path))
     for item, where in change.below("spec"):
         if where[:3] != ("spec", "resources", "requests"):
-            yield "DF103", f"{change.name} changes {item.path}, which is fixed once it is bound", item.path
+            yield DF103, f"{change.name} changes {item.path}, which is fixed once it is bound", item.path
 
 
-def _size(name: str, before: Any, after: Any, path: str) -> Iterator[Finding]:
+def _size(name: str, before: Any, after: Any, path: str) -> Iterator[Judgement]:
     old, new = quantity(before), quantity(after)
     if old is None or new is None or old == new:
         return
     if new < old:
-        yield "DF102", f"{name} shrinks from {before} to {after}, which Kubernetes refuses", path
+        yield DF102, f"{name} shrinks from {before} to {after}, which Kubernetes refuses", path
     else:
-        yield "DF111", f"{name} grows from {before} to {after}", path
+        yield DF111, f"{name} grows from {before} to {after}", path
 
 
-def _stateful_set(change: Change) -> Iterator[Finding]:
+def _stateful_set(change: Change) -> Iterator[Judgement]:
     for item, where in change.below("spec"):
         name = where[1] if len(where) > 1 else ""
         if name not in _UPDATABLE:
             yield (
-                "DF104",
+                DF104,
                 f"{change.name} changes {item.path}, which cannot change in place: it must be made anew",
                 item.path,
             )
@@ -116,19 +154,19 @@ def _claims(value: dict[str, Any]) -> list[dict[str, Any]]:
     return mappings(dig(value, "spec", "volumeClaimTemplates"))
 
 
-def _definition(change: Change) -> Iterator[Finding]:
+def _definition(change: Change) -> Iterator[Judgement]:
     if change.differs("spec", "scope"):
-        yield "DF106", f"{change.name} changes its scope, which cannot change: it must be deleted", "spec.scope"
+        yield DF106, f"{change.name} changes its scope, which cannot change: it must be deleted", "spec.scope"
     before = {str(item.get("name")): item for item in mappings(dig(change.old, "spec", "versions"))}
     after = {str(item.get("name")): item for item in mappings(dig(change.new, "spec", "versions"))}
     for name, version in before.items():
         if name not in after:
-            yield "DF106", f"{change.name} no longer has version {name}", "spec.versions"
+            yield DF106, f"{change.name} no longer has version {name}", "spec.versions"
         elif version.get("served") and not after[name].get("served"):
-            yield "DF106", f"{change.name} no longer serves version {name}", f"spec.versions[name={name}].served"
+            yield DF106, f"{change.name} no longer serves version {name}", f"spec.versions[name={name}].served"
 
 
-def _retention(change: Change) -> Iterator[Finding]:
+def _retention(change: Change) -> Iterator[Judgement]:
     places: list[tuple[str, ...]] = [("reclaimPolicy",), ("spec", "persistentVolumeReclaimPolicy")]
     for name in ("whenDeleted", "whenScaled"):
         places.append(("spec", "persistentVolumeClaimRetentionPolicy", name))
@@ -136,15 +174,15 @@ def _retention(change: Change) -> Iterator[Finding]:
         before, after = dig(change.old, *path), dig(change.new, *path)
         if before != after and after in ("Delete", "Recycle"):
             yield (
-                "DF109",
+                DF109,
                 f"{change.name} has {'.'.join(path)} {after}, which was {before or 'not set'}",
                 ".".join(path),
             )
     if change.kind == "StorageClass" and change.differs("parameters"):
-        yield "DF103", f"{change.name} changes its parameters, which cannot change", "parameters"
+        yield DF103, f"{change.name} changes its parameters, which cannot change", "parameters"
 
 
-def _volumes(change: Change) -> Iterator[Finding]:
+def _volumes(change: Change) -> Iterator[Judgement]:
     template = change.template
     if template is None:
         return
@@ -160,9 +198,9 @@ def _volumes(change: Change) -> Iterator[Finding]:
         if replacement is None:
             used = strings([mount.get("name") for mount in _mounts(after)])
             if name not in used:
-                yield "DF110", f"{change.name} no longer has volume {name} ({source})", path
+                yield DF110, f"{change.name} no longer has volume {name} ({source})", path
         elif canonical(replacement) != canonical(volume):
-            yield "DF110", f"{change.name} has something else than {source} as volume {name}", path
+            yield DF110, f"{change.name} has something else than {source} as volume {name}", path
 
 
 def _mounts(spec: dict[str, Any]) -> Iterator[dict[str, Any]]:

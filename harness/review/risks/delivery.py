@@ -6,8 +6,45 @@ from typing import Any, Final
 from harness.manifests.applications import WAVE
 from harness.manifests.values import canonical, dig, mappings, strings
 from harness.review.fieldpath import path_text
-from harness.review.model import FieldKind
-from harness.review.risks.context import Change, Finding
+from harness.review.model import FieldKind, Level
+from harness.review.risks.context import Change, Judgement
+from harness.review.risks.rule import RiskRule
+
+DF601: Final = RiskRule(
+    "DF601", Level.HIGH, "Application removed", "With prune or its finalizer, all that it deployed is deleted."
+)
+DF602: Final = RiskRule(
+    "DF602", Level.MEDIUM, "Pruning is turned on", "What is in the cluster and not in git is deleted."
+)
+DF603: Final = RiskRule("DF603", Level.LOW, "Automated sync changes", "Changes reach the cluster at other times.")
+DF604: Final = RiskRule("DF604", Level.MEDIUM, "Sync wave or hook changes", "Things are applied in another order.")
+DF605: Final = RiskRule(
+    "DF605", Level.MEDIUM, "Application follows another source", "All of it may change, beyond what is shown here."
+)
+DF606: Final = RiskRule(
+    "DF606", Level.HIGH, "Application goes to another destination", "It is deployed anew there."
+)
+DF607: Final = RiskRule(
+    "DF607", Level.HIGH, "A resource changes its Application", "One prunes what the other one applies."
+)
+DF608: Final = RiskRule(
+    "DF608", Level.LOW, "Protection against pruning or deletion is removed", "A later removal really deletes it."
+)
+DF701: Final = RiskRule("DF701", Level.HIGH, "Service is exposed", "It can be reached from outside of the cluster.")
+DF702: Final = RiskRule(
+    "DF702", Level.HIGH, "More addresses are let in", "The load balancer takes traffic from elsewhere."
+)
+DF703: Final = RiskRule(
+    "DF703", Level.MEDIUM, "Ingress or route changes", "Other names or paths lead to the workload."
+)
+DF704: Final = RiskRule("DF704", Level.MEDIUM, "Service's ports change", "Clients of the old port find nothing.")
+DF705: Final = RiskRule("DF705", Level.MEDIUM, "Service removed", "Its name no longer resolves.")
+DF706: Final = RiskRule("DF706", Level.HIGH, "TLS is removed", "Traffic goes in the clear.")
+DF801: Final = RiskRule("DF801", Level.MEDIUM, "Secret changes", "What uses the key must know the new value.")
+DF802: Final = RiskRule("DF802", Level.HIGH, "Secret, or a key of it, removed", "Pods that need it do not start.")
+DF803: Final = RiskRule(
+    "DF803", Level.MEDIUM, "Where a secret comes from changes", "Another value, or none, reaches the cluster."
+)
 
 _FINALIZER: Final = "resources-finalizer.argocd.argoproj.io"
 _APPLICATIONS: Final = ("Application", "ApplicationSet")
@@ -29,7 +66,7 @@ _EXTERNAL: Final = ("ExternalSecret", "SecretStore", "ClusterSecretStore", "Clus
 _EXPOSED: Final = {"ClusterIP": 0, "ExternalName": 0, "NodePort": 1, "LoadBalancer": 2}
 
 
-def check(change: Change) -> Iterator[Finding]:
+def check(change: Change) -> Iterator[Judgement]:
     """What happens to delivery, exposure and secrets."""
     if change.kind in _APPLICATIONS and change.resource.group == "argoproj.io":
         yield from _application(change)
@@ -37,7 +74,7 @@ def check(change: Change) -> Iterator[Finding]:
         yield from _flux(change)
     if change.moved_from:
         said = f"{change.name} moves from Application {change.moved_from} to {change.resource.application}"
-        yield "DF607", f"{said}: what is applied by one may be pruned by the other", ""
+        yield DF607, f"{said}: what is applied by one may be pruned by the other", ""
     yield from _order(change)
     if change.kind == "Service":
         yield from _service(change)
@@ -47,16 +84,16 @@ def check(change: Change) -> Iterator[Finding]:
         yield from _secret(change)
     elif change.kind in _EXTERNAL and (change.before is not None or change.after is None):
         if change.after is None:
-            yield "DF802", f"{change.name} is removed, and the secret that it makes with it", ""
+            yield DF802, f"{change.name} is removed, and the secret that it makes with it", ""
         elif path := change.touches("spec"):
-            yield "DF803", f"{change.name} changes {path}", path
+            yield DF803, f"{change.name} changes {path}", path
 
 
-def _application(change: Change) -> Iterator[Finding]:
+def _application(change: Change) -> Iterator[Judgement]:
     if change.gone is not None:
         cascade = _FINALIZER in strings(dig(change.old, "metadata", "finalizers"))
         all_of_it = "with all that it deployed, because of its finalizer" if cascade else "and stops being synced"
-        yield "DF601", f"{change.gone.identity} is removed, {all_of_it}", ""
+        yield DF601, f"{change.gone.identity} is removed, {all_of_it}", ""
         return
     if change.before is None:
         return
@@ -65,32 +102,32 @@ def _application(change: Change) -> Iterator[Finding]:
     prune = [bool(dig(item, "prune")) for item in automated]
     path = path_text((*prefix, "syncPolicy", "automated"))
     if prune[1] and not prune[0]:
-        yield "DF602", f"{change.name} prunes from now on", f"{path}.prune"
+        yield DF602, f"{change.name} prunes from now on", f"{path}.prune"
     elif canonical(automated[0]) != canonical(automated[1]):
-        yield "DF603", f"{change.name}: automated sync {canonical(automated[0])} → {canonical(automated[1])}", path
+        yield DF603, f"{change.name}: automated sync {canonical(automated[0])} → {canonical(automated[1])}", path
     for name in ("source", "sources"):
         for item, where in change.below(*prefix, name):
             last = where[-1] if isinstance(where[-1], str) else ""
             said = f"{_text(item.before)} → {_text(item.after)}"
-            yield "DF605", f"{change.name}: {last or name} {said}", item.path
+            yield DF605, f"{change.name}: {last or name} {said}", item.path
     if found := change.touches(*prefix, "destination"):
         before, after = (dig(value, *prefix, "destination") for value in (change.old, change.new))
-        yield "DF606", f"{change.name} goes to {_destination(after)}, before to {_destination(before)}", found
+        yield DF606, f"{change.name} goes to {_destination(after)}, before to {_destination(before)}", found
     if found := change.touches(*prefix, "project"):
-        yield "DF605", f"{change.name} is in another project", found
+        yield DF605, f"{change.name} is in another project", found
     if change.kind == "ApplicationSet" and (found := change.touches("spec", "generators")):
-        yield "DF605", f"{change.name} makes other Applications", found
+        yield DF605, f"{change.name} makes other Applications", found
 
 
-def _flux(change: Change) -> Iterator[Finding]:
+def _flux(change: Change) -> Iterator[Judgement]:
     if change.gone is not None:
-        yield "DF601", f"{change.gone.identity} is removed; with prune, all that it deployed goes with it", ""
+        yield DF601, f"{change.gone.identity} is removed; with prune, all that it deployed goes with it", ""
     elif change.before is not None:
         if dig(change.new, "spec", "prune") and not dig(change.old, "spec", "prune"):
-            yield "DF602", f"{change.name} prunes from now on", "spec.prune"
+            yield DF602, f"{change.name} prunes from now on", "spec.prune"
         for name in ("path", "sourceRef"):
             if found := change.touches("spec", name):
-                yield "DF605", f"{change.name} follows another source", found
+                yield DF605, f"{change.name} follows another source", found
 
 
 def _text(value: Any) -> str:
@@ -102,7 +139,7 @@ def _destination(value: Any) -> str:
     return f"{dig(value, 'namespace') or 'no namespace'} on {cluster}"
 
 
-def _order(change: Change) -> Iterator[Finding]:
+def _order(change: Change) -> Iterator[Judgement]:
     if change.before is None or change.after is None:
         return
     for name in _HOOKS:
@@ -110,66 +147,66 @@ def _order(change: Change) -> Iterator[Finding]:
         if canonical(before) != canonical(after):
             short = name.partition("/")[2]
             path = path_text(("metadata", "annotations", name))
-            yield "DF604", f"{change.name}: {short} {_text(before)} → {_text(after)}", path
+            yield DF604, f"{change.name}: {short} {_text(before)} → {_text(after)}", path
     before, after = (
         str(dig(value, "metadata", "annotations", _OPTIONS) or "") for value in (change.old, change.new)
     )
     for guard in _GUARDS:
         if guard in before and guard not in after:
             path = path_text(("metadata", "annotations", _OPTIONS))
-            yield "DF608", f"{change.name} no longer has {guard}", path
+            yield DF608, f"{change.name} no longer has {guard}", path
     lost = set(strings(dig(change.old, "metadata", "finalizers"))) - set(
         strings(dig(change.new, "metadata", "finalizers"))
     )
     for name in sorted(lost):
-        yield "DF608", f"{change.name} no longer has the finalizer {name}", "metadata.finalizers"
+        yield DF608, f"{change.name} no longer has the finalizer {name}", "metadata.finalizers"
 
 
-def _service(change: Change) -> Iterator[Finding]:
+def _service(change: Change) -> Iterator[Judgement]:
     if change.gone is not None:
-        yield "DF705", f"{change.gone.identity} is removed", ""
+        yield DF705, f"{change.gone.identity} is removed", ""
     if change.after is None:
         return
     before = str(dig(change.old, "spec", "type") or "ClusterIP")
     after = str(dig(change.new, "spec", "type") or "ClusterIP")
     if _EXPOSED.get(after, 0) > _EXPOSED.get(before, 0):
         was = "new" if change.before is None else f"before {before}"
-        yield "DF701", f"{change.name} is of type {after} ({was})", "spec.type"
+        yield DF701, f"{change.name} is of type {after} ({was})", "spec.type"
     elif after != before:
-        yield "DF704", f"{change.name} is of type {after}, before {before}", "spec.type"
+        yield DF704, f"{change.name} is of type {after}, before {before}", "spec.type"
     more = set(strings(dig(change.new, "spec", "externalIPs"))) - set(
         strings(dig(change.old, "spec", "externalIPs"))
     )
     if more:
-        yield "DF701", f"{change.name} takes the addresses {', '.join(sorted(more))}", "spec.externalIPs"
+        yield DF701, f"{change.name} takes the addresses {', '.join(sorted(more))}", "spec.externalIPs"
     ranges = [strings(dig(value, "spec", "loadBalancerSourceRanges")) for value in (change.old, change.new)]
     if after == "LoadBalancer" and change.before is not None and before == "LoadBalancer":
         if ranges[0] and not ranges[1]:
             path = "spec.loadBalancerSourceRanges"
-            yield "DF702", f"{change.name} takes traffic from everywhere", path
+            yield DF702, f"{change.name} takes traffic from everywhere", path
         elif added := sorted(set(ranges[1]) - set(ranges[0])) if ranges[0] else []:
             path = "spec.loadBalancerSourceRanges"
-            yield "DF702", f"{change.name} takes traffic from {', '.join(added)}, too", path
+            yield DF702, f"{change.name} takes traffic from {', '.join(added)}, too", path
         for item, where in change.below("metadata", "annotations"):
             if "load-balancer" in str(where[-1]) or "loadbalancer" in str(where[-1]):
-                yield "DF702", f"{change.name} changes {where[-1]}", item.path
+                yield DF702, f"{change.name} changes {where[-1]}", item.path
     if change.before is not None and (path_ := change.touches("spec", "ports")):
-        yield "DF704", f"{change.name} changes {path_}", path_
+        yield DF704, f"{change.name} changes {path_}", path_
 
 
-def _route(change: Change) -> Iterator[Finding]:
+def _route(change: Change) -> Iterator[Judgement]:
     if change.gone is not None and change.after is None:
-        yield "DF703", f"{change.name} is removed", ""
+        yield DF703, f"{change.name} is removed", ""
         return
     before, after = _hosts(change.old), _hosts(change.new)
     if change.before is not None and dig(change.old, "spec", "tls") and not dig(change.new, "spec", "tls"):
-        yield "DF706", f"{change.name} no longer has TLS", "spec.tls"
+        yield DF706, f"{change.name} no longer has TLS", "spec.tls"
     for host in sorted(after - before):
-        yield "DF703", f"{change.name} serves {host}", "spec"
+        yield DF703, f"{change.name} serves {host}", "spec"
     for host in sorted(before - after):
-        yield "DF703", f"{change.name} no longer serves {host}", "spec"
+        yield DF703, f"{change.name} no longer serves {host}", "spec"
     if before == after and (path := change.touches("spec")):
-        yield "DF703", f"{change.name} changes {path}", path
+        yield DF703, f"{change.name} changes {path}", path
 
 
 def _hosts(value: dict[str, Any]) -> set[str]:
@@ -179,9 +216,9 @@ def _hosts(value: dict[str, Any]) -> set[str]:
     return set(hosts)
 
 
-def _secret(change: Change) -> Iterator[Finding]:
+def _secret(change: Change) -> Iterator[Judgement]:
     if change.gone is not None:
-        yield "DF802", f"{change.gone.identity} is removed", ""
+        yield DF802, f"{change.gone.identity} is removed", ""
         return
     if change.before is None:
         return
@@ -190,7 +227,7 @@ def _secret(change: Change) -> Iterator[Finding]:
         if item.secret and len(path) > 1:
             kinds.setdefault(item.kind, []).append(str(path[-1]))
     if gone := kinds.pop(FieldKind.REMOVED, []):
-        yield "DF802", f"{change.name} loses {', '.join(gone)}", "data"
+        yield DF802, f"{change.name} loses {', '.join(gone)}", "data"
     for kind, names in kinds.items():
         word = "gets" if kind is FieldKind.ADDED else "has another value for"
-        yield "DF801", f"{change.name} {word} {', '.join(names)}", "data"
+        yield DF801, f"{change.name} {word} {', '.join(names)}", "data"

@@ -6,6 +6,7 @@ from harness.errors import UsageError
 from harness.review.model import Level, Risk
 from harness.review.risks import access, data, delivery, running
 from harness.review.risks.context import Change, Check
+from harness.review.risks.rule import RiskRule
 from harness.review.risks.rules import RULES
 
 _CHECKS: Final[tuple[Check, ...]] = (data.check, access.check, running.check, delivery.check)
@@ -20,9 +21,9 @@ def judge(change: Change) -> tuple[Risk, ...]:
     return tuple(sorted(found, key=lambda item: (-item.level, item.rule)))
 
 
-def risk(rule: str, sentence: str, path: str = "") -> Risk:
+def risk(rule: RiskRule, sentence: str, path: str = "") -> Risk:
     """A risk with its rule's level."""
-    return Risk(rule, RULES[rule].level, f"{sentence}.", path)
+    return Risk(rule.id, rule.level, f"{sentence}.", path)
 
 
 def parse_threshold(text: str) -> tuple[Level | None, frozenset[str]]:

@@ -8,7 +8,70 @@ from harness.manifests.quantity import quantity
 from harness.manifests.values import canonical, dig
 from harness.review.fieldpath import FieldPath, path_text
 from harness.review.images import replaced
-from harness.review.risks.context import Change, Finding, container_path, containers
+from harness.review.model import Level
+from harness.review.risks.context import Change, Judgement, container_path, containers
+from harness.review.risks.rule import RiskRule
+
+DF301: Final = RiskRule("DF301", Level.LOW, "Pods restart", "The pod template changes, so its pods are replaced.")
+DF302: Final = RiskRule(
+    "DF302",
+    Level.HIGH,
+    "Selector of a workload changes",
+    "It cannot change in place: the workload must be made anew.",
+)
+DF303: Final = RiskRule("DF303", Level.MEDIUM, "Service selects other pods", "Traffic goes elsewhere, or nowhere.")
+DF304: Final = RiskRule(
+    "DF304", Level.MEDIUM, "Job changes what cannot change", "The sync fails until the old Job is deleted."
+)
+DF305: Final = RiskRule("DF305", Level.MEDIUM, "Probe removed", "A broken pod gets traffic, or is never restarted.")
+DF306: Final = RiskRule(
+    "DF306", Level.MEDIUM, "Disruption budget removed or loosened", "A node's drain can take all pods at once."
+)
+DF307: Final = RiskRule(
+    "DF307",
+    Level.LOW,
+    "Configuration changes without a restart",
+    "Pods that read it at their start keep the old one.",
+)
+DF308: Final = RiskRule("DF308", Level.MEDIUM, "Workload removed", "What it did is no longer done.")
+DF309: Final = RiskRule(
+    "DF309", Level.MEDIUM, "Rollout strategy changes", "Pods may be down while they are replaced."
+)
+DF310: Final = RiskRule(
+    "DF310",
+    Level.MEDIUM,
+    "A field that cannot change is changed",
+    "The API server refuses it until it is made anew.",
+)
+DF311: Final = RiskRule(
+    "DF311",
+    Level.MEDIUM,
+    "Resource takes another name or place",
+    "The old one is deleted, the new one starts afresh.",
+)
+DF312: Final = RiskRule(
+    "DF312", Level.MEDIUM, "CronJob runs at other times", "Its work is done more often, less often, or not at all."
+)
+DF401: Final = RiskRule("DF401", Level.LOW, "Image replaced", "Other code runs.")
+DF402: Final = RiskRule(
+    "DF402", Level.MEDIUM, "Image goes back to an older version", "Data written by the newer one may not be read."
+)
+DF403: Final = RiskRule(
+    "DF403", Level.MEDIUM, "Image is less pinned", "What runs can change without a change here."
+)
+DF404: Final = RiskRule(
+    "DF404", Level.MEDIUM, "Image comes from another repository", "Somebody else may publish it."
+)
+DF501: Final = RiskRule(
+    "DF501", Level.MEDIUM, "Fewer replicas", "There is less capacity, and less left when one fails."
+)
+DF502: Final = RiskRule("DF502", Level.HIGH, "No replica left", "Nothing runs.")
+DF503: Final = RiskRule("DF503", Level.LOW, "More replicas", "It needs room in the cluster and in its quota.")
+DF504: Final = RiskRule(
+    "DF504", Level.MEDIUM, "Fewer resources, or no bound", "Pods may be killed, throttled, or starve others."
+)
+DF505: Final = RiskRule("DF505", Level.LOW, "More resources", "Pods may find no node, or exceed the quota.")
+DF506: Final = RiskRule("DF506", Level.MEDIUM, "Quota or limit range changes", "Pods that fitted may be refused.")
 
 _WORKLOADS: Final = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "CronJob", "Job", "Pod")
 _PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
@@ -19,13 +82,13 @@ _HOOK: Final = "argocd.argoproj.io/hook"
 _REPLACE: Final = ("Replace=true", "Force=true")
 
 
-def check(change: Change) -> Iterator[Finding]:
+def check(change: Change) -> Iterator[Judgement]:
     """What happens to what runs."""
     if change.gone is not None and change.gone.kind in _WORKLOADS and change.gone.kind != "StatefulSet":
-        yield "DF308", f"{change.gone.identity} is deleted", ""
+        yield DF308, f"{change.gone.identity} is deleted", ""
     if change.replaced:
         assert change.before is not None  # noqa: S101 - a replaced resource has both
-        yield "DF311", f"{change.before.identity} is deleted, and {change.name} made in its place", ""
+        yield DF311, f"{change.before.identity} is deleted, and {change.name} made in its place", ""
     elif change.before is not None and change.after is not None:
         yield from _workload(change)
         yield from _fixed(change)
@@ -37,32 +100,32 @@ def check(change: Change) -> Iterator[Finding]:
     yield from _quota(change)
 
 
-def _workload(change: Change) -> Iterator[Finding]:
+def _workload(change: Change) -> Iterator[Judgement]:
     if change.kind in ("Deployment", "StatefulSet", "DaemonSet"):
         path = change.restarts()
         if path is not None:
-            yield "DF301", f"Pods of {change.name} restart", path
+            yield DF301, f"Pods of {change.name} restart", path
     if change.kind in ("Deployment", "DaemonSet", "ReplicaSet") and (path := change.touches("spec", "selector")):
-        yield "DF302", f"{change.name} changes its selector, which cannot change: it must be deleted first", path
+        yield DF302, f"{change.name} changes its selector, which cannot change: it must be deleted first", path
     if change.kind == "Service" and (path := change.touches("spec", "selector")):
-        yield "DF303", f"{change.name} selects other pods", path
+        yield DF303, f"{change.name} selects other pods", path
     if change.kind == "Job" and not _remade(change):
         for item, where in change.below("spec"):
             if len(where) > 1 and where[1] not in _JOB_UPDATABLE:
-                yield "DF304", f"{change.name} changes {item.path}, which cannot change in place", item.path
+                yield DF304, f"{change.name} changes {item.path}, which cannot change in place", item.path
                 break
     for name in ("strategy", "updateStrategy"):
         if path := change.touches("spec", name):
             kind = dig(change.new, "spec", name, "type")
             down = ": all pods go down before new ones start" if kind in ("Recreate", "OnDelete") else ""
-            yield "DF309", f"{change.name} is rolled out in another way{down}", path
+            yield DF309, f"{change.name} is rolled out in another way{down}", path
     if change.kind == "CronJob":
         for name in ("schedule", "timeZone", "suspend", "concurrencyPolicy", "startingDeadlineSeconds"):
             before, after = (dig(value, "spec", name) for value in (change.old, change.new))
             if canonical(before) != canonical(after):
-                yield "DF312", f"{change.name}: {name} {_shown(before)} → {_shown(after)}", f"spec.{name}"
+                yield DF312, f"{change.name}: {name} {_shown(before)} → {_shown(after)}", f"spec.{name}"
     if change.kind == "ConfigMap" and change.touches("data") and not _named_by_hash(change):
-        yield "DF307", f"Pods that read {change.name} only at their start keep the old one", "data"
+        yield DF307, f"Pods that read {change.name} only at their start keep the old one", "data"
 
 
 def _named_by_hash(change: Change) -> bool:
@@ -91,24 +154,24 @@ _FIXED: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
 }
 
 
-def _fixed(change: Change) -> Iterator[Finding]:
+def _fixed(change: Change) -> Iterator[Judgement]:
     for prefix in _FIXED.get(change.kind, ()):
         if path := change.touches(*prefix):
-            yield "DF310", f"{change.name} changes {path}, which cannot change in place", path
+            yield DF310, f"{change.name} changes {path}, which cannot change in place", path
     if change.kind in ("ConfigMap", "Secret") and change.old.get("immutable") and change.touches():
-        yield "DF310", f"{change.name} is immutable, and changes", change.touches() or ""
+        yield DF310, f"{change.name} is immutable, and changes", change.touches() or ""
 
 
-def _budget(change: Change) -> Iterator[Finding]:
+def _budget(change: Change) -> Iterator[Judgement]:
     if change.kind != "PodDisruptionBudget":
         return
     if change.gone is not None:
-        yield "DF306", f"{change.gone.identity} is deleted", ""
+        yield DF306, f"{change.gone.identity} is deleted", ""
     elif change.before is not None and (path := change.touches("spec")):
-        yield "DF306", f"{change.name} changes how many pods may be missing, or of which", path
+        yield DF306, f"{change.name} changes how many pods may be missing, or of which", path
 
 
-def _probes(change: Change) -> Iterator[Finding]:
+def _probes(change: Change) -> Iterator[Judgement]:
     template = change.template
     if template is None or change.before is None or change.after is None:
         return
@@ -117,16 +180,16 @@ def _probes(change: Change) -> Iterator[Finding]:
         for probe in _PROBES:
             if container.get(probe) and where in after and not after[where].get(probe):
                 path = path_text((*container_path(template, where), probe))
-                yield "DF305", f"Container {where[1]} of {change.name} has no {probe} any more", path
+                yield DF305, f"Container {where[1]} of {change.name} has no {probe} any more", path
 
 
-def _images(change: Change) -> Iterator[Finding]:
+def _images(change: Change) -> Iterator[Judgement]:
     if change.after is None:
         return
     if change.before is None:
         for image in sorted(set(images_in(change.new))):
             if floating(image):
-                yield "DF403", f"{change.name} runs {image}, which can be another image tomorrow", ""
+                yield DF403, f"{change.name} runs {image}, which can be another image tomorrow", ""
         return
     identity = change.after.identity
     places = {
@@ -142,15 +205,15 @@ def _images(change: Change) -> Iterator[Finding]:
         (old_name, old_tag, old_digest), (new_name, new_tag, new_digest) = reference(before), reference(after)
         old, new = version(old_tag), version(new_tag)
         if old_name != new_name:
-            yield "DF404", f"{said}, another repository", path
+            yield DF404, f"{said}, another repository", path
         if old is not None and new is not None and new < old:
-            yield "DF402", f"{said}, an older version", path
+            yield DF402, f"{said}, an older version", path
         if (old_digest and not new_digest) or (floating(after) and not floating(before)):
-            yield "DF403", f"{said}, less pinned than before", path
-        yield "DF401", said, path
+            yield DF403, f"{said}, less pinned than before", path
+        yield DF401, said, path
 
 
-def _replicas(change: Change) -> Iterator[Finding]:
+def _replicas(change: Change) -> Iterator[Judgement]:
     if change.before is None or change.after is None:
         return
     for path in (("spec", "replicas"), ("spec", "minReplicas"), ("spec", "maxReplicas")):
@@ -162,14 +225,14 @@ def _replicas(change: Change) -> Iterator[Finding]:
         where = ".".join(path)
         said = f"{change.name}: {path[-1]} {_shown(before)} → {_shown(after)}"
         if new == 0 and old > 0:
-            yield "DF502", f"{said}: nothing runs any more", where
+            yield DF502, f"{said}: nothing runs any more", where
         elif new < old:
-            yield "DF501", said, where
+            yield DF501, said, where
         elif new > old:
-            yield "DF503", said, where
+            yield DF503, said, where
 
 
-def _resources(change: Change) -> Iterator[Finding]:
+def _resources(change: Change) -> Iterator[Judgement]:
     template = change.template
     if template is None or change.before is None or change.after is None:
         return
@@ -188,24 +251,24 @@ def _resources(change: Change) -> Iterator[Finding]:
                 yield from _bound(who, f"{name} {bound}", old.get(name), new.get(name), path)
 
 
-def _bound(who: str, what: str, before: Any, after: Any, path: FieldPath) -> Iterator[Finding]:
+def _bound(who: str, what: str, before: Any, after: Any, path: FieldPath) -> Iterator[Judgement]:
     old, new = quantity(before), quantity(after)
     said = f"{who}: {what} {_shown(before)} → {_shown(after)}"
     if after is None and before is not None:
-        yield "DF504", said, path_text(path)
+        yield DF504, said, path_text(path)
     elif old is not None and new is not None and old != new:
-        yield "DF504" if new < old else "DF505", said, path_text(path)
+        yield DF504 if new < old else DF505, said, path_text(path)
     elif before is None and after is not None:
-        yield "DF505", said, path_text(path)
+        yield DF505, said, path_text(path)
 
 
-def _quota(change: Change) -> Iterator[Finding]:
+def _quota(change: Change) -> Iterator[Judgement]:
     if change.kind not in ("ResourceQuota", "LimitRange"):
         return
     if change.before is None:
-        yield "DF506", f"{change.name} is new: pods that do not fit are refused", ""
+        yield DF506, f"{change.name} is new: pods that do not fit are refused", ""
     elif change.after is None:
-        yield "DF506", f"{change.name} is removed: its namespace can take all of the cluster", ""
+        yield DF506, f"{change.name} is removed: its namespace can take all of the cluster", ""
     else:
         for item, path in change.below("spec"):
-            yield "DF506", f"{change.name}: {path[-1]} {_shown(item.before)} → {_shown(item.after)}", item.path
+            yield DF506, f"{change.name}: {path[-1]} {_shown(item.before)} → {_shown(item.after)}", item.path

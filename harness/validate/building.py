@@ -1,0 +1,82 @@
+"""Building: what keeps a root from being built, and manifests that nothing builds."""
+
+from pathlib import Path
+from typing import Final
+
+from harness.manifests import cluster
+from harness.manifests.environments import OVERLAYS, aggregates
+from harness.manifests.exemptions import FILE as EXEMPTIONS
+from harness.manifests.kubernetes_yaml import YamlError, parse
+from harness.manifests.tree import KUSTOMIZATION_NAMES, walk
+from harness.validate.exemptions import FOLDERS
+from harness.validate.finding import Finding
+from harness.validate.model import Environment
+from harness.validate.rule import ValidationRule
+
+LH101: Final = ValidationRule(
+    "LH101", "A kustomization builds", "Argo CD builds it the same way, and would stop syncing."
+)
+LH102: Final = ValidationRule("LH102", "Kustomizations do not include each other", "A cycle can never be built.")
+LH103: Final = ValidationRule(
+    "LH103", "Every file that is named exists", "One missing file stops the whole Application."
+)
+LH104: Final = ValidationRule("LH104", "Every manifest is YAML", "One broken file stops the whole Application.")
+LH105: Final = ValidationRule("LH105", "Every manifest is UTF-8", "The API server takes nothing else.")
+LH106: Final = ValidationRule(
+    "LH106", "No file is too large for a manifest", "etcd refuses objects of more than 1.5 MB."
+)
+LH107: Final = ValidationRule(
+    "LH107", "Upstream bases are pinned to a release tag", "A branch changes under a running platform."
+)
+LH109: Final = ValidationRule(
+    "LH109", "Every manifest is used", "A file that nothing includes looks deployed and is not."
+)
+
+
+def findings(found: list[Environment]) -> list[Finding]:
+    """The problems of builds."""
+    return [
+        Finding(problem.rule, problem.message, (environment.name,), "", problem.file, problem.line)
+        for environment in found
+        for build in environment.builds
+        for problem in build.problems
+    ]
+
+
+def unused_files(root: Path, found: list[Environment]) -> list[Finding]:
+    """Manifests that no kustomization reads; components that no overlay has switched on are read by themselves."""
+    used = {
+        path.resolve() for environment in found for build in environment.builds for path in build.unit.tree.files
+    }
+    findings: list[Finding] = []
+    files = [path for folder in FOLDERS for path in sorted((root / folder).rglob("*.y*ml"))]
+    for path in files:
+        if path.name in KUSTOMIZATION_NAMES and path.resolve() not in used and _is_component(path):
+            tree = walk(path.parent)
+            used |= {file.resolve() for file in tree.files}
+            findings += [
+                Finding(item.rule, item.message, (), "", item.file, item.line)
+                for item in (*tree.problems, *tree.syntax_problems())
+            ]
+    used |= {path.resolve() for environment in found for path in aggregates(root, environment.name)}
+    for path in files:
+        if path.resolve() in used or _is_ours(path, root) or path.stem.endswith("_test"):
+            continue
+        message = f"{path.relative_to(root)} is not used by any environment or component."
+        findings.append(Finding(LH109.id, message, (), "", path, 1))
+    return findings
+
+
+def _is_ours(path: Path, root: Path) -> bool:
+    """Whether a file is not for kustomize but for this validation."""
+    return path.name == EXEMPTIONS or (path.name == cluster.FILE and path.parent.parent == root / OVERLAYS)
+
+
+def _is_component(file: Path) -> bool:
+    try:
+        documents = parse(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, YamlError):
+        return False
+    return (
+        bool(documents) and isinstance(documents[0].value, dict) and documents[0].value.get("kind") == "Component"
+    )

@@ -1,0 +1,25 @@
+"""What a validation rule is. Each stands in the module that judges it; `rules.py` collects them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ValidationRule:
+    """One rule.
+
+    Attributes:
+        id: `LH` and three digits.
+        title: What it demands.
+        why: One sentence on what goes wrong otherwise.
+        engine: The program that evaluates it.
+        check: That program's own name of it.
+        is_about_absence: Whether it speaks of what is missing: without meaning while a part of the environment
+            cannot be read.
+    """
+
+    id: str
+    title: str
+    why: str
+    engine: str = "harness"
+    check: str = ""
+    is_about_absence: bool = False
