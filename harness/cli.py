@@ -122,7 +122,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="docs/exit-codes.md lists the exit codes.",
+    epilog="docs/reference/exit-codes.md lists the exit codes.",
 )
 
 

@@ -1,4 +1,4 @@
-"""What each exit code means, for every command; docs/exit-codes.md has the table."""
+"""What each exit code means, for every command; docs/reference/exit-codes.md has the table."""
 
 from enum import IntEnum
 

@@ -107,4 +107,4 @@ def test_gold_tables(generated: Generated) -> None:
 
 def test_exit_codes(generated: Generated) -> None:
     rows = [(str(code.value), code.meaning) for code in ExitCode]
-    generated("exit-codes.md", "exit-codes", table(("code", "meaning"), *rows))
+    generated("reference/exit-codes.md", "exit-codes", table(("code", "meaning"), *rows))
