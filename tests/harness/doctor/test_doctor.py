@@ -12,6 +12,7 @@ from harness.doctor.checks import EVERY, Need, State, Tier, needs
 from harness.doctor.command import doctor
 from harness.exits import ExitCode
 from harness.machine.java import JavaRuntime
+from tests.harness.programs import program
 
 app = typer.Typer()
 app.command()(doctor)
@@ -103,17 +104,15 @@ def test_a_broken_ca_bundle_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 @pytest.fixture
 def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine whose only program is `docker`, which answers."""
-    program = tmp_path / "docker"
-    program.write_text(
-        '#!/bin/sh\ncase "$1" in\nversion) echo 26.1.5 ;;\nbuildx) echo "github.com/docker/buildx v0.13.1" ;;\n'
-        f'info) echo \'{{"CgroupVersion": "2", "DockerRootDir": "{tmp_path}"}}\' ;;\nesac\n'
-    )
-    program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(checks, "dockerd_too_old", lambda: False)
     monkeypatch.setattr(checks, "answers", lambda _: False)
     monkeypatch.setattr(checks, "available_memory", lambda: 32 * GIB)
-    return program
+    return program(
+        tmp_path / "docker",
+        'case "$1" in\nversion) echo 26.1.5 ;;\nbuildx) echo "github.com/docker/buildx v0.13.1" ;;\n'
+        f'info) echo \'{{"CgroupVersion": "2", "DockerRootDir": "{tmp_path}"}}\' ;;\nesac',
+    )
 
 
 def test_what_the_cluster_tier_needs_is_told_one_by_one(docker: Path) -> None:

@@ -13,6 +13,7 @@ from harness.machine.gobuild import (
     programs,
     programs_folder,
 )
+from tests.harness.programs import program
 
 HELLO = {"hello": "example.org/hello"}
 
@@ -30,20 +31,17 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def fake_go(folder: Path, version: str, *, fails: bool = False) -> Path:
     """A `go` that tells its version, and builds a file for each package that tells what it was built with."""
-    program = folder / "go"
-    folder.mkdir(exist_ok=True)
     failure = "echo 'go: downloading x' >&2; echo 'verifying x: checksum mismatch' >&2; exit 1\n" if fails else ""
-    program.write_text(
-        f'#!/bin/sh\nif [ "$1" = version ]; then echo "go version go{version} linux/amd64"; exit; fi\n'
+    return program(
+        folder / "go",
+        f'if [ "$1" = version ]; then echo "go version go{version} linux/amd64"; exit; fi\n'
         'mkdir -p "$GOCACHE" "$GOMODCACHE/x@v1" && touch "$GOCACHE/object" "$GOMODCACHE/x@v1/x.go"\n'
         # As Go does with what it unpacks, unless it is told otherwise.
         'case "$*" in *-modcacherw*) ;; *) chmod a-w "$GOMODCACHE/x@v1" ;; esac\n'
         f'{failure}echo "$*" | grep -q -- -mod=readonly || exit 9\n'
         'while [ "$1" != -o ]; do shift; done\nout=$2; shift 2\n'
-        'for package; do echo "$GOTOOLCHAIN $CGO_ENABLED $package" > "$out/${package##*/}"; done\n'
+        'for package; do echo "$GOTOOLCHAIN $CGO_ENABLED $package" > "$out/${package##*/}"; done',
     )
-    program.chmod(0o755)
-    return program
 
 
 @pytest.mark.parametrize(

@@ -5,17 +5,16 @@ import pytest
 from harness.errors import HarnessError
 from harness.machine import java
 from harness.machine.java import found_runtimes, java_home, packaged_runtime, parse_java_version
+from tests.harness.programs import program
 
 
 def fake_java(home: Path, version: str, exit_code: int = 0) -> Path:
     """A program that answers as `java -XshowSettings:properties -version` does."""
-    program = home / "bin" / "java"
-    program.parent.mkdir(parents=True)
-    program.write_text(
-        f"#!/bin/sh\n[ \"$2\" = -version ] || exit 9\necho '    java.home = {home}' >&2\n"
-        f"echo '    java.specification.version = {version}' >&2\nexit {exit_code}\n"
+    program(
+        home / "bin" / "java",
+        f"[ \"$2\" = -version ] || exit 9\necho '    java.home = {home}' >&2\n"
+        f"echo '    java.specification.version = {version}' >&2\nexit {exit_code}",
     )
-    program.chmod(0o755)
     return home
 
 

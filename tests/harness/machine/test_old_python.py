@@ -3,21 +3,19 @@ from pathlib import Path
 import pytest
 
 from harness.machine.old_python import find_python
+from tests.harness.programs import program
 from tests.spark import compat
 
 
 def python(path: Path, version: str, exit_code: int = 0) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!/bin/sh\necho {version}\nexit {exit_code}\n")
-    path.chmod(0o755)
-    return path
+    return program(path, f"echo {version}\nexit {exit_code}")
 
 
 def test_the_paths_python_comes_first(tmp_path: Path) -> None:
-    program = python(tmp_path / "bin" / "python3.10", "3.10")
+    fake = python(tmp_path / "bin" / "python3.10", "3.10")
     python(tmp_path / ".pyenv" / "versions" / "3.10.13" / "bin" / "python", "3.10")
 
-    assert find_python({"PATH": str(program.parent), "HOME": str(tmp_path)}) == program
+    assert find_python({"PATH": str(fake.parent), "HOME": str(tmp_path)}) == fake
 
 
 def test_pyenvs_stand_in_gives_way_to_the_version_behind_it(tmp_path: Path) -> None:

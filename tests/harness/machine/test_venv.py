@@ -9,6 +9,7 @@ import pytest
 from harness.errors import HarnessError
 from harness.machine import venv
 from harness.machine.venv import ensure, is_current
+from tests.harness.programs import program
 
 
 @pytest.fixture
@@ -124,11 +125,7 @@ def test_the_locks_name_no_host(repo: Path) -> None:
 
 def python_that_is(folder: Path, name: str, *, supported: bool) -> Path:
     """A stand-in for a Python: answers the version question by its exit code, and else says what it was asked."""
-    folder.mkdir(exist_ok=True)
-    program = folder / name
-    program.write_text(f'#!/bin/sh\n[ "$1" = -c ] && exit {0 if supported else 1}\necho "{name} $*"\n')
-    program.chmod(0o755)
-    return program
+    return program(folder / name, f'[ "$1" = -c ] && exit {0 if supported else 1}\necho "{name} $*"')
 
 
 def venv_sh(repo: Path, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:

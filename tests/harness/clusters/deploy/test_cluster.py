@@ -1,23 +1,21 @@
 """Which cluster is meant."""
 
-import stat
 from pathlib import Path
 
 import pytest
 
 from harness.clusters.deploy.cluster import connect
 from harness.errors import HarnessError
+from tests.harness.programs import program
 
 
 @pytest.fixture(autouse=True)
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cache without clusters, and a kubectl that names the current context of any kubeconfig."""
-    program = tmp_path / "kubectl"
-    program.write_text("#!/bin/sh\necho current\n")
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    kubectl = program(tmp_path / "kubectl", "echo current")
     monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path / "cache"))
     for module in ("harness.clusters.deploy.cluster", "harness.clusters.kind.cluster"):
-        monkeypatch.setattr(f"{module}.kubectl_program", lambda: program)
+        monkeypatch.setattr(f"{module}.kubectl_program", lambda: kubectl)
 
 
 def config(path: Path) -> Path:

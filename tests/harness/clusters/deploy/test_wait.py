@@ -1,7 +1,6 @@
 """Waiting, against a program that answers like kubectl from a file, and a clock that only sleeping moves."""
 
 import json
-import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from harness.clusters.deploy.wait import Wait, until_available, until_establishe
 from harness.clusters.kind.kubectl import Kubectl
 from harness.errors import HarnessError
 from harness.manifests.build import Rendered
+from tests.harness.programs import program
 
 Object = dict[str, Any]
 
@@ -38,10 +38,8 @@ class Fake:
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / "state.json"
-        program = folder / "kubectl"
-        program.write_text(PROGRAM.format(python=sys.executable, state=str(self.file)))
-        program.chmod(program.stat().st_mode | stat.S_IXUSR)
-        self.cluster = Kubectl(folder / "kubeconfig", "some-context", program)
+        kubectl = program(folder / "kubectl", PROGRAM.format(python=sys.executable, state=str(self.file)))
+        self.cluster = Kubectl(folder / "kubeconfig", "some-context", kubectl)
         self.now = 0.0
         self.then: list[tuple[float, Callable[[], None]]] = []
         self.has()

@@ -1,7 +1,6 @@
 """What an EKS cluster would bring, made where there is none."""
 
 import json
-import stat
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import yaml
 from harness.clusters.deploy.without_aws import bring_what_aws_brings, is_on_aws
 from harness.clusters.kind.kubectl import Kubectl
 from harness.errors import HarnessError
+from tests.harness.programs import program
 
 Object = dict[str, Any]
 
@@ -38,15 +38,13 @@ DEFAULT = {
 @pytest.fixture
 def cluster(tmp_path: Path) -> Kubectl:
     """A kubectl that lists what `state.json` has and writes what is applied to `applied.yaml`."""
-    program = tmp_path / "kubectl"
     names = {
         "python": sys.executable,
         "state": str(tmp_path / "state.json"),
         "applied": str(tmp_path / "applied.yaml"),
     }
-    program.write_text(PROGRAM.format(**names))
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    return Kubectl(tmp_path / "kubeconfig", "some-context", program)
+    kubectl = program(tmp_path / "kubectl", PROGRAM.format(**names))
+    return Kubectl(tmp_path / "kubeconfig", "some-context", kubectl)
 
 
 def has(cluster: Kubectl, kind: str, *items: Object) -> None:

@@ -1,26 +1,19 @@
 """The docker command is run as asked, and its failures become sentences that help."""
 
-import stat
 from pathlib import Path
 
 import pytest
 
 from harness.clusters.docker import client
 from harness.errors import HarnessError
+from tests.harness.programs import program
 
 
 @pytest.fixture
 def fake_docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A `docker` on the PATH whose body a test writes."""
-    program = tmp_path / "bin" / "docker"
-    program.parent.mkdir()
-    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
-    return program
-
-
-def write(program: Path, body: str) -> None:
-    program.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    return tmp_path / "bin" / "docker"
 
 
 # Each as the docker command prints it (versions 20.10 to 28).
@@ -42,14 +35,14 @@ FAILURES = {
 @pytest.mark.parametrize(("printed", "help_"), FAILURES.items())
 def test_known_failure_says_what_helps(fake_docker: Path, tmp_path: Path, printed: str, help_: str) -> None:
     (tmp_path / "printed").write_text(printed, encoding="utf-8")
-    write(fake_docker, f"cat '{tmp_path}/printed' >&2; exit 1")
+    program(fake_docker, f"cat '{tmp_path}/printed' >&2; exit 1")
     with pytest.raises(HarnessError, match=help_) as raised:
         client.docker("build", ".", doing="build an image")
     assert "\n" not in str(raised.value)
 
 
 def test_unknown_failure_quotes_docker_and_gives_the_hint(fake_docker: Path) -> None:
-    write(fake_docker, "echo note; echo 'Error: No such image: x' >&2; exit 1")
+    program(fake_docker, "echo note; echo 'Error: No such image: x' >&2; exit 1")
     with pytest.raises(HarnessError) as raised:
         client.docker("save", "x", doing="save x", hint="build it first")
     assert str(raised.value) == "Could not save x (Error: No such image: x): build it first."
@@ -63,23 +56,23 @@ def test_without_the_command_the_error_names_it(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_output_is_returned_and_the_error_output_is_not(fake_docker: Path) -> None:
-    write(fake_docker, 'echo "$@"; echo warning >&2')
+    program(fake_docker, 'echo "$@"; echo warning >&2')
     assert client.docker("a", "b c", doing="try") == "a b c\n"
 
 
 def test_lines_arrive_in_order_from_both_outputs(fake_docker: Path) -> None:
-    write(fake_docker, "echo one; echo two >&2; echo three")
+    program(fake_docker, "echo one; echo two >&2; echo three")
     lines: list[str] = []
     client.docker("build", doing="build", on_line=lines.append)
     assert lines == ["one", "two", "three"]
 
 
 def test_standard_input_is_empty(fake_docker: Path) -> None:
-    write(fake_docker, "cat")
+    program(fake_docker, "cat")
     assert client.docker("load", doing="load") == ""
 
 
 def test_absent_image_has_no_id(fake_docker: Path) -> None:
-    write(fake_docker, "exit 0")
+    program(fake_docker, "exit 0")
     assert client.image_id("no/such:image") is None
     assert client.image_label("no/such:image", "key") is None

@@ -8,6 +8,7 @@ import pytest
 
 from harness.clusters.docker import daemon
 from harness.errors import HarnessError
+from tests.harness.programs import program
 
 # Answers while the file `up` is there.
 DOCKER = """#!/bin/sh
@@ -40,13 +41,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(daemon, "CONTAINERD_PID", tmp_path / "containerd.pid")
     monkeypatch.setattr(daemon, "SYSTEM_CONFIGURATION", tmp_path / "no-configuration")
     for name, text in (("docker", DOCKER), ("dockerd", DOCKERD), ("systemctl", SYSTEMCTL)):
-        write(tmp_path / name, text.format(folder=tmp_path))
+        program(tmp_path / name, text.format(folder=tmp_path))
     return tmp_path
-
-
-def write(program: Path, text: str) -> None:
-    program.write_text(text, encoding="utf-8")
-    program.chmod(0o755)
 
 
 def test_it_is_started_once_and_stopped(machine: Path) -> None:
@@ -85,7 +81,7 @@ def test_one_that_something_else_started_is_left_alone(machine: Path) -> None:
 
 
 def test_one_that_ends_at_once_is_quoted(machine: Path) -> None:
-    write(machine / "dockerd", BROKEN)
+    program(machine / "dockerd", BROKEN)
     with pytest.raises(
         HarnessError, match=r"did not come up \(failed to start daemon: devices cgroup isn't mounted\)"
     ):

@@ -6,6 +6,7 @@ import pytest
 
 from harness.clusters.docker import install
 from harness.errors import HarnessError
+from tests.harness.programs import program
 
 # Bit 24, CAP_SYS_RESOURCE, is set in the first and not in the second.
 EVERY = "CapBnd:\t000001ffffffffff\n"
@@ -19,7 +20,6 @@ def apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     notes = tmp_path / "notes"
     programs = tmp_path / "bin"
     notes.mkdir()
-    programs.mkdir()
     (notes / "targets").write_text(DEBIAN)
     (notes / "candidate").write_text("26.1.5")
     script = f"""#!/bin/sh
@@ -34,8 +34,7 @@ for word; do
 done
 """
     for name in ("apt-get", "apt-cache"):
-        (programs / name).write_text(script)
-        (programs / name).chmod(0o755)
+        program(programs / name, script)
     monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
     monkeypatch.setattr(install, "missing_programs", lambda: ["mmdebstrap", "docker.io"])
     monkeypatch.setattr("os.geteuid", lambda: 0)
@@ -138,9 +137,7 @@ def test_nothing_is_asked_of_apt_when_nothing_is_missing(apt: Path, monkeypatch:
 def test_an_installed_daemon_that_is_too_old_counts_as_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dockerd = tmp_path / "dockerd"
-    dockerd.write_text("#!/bin/sh\necho 'Docker version 20.10.24+dfsg1, build 297e128'\n")
-    dockerd.chmod(0o755)
+    dockerd = program(tmp_path / "dockerd", "echo 'Docker version 20.10.24+dfsg1, build 297e128'")
     monkeypatch.setattr(install, "_which", lambda _: str(dockerd))
     monkeypatch.setattr(install, "grants_every_capability", lambda: True)
     assert install.missing_programs() == []

@@ -8,6 +8,7 @@ import pytest
 
 from harness.clusters.docker import registry
 from harness.clusters.docker.registry import answers, host
+from tests.harness.programs import program
 
 
 @pytest.mark.parametrize(
@@ -52,9 +53,7 @@ def test_a_mirror_answers_for_docker_hub(
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    program = tmp_path / "docker"
-    program.write_text(f"#!/bin/sh\necho '[\"http://127.0.0.1:{server.server_port}/\"]'\n")
-    program.chmod(0o755)
+    program(tmp_path / "docker", f"echo '[\"http://127.0.0.1:{server.server_port}/\"]'")
     monkeypatch.setenv("PATH", str(tmp_path))
     # Docker Hub itself is not asked in a test: nobody listens on port 1.
     monkeypatch.setattr(registry, "_DEFAULT", "localhost:1")

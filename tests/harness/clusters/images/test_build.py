@@ -8,6 +8,7 @@ from harness.clusters.images import build as module
 from harness.clusters.images.build import Job, build, explain, failure, job
 from harness.clusters.images.recipes import Recipe, recipe
 from harness.errors import HarnessError
+from tests.harness.programs import program
 
 FAILED = """\
 #4 [2/2] RUN apt-get update && false
@@ -47,19 +48,12 @@ def image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
     return Job("lakehouse/web:2", Recipe(folder, own=True), "0123")
 
 
-def fake_docker(folder: Path, script: str) -> Path:
-    program = folder / "docker"
-    program.write_text(f"#!/bin/sh\n{script}\n")
-    program.chmod(0o755)
-    return program
-
-
 def test_the_name_comes_with_the_labels_in_one_command(
     image: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = tmp_path / "log"
     script = f'[ "$1" = image ] || echo "$*" >>{log}'
-    monkeypatch.setattr(client, "docker_program", lambda: fake_docker(tmp_path, script))
+    monkeypatch.setattr(client, "docker_program", lambda: program(tmp_path / "docker", script))
 
     build(image, lambda _: None)
 
@@ -92,7 +86,7 @@ def test_what_another_environment_has_had_built_gets_one_name_more(
         f'echo "$1 $2 $3" | sed "s/ plain//; s/ [^ ]*id$//" >>{log}\n'
         'for word; do [ "$before" = --iidfile ] && echo sha256:cd >"$word"; before=$word; done; true'
     )
-    monkeypatch.setattr(client, "docker_program", lambda: fake_docker(tmp_path, script))
+    monkeypatch.setattr(client, "docker_program", lambda: program(tmp_path / "docker", script))
 
     build(replace(image, recipe=replace(image.recipe, own=own, version=("web",))), lambda _: None, fresh=fresh)
 
@@ -104,7 +98,7 @@ def test_a_step_that_fails_is_one_sentence_with_its_own_words_and_a_log(
 ) -> None:
     (tmp_path / "output").write_text("\n".join(FAILED))
     script = f'[ "$1" = image ] && exit; cat {tmp_path / "output"}; exit 1'
-    monkeypatch.setattr(client, "docker_program", lambda: fake_docker(tmp_path, script))
+    monkeypatch.setattr(client, "docker_program", lambda: program(tmp_path / "docker", script))
 
     with pytest.raises(HarnessError) as caught:
         build(image, lambda _: None)
@@ -120,7 +114,7 @@ def test_a_step_that_fails_is_one_sentence_with_its_own_words_and_a_log(
 def test_a_full_disk_is_said_as_such(image: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = "ERROR: failed to solve: write /var/lib/docker/x: no space left on device"
     script = f"[ $1 = image ] && exit; echo '{said}'; exit 1"
-    monkeypatch.setattr(client, "docker_program", lambda: fake_docker(tmp_path, script))
+    monkeypatch.setattr(client, "docker_program", lambda: program(tmp_path / "docker", script))
 
     with pytest.raises(HarnessError, match=r"^Could not build lakehouse/web:2: the disk .* is full"):
         build(image, lambda _: None)

@@ -8,6 +8,7 @@ from harness.clusters.images.archive import save
 from harness.clusters.images.command import app
 from harness.errors import HarnessError
 from harness.exits import ExitCode
+from tests.harness.programs import program
 
 
 def test_a_text_that_no_name_has_in_it() -> None:
@@ -68,14 +69,14 @@ def test_without_docker_one_sentence(arguments: list[str], tmp_path: Path, monke
 def test_prune_removes_what_was_replaced_and_all_only_when_asked(
     options: list[str], expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program, log = tmp_path / "docker", tmp_path / "log"
-    program.write_text(
-        f'#!/bin/sh\n[ "$1" = version ] || echo "$*" >>{log}\n'
+    log = tmp_path / "log"
+    program(
+        tmp_path / "docker",
+        f'[ "$1" = version ] || echo "$*" >>{log}\n'
         'case "$1 $2" in\n"image ls") printf "debian:bookworm-slim\\n<none>:<none>\\nlakehouse/spark:1\\n";;\n'
         '"image prune") echo "Total reclaimed space: 1.2GB";;\n'
-        '"builder prune") printf "Total:\\t3.4GB\\n";;\nesac\n'
+        '"builder prune") printf "Total:\\t3.4GB\\n";;\nesac',
     )
-    program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path / "cache"))
 
@@ -86,17 +87,17 @@ def test_prune_removes_what_was_replaced_and_all_only_when_asked(
 
 
 def test_an_archive_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program, target = tmp_path / "docker", tmp_path / "out" / "images.tar"
-    program.write_text(
-        '#!/bin/sh\ncase "$1" in\nimage) echo sha256:1;;\n'
-        'save) echo half >"$3"; echo "write $3: no space left on device" >&2; exit 1;;\nesac\n'
+    target = tmp_path / "out" / "images.tar"
+    docker = program(
+        tmp_path / "docker",
+        'case "$1" in\nimage) echo sha256:1;;\n'
+        'save) echo half >"$3"; echo "write $3: no space left on device" >&2; exit 1;;\nesac',
     )
-    program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
 
     with pytest.raises(HarnessError, match=r"^Could not write .*images\.tar: the disk .* is full"):
         save(["docker.io/library/redis:8"], target)
     assert list(target.parent.iterdir()) == []
 
-    program.write_text(program.read_text().replace("exit 1", "exit 0"))
+    docker.write_text(docker.read_text().replace("exit 1", "exit 0"))
     assert save(["docker.io/library/redis:8"], target) == len("half\n")

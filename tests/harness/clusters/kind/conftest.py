@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.programs import program
+
 INFO = {"CgroupVersion": "2", "SecurityOptions": ["name=seccomp"], "DockerRootDir": "/nowhere"}
 # Containers are the lines of a file; a test tells what other questions are answered with by files of their name.
 DOCKER = """#!/bin/sh
@@ -46,10 +48,8 @@ exit 0
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder with the machine's state: `calls`, `containers`, and what the programs answer."""
     folder = tmp_path / "machine"
-    folder.mkdir()
     for name, text in (("docker", DOCKER), ("kind", KIND), ("kubectl", KUBECTL)):
-        (folder / name).write_text(text.format(folder=folder), encoding="utf-8")
-        (folder / name).chmod(0o755)
+        program(folder / name, text.format(folder=folder))
     (folder / "containers").touch()
     (folder / "calls").touch()
     (folder / "info").write_text(json.dumps(INFO))

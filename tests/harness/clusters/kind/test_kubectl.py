@@ -1,13 +1,13 @@
 """What kubectl says when it fails becomes one sentence."""
 
 import dataclasses
-import stat
 from pathlib import Path
 
 import pytest
 
 from harness.clusters.kind.kubectl import Kubectl
 from harness.errors import HarnessError
+from tests.harness.programs import program
 
 
 @pytest.fixture
@@ -16,8 +16,7 @@ def cluster(tmp_path: Path) -> Kubectl:
 
 
 def says(cluster: Kubectl, script: str) -> None:
-    cluster.program.write_text(f"#!/bin/sh\n{script}\n")
-    cluster.program.chmod(cluster.program.stat().st_mode | stat.S_IXUSR)
+    program(cluster.program, script)
 
 
 def test_it_works_on_the_named_cluster_only(cluster: Kubectl) -> None:
