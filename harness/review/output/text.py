@@ -1,13 +1,8 @@
 """The review for a terminal: environment → Application → resource → fields, the risks first."""
 
-import io
 from typing import Final
 
 from rich.cells import cell_len, chop_cells
-from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
 
 from harness.review.model import (
     REDACTED,
@@ -35,6 +30,7 @@ from harness.review.output.groups import (
     wave,
     where,
 )
+from harness.review.output.terminal import Page, Part
 from harness.review.output.values import (
     REORDERED,
     SIGNS,
@@ -65,27 +61,16 @@ def text(review: Review, *, width: int = 80, colour: bool = False) -> str:
         width: Columns; nothing is wider.
         colour: Whether to write ANSI colours.
     """
-    console = Console(
-        file=io.StringIO(),
-        width=width,
-        force_terminal=colour,
-        color_system="standard" if colour else None,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
-    )
-    _Writer(console, review).write()
-    assert isinstance(console.file, io.StringIO)  # noqa: S101 - as made above
-    # Rich pads what it wraps, and a diff that ends in spaces is noise when it is pasted.
-    return "".join(line.rstrip(" ") + "\n" for line in console.file.getvalue().splitlines())
+    page = Page(width, colour=colour)
+    _Writer(page, review).write()
+    return str(page)
 
 
 class _Writer:
     """Writes one review, a section at a time."""
 
-    def __init__(self, console: Console, review: Review) -> None:
-        self._console = console
+    def __init__(self, page: Page, review: Review) -> None:
+        self._page = page
         self._review = review
         self._entries: dict[tuple[str, str], list[Entry]] = {}
         for entry in entries(review):
@@ -110,26 +95,22 @@ class _Writer:
             self._blank()
             self._line(0, (f"Folded away: {folded_text(counts)}.", "dim"))
 
-    def _line(self, indent: int, *parts: str | tuple[str, str]) -> None:
-        line = Text(overflow="fold")
-        for part in parts:
-            content, style = (part, "") if isinstance(part, str) else part
-            line.append(one_line(content), style)
-        self._console.print(Padding(line, (0, 0, 0, indent)))
+    def _line(self, indent: int, *parts: Part) -> None:
+        pairs = [(part, "") if isinstance(part, str) else part for part in parts]
+        self._page.line(indent, *((one_line(content), style) for content, style in pairs))
 
     def _code(self, indent: int, sign: str, content: str) -> None:
         """A line whose own spaces count; what does not fit goes on below, without a sign."""
         head = "" if sign == "@" else f"{sign} "
-        room = max(self._console.width - indent - len(head), 1)
+        room = max(self._page.width - indent - len(head), 1)
         for part in chop_cells(content.expandtabs(4), room) or [""]:
-            line = Text(f"{' ' * indent}{head}{part}", style=_LINE_STYLES[sign], no_wrap=True, overflow="ignore")
-            self._console.print(line)
+            self._page.exact(f"{' ' * indent}{head}{part}", _LINE_STYLES[sign])
             head = " " * len(head)
 
     def _blank(self) -> None:
-        self._console.print()
+        self._page.blank()
 
-    def _heading(self, *parts: str | tuple[str, str]) -> None:
+    def _heading(self, *parts: Part) -> None:
         self._blank()
         self._line(0, *parts)
 
@@ -147,14 +128,19 @@ class _Writer:
         if not groups:
             return
         self._heading(("Risks", "bold"))
-        grid = Table.grid(padding=(0, 2, 0, 0))
-        grid.add_column(no_wrap=True)
-        grid.add_column(overflow="fold")
-        for group in groups:
-            sentence = Text(one_line(group.risk.sentence))
-            sentence.append(f" {one_line(group.risk.rule)}{self._only(group.environments)}", "dim")
-            grid.add_row(Text(str(group.risk.level), _LEVEL_STYLES[group.risk.level]), sentence)
-        self._console.print(Padding(grid, (0, 0, 0, 2)))
+        self._page.grid(
+            2,
+            (
+                (
+                    (str(group.risk.level), _LEVEL_STYLES[group.risk.level]),
+                    (
+                        one_line(group.risk.sentence),
+                        (f" {one_line(group.risk.rule)}{self._only(group.environments)}", "dim"),
+                    ),
+                )
+                for group in groups
+            ),
+        )
 
     def _images(self) -> None:
         groups = image_groups(self._review)
@@ -198,7 +184,7 @@ class _Writer:
         if resource.change in (ChangeKind.ADDED, ChangeKind.REMOVED):
             extent = f"  {plural(len(split_lines(resource.after_yaml or resource.before_yaml)), 'line')}"
         title = one_line(f"{SIGNS[resource.change]} {resource.title}")
-        fits = 4 + cell_len(f"{title}{extent}  {place}") <= self._console.width
+        fits = 4 + cell_len(f"{title}{extent}  {place}") <= self._page.width
         self._line(4, (title, style), (extent, "dim"), (f"  {place}" if fits else "", "dim"))
         if place and not fits:
             self._line(8, (place, "dim"))
@@ -213,7 +199,7 @@ class _Writer:
     def _field(self, change: FieldChange) -> None:
         pair = scalars(change)
         path = one_line(change.path)
-        if pair and len(path) + len(pair[0]) + len(pair[1]) + 14 <= self._console.width:
+        if pair and len(path) + len(pair[0]) + len(pair[1]) + 14 <= self._page.width:
             self._line(8, f"{path}: ", (pair[0], "red"), " → ", (pair[1], "green"))
             return
         word = {FieldKind.ADDED: " added", FieldKind.REMOVED: " removed", FieldKind.REORDERED: f": {REORDERED}"}
