@@ -11,7 +11,7 @@ from tests.live.platform import NAMESPACES, Platform
 
 pytestmark = pytest.mark.e2e
 
-ACCOUNTS: Final = read(Path(__file__).with_name("access.yaml"))
+ACCOUNTS: Final = read(Path(__file__).with_name("access.yaml"), NAMESPACES)
 UPSTREAM: Final = frozenset(name for name in ACCOUNTS if not ACCOUNTS[name].complete)
 
 

@@ -80,17 +80,20 @@ class Account:
     may_not: frozenset[Right]
 
 
-def read(file: Path) -> dict[str, Account]:
+def read(file: Path, namespaces: Iterable[str] = ()) -> dict[str, Account]:
     """Accounts by name, from YAML.
 
-    Under each account: `may`, resource -> verbs for each namespace (`everywhere` for the cluster); `and_more`, true
-    where `may` is not all; `may_not`, rights as `Right.parse` reads them.
+    Under each account: `may`, resource -> verbs for each namespace (`everywhere` for the cluster, `each` for every one
+    of `namespaces` without an entry); `and_more`, true where `may` is not all; `may_not`, rights as `Right.parse`
+    reads them.
     """
     accounts = {}
     for name, entry in yaml.safe_load(file.read_text(encoding="utf-8")).items():
+        may = dict(entry.get("may") or {})
+        may = dict.fromkeys(namespaces, may.pop("each", {})) | may
         rights = frozenset(
             Right.parse(f"{verb} {resource} {where if where == 'everywhere' else f'in {where}'}")
-            for where, resources in (entry.get("may") or {}).items()
+            for where, resources in may.items()
             for resource, verbs in resources.items()
             for verb in verbs
         )

@@ -51,6 +51,13 @@ a/other: {and_more: true}
     assert (accounts["a/worker"].complete, accounts["a/other"].complete) == (True, False)
 
 
+def test_each_stands_for_the_namespaces_without_an_entry(tmp_path: Path) -> None:
+    file = tmp_path / "access.yaml"
+    file.write_text("a/worker: {may: {each: {pods: [get]}, b: {pods: [list]}, c: {}}}", encoding="utf-8")
+    rights = read(file, ["a", "b", "c"])["a/worker"].may
+    assert set(map(str, rights)) == {"get pods in a", "list pods in b"}
+
+
 def test_documented_accounts_come_from_the_first_column_of_the_right_table() -> None:
     text = """# Title
 | account | may |

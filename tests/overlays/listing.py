@@ -4,16 +4,14 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from harness.manifests.environments import aggregates, overlay, units
-
-ENVIRONMENTS = ("minikube", "eks", "e2e")
+from harness.manifests.environments import TEST_OVERLAYS, aggregates, environments, overlay, units
 
 
 def listings(root: Path) -> Iterator[tuple[Path, str]]:
     """Each of them with its text as it has to be."""
     namespaces = root / "base" / "misc" / "namespaces" / "kustomization.yaml"
     yield namespaces, _listing(namespaces, (root / "base").glob("*/namespace"))
-    for name in ENVIRONMENTS:
+    for name in (*environments(root), *TEST_OVERLAYS):
         whole = overlay(root, name) / "kustomization.yaml"
         below = {file.parent for file in aggregates(root, name)} - {whole.parent}
         folders = {unit.folder for unit in units(root, name)}

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import yaml
 
 pytestmark = pytest.mark.tools
 
@@ -98,6 +99,33 @@ def test_no_role_has_a_wildcard_and_nobody_is_an_administrator(overlay: Any) -> 
 def test_argo_cd_leaves_cluster_wide_rights_to_an_administrator(overlay: Any) -> None:
     for role in [*overlay.all("ClusterRole"), *overlay.all("ClusterRoleBinding")]:
         assert role["metadata"]["annotations"]["argocd.argoproj.io/hook"] == "Skip", role["metadata"]["name"]
+
+
+def test_argo_cd_manages_every_namespace(overlay: Any) -> None:
+    """And no other: components/namespace/names lists them."""
+    namespaces = {item["metadata"]["name"] for item in overlay.all("Namespace")}
+    cluster = overlay.one("Secret", "in-cluster", "cicd")["stringData"]
+    assert set(cluster["namespaces"].split(",")) == namespaces
+    project = overlay.one("AppProject", "lakehouse", "cicd")["spec"]
+    assert {item["namespace"] for item in project["destinations"]} == namespaces
+
+
+def bound(overlay: Any, role: str) -> set[str]:
+    """The namespaces in which a role is bound."""
+    return {item["metadata"]["namespace"] for item in overlay.all("RoleBinding") if item["roleRef"]["name"] == role}
+
+
+def test_kube_state_metrics_reads_every_namespace_in_which_it_is_bound(overlay: Any) -> None:
+    pod = overlay.one("Deployment", "kube-state-metrics", "monitoring")["spec"]["template"]["spec"]
+    (argument,) = [text for text in pod["containers"][0]["args"] if text.startswith("--namespaces=")]
+    assert set(argument.partition("=")[2].split(",")) == bound(overlay, "kube-state-metrics-reader")
+
+
+def test_prometheus_discovers_pods_in_every_namespace_in_which_it_is_bound(overlay: Any) -> None:
+    text = overlay.one("ConfigMap", "prometheus-config", "monitoring")["data"]["prometheus-config.yaml"]
+    jobs = {job["job_name"]: job for job in yaml.safe_load(text)["scrape_configs"]}
+    (discovery,) = jobs["pods"]["kubernetes_sd_configs"]
+    assert set(discovery["namespaces"]["names"]) == bound(overlay, "prometheus-discovery")
 
 
 def test_a_token_is_mounted_only_where_the_api_is_called(overlay: Any) -> None:

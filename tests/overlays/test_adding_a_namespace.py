@@ -12,7 +12,7 @@ from harness.manifests.build import build_all
 from harness.manifests.environments import units
 from harness.validate.check import validate
 from harness.validate.output import text
-from tests.overlays.listing import ENVIRONMENTS, listings
+from tests.overlays.listing import listings
 
 pytestmark = pytest.mark.tools
 
@@ -55,7 +55,7 @@ def written(repo: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     return root, files
 
 
-@pytest.fixture(scope="module", params=ENVIRONMENTS)
+@pytest.fixture(scope="module", params=["minikube", "eks", "e2e"])
 def resources(request: pytest.FixtureRequest, written: tuple[Path, set[str]]) -> dict[tuple[str, str, str], Any]:
     """Everything that an environment consists of, by kind, namespace and name."""
     builds = build_all(units(written[0], request.param))
