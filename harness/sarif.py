@@ -10,7 +10,7 @@ SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 @dataclass(frozen=True)
-class Rule:
+class SarifRule:
     """What a result breaks.
 
     Attributes:
@@ -49,7 +49,7 @@ class Result:
     fingerprint: str = ""
 
 
-def log(tool: str, rules: Mapping[str, Rule], results: Sequence[Result], root: str | None = None) -> str:
+def log(tool: str, rules: Mapping[str, SarifRule], results: Sequence[Result], root: str | None = None) -> str:
     """A SARIF log with one run; of the rules, those that the results name.
 
     Args:
@@ -71,7 +71,7 @@ def log(tool: str, rules: Mapping[str, Rule], results: Sequence[Result], root: s
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _rule(rule: Rule) -> dict[str, Any]:
+def _rule(rule: SarifRule) -> dict[str, Any]:
     content: dict[str, Any] = {
         "id": rule.id,
         "shortDescription": {"text": rule.title},

@@ -39,7 +39,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Place:
+class NamespacedName:
     """Where a Secret is."""
 
     namespace: str
@@ -63,10 +63,10 @@ class Secret:
         after_rotation: Workloads that must start again, or run again, before a new value holds.
     """
 
-    place: Place
+    place: NamespacedName
     purpose: str
     keys: dict[str, Recipe]
-    mirrors: tuple[Place, ...] = ()
+    mirrors: tuple[NamespacedName, ...] = ()
     readers: tuple[str, ...] = ()
     after_rotation: tuple[str, ...] = ()
 
@@ -106,7 +106,7 @@ class Catalogue:
             raise UsageError(f"There is more than one secret {name!r}: say {places}.")
         raise errors.unknown("secret", name, (secret.place.name for secret in self.secrets))
 
-    def places(self) -> Iterator[tuple[Place, Secret]]:
+    def places(self) -> Iterator[tuple[NamespacedName, Secret]]:
         """Every place where a secret or a copy of it is."""
         for secret in self.secrets:
             for place in (secret.place, *secret.mirrors):
@@ -144,7 +144,7 @@ def _catalogue(content: Any) -> Catalogue:
     catalogue = Catalogue(
         Reflector(**{key: str(value) for key, value in annotations.items()}), tuple(_secret(item) for item in items)
     )
-    seen: set[Place] = set()
+    seen: set[NamespacedName] = set()
     for place, _ in catalogue.places():
         if place in seen:
             raise ValueError(f"{place} is there twice")
@@ -171,16 +171,16 @@ def _secret(item: Any) -> Secret:
     )
 
 
-def _place(item: Any, what: str) -> Place:
+def _place(item: Any, what: str) -> NamespacedName:
     if not isinstance(item, dict):
         raise ValueError(f"{what} is not a mapping")
     for field in ("namespace", "name"):
         if not isinstance(item.get(field), str) or not _NAME.fullmatch(item[field]):
             raise ValueError(f"{what} has no valid {field}: {item.get(field)!r}")
-    return Place(item["namespace"], item["name"])
+    return NamespacedName(item["namespace"], item["name"])
 
 
-def _recipe(place: Place, key: str, item: Any) -> Recipe:
+def _recipe(place: NamespacedName, key: str, item: Any) -> Recipe:
     if not _KEY.fullmatch(key):
         raise ValueError(f"{place} has the key {key!r}, which no Secret may have")
     kind = item.get("kind") if isinstance(item, dict) else None

@@ -71,6 +71,7 @@ def diff(
         harness diff origin/main --format markdown -o review.md --fail-on high
         harness diff --parity minikube eks
     """
+    from harness.review.model import SideName
     from harness.review.review import parity_at, review
     from harness.review.risks.judge import parse_threshold
 
@@ -86,7 +87,7 @@ def diff(
         raise UsageError("Name the ref to compare with, as in 'harness diff origin/main'.")
 
     _show(result, form, target, limit, link)
-    if any(problem.side != "base" for problem in result.problems):
+    if any(problem.side is not SideName.BASE for problem in result.problems):
         raise HarnessError("The review is incomplete: something could not be rendered; it is named above.")
     hits = [risk for *_, risk in result.risks if risk.rule in rules or (level is not None and risk.level >= level)]
     if hits:

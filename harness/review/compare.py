@@ -22,6 +22,7 @@ from harness.review.model import (
     Note,
     ResourceChange,
     Risk,
+    SideName,
 )
 from harness.review.pair import Pair, ReviewedResource, pair, pair_across, parse
 from harness.review.redact import manifest
@@ -32,7 +33,6 @@ from harness.review.side import Application
 from harness.review.sources import Locator
 
 ELSEWHERE: Final = "also in another Application"
-_BOTH: Final = "both"
 
 
 @dataclass
@@ -186,10 +186,10 @@ class Environment:
 
     def _tell(self, item: _Match) -> None:
         """Reports what could not be rendered."""
-        found: dict[Trouble, str] = {}
-        for side, application in (("base", item.before), ("head", item.after)):
+        found: dict[Trouble, SideName] = {}
+        for side, application in ((SideName.BASE, item.before), (SideName.HEAD, item.after)):
             for trouble in application.troubles if application else []:
-                found[trouble] = _BOTH if trouble in found else side
+                found[trouble] = SideName.BOTH if trouble in found else side
         for trouble, side in found.items():
             self._problems.append(
                 BuildProblem(side, self._name, item.shown.name, f"{trouble.sentence}.", trouble.file, trouble.line)
@@ -202,8 +202,10 @@ class Environment:
                 rendering.troubles and not rendering.partial for rendering in application.renderings
             ):
                 return False
-        for side, there, others in (("head", item.before, self._after), ("base", item.after, self._before)):
-            missing = item.after is None if side == "head" else item.before is None
+        for side, there, missing, others in (
+            (SideName.HEAD, item.before, item.after is None, self._after),
+            (SideName.BASE, item.after, item.before is None, self._before),
+        ):
             if not missing or there is None or not there.parent:
                 continue
             broken = {

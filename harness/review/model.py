@@ -37,6 +37,23 @@ class FieldKind(StrEnum):
     """The same items in another order, in a list where the order may matter."""
 
 
+class SideName(StrEnum):
+    """Which side of the comparison."""
+
+    BASE = "base"
+    HEAD = "head"
+    BOTH = "both"
+
+
+class DifferenceStatus(StrEnum):
+    """What a change made of a difference between environments."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    SAME = "same"
+    GONE = "gone"
+
+
 class Level(IntEnum):
     """How bad it can get: LOW is worth knowing, MEDIUM worth a look, HIGH worth a second reviewer."""
 
@@ -90,18 +107,18 @@ class Risk:
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceLocation:
     """Where a resource is written in the repository.
 
     Attributes:
-        file: Path from the repository's root, with slashes, on the side `base` or `head` that `side` names.
+        file: Path from the repository's root, with slashes, on the side that `side` names.
         line: 1-based; 1 where only the file is known.
-        side: `head`, or `base` for what was removed.
+        side: HEAD, or BASE for what was removed.
     """
 
     file: str
     line: int = 1
-    side: str = "head"
+    side: SideName = SideName.HEAD
 
 
 @dataclass(frozen=True)
@@ -129,7 +146,7 @@ class ResourceChange:
     risks: tuple[Risk, ...] = ()
     before_yaml: str = ""
     after_yaml: str = ""
-    source: Source | None = None
+    source: SourceLocation | None = None
     moved_from: str = ""
 
     @property
@@ -290,7 +307,7 @@ class BuildProblem:
     """Something that could not be rendered, and is therefore missing from the review.
 
     Attributes:
-        side: `base`, `head`, or `both`.
+        side: The side.
         environment: The environment.
         application: The Application or kustomization.
         sentence: Why, in one sentence, with secrets' values removed.
@@ -298,7 +315,7 @@ class BuildProblem:
         line: 1-based, where known.
     """
 
-    side: str
+    side: SideName
     environment: str
     application: str
     sentence: str
@@ -333,7 +350,7 @@ class Difference:
         left: The value in the first environment; None where it has none, and for a secret.
         right: The value in the second.
         reason: Why it may differ, as declared; empty for drift.
-        status: `new` (the change makes it), `changed`, `same`, or `gone` (the change ends it).
+        status: What the change made of it.
         secret: A value that is never shown.
     """
 
@@ -342,7 +359,7 @@ class Difference:
     left: Any = None
     right: Any = None
     reason: str = ""
-    status: str = "same"
+    status: DifferenceStatus = DifferenceStatus.SAME
     secret: bool = False
 
 
@@ -367,7 +384,7 @@ class Parity:
     @property
     def drift(self) -> list[Difference]:
         """The differences that nobody declared and that are there at head."""
-        return [item for item in self.differences if not item.reason and item.status != "gone"]
+        return [item for item in self.differences if not item.reason and item.status is not DifferenceStatus.GONE]
 
     @property
     def sentence(self) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from harness.manifests.exemptions import FILE, Exemption, read
@@ -15,7 +16,7 @@ from harness.review.build import Text
 from harness.review.config import Config
 from harness.review.fieldpath import FieldPath, Inside, Key
 from harness.review.fields import compare
-from harness.review.model import Difference, Parity
+from harness.review.model import Difference, DifferenceStatus, Parity
 from harness.review.pair import ReviewedResource, pair, parse
 from harness.review.side import Application
 
@@ -138,15 +139,12 @@ def parity(left: str, right: str, before: Found | None, after: Found) -> Parity:
     for key, item in after.items():
         old = before.get(key) if before is not None else item
         kept = old is not None and same(old.left, item.left) and same(old.right, item.right)
-        status = "new" if old is None else "same" if kept else "changed"
-        items.append(_with(item, status))
-    items += [_with(item, "gone") for key, item in (before or {}).items() if key not in after]
-    items.sort(key=lambda item: (bool(item.reason), item.status == "same", item.identity, item.path))
+        status = DifferenceStatus.SAME if kept else DifferenceStatus.CHANGED if old else DifferenceStatus.NEW
+        items.append(replace(item, status=status))
+    gone = [item for key, item in (before or {}).items() if key not in after]
+    items += [replace(item, status=DifferenceStatus.GONE) for item in gone]
+    items.sort(key=lambda item: (bool(item.reason), item.status is DifferenceStatus.SAME, item.identity, item.path))
     return Parity(left, right, tuple(items), None if before is None else _drift(before), _drift(after))
-
-
-def _with(item: Difference, status: str) -> Difference:
-    return Difference(item.identity, item.path, item.left, item.right, item.reason, status, item.secret)
 
 
 def _drift(found: Found) -> int:

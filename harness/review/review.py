@@ -14,7 +14,7 @@ from harness.review import discover
 from harness.review.build import Builder
 from harness.review.compare import Environment, Result
 from harness.review.discover import SUFFIXES
-from harness.review.model import ChangeKind, EnvironmentReview, Note, Parity, Review
+from harness.review.model import ChangeKind, DifferenceStatus, EnvironmentReview, Note, Parity, Review
 from harness.review.model import Side as SideName
 from harness.review.parity import Declared, differences, parity
 from harness.review.side import Side
@@ -195,7 +195,7 @@ def _parity(
             continue
         both = left.review.name, right.review.name
         whole = parity(*both, _difference(base, *both, names), _difference(head, *both, names))
-        moved = tuple(item for item in whole.differences if item.status != "same")
+        moved = tuple(item for item in whole.differences if item.status is not DifferenceStatus.SAME)
         if any(not item.reason for item in moved):
             found.append(Parity(*both, moved, whole.before, whole.after))
     return tuple(found)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from harness.manifests.snapshot import Snapshot, UnreadableError
-from harness.review.model import Source
+from harness.review.model import SideName, SourceLocation
 from harness.review.risks.context import Change
 from harness.review.side import Side
 
@@ -14,19 +14,19 @@ class Locator:
 
     def __init__(self, base: Side, head: Side, changed: Sequence[str]) -> None:
         """Takes both sides and the files that differ between them."""
-        self._snapshots = {"base": base.snapshot, "head": head.snapshot}
+        self._snapshots = {SideName.BASE: base.snapshot, SideName.HEAD: head.snapshot}
         self._changed = set(changed)
-        self._inputs: dict[tuple[str, str], frozenset[str]] = {}
-        for name, side in (("base", base), ("head", head)):
+        self._inputs: dict[tuple[SideName, str], frozenset[str]] = {}
+        for name, side in ((SideName.BASE, base), (SideName.HEAD, head)):
             for applications in side.environments.values():
                 for application in applications:
                     files = [path for rendering in application.renderings for path in rendering.files]
                     known = self._inputs.get((name, application.name), frozenset())
                     self._inputs[name, application.name] = known | frozenset(files)
 
-    def locate(self, change: Change) -> Source | None:
+    def locate(self, change: Change) -> SourceLocation | None:
         """The changed file that names the resource; else the one that it comes from; else a changed one."""
-        side = "base" if change.after is None else "head"
+        side = SideName.BASE if change.after is None else SideName.HEAD
         snapshot = self._snapshots[side]
         resource = change.resource
         name, origin = resource.identity.name, resource.origin
@@ -37,15 +37,15 @@ class Locator:
         for path in changed:
             line = _line(_text(snapshot, path), resource.kind, name)
             if line is not None:
-                return Source(path, line, side)
+                return SourceLocation(path, line, side)
         if changed:
-            return Source(changed[0], 1, side)
+            return SourceLocation(changed[0], 1, side)
         return None
 
-    def _at(self, snapshot: Snapshot, path: str, kind: str, name: str, side: str) -> Source | None:
+    def _at(self, snapshot: Snapshot, path: str, kind: str, name: str, side: SideName) -> SourceLocation | None:
         if not snapshot.is_file(path):
             return None
-        return Source(path, _line(_text(snapshot, path), kind, name) or 1, side)
+        return SourceLocation(path, _line(_text(snapshot, path), kind, name) or 1, side)
 
 
 def _text(snapshot: Snapshot, path: str) -> str:

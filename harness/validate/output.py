@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree
 
-from harness.sarif import Result, Rule, log
+from harness.sarif import Result, SarifRule, log
 from harness.validate.check import Report
 from harness.validate.finding import Finding
 from harness.validate.rules import RULES
@@ -85,7 +85,7 @@ def as_json(report: Report) -> str:
 
 def sarif(report: Report) -> str:
     """SARIF 2.1.0."""
-    rules = {rule.id: Rule(rule.id, rule.title, rule.why, {"engine": rule.engine}) for rule in RULES.values()}
+    rules = {rule.id: SarifRule(rule.id, rule.title, rule.why, {"engine": rule.engine}) for rule in RULES.values()}
     results = [_result(finding, report.root) for finding in report.findings]
     return log("harness validate", rules, results, report.root.as_uri() + "/")
 

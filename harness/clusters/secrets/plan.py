@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from harness.manifests.catalogue import Catalogue, Place, Recipe, Secret
+from harness.manifests.catalogue import Catalogue, NamespacedName, Recipe, Secret
 
 LABELS: Final = {
     "app.kubernetes.io/managed-by": "harness-secrets",
@@ -42,7 +42,7 @@ class Change:
         version: resourceVersion of the Secret that it replaces; None for a new one.
     """
 
-    place: Place
+    place: NamespacedName
     data: dict[str, bytes] = field(repr=False)
     annotations: dict[str, str]
     why: dict[str, str]
@@ -102,7 +102,7 @@ def plan_original(
 
 
 def plan_copies(
-    catalogue: Catalogue, secret: Secret, data: Mapping[str, bytes], present: Mapping[Place, Present]
+    catalogue: Catalogue, secret: Secret, data: Mapping[str, bytes], present: Mapping[NamespacedName, Present]
 ) -> list[Change]:
     """The changes that the copies need, once the original has `data`."""
     annotations = {catalogue.reflector.reflects: str(secret.place)}
@@ -127,7 +127,11 @@ def original_annotations(catalogue: Catalogue, secret: Secret) -> dict[str, str]
 
 
 def _change(
-    place: Place, data: dict[str, bytes], annotations: dict[str, str], why: dict[str, str], present: Present | None
+    place: NamespacedName,
+    data: dict[str, bytes],
+    annotations: dict[str, str],
+    why: dict[str, str],
+    present: Present | None,
 ) -> Change | None:
     if present is None:
         return Change(place, data, annotations, why)

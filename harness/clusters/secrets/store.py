@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from harness.clusters.secrets.plan import LABELS, Change, Present
 from harness.errors import HarnessError, unknown
-from harness.manifests.catalogue import Place
+from harness.manifests.catalogue import NamespacedName
 
 _MANAGER: Final = "harness-secrets"
 _TIMEOUT: Final = (5, 30)
@@ -43,7 +43,7 @@ class Store:
             raise HarnessError(f"Context {context!r} cannot be used ({error}): correct the kubeconfig.") from error
         self.context = context
 
-    def read(self, place: Place) -> Present | None:
+    def read(self, place: NamespacedName) -> Present | None:
         try:
             secret = self._api.read_namespaced_secret(place.name, place.namespace, _request_timeout=_TIMEOUT)
         except Exception as error:  # noqa: BLE001 - translated at once

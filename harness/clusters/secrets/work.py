@@ -7,7 +7,7 @@ from typing import Final
 from harness.clusters.secrets.plan import Change, ForeignSecretError, Present, plan_copies, plan_original
 from harness.clusters.secrets.store import ConflictError, Store
 from harness.errors import HarnessError
-from harness.manifests.catalogue import Catalogue, Place, Secret
+from harness.manifests.catalogue import Catalogue, NamespacedName, Secret
 
 _TRIES: Final = 3
 
@@ -18,7 +18,7 @@ class State:
 
     secret: Secret
     missing: tuple[str, ...]
-    stale: tuple[Place, ...]
+    stale: tuple[NamespacedName, ...]
 
 
 def bring(
@@ -64,7 +64,7 @@ def _changes(store: Store, catalogue: Catalogue, secret: Secret, rotate: frozens
     yield from copies
 
 
-def _copies(store: Store, secret: Secret) -> dict[Place, Present]:
+def _copies(store: Store, secret: Secret) -> dict[NamespacedName, Present]:
     return {place: present for place in secret.mirrors if (present := store.read(place)) is not None}
 
 

@@ -8,6 +8,7 @@ from harness.review.model import (
     ApplicationReview,
     ChangeKind,
     Difference,
+    DifferenceStatus,
     EnvironmentReview,
     Level,
     Parity,
@@ -169,7 +170,7 @@ def differences(review: Review, parity: Parity) -> list[Difference]:
     """The differences to show: beside a change, not those that are declared and stay as they were."""
     if is_comparison(review):
         return list(parity.differences)
-    return [item for item in parity.differences if not item.reason or item.status != "same"]
+    return [item for item in parity.differences if not item.reason or item.status is not DifferenceStatus.SAME]
 
 
 def everywhere(review: Review, environments: Iterable[str]) -> bool:

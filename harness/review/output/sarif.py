@@ -3,18 +3,18 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from harness.review.model import Level, Review
+from harness.review.model import DifferenceStatus, Level, Review, SideName
 from harness.review.output.groups import risk_groups, where
 from harness.review.risks.rules import RULES
-from harness.sarif import Result, Rule, log
+from harness.sarif import Result, SarifRule, log
 
-NOT_RENDERED: Final = Rule(
+NOT_RENDERED: Final = SarifRule(
     "not-rendered", "A part could not be rendered", "What it would change is not in the review."
 )
-NOT_COVERED: Final = Rule(
+NOT_COVERED: Final = SarifRule(
     "not-covered", "A source that is not rendered changed", "Somebody has to look at what it changes."
 )
-DRIFT: Final = Rule(
+DRIFT: Final = SarifRule(
     "drift", "Environments drift apart", "What is only in one of them was tested in one of them only."
 )
 
@@ -24,7 +24,7 @@ _LEVELS: Final[Mapping[Level, str]] = {Level.HIGH: "error", Level.MEDIUM: "warni
 def sarif(review: Review) -> str:
     """The risks, what was not reviewed, and new drift; each once, however many environments have it."""
     results = [*_risks(review), *_problems(review), *_notes(review), *_drift(review)]
-    rules = {rule.id: Rule(rule.id, rule.title, rule.why) for rule in RULES.values()}
+    rules = {rule.id: SarifRule(rule.id, rule.title, rule.why) for rule in RULES.values()}
     rules |= {rule.id: rule for rule in (NOT_RENDERED, NOT_COVERED, DRIFT)}
     return log("harness diff", rules, results)
 
@@ -44,7 +44,7 @@ def _risks(review: Review) -> Iterator[Result]:
                 "resource": str(group.resource.identity),
                 "field": risk.path,
                 "change": str(group.resource.change),
-                "side": source.side if source else "head",
+                "side": source.side if source else SideName.HEAD,
             },
             "\n".join([risk.rule, str(group.resource.identity), risk.path]),
         )
@@ -78,7 +78,7 @@ def _notes(review: Review) -> Iterator[Result]:
 def _drift(review: Review) -> Iterator[Result]:
     for parity in review.parity:
         for difference in parity.drift:
-            if difference.status == "same":
+            if difference.status is DifferenceStatus.SAME:
                 continue
             field = f" {difference.path}" if difference.path else ""
             yield Result(

@@ -8,6 +8,7 @@ from harness.review.model import (
     REDACTED,
     ApplicationReview,
     ChangeKind,
+    DifferenceStatus,
     EnvironmentReview,
     FieldChange,
     FieldKind,
@@ -215,7 +216,7 @@ class _Writer:
         for difference in differences(self._review, parity):
             path = f" {difference.path}" if difference.path else ""
             reason = f" ({difference.reason})" if difference.reason else ""
-            status = "" if difference.status == "same" else f"{difference.status}: "
+            status = "" if difference.status is DifferenceStatus.SAME else f"{difference.status}: "
             self._line(2, (status, "yellow"), f"{difference.identity}{path}", (reason, "dim"))
             for name, value in ((parity.left, difference.left), (parity.right, difference.right)):
                 lines = [REDACTED] if difference.secret else as_yaml(value) if value is not None else ["absent"]

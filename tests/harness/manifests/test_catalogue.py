@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from harness.errors import HarnessError
-from harness.manifests.catalogue import Catalogue, Place, read
+from harness.manifests.catalogue import Catalogue, NamespacedName, read
 
 ANNOTATIONS = {"allowed": "a", "allowed_namespaces": "b", "reflects": "c"}
 
@@ -27,7 +27,7 @@ def real() -> Catalogue:
 
 
 def test_the_sources_secrets_are_where_it_says(real: Catalogue) -> None:
-    assert {Place("deepstorage", "minio-secrets"), Place("database", "postgres-secrets")} <= {
+    assert {NamespacedName("deepstorage", "minio-secrets"), NamespacedName("database", "postgres-secrets")} <= {
         item.place for item in real.secrets
     }
 
@@ -80,6 +80,6 @@ def test_a_name_in_two_namespaces_must_be_qualified(tmp_path: Path) -> None:
     catalogue = read(written(tmp_path, secret(), secret(namespace="m")))
     with pytest.raises(HarnessError, match="n/s or m/s"):
         catalogue.named("s")
-    assert catalogue.named("m/s").place == Place("m", "s")
+    assert catalogue.named("m/s").place == NamespacedName("m", "s")
     with pytest.raises(HarnessError, match="no secret 'x'"):
         catalogue.named("x")

@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.clusters.secrets.plan import REDACTED, ForeignSecretError, Present, make, plan_copies, plan_original
-from harness.manifests.catalogue import Catalogue, Place, Recipe, Reflector, Secret
+from harness.manifests.catalogue import Catalogue, NamespacedName, Recipe, Reflector, Secret
 
 SECRET = Secret(
-    Place("home", "s"),
+    NamespacedName("home", "s"),
     "",
     {"user": Recipe("constant", "airflow"), "password": Recipe("alphanumeric", length=40), "key": Recipe("fernet")},
-    (Place("away", "copy"),),
+    (NamespacedName("away", "copy"),),
 )
 CATALOGUE = Catalogue(Reflector("allowed", "namespaces", "reflects"), (SECRET,))
 ANNOTATIONS = {"allowed": "true", "namespaces": "away"}
@@ -84,17 +84,17 @@ def test_rotation_makes_only_the_named_keys_new() -> None:
 def test_copies_follow_their_source() -> None:
     data = {"user": b"airflow", "password": b"new", "key": b"k"}
     stale = Present({"user": b"airflow", "password": b"old", "key": b"k"}, {"reflects": "home/s"}, "3")
-    (change,) = plan_copies(CATALOGUE, SECRET, data, {Place("away", "copy"): stale})
+    (change,) = plan_copies(CATALOGUE, SECRET, data, {NamespacedName("away", "copy"): stale})
     assert change.data == data
     assert change.why == {"password": "copied"}
     fresh = Present(data, {"reflects": "home/s"}, "4")
-    assert plan_copies(CATALOGUE, SECRET, data, {Place("away", "copy"): fresh}) == []
+    assert plan_copies(CATALOGUE, SECRET, data, {NamespacedName("away", "copy"): fresh}) == []
 
 
 def test_a_secret_of_somebody_else_is_not_overwritten() -> None:
     foreign = Present({"password": b"theirs"}, {}, "3")
     with pytest.raises(ForeignSecretError, match="away/copy"):
-        plan_copies(CATALOGUE, SECRET, {"user": b"u"}, {Place("away", "copy"): foreign})
+        plan_copies(CATALOGUE, SECRET, {"user": b"u"}, {NamespacedName("away", "copy"): foreign})
 
 
 @given(st.dictionaries(st.sampled_from(["user", "password", "key"]), st.binary(min_size=1, max_size=40)))

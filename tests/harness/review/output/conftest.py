@@ -26,7 +26,11 @@ from harness.review.model import (
     Review,
     Risk,
     Side,
-    Source,
+    SideName,
+    SourceLocation,
+)
+from harness.review.model import (
+    DifferenceStatus as Status,
 )
 
 BASE = Side("main", "0123456789abcdef0123456789abcdef01234567")
@@ -119,7 +123,7 @@ def scheduler(memory: str = "3Gi") -> ResourceChange:
         ),
         before_yaml=SCHEDULER_YAML,
         after_yaml=after,
-        source=Source("base/orchestrator/scheduler.yaml", 31),
+        source=SourceLocation("base/orchestrator/scheduler.yaml", 31),
     )
 
 
@@ -136,7 +140,7 @@ def claim_removed() -> ResourceChange:
             ),
         ),
         before_yaml=CLAIM_YAML,
-        source=Source("base/deepstorage/claim.yaml", 1, "base"),
+        source=SourceLocation("base/deepstorage/claim.yaml", 1, SideName.BASE),
     )
 
 
@@ -203,7 +207,7 @@ def namespace_added(name: str) -> ResourceChange:
         None,
         Identity("v1", "Namespace", "", name),
         after_yaml=f"apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {name}\n",
-        source=Source("overlays/eks/orchestrator/namespace.yaml", 1),
+        source=SourceLocation("overlays/eks/orchestrator/namespace.yaml", 1),
     )
 
 
@@ -281,10 +285,10 @@ def moved() -> Review:
 
 def broken() -> Review:
     """One side does not build, something is not covered, and the environments drift apart."""
-    drift = Difference(SCHEDULER, "spec.replicas", 1, 2, status="new")
+    drift = Difference(SCHEDULER, "spec.replicas", 1, 2, status=Status.NEW)
     declared = Difference(POSTGRES, "spec.storageClassName", "standard", "gp2", "every cloud has its own")
-    ended = Difference(POSTGRES, "spec.replicas", 2, 1, status="gone")
-    secret = Difference(Identity("v1", "Secret", "a", "b"), "data.key", secret=True, status="changed")
+    ended = Difference(POSTGRES, "spec.replicas", 2, 1, status=Status.GONE)
+    secret = Difference(Identity("v1", "Secret", "a", "b"), "data.key", secret=True, status=Status.CHANGED)
     return Review(
         BASE,
         HEAD,
@@ -302,7 +306,7 @@ def broken() -> Review:
         ),
         problems=(
             BuildProblem(
-                "head",
+                SideName.HEAD,
                 "eks",
                 "monitoring",
                 "grafana.yaml does not exist, but it is named here.",
@@ -354,7 +358,7 @@ def hostile() -> Review:
         risks=(Risk("DF401", Level.HIGH, f"Runs {attack}", "data"),),
         before_yaml=attack,
         after_yaml=attack + "\n`````\x1b[2J\u202egnp.exe</pre></td>",
-        source=Source("a`b/@owner.yaml", 1),
+        source=SourceLocation("a`b/@owner.yaml", 1),
     )
     name = "eks @ops | <i>"
     application = ApplicationReview("app`<u>", "p", ChangeKind.CHANGED, (resource,))
@@ -363,9 +367,9 @@ def hostile() -> Review:
         Side("main`@x"),
         Side("</code><script>alert(3)</script>"),
         (EnvironmentReview(name, (application,), (image,)),),
-        problems=(BuildProblem("head", name, "@app", attack, "f`|ile", 3),),
+        problems=(BuildProblem(SideName.HEAD, name, "@app", attack, "f`|ile", 3),),
         notes=(Note(name, "@app", attack, changed=True),),
-        parity=(Parity(name, "<b>", (Difference(identity, "`p|", attack, None, status="new"),), 0, 1),),
+        parity=(Parity(name, "<b>", (Difference(identity, "`p|", attack, None, status=Status.NEW),), 0, 1),),
         repository="<script>alert(4)</script>",
     )
 
@@ -451,7 +455,9 @@ def canary() -> tuple[str, Review]:
         after_yaml="data: <redacted, changed>\n",
     )
     application = ApplicationReview("a", "a", ChangeKind.CHANGED, (resource,))
-    parity = Parity("eks", "x", (Difference(identity, "data.a", value, value, secret=True, status="new"),), 0, 1)
+    parity = Parity(
+        "eks", "x", (Difference(identity, "data.a", value, value, secret=True, status=Status.NEW),), 0, 1
+    )
     return value, Review(BASE, HEAD, (EnvironmentReview("eks", (application,)),), parity=(parity,))
 
 
@@ -510,7 +516,7 @@ def random_review(seed: int) -> Review:
             ),
             "" if before is None else f"a: {text()}\n" * random.randrange(40),
             "" if after is None else f"a: {text()}\n" * random.randrange(40),
-            random.choice((None, Source("base/a.yaml", 3), Source("b.yaml", 1, "base"))),
+            random.choice((None, SourceLocation("base/a.yaml", 3), SourceLocation("b.yaml", 1, SideName.BASE))),
             random.choice(("", "", "other")),
         )
 
@@ -531,12 +537,12 @@ def random_review(seed: int) -> Review:
 
     environments = tuple(environment(number) for number in range(random.choice((1, 2, 3, 20 if size < 10 else 3))))
     some = range(random.choice((0, 0, 1, 20)))
-    difference = Difference(identity(), text(), random.choice(VALUES), random.choice(VALUES), text(), "new")
+    difference = Difference(identity(), text(), random.choice(VALUES), random.choice(VALUES), text(), Status.NEW)
     return Review(
         Side(text() or "main", random.choice(("", "0" * 40))),
         Side(text() or "head"),
         environments,
-        tuple(BuildProblem("head", environments[0].name, text(), text(), text(), 1) for _ in some),
+        tuple(BuildProblem(SideName.HEAD, environments[0].name, text(), text(), text(), 1) for _ in some),
         tuple(Note("env", text(), text(), random.random() < 0.5) for _ in some),
         tuple(Parity("a", "b", (difference,) * 3, None, 3) for _ in some[:2]),
     )
