@@ -83,8 +83,8 @@ class Account:
 def read(file: Path, namespaces: Iterable[str] = ()) -> dict[str, Account]:
     """Accounts by name, from YAML.
 
-    Under each account: `may`, resource -> verbs for each namespace (`everywhere` for the cluster, `each` for every one
-    of `namespaces` without an entry); `and_more`, true where `may` is not all; `may_not`, rights as `Right.parse`
+    Under each account: `may`, resource -> verbs for each namespace (`everywhere` for the cluster, `each` for all of
+    `namespaces` without an entry); `and_more`, true where `may` is not all; `may_not`, rights as `Right.parse`
     reads them.
     """
     accounts = {}

@@ -31,6 +31,7 @@ def described(page: Path) -> Iterator[tuple[str, str]]:
 def copy_of(repo: Path, root: Path) -> Path:
     for folder in COPIED:
         shutil.copytree(repo / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(repo / "pyproject.toml", root)
     return root
 
 
