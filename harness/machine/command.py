@@ -45,7 +45,7 @@ def setup(
 
 
 def _show(name: str, fetch: Callable[[], Path | list[Path]]) -> None:
-    found = fetch()
+    paths = fetch()
     out.print(f"[bold]{name}[/]", highlight=False)
-    for path in found if isinstance(found, list) else [found]:
+    for path in paths if isinstance(paths, list) else [paths]:
         out.print(f"  {path}", markup=False, highlight=False, soft_wrap=True)

@@ -44,8 +44,8 @@ def programs(
         module: The folder of the go.mod that pins them.
         packages: The import path of each, by the program's name.
         ldflags: The linker's flags; `-X` sets a version that upstream's own build would.
-        users_caches: Fetch and compile into the user's own caches, and leave it there: for small programs that
-            share most of it. Of Kubernetes, Argo CD and the other images it would be 11 GB, and 7 GB of sources.
+        users_caches: Use the user's own caches of Go, for small programs that share most of it. Kubernetes, Argo CD
+            and the other images would leave 18 GB there.
         on_line: Gets Go's own lines, for who shows progress himself.
 
     Returns:
@@ -166,8 +166,8 @@ def go(module: Path) -> Path:
 
 def go_identity(module: Path) -> str:
     """What tells one toolchain's output from another's, without fetching any: a version, or the lock's text."""
-    found = _machines_go(module)
-    version = _version_of(found, found.stat().st_mtime_ns) if found else None
+    program = _machines_go(module)
+    version = _version_of(program, program.stat().st_mtime_ns) if program else None
     return ".".join(map(str, version)) if version else GO_LOCK.read_text(encoding="utf-8")
 
 
@@ -185,8 +185,8 @@ def parse_go_version(output: str) -> tuple[int, ...] | None:
     >>> parse_go_version("go version go1.26.8 linux/amd64")
     (1, 26, 8)
     """
-    found = re.search(r"\bgo(\d+(?:\.\d+)+)", output)
-    return tuple(map(int, found[1].split("."))) if found else None
+    match = re.search(r"\bgo(\d+(?:\.\d+)+)", output)
+    return tuple(map(int, match[1].split("."))) if match else None
 
 
 def _module_path(module: Path) -> str:
@@ -195,11 +195,11 @@ def _module_path(module: Path) -> str:
 
 
 def _machines_go(module: Path) -> Path | None:
-    found = shutil.which("go")
-    if found is None:
+    path = shutil.which("go")
+    if path is None:
         return None
-    version = _version_of(Path(found), Path(found).stat().st_mtime_ns)
-    return Path(found) if version and version >= needed_version(module) else None
+    version = _version_of(Path(path), Path(path).stat().st_mtime_ns)
+    return Path(path) if version and version >= needed_version(module) else None
 
 
 @functools.lru_cache

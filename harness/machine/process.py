@@ -28,15 +28,12 @@ def run(
     Args:
         command: Program and arguments.
         doing: What it is for, in words that go after "Could not".
-        hint: What the user can do when it fails; a sentence's second half, without the full stop.
+        hint: The next step when it fails, without the full stop.
         env: Its whole environment.
         cwd: Its folder; the current one when None.
         on_line: Gets each line of its standard error as it comes, for progress.
         together: Treats its standard output as part of its standard error, and returns both.
         explain: The error for what a failed program printed; None for the general one.
-
-    Returns:
-        What it printed on its standard output.
     """
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as results:
         try:

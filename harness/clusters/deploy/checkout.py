@@ -27,7 +27,7 @@ def served_commit(
     """A commit of the working tree whose overlay follows the git server in the cluster.
 
     Args:
-        git: The checkout's.
+        git: In the checkout.
         root: The checkout.
         environment: The environment.
         without_aws: The environment is made for AWS and the cluster is elsewhere: the waves must not wait for what

@@ -22,13 +22,7 @@ _LOG_LINES: Final = "40"
 
 @dataclass
 class Wait:
-    """A wait of limited length.
-
-    Attributes:
-        seconds: How long at most.
-        clock: Seconds.
-        sleep: Waits for seconds.
-    """
+    """A wait of limited length, which ends early when a cause is final."""
 
     seconds: float
     clock: Callable[[], float] = time.monotonic
@@ -63,14 +57,9 @@ def observe(cluster: Kubectl) -> State:
 def until_ready(
     cluster: Kubectl, wanted: Iterable[str], commit: str, wait: Wait, *, tell: Callable[[str], None]
 ) -> State:
-    """Waits until every Application follows a commit, Synced and Healthy.
+    """Waits until the `wanted` Applications, the root included, follow a commit, Synced and Healthy.
 
-    Args:
-        cluster: The cluster.
-        wanted: Names of the Applications that have to be there, the root included.
-        commit: What they have to follow.
-        wait: How long at most.
-        tell: Told a line when an Application becomes ready.
+    `tell` gets a line when one becomes ready.
     """
     names, told = set(wanted), set[str]()
     while True:
@@ -135,15 +124,7 @@ def until_established(cluster: Kubectl, definitions: Iterable[str], wait: Wait |
 
 
 def until_available(cluster: Kubectl, what: str, namespace: str, resources: Sequence[Rendered], wait: Wait) -> None:
-    """Waits until the Deployments and StatefulSets among `resources` run as they were applied.
-
-    Args:
-        cluster: The cluster.
-        what: What they are together, in words.
-        namespace: Where they are.
-        resources: What was applied.
-        wait: How long at most.
-    """
+    """Waits until the Deployments and StatefulSets among `resources`, called `what`, run as they were applied."""
     names = {(item.kind, item.name) for item in resources if item.kind in ("Deployment", "StatefulSet")}
     # Judged like an Application that is not healthy yet.
     waiting = {

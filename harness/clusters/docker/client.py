@@ -24,13 +24,7 @@ LOOK: Final = "'harness doctor e2e' tells what this machine lacks"
 
 @dataclass(frozen=True)
 class Cause:
-    """A failure of the docker command that the user can correct.
-
-    Attributes:
-        pattern: What it prints then.
-        message: The sentence's first half; `{doing}` is what was being done.
-        help: What to do, without the full stop.
-    """
+    """A failure of docker that the user can correct: what it prints, cause and next step of the error."""
 
     pattern: re.Pattern[str]
     message: str
@@ -82,11 +76,8 @@ def docker(
     Args:
         arguments: The command's arguments.
         doing: What it is for, in words that go after "Could not".
-        hint: What the user can do when it fails for a reason that is not in `CAUSES`; without the full stop.
-        on_line: Gets each line of both outputs as it comes, for progress.
-
-    Returns:
-        What it printed on its standard output; with `on_line`, on both outputs.
+        hint: The next step when it fails for a reason that is not in `CAUSES`, without the full stop.
+        on_line: Gets each line of both outputs, and makes both the result.
     """
     return run(
         [docker_program(), *arguments],

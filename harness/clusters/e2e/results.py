@@ -1,4 +1,4 @@
-"""The first failure in a report of pytest."""
+"""The first failure in a report of pytest in JUnit's format."""
 
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -9,14 +9,7 @@ _LONGEST: Final = 500
 
 
 def first_failure(report: Path) -> str | None:
-    """The first failed test with its own words, and how many others failed; None when none did.
-
-    Args:
-        report: In JUnit's format, as pytest writes it.
-
-    Raises:
-        OSError: It does not exist.
-    """
+    """The first failed test with its own words, and how many others failed; None when none did."""
     failures = [
         (f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name', '')}", failure.get("message", ""))
         # pytest wrote it on this machine.

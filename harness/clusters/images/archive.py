@@ -19,11 +19,7 @@ def absent(names: Iterable[str]) -> list[str]:
 
 
 def save(names: Sequence[str], file: Path) -> int:
-    """Writes images to one archive that `docker load` and `ctr images import` read, shared layers once.
-
-    Returns:
-        Its size in bytes.
-    """
+    """Writes images to one archive for `docker load`, shared layers once; returns its size in bytes."""
     if missing := absent(names):
         raise HarnessError(f"Docker has no image {missing[0]}: 'harness images build' builds or pulls it.")
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -33,14 +29,7 @@ def save(names: Sequence[str], file: Path) -> int:
 
 
 def prune(*, everything: bool) -> str:
-    """Removes images that newer builds have replaced, and Docker's build cache.
-
-    Args:
-        everything: Whether to remove also the images in use, the base image and all of the build cache.
-
-    Returns:
-        What has been freed, of images and of the build cache, as Docker writes it (`1.2GB`).
-    """
+    """Removes replaced images and the build cache, or all images and all of the cache; returns what was freed."""
     freed = docker("image", "prune", "--force", "--filter", f"label={INPUTS}", doing="remove replaced images")
     if everything:
         form = ("--format", "{{.Repository}}:{{.Tag}}")

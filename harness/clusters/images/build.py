@@ -50,14 +50,7 @@ def builds_on_spark(recipe: Recipe) -> bool:
 
 
 def job(name: str, recipe: Recipe, *, base: str, spark: "Job | None" = None) -> Job:
-    """An image to build.
-
-    Args:
-        name: Its name and tag.
-        recipe: How it is built.
-        base: The id of the base image.
-        spark: The Spark image, for one that may be built on it.
-    """
+    """An image to build, on the base image (by id) or on the Spark image."""
     on_spark = spark if builds_on_spark(recipe) else None
     others = [contexts.identity(context, recipe) for context in contexts.needed(recipe)]
     others += [base, *([on_spark.key] if on_spark else [])]
@@ -68,12 +61,8 @@ def job(name: str, recipe: Recipe, *, base: str, spark: "Job | None" = None) -> 
 def build(work: Job, say: Callable[[str], None], *, fresh: bool = False) -> None:
     """Builds an image; only a complete one gets its name and tag.
 
-    One of the platform's own that Docker has by another environment's name gets this name as well.
-
-    Args:
-        work: The image.
-        say: Gets what is being done.
-        fresh: Whether to run every step again.
+    One of the platform's own that Docker has by another environment's name gets this name as well, unless all steps
+    have to run again (`fresh`).
     """
     recipe = work.recipe
     if recipe.own and not fresh and _named_too(work):

@@ -71,14 +71,7 @@ def stage(paths: list[Path], folder: Path, root: Path = ROOT) -> None:
 
 
 def key(paths: list[Path], dockerfile: Path, *others: str, root: Path = ROOT) -> str:
-    """The content key of an image.
-
-    Args:
-        paths: The files that it reads, from the root.
-        dockerfile: Its Dockerfile.
-        others: What else it is made of, by names that change with the content.
-        root: The checkout.
-    """
+    """The content key of an image: the files that it reads, its Dockerfile, and keys of what else it is made of."""
     named: list[str | Path] = []
     for path in paths:
         named += [f"{path.as_posix()} {_mode(root / path):o}", root / path]

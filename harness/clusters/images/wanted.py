@@ -1,8 +1,4 @@
-"""Which images an environment needs: what its rendered overlay names, and nothing else.
-
->>> [image.name for image in wanted("minikube")]
-['docker.io/library/postgres:15.18-bookworm', …, 'lakehouse/spark:0.1.0']
-"""
+"""The images of an environment: those that its built overlay names."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -25,25 +21,14 @@ _DEFINITION: Final = "CustomResourceDefinition"
 
 @dataclass(frozen=True)
 class Wanted:
-    """An image that an environment names.
-
-    Attributes:
-        name: As it names it, with the tag.
-        users: Who names it, as `namespace/Kind/name`, sorted.
-    """
+    """An image by its name and tag in an environment, and who names it, as sorted `namespace/Kind/name`."""
 
     name: str
     users: tuple[str, ...]
 
     @property
     def repository(self) -> str:
-        """The name without tag and digest."""
-        return reference(self.name)[0]
-
-    @property
-    def tag(self) -> str:
-        """The tag; empty when there is none."""
-        return reference(self.name)[1]
+        return reference(self.name).repository
 
 
 def wanted(environment: str, root: Path = ROOT) -> list[Wanted]:

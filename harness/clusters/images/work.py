@@ -45,7 +45,7 @@ def plan(images: Sequence[Wanted], *, registry: bool, base: str, fresh: bool = F
         images: The environment's images.
         registry: Whether registries may be asked.
         base: The id of the base image.
-        fresh: Whether to build what has not changed, too.
+        fresh: Whether to build unchanged images, too.
     """
     recipes = {image.name: recipe(image.repository) for image in images}
     own_spark = next((name for name, how in recipes.items() if how and how.own and how.folder.name == "spark"), "")
@@ -83,12 +83,12 @@ def ensure(
 
     Args:
         images: The environment's images.
-        only: Names of those that are asked for, and what they are built on; all when empty.
+        only: Names of those to get, with what they are built on; all when empty.
         registry: Whether registries may be asked.
         fresh: Whether to build all of them again, with the newest packages of Debian.
 
     Returns:
-        What was done; the caller judges the plans with `Origin.NONE`.
+        What was done, plans with `Origin.NONE` included.
     """
     with Display() as display:
         with display.row("debian:bookworm-slim") as say:

@@ -94,7 +94,7 @@ class Cluster:
 
 
 def up(cluster: Cluster, *, api_port: int = 0, on_failure: Callable[[], None] = lambda: None) -> None:
-    """Creates a cluster and waits until it is ready; an incomplete one is removed, after SIGINT or SIGTERM too.
+    """Creates a cluster and waits until it is ready; an incomplete one is removed, after an interrupt too.
 
     Args:
         cluster: Which.

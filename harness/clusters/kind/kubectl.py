@@ -58,8 +58,8 @@ class Kubectl:
         Args:
             arguments: The command's arguments.
             doing: What it is for, in words that go after "Could not".
-            hint: What the user can do when it fails, without the full stop; by default, what the failure suggests.
-            stdin: What it reads.
+            hint: The next step when it fails, without the full stop; by default, what the failure suggests.
+            stdin: Its standard input.
             timeout: Seconds after which it is stopped.
         """
         try:

@@ -27,11 +27,9 @@ _HINT: Final = "check the network; Debian's packages come from the mirror that m
 
 
 def ensure_base(*, pull: bool, refresh: bool = False) -> str:
-    """Pulls or makes the base image, unless Docker has it, and returns its id.
+    """Makes the base image, or pulls it if allowed and possible, and returns its id.
 
-    Args:
-        pull: Whether to ask the registry first.
-        refresh: Whether to replace an existing one, for the newest packages.
+    An existing one is kept, except to get the newest packages (`refresh`).
     """
     present = image_id(BASE)
     if present and not refresh:

@@ -23,20 +23,15 @@ _KIND: Final = "kind://"
 
 
 def absent(images: Iterable[str], nodes: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The repositories of `REPLACED` whose image an environment names and a kind cluster cannot have, sorted.
-
-    Args:
-        images: Names of the images of the environment.
-        nodes: The cluster's nodes, as the API server has them.
-    """
+    """The repositories of `REPLACED` whose image the nodes of a kind cluster lack and no registry has, sorted."""
     nodes = list(nodes)
     if not all(str(node.get("spec", {}).get("providerID", "")).startswith(_KIND) for node in nodes):
         return []
-    there = {
+    present = {
         full_name(name)
         for node in nodes
         for image in (node.get("status") or {}).get("images") or []
         for name in image.get("names") or []
     }
-    missing = {reference(full_name(image))[0]: image for image in images if full_name(image) not in there}
+    missing = {reference(full_name(image))[0]: image for image in images if full_name(image) not in present}
     return sorted(repository for repository in REPLACED.keys() & missing if not answers(missing[repository]))
