@@ -10,43 +10,49 @@ from harness.review.risks.context import Change, Judgement, container_path, cont
 from harness.review.risks.rule import RiskRule
 from harness.review.risks.running import DF310
 
-DF201: Final = RiskRule("DF201", Level.MEDIUM, "A role allows more", "Every account bound to it can do more.")
+DF201: Final = RiskRule(
+    "DF201", Level.MEDIUM, "A role grants more", "Every account that is bound to it can do more."
+)
 DF202: Final = RiskRule(
-    "DF202", Level.HIGH, "A role allows everything, secrets or escalation", "It comes near cluster-admin."
+    "DF202", Level.HIGH, "A role grants wildcards, Secrets or escalation", "It is close to cluster-admin."
 )
-DF203: Final = RiskRule(
-    "DF203", Level.MEDIUM, "A role is given to more accounts", "They can do what the role allows."
-)
+DF203: Final = RiskRule("DF203", Level.MEDIUM, "A role is bound to more accounts", "They gain its permissions.")
 DF204: Final = RiskRule(
-    "DF204", Level.HIGH, "cluster-admin, or a role for everybody, is given", "A stolen token owns the cluster."
+    "DF204", Level.HIGH, "cluster-admin is granted, or a role to everybody", "A stolen token controls the cluster."
 )
 DF205: Final = RiskRule(
-    "DF205", Level.MEDIUM, "A workload runs as another account", "It has that account's rights."
+    "DF205", Level.MEDIUM, "A workload uses another service account", "It gains that account's permissions."
 )
 DF206: Final = RiskRule(
-    "DF206", Level.MEDIUM, "A service account's token is mounted", "Who gets into the pod gets its rights."
+    "DF206",
+    Level.MEDIUM,
+    "A service account's token is mounted",
+    "Whoever breaks into the pod gains its permissions.",
 )
 DF207: Final = RiskRule("DF207", Level.HIGH, "NetworkPolicy removed", "Without a policy, all traffic is allowed.")
 DF208: Final = RiskRule(
-    "DF208", Level.MEDIUM, "NetworkPolicy lets more through", "More traffic reaches, or leaves, the pods."
+    "DF208", Level.MEDIUM, "NetworkPolicy allows more traffic", "More traffic reaches or leaves the pods."
 )
 DF209: Final = RiskRule(
-    "DF209", Level.HIGH, "Pod Security is loosened", "The namespace takes pods that it refused before."
+    "DF209", Level.HIGH, "Pod Security is relaxed", "The namespace admits pods that it rejected before."
 )
 DF210: Final = RiskRule(
     "DF210",
     Level.HIGH,
-    "A container gets more of its node",
-    "Privileges, host namespaces or host paths lead out of it.",
+    "A container gains access to its node",
+    "Privileges, host namespaces and host paths allow it to escape.",
 )
-DF211: Final = RiskRule("DF211", Level.MEDIUM, "A container is less confined", "A break-in can do more.")
+DF211: Final = RiskRule("DF211", Level.MEDIUM, "A container is less isolated", "An attacker in it can do more.")
 DF212: Final = RiskRule(
-    "DF212", Level.MEDIUM, "A project of Argo CD allows more", "Applications can deploy more, or from elsewhere."
+    "DF212",
+    Level.MEDIUM,
+    "An AppProject allows more",
+    "Applications can deploy more resources or from more repositories.",
 )
 DF213: Final = RiskRule(
-    "DF213", Level.MEDIUM, "An admission check is removed or loosened", "What it refused is accepted."
+    "DF213", Level.MEDIUM, "An admission check is removed or changed", "Requests that it rejected may be accepted."
 )
-DF214: Final = RiskRule("DF214", Level.LOW, "Rights are taken away", "What relied on them fails.")
+DF214: Final = RiskRule("DF214", Level.LOW, "Permissions are revoked", "Whatever relies on them fails.")
 
 _ROLES: Final = ("Role", "ClusterRole")
 _BINDINGS: Final = ("RoleBinding", "ClusterRoleBinding")
@@ -87,7 +93,7 @@ def check(change: Change) -> Iterator[Judgement]:
         before, after = (dig(value, "automountServiceAccountToken") for value in (change.old, change.new))
         if change.before is not None and before is False and after is not False:
             path = "automountServiceAccountToken"
-            yield DF206, f"Pods of {change.name} get its token unless they say otherwise", path
+            yield DF206, f"Pods of {change.name} mount its token unless they opt out", path
     yield from _pod(change)
 
 
@@ -116,7 +122,7 @@ def _covers(held: Permission, wanted: Permission) -> bool:
 def _role(change: Change) -> Iterator[Judgement]:
     before, after = _permissions(change.old), _permissions(change.new)
     if change.gone is not None and change.after is None:
-        yield DF214, f"{change.name} is removed: accounts that it is bound to can do less", ""
+        yield DF214, f"{change.name} is removed: accounts that are bound to it lose its permissions", ""
         return
     more = sorted(item for item in after if not any(_covers(held, item) for held in before))
     less = sorted(item for item in before if not any(_covers(held, item) for held in after))
@@ -129,7 +135,7 @@ def _role(change: Change) -> Iterator[Judgement]:
     if less and change.before is not None:
         yield DF214, f"{change.name} no longer allows {_listed(less)}", "rules"
     if change.differs("aggregationRule"):
-        yield DF201, f"{change.name} collects the rights of other roles", "aggregationRule"
+        yield DF201, f"{change.name} aggregates other roles", "aggregationRule"
 
 
 def _dangerous(item: Permission) -> bool:
@@ -164,7 +170,7 @@ def _binding(change: Change) -> Iterator[Judgement]:
         change.new.get("roleRef")
     )
     if change.before is not None and change.after is not None and other_role:
-        yield DF310, f"{change.name} refers to another role, which cannot change in place", "roleRef"
+        yield DF310, f"{change.name} refers to another role, but the reference is immutable", "roleRef"
     given = sorted(after if other_role or change.come is not None else after - before)
     taken = sorted(before - after)
     if given:
@@ -180,7 +186,7 @@ def _binding(change: Change) -> Iterator[Judgement]:
 
 def _network_policy(change: Change) -> Iterator[Judgement]:
     if change.gone is not None:
-        yield DF207, f"{change.gone.identity} is deleted: what only it forbade is allowed", ""
+        yield DF207, f"{change.gone.identity} is deleted: traffic that only it blocked is now allowed", ""
         return
     if change.before is None:
         types = set(strings(dig(change.new, "spec", "policyTypes")) or ["Ingress"])
@@ -190,7 +196,11 @@ def _network_policy(change: Change) -> Iterator[Judgement]:
                     yield DF208, f"{change.name} allows all {direction}", f"spec.{direction}"
         return
     if change.touches("spec", "podSelector"):
-        yield DF208, f"{change.name} is for other pods: the ones that it leaves may be open", "spec.podSelector"
+        yield (
+            DF208,
+            f"{change.name} selects other pods: those no longer selected may be unprotected",
+            "spec.podSelector",
+        )
     lost = set(strings(dig(change.old, "spec", "policyTypes"))) - set(
         strings(dig(change.new, "spec", "policyTypes"))
     )
@@ -200,7 +210,7 @@ def _network_policy(change: Change) -> Iterator[Judgement]:
         before = {canonical(rule) for rule in mappings(dig(change.old, "spec", direction))}
         for index, rule in enumerate(mappings(dig(change.new, "spec", direction))):
             if canonical(rule) not in before and not _narrower(rule, mappings(dig(change.old, "spec", direction))):
-                yield DF208, f"{change.name} lets more {direction} through", f"spec.{direction}[{index}]"
+                yield DF208, f"{change.name} allows more {direction} traffic", f"spec.{direction}[{index}]"
 
 
 def _narrower(rule: dict[str, Any], others: list[dict[str, Any]]) -> bool:
@@ -253,12 +263,12 @@ def _project(change: Change) -> Iterator[Judgement]:
         before, after = dig(change.old, "spec", name), dig(change.new, "spec", name)
         kept = {canonical(item) for item in after} if isinstance(after, list) else set()
         if any(canonical(item) not in kept for item in mappings(before)):
-            yield DF212, f"{change.name} no longer forbids all of its {name}", f"spec.{name}"
+            yield DF212, f"{change.name} no longer denies all of its {name}", f"spec.{name}"
 
 
 def _admission(change: Change) -> Iterator[Judgement]:
     if change.gone is not None:
-        yield DF213, f"{change.gone.identity} is deleted: what it refused is accepted", ""
+        yield DF213, f"{change.gone.identity} is deleted: requests that it rejected are accepted", ""
     elif change.before is not None:
         for item, path in change.below():
             if path[0] != "metadata":
@@ -274,11 +284,11 @@ def _pod(change: Change) -> Iterator[Judgement]:
     account = [str(spec.get("serviceAccountName") or "default") for spec in (before, after)]
     if change.before is not None and account[0] != account[1]:
         path = path_text((*base, "serviceAccountName"))
-        yield DF205, f"{change.name} runs as {account[1]}, before as {account[0]}", path
+        yield DF205, f"{change.name} uses service account {account[1]} instead of {account[0]}", path
     mounts = [spec.get("automountServiceAccountToken") for spec in (before, after)]
     if change.before is not None and mounts[0] is False and mounts[1] is not False:
         path = path_text((*base, "automountServiceAccountToken"))
-        yield DF206, f"Pods of {change.name} get their account's token", path
+        yield DF206, f"Pods of {change.name} mount their service account's token", path
     for name in ("hostNetwork", "hostPID", "hostIPC"):
         if after.get(name) and not before.get(name):
             yield DF210, f"{change.name} gets {name}", path_text((*base, name))
@@ -286,7 +296,7 @@ def _pod(change: Change) -> Iterator[Judgement]:
     for volume in mappings(after.get("volumes")):
         path = str(dig(volume, "hostPath", "path") or "")
         if path and path not in paths:
-            yield DF210, f"{change.name} mounts {path} of its node", path_text((*base, "volumes"))
+            yield DF210, f"{change.name} mounts {path} from its node", path_text((*base, "volumes"))
     yield from _confinement(change.name, before, after, base, new=change.before is None)
     old = containers(before)
     for where, container in containers(after).items():
@@ -320,7 +330,7 @@ def _container(
     ports = {port.get("hostPort") for port in mappings(before.get("ports"))}
     for port in mappings(after.get("ports")):
         if port.get("hostPort") and port["hostPort"] not in ports:
-            yield DF210, f"{who} takes port {port['hostPort']} of its node", path_text((*path, "ports"))
+            yield DF210, f"{who} uses port {port['hostPort']} of its node", path_text((*path, "ports"))
 
 
 def _confinement(
@@ -336,7 +346,7 @@ def _confinement(
             yield DF211, f"{who} no longer has {field}", path_text((*base, field))
     for field in ("runAsUser", "runAsGroup", "fsGroup"):
         if now.get(field) == 0 and old.get(field) != 0 and not new:
-            yield DF211, f"{who} has {field} 0, that is root", path_text((*base, field))
+            yield DF211, f"{who} runs as root ({field} 0)", path_text((*base, field))
     profile, earlier = dig(now, "seccompProfile", "type"), dig(old, "seccompProfile", "type")
     if earlier in ("RuntimeDefault", "Localhost") and profile not in ("RuntimeDefault", "Localhost"):
         yield DF211, f"{who} no longer has a seccomp profile", path_text((*base, "seccompProfile"))

@@ -10,16 +10,19 @@ from harness.review.risks.context import Change, Judgement
 from harness.review.risks.rule import RiskRule
 
 DF101: Final = RiskRule(
-    "DF101", Level.HIGH, "Volume claim removed", "The claim goes, and with reclaim policy Delete the data, too."
+    "DF101",
+    Level.HIGH,
+    "Volume claim removed",
+    "The claim is deleted, with reclaim policy Delete its data as well.",
 )
 DF102: Final = RiskRule(
     "DF102", Level.HIGH, "Volume claim shrinks", "Kubernetes refuses a smaller claim; a new one starts empty."
 )
 DF103: Final = RiskRule(
-    "DF103", Level.HIGH, "Volume claim changes what cannot change", "It must be made anew, without its data."
+    "DF103", Level.HIGH, "Immutable field of a volume claim changes", "It must be recreated, without its data."
 )
 DF104: Final = RiskRule(
-    "DF104", Level.HIGH, "StatefulSet changes what cannot change", "It must be deleted and made anew to apply."
+    "DF104", Level.HIGH, "Immutable field of a StatefulSet changes", "It must be deleted and recreated."
 )
 DF105: Final = RiskRule(
     "DF105", Level.HIGH, "Namespace removed", "Everything in it is deleted, volume claims included."
@@ -28,22 +31,20 @@ DF106: Final = RiskRule(
     "DF106",
     Level.HIGH,
     "CustomResourceDefinition removed or narrowed",
-    "Resources of that kind are deleted or lost.",
+    "Resources of that kind are deleted or become inaccessible.",
 )
 DF107: Final = RiskRule(
     "DF107",
     Level.HIGH,
     "Stateful workload or store removed",
-    "What it held is no longer served, and may be deleted.",
+    "Its data is no longer served and may be deleted.",
 )
 DF108: Final = RiskRule("DF108", Level.HIGH, "Bucket or database removed", "Its content may be deleted with it.")
-DF109: Final = RiskRule(
-    "DF109", Level.MEDIUM, "Data is kept for less long", "Volumes are deleted where they were retained."
-)
+DF109: Final = RiskRule("DF109", Level.MEDIUM, "Retention is shortened", "Volumes that were retained are deleted.")
 DF110: Final = RiskRule(
-    "DF110", Level.HIGH, "A workload's volume is another one", "It starts with other data, or none."
+    "DF110", Level.HIGH, "A workload's volume is replaced", "It starts with other data or none."
 )
-DF111: Final = RiskRule("DF111", Level.LOW, "Volume claim grows", "It cannot be made smaller again.")
+DF111: Final = RiskRule("DF111", Level.LOW, "Volume claim grows", "It cannot be shrunk again.")
 
 _UPDATABLE: Final = frozenset(
     {
@@ -95,20 +96,20 @@ def check(change: Change) -> Iterator[Judgement]:
 
 def _gone(change: Change, kind: str, name: str) -> Iterator[Judgement]:
     if kind == "PersistentVolumeClaim":
-        yield DF101, f"{name} is deleted, and its data with it unless its volume is retained", ""
+        yield DF101, f"{name} is deleted, with its data unless its volume is retained", ""
     elif kind == "Namespace":
         yield DF105, f"{name} is deleted, with everything in it", ""
     elif kind == "CustomResourceDefinition":
         yield DF106, f"{name} is deleted, and every resource of that kind with it", ""
     elif kind in _BUCKETS:
-        yield DF108, f"{name} is deleted; its content may go with it", ""
+        yield DF108, f"{name} is deleted; its content may be deleted with it", ""
     elif kind in _STORES:
         claims = mappings(dig(change.old, "spec", "volumeClaimTemplates"))
         if kind != "StatefulSet":
-            yield DF107, f"{name} is deleted; what it holds may go with it", ""
+            yield DF107, f"{name} is deleted; its data may be deleted with it", ""
         elif claims:
             names = ", ".join(str(dig(claim, "metadata", "name")) for claim in claims)
-            yield DF107, f"{name} is deleted; its volume claims ({names}) are left behind or deleted", ""
+            yield DF107, f"{name} is deleted; its volume claims ({names}) are orphaned or deleted", ""
         else:
             yield DF107, f"{name} is deleted", ""
 
@@ -118,7 +119,7 @@ def _claim(change: Change) -> Iterator[Judgement]:
     yield from _size(change.name, dig(change.old, *path), dig(change.new, *path), ".".join(path))
     for item, where in change.below("spec"):
         if where[:3] != ("spec", "resources", "requests"):
-            yield DF103, f"{change.name} changes {item.path}, which is fixed once it is bound", item.path
+            yield DF103, f"{change.name} changes {item.path}, which is immutable once the claim is bound", item.path
 
 
 def _size(name: str, before: Any, after: Any, path: str) -> Iterator[Judgement]:
@@ -126,7 +127,7 @@ def _size(name: str, before: Any, after: Any, path: str) -> Iterator[Judgement]:
     if old is None or new is None or old == new:
         return
     if new < old:
-        yield DF102, f"{name} shrinks from {before} to {after}, which Kubernetes refuses", path
+        yield DF102, f"{name} shrinks from {before} to {after}, which Kubernetes rejects", path
     else:
         yield DF111, f"{name} grows from {before} to {after}", path
 
@@ -137,7 +138,7 @@ def _stateful_set(change: Change) -> Iterator[Judgement]:
         if name not in _UPDATABLE:
             yield (
                 DF104,
-                f"{change.name} changes {item.path}, which cannot change in place: it must be made anew",
+                f"{change.name} changes {item.path}, which is immutable: it must be recreated",
                 item.path,
             )
     before = {str(dig(claim, "metadata", "name")): claim for claim in _claims(change.old)}
@@ -156,7 +157,7 @@ def _claims(value: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _definition(change: Change) -> Iterator[Judgement]:
     if change.differs("spec", "scope"):
-        yield DF106, f"{change.name} changes its scope, which cannot change: it must be deleted", "spec.scope"
+        yield DF106, f"{change.name} changes its scope, which is immutable: it must be recreated", "spec.scope"
     before = {str(item.get("name")): item for item in mappings(dig(change.old, "spec", "versions"))}
     after = {str(item.get("name")): item for item in mappings(dig(change.new, "spec", "versions"))}
     for name, version in before.items():
@@ -179,7 +180,7 @@ def _retention(change: Change) -> Iterator[Judgement]:
                 ".".join(path),
             )
     if change.kind == "StorageClass" and change.differs("parameters"):
-        yield DF103, f"{change.name} changes its parameters, which cannot change", "parameters"
+        yield DF103, f"{change.name} changes its parameters, which are immutable", "parameters"
 
 
 def _volumes(change: Change) -> Iterator[Judgement]:
@@ -200,7 +201,7 @@ def _volumes(change: Change) -> Iterator[Judgement]:
             if name not in used:
                 yield DF110, f"{change.name} no longer has volume {name} ({source})", path
         elif canonical(replacement) != canonical(volume):
-            yield DF110, f"{change.name} has something else than {source} as volume {name}", path
+            yield DF110, f"{change.name} no longer has {source} as volume {name}", path
 
 
 def _mounts(spec: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -11,39 +11,47 @@ from harness.review.risks.context import Change, Judgement
 from harness.review.risks.rule import RiskRule
 
 DF601: Final = RiskRule(
-    "DF601", Level.HIGH, "Application removed", "With prune or its finalizer, all that it deployed is deleted."
+    "DF601",
+    Level.HIGH,
+    "Application removed",
+    "With prune or its finalizer, everything that it deployed is deleted.",
 )
-DF602: Final = RiskRule(
-    "DF602", Level.MEDIUM, "Pruning is turned on", "What is in the cluster and not in git is deleted."
+DF602: Final = RiskRule("DF602", Level.MEDIUM, "Pruning is turned on", "Resources that are not in git are deleted.")
+DF603: Final = RiskRule("DF603", Level.LOW, "Automated sync changes", "Changes reach the cluster at another time.")
+DF604: Final = RiskRule(
+    "DF604", Level.MEDIUM, "Sync wave or hook changes", "Resources are applied in another order."
 )
-DF603: Final = RiskRule("DF603", Level.LOW, "Automated sync changes", "Changes reach the cluster at other times.")
-DF604: Final = RiskRule("DF604", Level.MEDIUM, "Sync wave or hook changes", "Things are applied in another order.")
 DF605: Final = RiskRule(
-    "DF605", Level.MEDIUM, "Application follows another source", "All of it may change, beyond what is shown here."
+    "DF605",
+    Level.MEDIUM,
+    "Application source changes",
+    "Everything in it may change, beyond what this review shows.",
 )
 DF606: Final = RiskRule(
-    "DF606", Level.HIGH, "Application goes to another destination", "It is deployed anew there."
+    "DF606", Level.HIGH, "Application's destination changes", "It is deployed from scratch there."
 )
 DF607: Final = RiskRule(
-    "DF607", Level.HIGH, "A resource changes its Application", "One prunes what the other one applies."
+    "DF607", Level.HIGH, "A resource moves to another Application", "One may prune what the other applies."
 )
 DF608: Final = RiskRule(
-    "DF608", Level.LOW, "Protection against pruning or deletion is removed", "A later removal really deletes it."
+    "DF608", Level.LOW, "Protection against pruning or deletion is removed", "A later removal deletes the resource."
 )
-DF701: Final = RiskRule("DF701", Level.HIGH, "Service is exposed", "It can be reached from outside of the cluster.")
+DF701: Final = RiskRule("DF701", Level.HIGH, "Service is exposed", "It is reachable from outside the cluster.")
 DF702: Final = RiskRule(
-    "DF702", Level.HIGH, "More addresses are let in", "The load balancer takes traffic from elsewhere."
+    "DF702", Level.HIGH, "More addresses are allowed", "The load balancer accepts traffic from more clients."
 )
 DF703: Final = RiskRule(
-    "DF703", Level.MEDIUM, "Ingress or route changes", "Other names or paths lead to the workload."
+    "DF703", Level.MEDIUM, "Ingress or route changes", "Other host names or paths lead to the workload."
 )
-DF704: Final = RiskRule("DF704", Level.MEDIUM, "Service's ports change", "Clients of the old port find nothing.")
+DF704: Final = RiskRule("DF704", Level.MEDIUM, "Service's ports change", "Connections to the old port fail.")
 DF705: Final = RiskRule("DF705", Level.MEDIUM, "Service removed", "Its name no longer resolves.")
-DF706: Final = RiskRule("DF706", Level.HIGH, "TLS is removed", "Traffic goes in the clear.")
-DF801: Final = RiskRule("DF801", Level.MEDIUM, "Secret changes", "What uses the key must know the new value.")
-DF802: Final = RiskRule("DF802", Level.HIGH, "Secret, or a key of it, removed", "Pods that need it do not start.")
+DF706: Final = RiskRule("DF706", Level.HIGH, "TLS is removed", "Traffic is no longer encrypted.")
+DF801: Final = RiskRule("DF801", Level.MEDIUM, "Secret changes", "Whatever uses the key needs the new value.")
+DF802: Final = RiskRule(
+    "DF802", Level.HIGH, "Secret or one of its keys removed", "Pods that need it fail to start."
+)
 DF803: Final = RiskRule(
-    "DF803", Level.MEDIUM, "Where a secret comes from changes", "Another value, or none, reaches the cluster."
+    "DF803", Level.MEDIUM, "An external secret's origin changes", "Another value or none reaches the cluster."
 )
 
 _FINALIZER: Final = "resources-finalizer.argocd.argoproj.io"
@@ -74,7 +82,7 @@ def check(change: Change) -> Iterator[Judgement]:
         yield from _flux(change)
     if change.moved_from:
         said = f"{change.name} moves from Application {change.moved_from} to {change.resource.application}"
-        yield DF607, f"{said}: what is applied by one may be pruned by the other", ""
+        yield DF607, f"{said}: one may prune what the other applies", ""
     yield from _order(change)
     if change.kind == "Service":
         yield from _service(change)
@@ -84,7 +92,7 @@ def check(change: Change) -> Iterator[Judgement]:
         yield from _secret(change)
     elif change.kind in _EXTERNAL and (change.before is not None or change.after is None):
         if change.after is None:
-            yield DF802, f"{change.name} is removed, and the secret that it makes with it", ""
+            yield DF802, f"{change.name} is removed, with the Secret that it creates", ""
         elif path := change.touches("spec"):
             yield DF803, f"{change.name} changes {path}", path
 
@@ -92,7 +100,9 @@ def check(change: Change) -> Iterator[Judgement]:
 def _application(change: Change) -> Iterator[Judgement]:
     if change.gone is not None:
         cascade = _FINALIZER in strings(dig(change.old, "metadata", "finalizers"))
-        all_of_it = "with all that it deployed, because of its finalizer" if cascade else "and stops being synced"
+        all_of_it = (
+            "with everything that it deployed, because of its finalizer" if cascade else "and stops being synced"
+        )
         yield DF601, f"{change.gone.identity} is removed, {all_of_it}", ""
         return
     if change.before is None:
@@ -102,7 +112,7 @@ def _application(change: Change) -> Iterator[Judgement]:
     prune = [bool(dig(item, "prune")) for item in automated]
     path = path_text((*prefix, "syncPolicy", "automated"))
     if prune[1] and not prune[0]:
-        yield DF602, f"{change.name} prunes from now on", f"{path}.prune"
+        yield DF602, f"{change.name} now prunes", f"{path}.prune"
     elif canonical(automated[0]) != canonical(automated[1]):
         yield DF603, f"{change.name}: automated sync {canonical(automated[0])} → {canonical(automated[1])}", path
     for name in ("source", "sources"):
@@ -112,22 +122,22 @@ def _application(change: Change) -> Iterator[Judgement]:
             yield DF605, f"{change.name}: {last or name} {said}", item.path
     if found := change.touches(*prefix, "destination"):
         before, after = (dig(value, *prefix, "destination") for value in (change.old, change.new))
-        yield DF606, f"{change.name} goes to {_destination(after)}, before to {_destination(before)}", found
+        yield DF606, f"{change.name} deploys to {_destination(after)} instead of {_destination(before)}", found
     if found := change.touches(*prefix, "project"):
-        yield DF605, f"{change.name} is in another project", found
+        yield DF605, f"{change.name} moves to another project", found
     if change.kind == "ApplicationSet" and (found := change.touches("spec", "generators")):
-        yield DF605, f"{change.name} makes other Applications", found
+        yield DF605, f"{change.name} generates other Applications", found
 
 
 def _flux(change: Change) -> Iterator[Judgement]:
     if change.gone is not None:
-        yield DF601, f"{change.gone.identity} is removed; with prune, all that it deployed goes with it", ""
+        yield DF601, f"{change.gone.identity} is removed; with prune, everything that it deployed is deleted", ""
     elif change.before is not None:
         if dig(change.new, "spec", "prune") and not dig(change.old, "spec", "prune"):
-            yield DF602, f"{change.name} prunes from now on", "spec.prune"
+            yield DF602, f"{change.name} now prunes", "spec.prune"
         for name in ("path", "sourceRef"):
             if found := change.touches("spec", name):
-                yield DF605, f"{change.name} follows another source", found
+                yield DF605, f"{change.name} has another source", found
 
 
 def _text(value: Any) -> str:
@@ -170,23 +180,23 @@ def _service(change: Change) -> Iterator[Judgement]:
     before = str(dig(change.old, "spec", "type") or "ClusterIP")
     after = str(dig(change.new, "spec", "type") or "ClusterIP")
     if _EXPOSED.get(after, 0) > _EXPOSED.get(before, 0):
-        was = "new" if change.before is None else f"before {before}"
-        yield DF701, f"{change.name} is of type {after} ({was})", "spec.type"
+        was = "new" if change.before is None else f"was {before}"
+        yield DF701, f"{change.name} has type {after} ({was})", "spec.type"
     elif after != before:
-        yield DF704, f"{change.name} is of type {after}, before {before}", "spec.type"
+        yield DF704, f"{change.name} has type {after}, was {before}", "spec.type"
     more = set(strings(dig(change.new, "spec", "externalIPs"))) - set(
         strings(dig(change.old, "spec", "externalIPs"))
     )
     if more:
-        yield DF701, f"{change.name} takes the addresses {', '.join(sorted(more))}", "spec.externalIPs"
+        yield DF701, f"{change.name} uses the external addresses {', '.join(sorted(more))}", "spec.externalIPs"
     ranges = [strings(dig(value, "spec", "loadBalancerSourceRanges")) for value in (change.old, change.new)]
     if after == "LoadBalancer" and change.before is not None and before == "LoadBalancer":
         if ranges[0] and not ranges[1]:
             path = "spec.loadBalancerSourceRanges"
-            yield DF702, f"{change.name} takes traffic from everywhere", path
+            yield DF702, f"{change.name} accepts traffic from everywhere", path
         elif added := sorted(set(ranges[1]) - set(ranges[0])) if ranges[0] else []:
             path = "spec.loadBalancerSourceRanges"
-            yield DF702, f"{change.name} takes traffic from {', '.join(added)}, too", path
+            yield DF702, f"{change.name} also accepts traffic from {', '.join(added)}", path
         for item, where in change.below("metadata", "annotations"):
             if "load-balancer" in str(where[-1]) or "loadbalancer" in str(where[-1]):
                 yield DF702, f"{change.name} changes {where[-1]}", item.path

@@ -16,62 +16,65 @@ DF301: Final = RiskRule("DF301", Level.LOW, "Pods restart", "The pod template ch
 DF302: Final = RiskRule(
     "DF302",
     Level.HIGH,
-    "Selector of a workload changes",
-    "It cannot change in place: the workload must be made anew.",
+    "A workload's selector changes",
+    "It is immutable: the workload must be recreated.",
 )
-DF303: Final = RiskRule("DF303", Level.MEDIUM, "Service selects other pods", "Traffic goes elsewhere, or nowhere.")
+DF303: Final = RiskRule("DF303", Level.MEDIUM, "Service selects other pods", "Traffic goes to other pods or none.")
 DF304: Final = RiskRule(
-    "DF304", Level.MEDIUM, "Job changes what cannot change", "The sync fails until the old Job is deleted."
+    "DF304", Level.MEDIUM, "Immutable field of a Job changes", "The sync fails until the old Job is deleted."
 )
-DF305: Final = RiskRule("DF305", Level.MEDIUM, "Probe removed", "A broken pod gets traffic, or is never restarted.")
+DF305: Final = RiskRule(
+    "DF305", Level.MEDIUM, "Probe removed", "A broken pod receives traffic or is never restarted."
+)
 DF306: Final = RiskRule(
-    "DF306", Level.MEDIUM, "Disruption budget removed or loosened", "A node's drain can take all pods at once."
+    "DF306", Level.MEDIUM, "Disruption budget removed or changed", "Draining a node may stop all pods at once."
 )
 DF307: Final = RiskRule(
     "DF307",
     Level.LOW,
     "Configuration changes without a restart",
-    "Pods that read it at their start keep the old one.",
+    "Pods that read it at start-up keep the old values.",
 )
-DF308: Final = RiskRule("DF308", Level.MEDIUM, "Workload removed", "What it did is no longer done.")
+DF308: Final = RiskRule("DF308", Level.MEDIUM, "Workload removed", "Its work is no longer done.")
 DF309: Final = RiskRule(
-    "DF309", Level.MEDIUM, "Rollout strategy changes", "Pods may be down while they are replaced."
+    "DF309", Level.MEDIUM, "Rollout strategy changes", "Pods may be unavailable during a rollout."
 )
 DF310: Final = RiskRule(
     "DF310",
     Level.MEDIUM,
-    "A field that cannot change is changed",
-    "The API server refuses it until it is made anew.",
+    "An immutable field changes",
+    "The API server rejects it until the resource is recreated.",
 )
 DF311: Final = RiskRule(
     "DF311",
     Level.MEDIUM,
-    "Resource takes another name or place",
-    "The old one is deleted, the new one starts afresh.",
+    "A resource is renamed or moves to another namespace",
+    "The old one is deleted, and the new one starts empty.",
 )
 DF312: Final = RiskRule(
-    "DF312", Level.MEDIUM, "CronJob runs at other times", "Its work is done more often, less often, or not at all."
+    "DF312", Level.MEDIUM, "CronJob's schedule changes", "It runs more often, less often or never."
 )
-DF401: Final = RiskRule("DF401", Level.LOW, "Image replaced", "Other code runs.")
+DF401: Final = RiskRule("DF401", Level.LOW, "Image replaced", "Different code runs.")
 DF402: Final = RiskRule(
-    "DF402", Level.MEDIUM, "Image goes back to an older version", "Data written by the newer one may not be read."
+    "DF402", Level.MEDIUM, "Image is downgraded", "It may not read data that the newer version wrote."
 )
 DF403: Final = RiskRule(
-    "DF403", Level.MEDIUM, "Image is less pinned", "What runs can change without a change here."
+    "DF403", Level.MEDIUM, "Image is less pinned", "The code that runs may change without a commit."
 )
 DF404: Final = RiskRule(
-    "DF404", Level.MEDIUM, "Image comes from another repository", "Somebody else may publish it."
+    "DF404", Level.MEDIUM, "Image comes from another repository", "Its publisher may be another."
 )
-DF501: Final = RiskRule(
-    "DF501", Level.MEDIUM, "Fewer replicas", "There is less capacity, and less left when one fails."
-)
+DF501: Final = RiskRule("DF501", Level.MEDIUM, "Fewer replicas", "Less capacity, and less remains when one fails.")
 DF502: Final = RiskRule("DF502", Level.HIGH, "No replica left", "Nothing runs.")
-DF503: Final = RiskRule("DF503", Level.LOW, "More replicas", "It needs room in the cluster and in its quota.")
+DF503: Final = RiskRule("DF503", Level.LOW, "More replicas", "They need capacity in the cluster and in the quota.")
 DF504: Final = RiskRule(
-    "DF504", Level.MEDIUM, "Fewer resources, or no bound", "Pods may be killed, throttled, or starve others."
+    "DF504",
+    Level.MEDIUM,
+    "Resources reduced or limit removed",
+    "Pods may be killed or throttled, or starve others.",
 )
-DF505: Final = RiskRule("DF505", Level.LOW, "More resources", "Pods may find no node, or exceed the quota.")
-DF506: Final = RiskRule("DF506", Level.MEDIUM, "Quota or limit range changes", "Pods that fitted may be refused.")
+DF505: Final = RiskRule("DF505", Level.LOW, "More resources", "Pods may stay pending or exceed the quota.")
+DF506: Final = RiskRule("DF506", Level.MEDIUM, "Quota or limit range changes", "Pods that fitted may be rejected.")
 
 _WORKLOADS: Final = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "CronJob", "Job", "Pod")
 _PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
@@ -88,7 +91,7 @@ def check(change: Change) -> Iterator[Judgement]:
         yield DF308, f"{change.gone.identity} is deleted", ""
     if change.replaced:
         assert change.before is not None  # noqa: S101 - a replaced resource has both
-        yield DF311, f"{change.before.identity} is deleted, and {change.name} made in its place", ""
+        yield DF311, f"{change.before.identity} is deleted, and {change.name} replaces it", ""
     elif change.before is not None and change.after is not None:
         yield from _workload(change)
         yield from _fixed(change)
@@ -106,26 +109,26 @@ def _workload(change: Change) -> Iterator[Judgement]:
         if path is not None:
             yield DF301, f"Pods of {change.name} restart", path
     if change.kind in ("Deployment", "DaemonSet", "ReplicaSet") and (path := change.touches("spec", "selector")):
-        yield DF302, f"{change.name} changes its selector, which cannot change: it must be deleted first", path
+        yield DF302, f"{change.name} changes its selector, which is immutable: it must be recreated", path
     if change.kind == "Service" and (path := change.touches("spec", "selector")):
         yield DF303, f"{change.name} selects other pods", path
     if change.kind == "Job" and not _remade(change):
         for item, where in change.below("spec"):
             if len(where) > 1 and where[1] not in _JOB_UPDATABLE:
-                yield DF304, f"{change.name} changes {item.path}, which cannot change in place", item.path
+                yield DF304, f"{change.name} changes {item.path}, which is immutable", item.path
                 break
     for name in ("strategy", "updateStrategy"):
         if path := change.touches("spec", name):
             kind = dig(change.new, "spec", name, "type")
-            down = ": all pods go down before new ones start" if kind in ("Recreate", "OnDelete") else ""
-            yield DF309, f"{change.name} is rolled out in another way{down}", path
+            down = ": all pods stop before new ones start" if kind in ("Recreate", "OnDelete") else ""
+            yield DF309, f"{change.name} changes its rollout strategy{down}", path
     if change.kind == "CronJob":
         for name in ("schedule", "timeZone", "suspend", "concurrencyPolicy", "startingDeadlineSeconds"):
             before, after = (dig(value, "spec", name) for value in (change.old, change.new))
             if canonical(before) != canonical(after):
                 yield DF312, f"{change.name}: {name} {_shown(before)} → {_shown(after)}", f"spec.{name}"
     if change.kind == "ConfigMap" and change.touches("data") and not _named_by_hash(change):
-        yield DF307, f"Pods that read {change.name} only at their start keep the old one", "data"
+        yield DF307, f"Pods that read {change.name} only at start-up keep the old values", "data"
 
 
 def _named_by_hash(change: Change) -> bool:
@@ -157,9 +160,9 @@ _FIXED: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
 def _fixed(change: Change) -> Iterator[Judgement]:
     for prefix in _FIXED.get(change.kind, ()):
         if path := change.touches(*prefix):
-            yield DF310, f"{change.name} changes {path}, which cannot change in place", path
+            yield DF310, f"{change.name} changes {path}, which is immutable", path
     if change.kind in ("ConfigMap", "Secret") and change.old.get("immutable") and change.touches():
-        yield DF310, f"{change.name} is immutable, and changes", change.touches() or ""
+        yield DF310, f"{change.name} is immutable but changes", change.touches() or ""
 
 
 def _budget(change: Change) -> Iterator[Judgement]:
@@ -168,7 +171,7 @@ def _budget(change: Change) -> Iterator[Judgement]:
     if change.gone is not None:
         yield DF306, f"{change.gone.identity} is deleted", ""
     elif change.before is not None and (path := change.touches("spec")):
-        yield DF306, f"{change.name} changes how many pods may be missing, or of which", path
+        yield DF306, f"{change.name} changes how many pods, or which, may be unavailable", path
 
 
 def _probes(change: Change) -> Iterator[Judgement]:
@@ -180,7 +183,7 @@ def _probes(change: Change) -> Iterator[Judgement]:
         for probe in _PROBES:
             if container.get(probe) and where in after and not after[where].get(probe):
                 path = path_text((*container_path(template, where), probe))
-                yield DF305, f"Container {where[1]} of {change.name} has no {probe} any more", path
+                yield DF305, f"Container {where[1]} of {change.name} no longer has a {probe}", path
 
 
 def _images(change: Change) -> Iterator[Judgement]:
@@ -189,7 +192,7 @@ def _images(change: Change) -> Iterator[Judgement]:
     if change.before is None:
         for image in sorted(set(images_in(change.new))):
             if floating(image):
-                yield DF403, f"{change.name} runs {image}, which can be another image tomorrow", ""
+                yield DF403, f"{change.name} runs {image}, whose tag can move to another image", ""
         return
     identity = change.after.identity
     places = {
@@ -225,7 +228,7 @@ def _replicas(change: Change) -> Iterator[Judgement]:
         where = ".".join(path)
         said = f"{change.name}: {path[-1]} {_shown(before)} → {_shown(after)}"
         if new == 0 and old > 0:
-            yield DF502, f"{said}: nothing runs any more", where
+            yield DF502, f"{said}: nothing runs", where
         elif new < old:
             yield DF501, said, where
         elif new > old:
@@ -266,9 +269,9 @@ def _quota(change: Change) -> Iterator[Judgement]:
     if change.kind not in ("ResourceQuota", "LimitRange"):
         return
     if change.before is None:
-        yield DF506, f"{change.name} is new: pods that do not fit are refused", ""
+        yield DF506, f"{change.name} is new: pods that do not fit are rejected", ""
     elif change.after is None:
-        yield DF506, f"{change.name} is removed: its namespace can take all of the cluster", ""
+        yield DF506, f"{change.name} is removed: its namespace can use the whole cluster", ""
     else:
         for item, path in change.below("spec"):
             yield DF506, f"{change.name}: {path[-1]} {_shown(item.before)} → {_shown(item.after)}", item.path

@@ -342,7 +342,7 @@ def test_wrong_configuration(repo: Any, table: str) -> None:
 def test_fail_on(repo: Any, tmp_path: Path) -> None:
     repo.write({"overlays/one/service.yaml": SERVICE.format("one").replace("ports:", "type: LoadBalancer, ports:")})
     for threshold in ("high", "low", "DF701", "df701,DF101"):
-        with pytest.raises(HarnessError, match="Service one is of type LoadBalancer") as caught:
+        with pytest.raises(HarnessError, match="Service one has type LoadBalancer") as caught:
             diff("HEAD", root=repo.root, fail_on=threshold, target=tmp_path / "out.txt")
         assert caught.value.exit_code == 3
     diff("HEAD", root=repo.root, fail_on="DF101", target=tmp_path / "out.txt")
