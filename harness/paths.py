@@ -12,6 +12,17 @@ RUN_DIR: Final = ROOT / ".run"
 """The embedded platform: lakehouse, Airflow's home, logs, report. `make clean` removes it."""
 
 
+def require_own_checkout() -> None:
+    """For what runs the harness's own code: in another checkout it would not do what its user means.
+
+    Raises:
+        UsageError: The current folder belongs to another checkout.
+    """
+    folder = _around(Path().resolve())
+    if folder not in (None, ROOT):
+        raise UsageError(f"This harness is of {ROOT}, not {folder}: use the .venv/bin/harness there.")
+
+
 def checkout(folder: Path | None = None) -> Path:
     """The checkout that a command acts on: the nearest folder with overlays/, upward from `folder`.
 
@@ -24,9 +35,12 @@ def checkout(folder: Path | None = None) -> Path:
     start = (folder or Path()).resolve()
     if not start.is_dir():
         raise UsageError(f"{start} is not a folder: name a checkout with -C.")
-    for candidate in (start, *start.parents):
-        if (candidate / "overlays").is_dir():
-            return candidate
+    if folder := _around(start):
+        return folder
     raise UsageError(
         f"{start} is not in a checkout: neither it nor a folder above has overlays/; name a checkout with -C."
     )
+
+
+def _around(start: Path) -> Path | None:
+    return next((folder for folder in (start, *start.parents) if (folder / "overlays").is_dir()), None)

@@ -9,7 +9,7 @@ import typer
 from harness import files
 from harness.console import err, out
 from harness.errors import HarnessError
-from harness.paths import ROOT
+from harness.paths import ROOT, require_own_checkout
 
 PAGE: Final = ROOT / "docs" / "benchmarks.md"
 CHART: Final = ROOT / "docs" / "images" / "benchmarks.svg"
@@ -36,6 +36,7 @@ def bench(
         harness bench
         harness bench --only pipeline --size 10000
     """
+    require_own_checkout()
     if only in (None, "pipeline"):
         _pipeline(tuple(size or SIZES), write)
     if only in (None, "diff"):

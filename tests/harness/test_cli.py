@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -168,6 +169,24 @@ def test_a_folder_outside_a_checkout_is_refused(tmp_path: Path) -> None:
         if "Docker" not in done.stderr:
             assert done.returncode == ExitCode.USAGE
             assert done.stderr.endswith("a checkout with -C.\n")
+
+
+def test_what_runs_the_harness_itself_refuses_another_checkout(tmp_path: Path, repo: Path) -> None:
+    (tmp_path / "overlays").mkdir()
+    for arguments in (("run",), ("e2e",), ("bench",)):
+        done = harness(tmp_path, *arguments)
+        assert done.returncode == ExitCode.USAGE
+        assert done.stderr.startswith(f"error: This harness is of {repo}, not {tmp_path}")
+
+
+def test_commands_act_on_the_checkout_around_the_current_folder(tmp_path: Path, repo: Path) -> None:
+    checkout = tmp_path / "checkout"
+    shutil.copytree(repo / "tests" / "harness" / "validate" / "sound", checkout)
+    for folder in (checkout, checkout / "overlays" / "north"):
+        assert harness(folder, "validate", "north").stdout.startswith("No findings: north ")
+    assert "No findings: north " in harness(tmp_path, "validate", "north", "-C", "checkout").stdout
+    assert harness(checkout / "base", "render", "north").returncode == ExitCode.OK
+    assert (checkout / "build" / "render" / "north" / "all.yaml").is_file()
 
 
 def test_a_command_loads_no_other_command(repo: Path) -> None:

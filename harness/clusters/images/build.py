@@ -18,7 +18,6 @@ from harness.machine.cache import cache_root
 from harness.machine.gobuild import tools_of, version_of
 from harness.machine.proxy.certificates import ca_bundle
 from harness.manifests.images import reference
-from harness.paths import ROOT
 
 STANDS_IN_FOR: Final = "lakehouse.stands-in-for"
 """The label that names upstream's image on one that was built in its place."""
@@ -54,7 +53,7 @@ def job(name: str, recipe: Recipe, *, base: str, spark: "Job | None" = None) -> 
     on_spark = spark if builds_on_spark(recipe) else None
     others = [contexts.identity(context, recipe) for context in contexts.needed(recipe)]
     others += [base, *([on_spark.key] if on_spark else [])]
-    content = key(files(recipe.ignore), recipe.dockerfile, *others)
+    content = key(files(recipe.ignore, recipe.root), recipe.dockerfile, *others, root=recipe.root)
     return Job(name, recipe, content, on_spark.name if on_spark else None)
 
 
@@ -80,9 +79,9 @@ def build(work: Job, say: Callable[[str], None], *, fresh: bool = False) -> None
             arguments += ["--build-arg", f"SPARK={work.spark}"]
         if fresh:
             arguments += ["--no-cache"]
-        made_of = files(recipe.ignore)
-        stage(made_of, folder / "context")
-        commit = revision([*made_of, recipe.dockerfile.relative_to(ROOT)])
+        made_of = files(recipe.ignore, recipe.root)
+        stage(made_of, folder / "context", recipe.root)
+        commit = revision([*made_of, recipe.dockerfile.relative_to(recipe.root)], recipe.root)
         arguments += ["--build-arg", f"SOURCE_DATE_EPOCH={commit.time}"]
         labels = {INPUTS: work.key, f"{_OCI}.revision": commit.name}
         if not recipe.own:

@@ -45,14 +45,13 @@ def list_images(
     from harness.clusters.docker.image import INPUTS, local_name
     from harness.clusters.images.archive import sizes
     from harness.clusters.images.build import VERSION
-    from harness.clusters.images.recipes import recipe
 
     require_daemon()
     images = _chosen(environment, only, root)
     there = sizes(image.name for image in images)
     rows = []
     for image in images:
-        how = recipe(image.repository)
+        how = image.recipe
         local = local_name(image.name)
         built = image.name in there and image_label(local, INPUTS) is not None
         origin = "here" if how and how.own else "registry, else here" if how else "registry only"
@@ -128,14 +127,9 @@ def pull(environment: Environment = "minikube", only: Only = None, root: Root = 
     from harness.clusters.docker.registry import answers, host
     from harness.clusters.docker.registry import pull as pull_image
     from harness.clusters.images.display import Display
-    from harness.clusters.images.recipes import recipe
 
     require_daemon()
-    foreign = [
-        image.name
-        for image in _chosen(environment, only, root)
-        if not ((how := recipe(image.repository)) and how.own)
-    ]
+    foreign = [image.name for image in _chosen(environment, only, root) if not ((how := image.recipe) and how.own)]
     silent = [name for name in foreign if not answers(name)]
     if silent:
         raise HarnessError(
@@ -173,7 +167,6 @@ def load(
 
     from harness.clusters.docker.client import require_daemon
     from harness.clusters.images.archive import absent
-    from harness.clusters.images.recipes import recipe
     from harness.clusters.kind.cluster import Cluster
     from harness.clusters.kind.load import load as load_images
     from harness.console import err, working
@@ -182,7 +175,7 @@ def load(
     images = _chosen(environment, only, root)
     lacking = absent(image.name for image in images)
     for image in images:
-        if image.name in lacking and recipe(image.repository):
+        if image.name in lacking and image.recipe:
             raise HarnessError(
                 f"Docker has no image {image.name}: 'harness images build {environment}' builds or pulls it."
             )
@@ -209,12 +202,11 @@ def save(
     from harness.clusters.docker.client import require_daemon
     from harness.clusters.images.archive import absent
     from harness.clusters.images.archive import save as save_images
-    from harness.clusters.images.recipes import recipe
     from harness.console import err, working
 
     require_daemon()
     images = _chosen(environment, only, root)
-    recipes = {image.name: recipe(image.repository) for image in images}
+    recipes = {image.name: image.recipe for image in images}
     only_pulled = [name for name in absent(recipes) if recipes[name] is None]
     with working(f"writing {file}"):
         size = save_images([image.name for image in images if image.name not in only_pulled], file)

@@ -10,7 +10,6 @@ from typing import Final
 from harness.clusters.docker.image import TIME
 from harness.errors import HarnessError
 from harness.machine.cache import content_key
-from harness.paths import ROOT
 
 OTHERS: Final = "# Without the harness"
 """Begins the part of a Dockerfile.dockerignore for stages that only a build without the harness runs."""
@@ -41,7 +40,7 @@ def allowed(ignore: Path) -> list[str]:
     return [line.removeprefix("!") for line in lines if line.startswith("!")]
 
 
-def files(ignore: Path, root: Path = ROOT) -> list[Path]:
+def files(ignore: Path, root: Path) -> list[Path]:
     """The files that an image reads, from the checkout's root, sorted."""
     paths: set[Path] = set()
     for name in allowed(ignore):
@@ -56,7 +55,7 @@ def files(ignore: Path, root: Path = ROOT) -> list[Path]:
     return sorted(paths)
 
 
-def stage(paths: list[Path], folder: Path, root: Path = ROOT) -> None:
+def stage(paths: list[Path], folder: Path, root: Path) -> None:
     """Copies files to where Docker reads them, with the same modes and times on every machine."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in paths:
@@ -70,7 +69,7 @@ def stage(paths: list[Path], folder: Path, root: Path = ROOT) -> None:
         os.utime(copy, (TIME, TIME))
 
 
-def key(paths: list[Path], dockerfile: Path, *others: str, root: Path = ROOT) -> str:
+def key(paths: list[Path], dockerfile: Path, *others: str, root: Path) -> str:
     """The content key of an image: the files that it reads, its Dockerfile, and keys of what else it is made of."""
     named: list[str | Path] = []
     for path in paths:
@@ -78,7 +77,7 @@ def key(paths: list[Path], dockerfile: Path, *others: str, root: Path = ROOT) ->
     return content_key(_FORMAT, dockerfile, *named, *others)
 
 
-def revision(paths: list[Path], root: Path = ROOT) -> Revision:
+def revision(paths: list[Path], root: Path) -> Revision:
     """The commit in which files last changed."""
     names = [path.as_posix() for path in paths]
     commit, _, time = _git(root, "log", "-1", "--format=%H %ct", "--", *names).partition(" ")

@@ -25,11 +25,13 @@ class Recipe:
         folder: The folder with its Dockerfile, and go.mod where it has programs of Go's.
         own: Whether it is the platform's own; else it stands in for upstream's.
         version: The command that prints the version of what is in it; empty when that is known otherwise.
+        root: The checkout.
     """
 
     folder: Path
     own: bool
     version: tuple[str, ...] = ()
+    root: Path = ROOT
 
     @property
     def dockerfile(self) -> Path:
@@ -50,9 +52,9 @@ def recipe(repository: str, root: Path = ROOT) -> Recipe | None:
     if own := _OWN.fullmatch(repository):
         for folder in (root / "images" / own["name"], root / _TESTS / own["name"].replace("-", "_")):
             if (folder / "Dockerfile").is_file():
-                return Recipe(folder, own=True)
+                return Recipe(folder, own=True, root=root)
         return None
     for ending, upstream in UPSTREAM.items():
         if f"/{repository}".endswith(f"/{ending}"):
-            return Recipe(root / FOLDER / upstream.folder, own=False, version=upstream.version)
+            return Recipe(root / FOLDER / upstream.folder, own=False, version=upstream.version, root=root)
     return None

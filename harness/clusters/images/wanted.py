@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from harness.clusters.images.recipes import Recipe, recipe
 from harness.errors import HarnessError
 from harness.manifests.build import Rendered, build_all
 from harness.manifests.environments import units
@@ -25,10 +26,16 @@ class Wanted:
 
     name: str
     users: tuple[str, ...]
+    root: Path = ROOT
 
     @property
     def repository(self) -> str:
         return reference(self.name).repository
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """How it is built, or None when it can only be pulled."""
+        return recipe(self.repository, self.root)
 
 
 def wanted(environment: str, root: Path = ROOT) -> list[Wanted]:
@@ -40,17 +47,17 @@ def wanted(environment: str, root: Path = ROOT) -> list[Wanted]:
                 f"The images of {environment} are not known, because {build.unit.name} cannot be built "
                 f"({problem.message.rstrip('.')}): 'harness render {environment}' tells more."
             )
-    return collect(resource for build in builds for resource in build.resources)
+    return collect((resource for build in builds for resource in build.resources), root)
 
 
-def collect(resources: Iterable[Rendered]) -> list[Wanted]:
+def collect(resources: Iterable[Rendered], root: Path = ROOT) -> list[Wanted]:
     """The images that resources name, sorted by name."""
     users: dict[str, set[str]] = {}
     for resource in resources:
         for image in _images(resource.value):
             place = "/".join(filter(None, (resource.namespace, resource.kind, resource.name)))
             users.setdefault(image, set()).add(place)
-    return [Wanted(image, tuple(sorted(places))) for image, places in sorted(users.items())]
+    return [Wanted(image, tuple(sorted(places)), root) for image, places in sorted(users.items())]
 
 
 def _images(resource: dict[str, Any]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from harness.clusters.docker.image import INPUTS, local_name
 from harness.clusters.docker.registry import answers, pull
 from harness.clusters.images.build import Job, build, builds_on_spark, job
 from harness.clusters.images.display import Display
-from harness.clusters.images.recipes import Recipe, recipe
+from harness.clusters.images.recipes import Recipe
 from harness.clusters.images.wanted import Wanted
 from harness.clusters.without_registry.base import ensure_base
 from harness.console import err
@@ -47,7 +47,7 @@ def plan(images: Sequence[Wanted], *, registry: bool, base: str, fresh: bool = F
         base: The id of the base image.
         fresh: Whether to build unchanged images, too.
     """
-    recipes = {image.name: recipe(image.repository) for image in images}
+    recipes = {image.name: image.recipe for image in images}
     own_spark = next((name for name, how in recipes.items() if how and how.own and how.folder.name == "spark"), "")
     spark_recipe = recipes.get(own_spark)
     spark = job(own_spark, spark_recipe, base=base) if spark_recipe else None

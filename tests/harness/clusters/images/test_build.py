@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 
 from harness.clusters.docker import client
-from harness.clusters.images import build as module
 from harness.clusters.images.build import Job, build, explain, failure, job
 from harness.clusters.images.recipes import Recipe, recipe
 from harness.errors import HarnessError
@@ -43,9 +42,8 @@ def image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
     folder.mkdir(parents=True)
     (folder / "Dockerfile").write_text("FROM debian:bookworm-slim\n")
     (folder / "Dockerfile.dockerignore").write_text("*\n")
-    monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path / "cache"))
-    return Job("lakehouse/web:2", Recipe(folder, own=True), "0123")
+    return Job("lakehouse/web:2", Recipe(folder, own=True, root=tmp_path), "0123")
 
 
 def test_the_name_comes_with_the_labels_in_one_command(
