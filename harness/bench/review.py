@@ -18,10 +18,8 @@ from typing import Final
 from harness.errors import HarnessError
 from harness.machine.proxy.certificates import with_certificates
 from harness.machine.tools import tool
-from harness.manifests.git import Repository
 from harness.manifests.inputs import Kustomizations
-from harness.manifests.snapshot import Snapshot, Store
-from harness.manifests.tree import walk
+from harness.manifests.tree import working_copy
 from harness.manifests.upstream import git_environment
 from harness.paths import ROOT
 from harness.review.model import Review
@@ -90,9 +88,7 @@ def _generated(folder: Path, applications: int) -> list[Figure]:
     second.write_text(second.read_text(encoding="utf-8").replace("replicas: 1", "replicas: 3"), encoding="utf-8")
     warm, found = _timed(f"{applications} Applications, one file changed", 3.0, lambda: review(folder, "HEAD"))
     _expect(found, 2 * len(_ENVIRONMENTS))
-    with Repository(folder) as repository:
-        snapshot = Snapshot(repository.working_tree(), Store(repository))
-        folders = [path for path in Kustomizations(snapshot, {}).folders() if path.startswith("overlays/")]
+    folders = Kustomizations(working_copy(folder)).folders("overlays")
     plain = _plain(folder, folders, 2)
     return [Figure(item.name, item.seconds, item.limit, plain) for item in (cold, warm)]
 
@@ -187,7 +183,8 @@ def _plain(folder: Path, overlays: Sequence[str], sides: int) -> float:
     """Seconds that kustomize alone takes for some folders, at both sides."""
     program = tool("kustomize")
     # Only so that upstream bases can be had where GitHub cannot be reached.
-    remotes = {remote for path in overlays for remote, _, _ in walk(folder / path).remotes}
+    kustomizations = Kustomizations(working_copy(folder))
+    remotes = {base for path in overlays for base in kustomizations.inputs(path).remote_bases}
     environment = with_certificates(os.environ) | git_environment(remotes)
 
     def build(path: str) -> None:

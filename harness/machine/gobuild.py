@@ -96,7 +96,8 @@ def _programs_root() -> Path:
 
 def programs_folder(module: Path, packages: Mapping[str, str], *, ldflags: str = LDFLAGS) -> Path:
     """Where `programs` keeps what it builds, whether or not it has been built; nothing is fetched."""
-    sources = [module / "go.mod", module / "go.sum", *sorted(module.glob("*.go"))]
+    code = sorted(path for path in module.glob("*.go") if not path.name.endswith("_test.go"))
+    sources = [module / "go.mod", module / "go.sum", *code]
     named = [f"{name}={package}" for name, package in packages.items()]
     key = content_key(*sources, *named, ldflags, go_identity(module))
     return _programs_root() / f"{module.name}-{key}"

@@ -32,6 +32,7 @@ TOOLS: Final[Mapping[str, GoTool]] = {
     "kube-score": GoTool("github.com/zegl/kube-score/cmd/kube-score", "tools/kube-score"),
     "gitleaks": GoTool("github.com/zricethezav/gitleaks/v8", "tools/gitleaks"),
     "podsecurity": GoTool(".", "tools/podsecurity"),
+    "builder": GoTool(".", "tools/builder"),
 }
 
 

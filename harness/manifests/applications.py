@@ -13,6 +13,8 @@ from harness.manifests import edits
 from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.values import canonical, dig, mappings
 
+KINDS: Final = ("Application", "ApplicationSet", "Kustomization")
+"""Kinds that deploy folders."""
 WAVE: Final = "argocd.argoproj.io/sync-wave"
 _FLUX: Final = "kustomize.toolkit.fluxcd.io/"
 _PLACEHOLDER: Final = re.compile(r"\{\{-?\s*\.?([\w.\-\[\]]+)\s*-?\}\}")
@@ -27,15 +29,15 @@ class ApplicationSource:
     Attributes:
         path: The folder.
         repository: URL of its repository; empty for this one.
-        edits: What it changes in the kustomization, as JSON; empty for nothing.
-        directory: Options for a folder of plain manifests, as JSON.
+        edits: What it changes in the kustomization; empty for nothing.
+        directory: Options for a folder of plain manifests.
         not_rendered: Why it is not followed, as the end of a sentence; empty when it is.
     """
 
     path: str
     repository: str = ""
-    edits: str = ""
-    directory: str = "{}"
+    edits: dict[str, Any] = field(default_factory=dict, hash=False)
+    directory: dict[str, Any] = field(default_factory=dict, hash=False)
     not_rendered: str = ""
 
 
@@ -127,7 +129,7 @@ def _source(source: dict[str, Any]) -> ApplicationSource:
     if strange := edits.unknown(kustomize):
         return ApplicationSource(path, url, not_rendered=f"its kustomize option {strange[0]} is not followed")
     directory = source.get("directory") if isinstance(source.get("directory"), dict) else {}
-    return ApplicationSource(path, url, canonical(kustomize) if kustomize else "", canonical(directory))
+    return ApplicationSource(path, url, kustomize, directory or {})
 
 
 def _flux(resource: dict[str, Any]) -> Deployer:
@@ -145,7 +147,7 @@ def _flux(resource: dict[str, Any]) -> Deployer:
         if spec.get(name):
             options[name] = [_flux_image(image) for image in mappings(spec[name])]
     away = "" if kind == "GitRepository" else f"its source is a {kind}"
-    source = ApplicationSource(path, "", canonical(options) if options else "", canonical({"recurse": True}), away)
+    source = ApplicationSource(path, "", options, {"recurse": True}, away)
     return Deployer(_name(resource), None, str(spec.get("targetNamespace") or ""), (source,), canonical(spec))
 
 

@@ -1,48 +1,91 @@
-"""Builds kustomizations: in parallel, and again only when something that they read has changed."""
+"""What became of a root: its resources, as kustomize wrote them and as values."""
 
-import os
-import re
-import subprocess
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import json
+import posixpath
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final
+from functools import cached_property
+from typing import Any, Self
 
-from harness.errors import HarnessError
-from harness.machine.cache import content_key
-from harness.manifests.cache import Cache
-from harness.manifests.environments import Unit
-from harness.manifests.kubernetes_yaml import YamlError, load, split
-from harness.manifests.problem import Problem
+from harness.manifests.inputs import Inputs, document_of
+from harness.manifests.kubernetes_yaml import Document, Step, load
+from harness.manifests.problem import Location, Problem
 from harness.manifests.tree import Tree
-from harness.manifests.upstream import git_environment
-
-_FORMAT: Final = "1"
-"""Raised when what is cached changes its shape."""
-_TIMEOUT_SECONDS: Final = 120
-_TWICE: Final = "already registered id"
-_TWICE_SAID: Final = "is in it twice"
-_BIG_DOCUMENT: Final = 20_000
-"""Bytes from which on a document's parsed form is kept by itself: CRDs take seconds to parse and seldom change."""
+from harness.manifests.values import mapping
 
 
 @dataclass(frozen=True)
-class Rendered:
-    """One resource as kustomize wrote it.
+class Root:
+    """A folder that is built by itself.
 
     Attributes:
-        value: The resource.
-        text: Its YAML.
+        name: Its folder below the environment's, or the environment's name for the overlay as a whole.
+        tree: The tree that it is in.
+        inputs: What it reads.
+        in_whole: Whether the environment's own kustomization includes it.
     """
 
-    value: dict[str, Any]
-    text: str
+    name: str
+    tree: Tree
+    inputs: Inputs
+    in_whole: bool = True
+
+    @cached_property
+    def kustomizations(self) -> list["Kustomization"]:
+        """Its kustomization and those that it includes, as far as they can be read."""
+        files = self.inputs.kustomizations
+        return [Kustomization(file, found) for file in files if (found := document_of(self.tree, file))]
+
+
+@dataclass(frozen=True)
+class Kustomization:
+    """A kustomization with positions.
+
+    Attributes:
+        file: Its file.
+        document: Its content.
+    """
+
+    file: str
+    document: Document
 
     @property
-    def kind(self) -> str:
-        """Its kind."""
-        return str(self.value.get("kind", ""))
+    def fields(self) -> dict[str, Any]:
+        """Its fields."""
+        return mapping(self.document.value)
+
+    def location(self, *field: Step) -> Location:
+        """Where a field is."""
+        return Location(self.file, self.document.locate(field)[0])
+
+
+@dataclass(frozen=True)
+class BuiltManifest:
+    """One resource, as kustomize wrote it.
+
+    Attributes:
+        text: Its YAML.
+        as_json: The same as JSON.
+        kind: Its kind.
+        origin: The file that it comes from, relative to the tree; empty when not known.
+    """
+
+    text: str
+    as_json: bytes
+    kind: str
+    origin: str = ""
+
+    @classmethod
+    def of(cls, value: dict[str, Any], text: str = "", origin: str = "") -> Self:
+        """A resource of which the value is known."""
+        as_json = json.dumps(value)
+        return cls(text or as_json, as_json.encode(), str(value.get("kind") or ""), origin)
+
+    @cached_property
+    def value(self) -> dict[str, Any]:
+        """The resource."""
+        value: dict[str, Any] = json.loads(self.as_json)
+        return value
 
     @property
     def name(self) -> str:
@@ -55,119 +98,99 @@ class Rendered:
         return str((self.value.get("metadata") or {}).get("namespace", ""))
 
 
-@dataclass(frozen=True)
-class Build:
-    """What became of a unit.
+@dataclass
+class Answer:
+    """What a builder's process said of one root: a line of JSON, and the bytes that it describes.
 
     Attributes:
-        unit: The unit.
-        key: Content key of all its inputs.
-        resources: The resources, in kustomize's order; empty when it could not be built.
-        problems: Why it could not be built.
+        line: The line.
+        payload: YAML and JSON of each resource, one after the other.
     """
 
-    unit: Unit
+    line: bytes
+    payload: bytes = b""
+
+    @cached_property
+    def header(self) -> dict[str, Any]:
+        """What the line says."""
+        header: dict[str, Any] = json.loads(self.line)
+        return header
+
+    @cached_property
+    def size(self) -> int:
+        """How many bytes the payload has."""
+        return sum(item["yaml"] + item["json"] for item in self.header["resources"])
+
+    def encoded(self) -> bytes:
+        """The answer as it came."""
+        return self.line + self.payload
+
+    @classmethod
+    def decoded(cls, content: bytes) -> "Answer":
+        """Reads an answer.
+
+        Raises:
+            ValueError: It is not a whole answer.
+        """
+        line, newline, payload = content.partition(b"\n")
+        answer = cls(line + newline, payload)
+        if answer.size != len(payload):
+            raise ValueError("not a whole answer")
+        return answer
+
+    def manifests(self, folder: str) -> Iterator[BuiltManifest]:
+        """The resources of the root in `folder`."""
+        start = 0
+        for item in self.header["resources"]:
+            middle, end = start + item["yaml"], start + item["yaml"] + item["json"]
+            origin = posixpath.normpath(posixpath.join(folder, item["origin"])) if item["origin"] else ""
+            text = self.payload[start:middle].decode()
+            yield BuiltManifest(text, self.payload[middle:end], item["kind"], origin)
+            start = end
+
+
+@dataclass(eq=False)
+class Build:
+    """The result of building a root.
+
+    Attributes:
+        root: The root.
+        key: Content key of all that it is made of.
+        problems: Why it could not be built, or not all of it.
+        answer: The resources as they came; None when it could not be built.
+        plain: The resources of a folder of plain manifests, of which those without a problem are there.
+    """
+
+    root: Root
     key: str
-    resources: list[Rendered] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    answer: Answer | None = field(default=None, repr=False)
+    plain: list[BuiltManifest] | None = field(default=None, repr=False)
+
+    @property
+    def folder(self) -> str:
+        """The root's folder."""
+        return self.root.inputs.folder
+
+    @cached_property
+    def resources(self) -> list[BuiltManifest]:
+        """The resources, in kustomize's order; empty when it could not be built."""
+        if self.plain is not None:
+            return self.plain
+        return list(self.answer.manifests(self.folder)) if self.answer else []
+
+    def of_kind(self, *kinds: str) -> list[BuiltManifest]:
+        """The resources of some kinds; the others are not read."""
+        if self.answer and not any(item["kind"] in kinds for item in self.answer.header["resources"]):
+            return []
+        return [item for item in self.resources if item.kind in kinds]
 
 
-def build_all(units: Sequence[Unit], *, offline: bool = False) -> list[Build]:
-    """Builds units, at most as many at the same time as there are processors.
+def plain_manifests(text: str, origin: str = "") -> list[BuiltManifest]:
+    """The resources in a manifest that no kustomization names; what is no mapping counts as a `Document`.
 
     Raises:
-        HarnessError: kustomize itself cannot be had.
+        YamlError: It is not YAML.
     """
-    from harness.machine.tools import tool_folder
-
-    version = tool_folder("kustomize").name
-    with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
-        return list(pool.map(lambda unit: _build(unit, version, offline=offline), units))
-
-
-def _build(unit: Unit, version: str, *, offline: bool) -> Build:
-    from harness.machine.tools import tool
-
-    tree = unit.tree
-    key = tree.key(version, _FORMAT)
-    if tree.problems:
-        return Build(unit, key, problems=tree.problems)
-    cache = Cache("builds")
-    cached = cache.get(key)
-    if cached is not None:
-        return Build(unit, key, [Rendered(value, text) for value, text in cached])
-    if problems := tree.syntax_problems():
-        return Build(unit, key, problems=problems)
-    program = tool("kustomize")
-    try:
-        resources = _parse(_kustomize(program, unit.folder, tree, offline=offline))
-    except (HarnessError, YamlError) as error:
-        said, kustomization = str(error), tree.kustomizations[0].file
-        file = next((path for path in tree.files if path.name in said and path != kustomization), kustomization)
-        line = next((line for remote, _, line in tree.remotes if remote.url in said), None)
-        if line is None and file == kustomization:
-            quoted = re.search(r'"(\w+)"', said)
-            line = tree.kustomizations[0].line(*([quoted[1]] if quoted else []))
-        rule = "LH108" if _TWICE_SAID in said else "LH101"
-        return Build(unit, key, problems=[Problem(rule, said, file, line)])
-    cache.put(key, [[resource.value, resource.text] for resource in resources])
-    return Build(unit, key, resources)
-
-
-def _kustomize(program: Path, folder: Path, tree: Tree, *, offline: bool) -> str:
-    from harness.machine.proxy.certificates import with_certificates
-
-    environment = with_certificates(os.environ) | git_environment(
-        (remote for remote, _, _ in tree.remotes), offline=offline
-    )
-    try:
-        done = subprocess.run(
-            [program, "build", str(folder)],
-            env=environment,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-            stdin=subprocess.DEVNULL,
-            timeout=_TIMEOUT_SECONDS,
-        )
-    except subprocess.TimeoutExpired:
-        raise HarnessError(f"kustomize did not finish {folder.name} in {_TIMEOUT_SECONDS} s.") from None
-    if done.returncode != 0:
-        raise HarnessError(f"kustomize cannot build {folder.name}: {explain(done.stderr, folder)}.")
-    return done.stdout
-
-
-def explain(stderr: str, folder: Path) -> str:
-    """The part of kustomize's nested error that says what is wrong, with paths below the overlay's parent.
-
-    >>> explain("Error: accumulating resources: accumulation err='x': no 'git' program on path", Path("/o"))
-    "no 'git' program on path"
-    >>> explain("Error: may not add resource with an already registered id: Role.v1.rbac/a.b': must build", Path())
-    'Role a.b is in it twice'
-    """
-    text = " ".join(line for line in stderr.splitlines() if line.strip() and not line.startswith("# Warning"))
-    text = re.sub(r"^Error: ", "", text)
-    text = re.sub(r"^(?:accumulating (?:resources|components): )+", "", text)
-    text = re.sub(r"^accumulation err='[^']*': ", "", text)
-    if found := re.search(rf"{_TWICE}: (\w+)[^/]*/([^\s':]+)", text):
-        return f"{found[1]} {found[2].removesuffix('.[noNs]')} {_TWICE_SAID}"
-    return text.replace(f"{folder.parent}/", "").strip().rstrip(".") or "it said nothing"
-
-
-def _parse(output: str) -> list[Rendered]:
-    cache = Cache("documents")
-    resources: list[Rendered] = []
-    for text in split(output):
-        value = None
-        key = content_key(text, _FORMAT) if len(text) > _BIG_DOCUMENT else None
-        if key:
-            value = cache.get(key)
-        if value is None:
-            documents = load(text)
-            value = documents[0] if documents else None
-            if key and value is not None:
-                cache.put(key, value)
-        if isinstance(value, dict):
-            resources.append(Rendered(value, text))
-    return resources
+    values = [item if isinstance(item, dict) else {"kind": "Document", "value": item} for item in load(text)]
+    return [BuiltManifest.of(value, text if len(values) == 1 else "", origin) for value in values]

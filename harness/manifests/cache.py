@@ -1,4 +1,4 @@
-"""A cache of JSON values by content key, in the user's cache folder.
+"""A cache of values by content key, in the user's cache folder.
 
 Keys are made of everything that the value depends on, so nothing is ever out of date; what has not been used for
 two weeks is dropped.
@@ -18,7 +18,7 @@ _TOUCH_SECONDS: Final = 86_400
 
 
 class Cache:
-    """A folder of JSON files named by key."""
+    """A folder of files named by key: JSON, or bytes as they are."""
 
     def __init__(self, name: str) -> None:
         """Takes the cache's name."""
@@ -30,19 +30,30 @@ class Cache:
 
     def get(self, key: str) -> Any | None:
         """The cached value, or None when there is none or it cannot be read."""
-        path = self.path(key)
+        content = self.read(key)
         try:
-            value = json.loads(path.read_bytes())
-            if time.time() - path.stat().st_mtime > _TOUCH_SECONDS:
-                os.utime(path)
-        except (OSError, ValueError):
+            return None if content is None else json.loads(content)
+        except ValueError:
             return None
-        return value
 
     def put(self, key: str, value: Any) -> None:
-        """Stores a value; written aside and renamed, so that a reader never sees half of it."""
+        """Stores a value."""
+        self.write(key, json.dumps(value, separators=(",", ":")).encode())
+
+    def read(self, key: str) -> bytes | None:
+        """The cached bytes, or None when there are none."""
+        try:
+            with self.path(key).open("rb") as file:
+                if time.time() - os.fstat(file.fileno()).st_mtime > _TOUCH_SECONDS:
+                    os.utime(file.fileno())
+                return file.read()
+        except OSError:
+            return None
+
+    def write(self, key: str, content: bytes) -> None:
+        """Stores bytes; written aside and renamed, so that a reader never sees half of them."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        write(self.path(key), json.dumps(value, separators=(",", ":")))
+        write(self.path(key), content)
         self._prune()
 
     def _prune(self) -> None:

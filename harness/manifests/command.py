@@ -30,25 +30,23 @@ def render(
         harness render eks --only orchestrator -o -
     """
     from harness.console import err
-    from harness.manifests.build import build_all
-    from harness.manifests.environments import units
+    from harness.manifests.builder import build_all
+    from harness.manifests.environments import roots
     from harness.manifests.write import stream, write
 
     folder = checkout(root)
-    parts = units(folder, environment)
+    parts = roots(folder, environment)
     if only:
-        missing = sorted(set(only) - {unit.name for unit in parts})
+        missing = sorted(set(only) - {part.name for part in parts})
         if missing:
-            raise unknown(f"root of {environment}", missing[0], (unit.name for unit in parts))
-        parts = [unit for unit in parts if unit.name in only]
+            raise unknown(f"root of {environment}", missing[0], (part.name for part in parts))
+        parts = [part for part in parts if part.name in only]
     builds = build_all(parts, offline=offline)
     problems = [problem for build in builds for problem in build.problems]
     for problem in problems:
-        place = problem.file.relative_to(folder) if problem.file.is_relative_to(folder) else problem.file
-        line = f":{problem.line}" if problem.line else ""
-        err.print(f"{place}{line}: {problem.message}", highlight=False, markup=False, soft_wrap=True)
+        err.print(f"{problem.location}: {problem.message}", highlight=False, markup=False, soft_wrap=True)
     if problems:
-        count = len({build.unit.name for build in builds if build.problems})
+        count = len({build.root.name for build in builds if build.problems})
         raise HarnessError(f"{count} of {len(builds)} roots of {environment} could not be built: see above.")
     if str(target) == "-":
         typer.echo(stream(builds), nl=False)

@@ -1,37 +1,18 @@
-"""Which environments there are, and of which kustomizations each one consists."""
+"""Which environments there are, and of which roots each one consists."""
 
-from dataclasses import dataclass
+import posixpath
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from harness.errors import unknown
-from harness.manifests.kubernetes_yaml import YamlError, parse
-from harness.manifests.tree import KUSTOMIZATION_NAMES, Tree, kustomization_file, walk
+from harness.manifests.build import Root
+from harness.manifests.inputs import Kustomizations
+from harness.manifests.tree import Tree, working_copy
 
 OVERLAYS: Final = "overlays"
 TEST_OVERLAYS: Final = {"e2e": "tests/e2e/overlay"}
 """Environments of the tests and their folders: had by name, and in no list of environments."""
-_AGGREGATE_FIELDS: Final = frozenset({"apiVersion", "kind", "metadata", "resources"})
-
-
-@dataclass(frozen=True)
-class Unit:
-    """One kustomization that is built by itself.
-
-    Attributes:
-        name: Its folder below the environment's, or the environment's name for the overlay as a whole.
-        tree: What it reads.
-        in_whole: Whether the environment's own kustomization includes it.
-    """
-
-    name: str
-    tree: Tree
-    in_whole: bool = True
-
-    @property
-    def folder(self) -> Path:
-        """Where its kustomization.yaml is."""
-        return self.tree.root
 
 
 def environments(root: Path) -> list[str]:
@@ -57,85 +38,67 @@ def overlay(root: Path, environment: str) -> Path:
     return root / OVERLAYS / environment
 
 
-def units(root: Path, environment: str) -> list[Unit]:
-    """The kustomizations of an environment.
+def roots(checkout: Path, environment: str) -> list[Root]:
+    """The roots of an environment.
 
     An overlay that only lists folders is the sum of them, so they are built one by one (at the same time, and again
-    only when changed). An overlay that does more is one unit. Folders with a kustomization.yaml that the overlay
-    leaves out (an Argo CD Application may still point to them) are units of their own.
+    only when changed). An overlay that does more is one root. Folders with a kustomization.yaml that the overlay
+    leaves out (an Argo CD Application may still point to them) are roots of their own.
 
     Raises:
         HarnessError: There is no such environment.
     """
-    folder = overlay(root, environment)
-    found = [Unit(_name(folder, part), walk(part)) for part in _expand(folder, ())]
-    included = {path.parent.resolve() for unit in found for path in _kustomizations(unit)} | {folder.resolve()}
-    others = {path.parent for name in KUSTOMIZATION_NAMES for path in folder.rglob(name)}
-    for path in sorted(others, key=lambda path: (len(path.parts), path)):
-        # One that only lists folders adds nothing of its own; its parts are units.
-        if path.resolve() in included or _is_component(path) or _aggregated(path) is not None:
+    folder = overlay(checkout, environment).relative_to(checkout).as_posix()
+    tree = working_copy(checkout)
+    kustomizations = Kustomizations(tree)
+    found = [_root(tree, kustomizations, folder, part) for part in _expand(kustomizations, folder, ())]
+    included = {folder, *(part for root in found for part in _folders(root))}
+    others = sorted(kustomizations.folders(folder), key=lambda path: (path.count("/"), path))
+    for path in others:
+        # One that only lists folders adds nothing of its own; its parts are roots.
+        component = kustomizations.fields(path).get("kind") == "Component"
+        if path in included or component or _parts(kustomizations, path) is not None:
             continue
-        unit = Unit(_name(folder, path), walk(path), in_whole=False)
-        included |= {path.parent.resolve() for path in _kustomizations(unit)}
-        found.append(unit)
+        root = replace(_root(tree, kustomizations, folder, path), in_whole=False)
+        included |= {path, *_folders(root)}
+        found.append(root)
     return found
 
 
-def aggregates(root: Path, environment: str) -> list[Path]:
+def root_at(checkout: Path, folder: str, name: str) -> Root:
+    """A folder of a checkout as a root with a name."""
+    tree = working_copy(checkout)
+    return Root(name, tree, Kustomizations(tree).inputs(folder))
+
+
+def aggregates(checkout: Path, environment: str) -> list[str]:
     """The kustomizations of an environment that only list folders: for people, and for building it whole."""
-    folder = overlay(root, environment)
-    files = sorted(path for name in KUSTOMIZATION_NAMES for path in folder.rglob(name))
-    return [path for path in files if _aggregated(path.parent) is not None]
+    folder = overlay(checkout, environment).relative_to(checkout).as_posix()
+    kustomizations = Kustomizations(working_copy(checkout))
+    listing = [path for path in kustomizations.folders(folder) if _parts(kustomizations, path) is not None]
+    return [file for path in listing if (file := kustomizations.file(path))]
 
 
-def _kustomizations(unit: Unit) -> list[Path]:
-    return [kustomization.file for kustomization in unit.tree.kustomizations] or [
-        unit.folder / KUSTOMIZATION_NAMES[0]
-    ]
+def _root(tree: Tree, kustomizations: Kustomizations, folder: str, part: str) -> Root:
+    name = posixpath.basename(folder) if part == folder else posixpath.relpath(part, folder)
+    return Root(name, tree, kustomizations.inputs(part))
 
 
-def _name(folder: Path, part: Path) -> str:
-    return folder.name if part == folder else part.relative_to(folder).as_posix()
+def _folders(root: Root) -> list[str]:
+    return [posixpath.dirname(file) for file in root.inputs.kustomizations]
 
 
-def _expand(folder: Path, above: tuple[Path, ...]) -> list[Path]:
-    parts = _aggregated(folder)
+def _expand(kustomizations: Kustomizations, folder: str, above: tuple[str, ...]) -> list[str]:
+    parts = _parts(kustomizations, folder)
     if parts is None or folder in above:
         return [folder]
-    found: list[Path] = []
+    found: list[str] = []
     for part in parts:
-        found += [path for path in _expand(part, (*above, folder)) if path not in found]
+        found += [path for path in _expand(kustomizations, part, (*above, folder)) if path not in found]
     return found
 
 
-def _aggregated(folder: Path) -> list[Path] | None:
+def _parts(kustomizations: Kustomizations, folder: str) -> list[str] | None:
     """The folders below its own that a kustomization lists, if that is all it does."""
-    fields = _fields(folder)
-    if (
-        fields is None
-        or not set(fields) <= _AGGREGATE_FIELDS
-        or fields.get("kind", "Kustomization") != "Kustomization"
-    ):
-        return None
-    resources = fields.get("resources")
-    if not isinstance(resources, list) or not resources or not all(isinstance(item, str) for item in resources):
-        return None
-    if any(".." in item or Path(item).is_absolute() for item in resources):
-        return None
-    parts = [folder / item for item in resources]
-    return parts if all(part.is_dir() and kustomization_file(part) for part in parts) else None
-
-
-def _is_component(folder: Path) -> bool:
-    return (_fields(folder) or {}).get("kind") == "Component"
-
-
-def _fields(folder: Path) -> dict[str, object] | None:
-    file = kustomization_file(folder)
-    if file is None:
-        return None
-    try:
-        documents = parse(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, YamlError):
-        return None
-    return documents[0].value if len(documents) == 1 and isinstance(documents[0].value, dict) else None
+    parts = kustomizations.parts(folder)
+    return parts if parts and all(part.startswith(f"{folder}/") for part in parts) else None

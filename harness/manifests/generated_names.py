@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-_KIND: Final = re.compile(r"^kind: [\"']?(?:ConfigMap|Secret)[\"']?[ \t]*$", re.MULTILINE)
-_NAME: Final = re.compile(r"^metadata:\n(?: .*\n)*?  name: [\"']?([\w.-]+)[\"']?[ \t]*$", re.MULTILINE)
+from harness.manifests.build import BuiltManifest
+
 HASH: Final = re.compile(r"-[bcdfghkmt2456789]{10}$")
 """Kustomize's hashes have an alphabet without vowels, so that they form no words."""
 
@@ -34,9 +34,9 @@ class Names:
 _HASHED: Final = re.compile(r"[a-z0-9][a-z0-9.-]*-[bcdfghkmt2456789]{10}(?![a-z0-9-])")
 
 
-def generated_names(texts: Iterable[str]) -> Names:
-    """The generated names among rendered resources; not those whose bare name would be taken twice."""
-    named = [found[1] for text in texts if _KIND.search(text) and (found := _NAME.search(text))]
+def generated_names(resources: Iterable[BuiltManifest]) -> Names:
+    """The generated names among built resources; not those whose bare name would be taken twice."""
+    named = [item.name for item in resources if item.kind in ("ConfigMap", "Secret")]
     bare = {name: HASH.sub("", name) for name in named if HASH.search(name)}
     taken = Counter(bare.values()) + Counter(name for name in set(named) if name not in bare)
     return Names({name: short for name, short in bare.items() if taken[short] == 1})

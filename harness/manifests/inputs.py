@@ -1,78 +1,122 @@
-"""What a kustomization reads, found in a snapshot without building it: the key of its content.
+"""What a kustomization reads, found in a tree without building it: the key of its content.
 
-A build sees only the files that are found here (harness/review/build.py), so nothing that the key does not cover
-can get into its output.
+A build sees only the files that are found here (harness/manifests/builder.py), so nothing that the key does not
+cover can get into its output.
 """
 
+import json
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from harness.machine.cache import content_key
-from harness.manifests.kubernetes_yaml import YamlError, load
-from harness.manifests.snapshot import Snapshot, UnreadableError
-from harness.manifests.tree import KUSTOMIZATION_NAMES, references
-from harness.manifests.upstream import is_remote
+from harness.manifests.kubernetes_yaml import Document, Step, YamlError, load, parse
+from harness.manifests.problem import Location, Problem
+from harness.manifests.tree import Tree, UnreadableError
+from harness.manifests.upstream import Remote, is_remote, parse_remote
 
+KUSTOMIZATION_NAMES: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _AGGREGATE_FIELDS: Final = frozenset({"apiVersion", "kind", "metadata", "resources"})
 _PLUGINS: Final = ("generators", "transformers", "validators")
 _PINNED: Final = re.compile(r"[?&](?:ref|version)=(?:v?\d+\.\d+[\w.+-]*|[0-9a-f]{40})(?:&|$)")
 
+_LISTS_OF_BASES: Final = ("resources", "bases", "components")
+_LISTS_OF_FILES: Final = ("crds", "configurations", "patchesStrategicMerge")
+_LISTS_WITH_PATH: Final = ("patches", "patchesJson6902", "replacements")
+_GENERATORS: Final = ("configMapGenerator", "secretGenerator")
+_LISTS: Final = (*_LISTS_OF_BASES, *_LISTS_OF_FILES, *_PLUGINS, *_LISTS_WITH_PATH, *_GENERATORS)
+
 
 @dataclass(frozen=True)
-class Trouble:
-    """What keeps a kustomization from being built.
+class RemoteReference:
+    """A reference of a kustomization that leaves the tree.
 
     Attributes:
-        sentence: Why, without a full stop.
-        file: The file to look into.
-        line: 1-based, where known.
+        url: As the kustomization has it.
+        file: The kustomization.
+        field: The field that names it.
     """
 
-    sentence: str
+    url: str
     file: str
-    line: int | None = None
+    field: tuple[Step, ...]
+
+    def location(self, tree: Tree) -> Location:
+        """Where it is named."""
+        return Location(self.file, line_of(tree, self.file, self.field))
+
+    def parsed(self) -> Remote | None:
+        """The remote base; None for what is no folder of a GitHub repository at a release tag."""
+        try:
+            return parse_remote(self.url)
+        except ValueError:
+            return None
 
 
 @dataclass
 class Inputs:
-    """What a kustomization reads.
+    """What a root reads.
 
     Attributes:
         folder: Its folder.
         kustomization: Its kustomization file.
+        kustomizations: Its kustomization file and those that it includes, in the order in which they are read.
         files: The files, kustomizations included.
+        manifests: Those of them that hold resources or patches, in the order in which they are named.
         links: The symbolic links on the way to them.
-        remotes: References that leave the repository.
-        troubles: What keeps it from being built.
+        remotes: References that leave the tree.
+        problems: What keeps it from being built.
         charts: Whether it inflates a Helm chart.
+        edits: What an Application changes in it before it is built (fields of `spec.source.kustomize`).
     """
 
     folder: str
     kustomization: str
+    kustomizations: list[str] = field(default_factory=list)
     files: set[str] = field(default_factory=set)
+    manifests: list[str] = field(default_factory=list)
     links: set[str] = field(default_factory=set)
-    remotes: list[str] = field(default_factory=list)
-    troubles: list[Trouble] = field(default_factory=list)
+    remotes: list[RemoteReference] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
     charts: bool = False
+    edits: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def pinned(self) -> bool:
         """Whether all its remote references always lead to the same content."""
-        return all(_PINNED.search(remote) for remote in self.remotes)
+        return all(_PINNED.search(remote.url) for remote in self.remotes)
 
-    def key(self, snapshot: Snapshot, *more: str) -> str:
+    @property
+    def remote_bases(self) -> list[Remote]:
+        """The remote references that are folders of GitHub repositories at release tags."""
+        return [base for remote in self.remotes if (base := remote.parsed())]
+
+    def unpinned(self, tree: Tree) -> list[Problem]:
+        """The remote references that are no folder of a GitHub repository at a release tag."""
+        problems = []
+        for remote in self.remotes:
+            try:
+                parse_remote(remote.url)
+            except ValueError as error:
+                problems.append(Problem("LH107", f"{remote.url}: {error}.", remote.location(tree)))
+        return problems
+
+    def key(self, tree: Tree, *more: str) -> str:
         """A content key over all of it, and over `more`; paths count as they are seen from the folder."""
-        parts = [*more]
+        parts = [*more, json.dumps(dict(self.edits), sort_keys=True)]
         for path in sorted(self.files | self.links):
             try:
-                oid = snapshot.oid(path)
+                oid = tree.oid(path)
             except UnreadableError as error:
                 oid = str(error)
             parts += [posixpath.relpath(path, self.folder), oid]
-        return content_key(*parts, *sorted(self.remotes), *(trouble.sentence for trouble in self.troubles))
+        return content_key(
+            *parts,
+            *sorted({remote.url for remote in self.remotes}),
+            *(problem.message for problem in self.problems),
+        )
 
 
 @dataclass
@@ -81,43 +125,44 @@ class _Direct:
 
     file: str
     files: set[str] = field(default_factory=set)
+    manifests: list[str] = field(default_factory=list)
     links: set[str] = field(default_factory=set)
-    folders: list[str] = field(default_factory=list)
-    remotes: list[str] = field(default_factory=list)
-    troubles: list[Trouble] = field(default_factory=list)
+    folders: list[tuple[str, tuple[Step, ...]]] = field(default_factory=list)
+    remotes: list[RemoteReference] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
     charts: bool = False
 
 
 class Kustomizations:
-    """The kustomizations of a snapshot."""
+    """The kustomizations of a tree."""
 
-    def __init__(self, snapshot: Snapshot, fields: dict[str, dict[str, Any] | Trouble]) -> None:
-        """Takes the snapshot, and what is known of kustomization files by content, which both sides share."""
-        self._snapshot = snapshot
-        self._known = fields
+    def __init__(self, tree: Tree, fields: dict[str, dict[str, Any]] | None = None) -> None:
+        """Takes the tree, and what is known of kustomization files by content, which several trees may share."""
+        self._tree = tree
+        self._known = {} if fields is None else fields
         self._direct: dict[str, _Direct] = {}
 
     def file(self, folder: str) -> str | None:
         """The kustomization file of a folder, or None."""
         for name in KUSTOMIZATION_NAMES:
-            path = posixpath.normpath(posixpath.join(folder, name))
-            if self._snapshot.entry(path) is not None:
+            path = name if folder == "." else f"{folder}/{name}"
+            if self._tree.entry(path) is not None:
                 return path
         return None
 
-    def folders(self) -> list[str]:
+    def folders(self, below: str = ".") -> list[str]:
         """Every folder with a kustomization file, sorted."""
         return sorted(
             posixpath.dirname(path) or "."
-            for path in self._snapshot.paths()
-            if posixpath.basename(path) in KUSTOMIZATION_NAMES
+            for path in self._tree.paths(below)
+            if path.endswith(KUSTOMIZATION_NAMES) and posixpath.basename(path) in KUSTOMIZATION_NAMES
         )
 
     def fields(self, folder: str) -> dict[str, Any]:
         """The fields of a folder's kustomization; none when it cannot be read."""
         file = self.file(folder)
-        found = self._fields(file) if file else {}
-        return found if isinstance(found, dict) else {}
+        fields = self._fields(file) if file else {}
+        return fields if isinstance(fields, dict) else {}
 
     def parts(self, folder: str) -> list[str] | None:
         """The folders that a kustomization lists, if that is all it does."""
@@ -128,40 +173,43 @@ class Kustomizations:
         if not isinstance(resources, list) or not resources:
             return None
         direct = self._refer(folder)
-        alone = direct.files == {direct.file} and not direct.troubles and not direct.remotes
-        return direct.folders if alone and len(direct.folders) == len(resources) else None
+        alone = len(direct.files) == 1 and not direct.problems and not direct.remotes
+        return [child for child, _ in direct.folders] if alone and len(direct.folders) == len(resources) else None
 
     def referenced(self, folder: str) -> list[str]:
         """The folders that a kustomization refers to."""
-        return self._refer(folder).folders
+        return [child for child, _ in self._refer(folder).folders]
 
     def inputs_of(self, folder: str) -> set[str]:
         """The files that a kustomization itself names, its own included."""
         return self._refer(folder).files
 
-    def inputs(self, folder: str) -> Inputs:
+    def inputs(self, folder: str, edits: Mapping[str, Any] | None = None) -> Inputs:
         """What the kustomization of a folder reads."""
-        found = Inputs(folder, self.file(folder) or folder)
-        self._collect(folder, found, (), set())
-        return found
+        inputs = Inputs(folder, self.file(folder) or folder, edits=edits or {})
+        self._collect(folder, inputs, (), set())
+        return inputs
 
-    def _collect(self, folder: str, found: Inputs, above: tuple[str, ...], seen: set[str]) -> None:
-        if folder in above:
-            ring = " → ".join((*above[above.index(folder) :], folder))
-            file = self.file(above[-1]) or above[-1]
-            found.troubles.append(Trouble(f"the kustomizations include each other: {ring}", file))
-            return
+    def _collect(self, folder: str, inputs: Inputs, above: tuple[str, ...], seen: set[str]) -> None:
         if folder in seen:
             return
         seen.add(folder)
         direct = self._refer(folder)
-        found.files |= direct.files
-        found.links |= direct.links
-        found.remotes += [remote for remote in direct.remotes if remote not in found.remotes]
-        found.troubles += direct.troubles
-        found.charts = found.charts or direct.charts
-        for child in direct.folders:
-            self._collect(child, found, (*above, folder), seen)
+        inputs.kustomizations.append(direct.file)
+        inputs.files |= direct.files
+        inputs.manifests += [path for path in direct.manifests if path not in inputs.manifests]
+        inputs.links |= direct.links
+        inputs.remotes += direct.remotes
+        inputs.problems += direct.problems
+        inputs.charts = inputs.charts or direct.charts
+        above = (*above, folder)
+        for child, where in direct.folders:
+            if child in above:
+                ring = " → ".join((*above[above.index(child) :], child))
+                message = f"The kustomizations include each other: {ring}."
+                inputs.problems.append(Problem("LH102", message, self._location(direct.file, where)))
+            else:
+                self._collect(child, inputs, above, seen)
 
     def _refer(self, folder: str) -> _Direct:
         if folder not in self._direct:
@@ -171,22 +219,27 @@ class Kustomizations:
     def _read(self, folder: str) -> _Direct:
         file = self.file(folder)
         if file is None:
-            return _Direct(folder, troubles=[Trouble(f"{folder} has no kustomization.yaml", folder)])
+            message = f"{folder} has no kustomization.yaml."
+            return _Direct(folder, problems=[Problem("LH103", message, Location(folder))])
         direct = _Direct(file)
         try:
-            resolved, links = self._snapshot.follow(file)
+            resolved, links = self._tree.follow(file)
         except UnreadableError as error:
-            direct.troubles.append(Trouble(str(error), file))
+            direct.problems.append(error.problem(Location(file)))
             return direct
         direct.files.add(resolved)
         direct.links |= set(links)
         fields = self._fields(file)
-        if isinstance(fields, Trouble):
-            direct.troubles.append(fields)
+        if isinstance(fields, Problem):
+            direct.problems.append(fields)
             return direct
         direct.charts = any(fields.get(name) for name in ("helmCharts", "helmChartInflationGenerator"))
+        for name in _LISTS:
+            if fields.get(name) is not None and not isinstance(fields[name], list):
+                message = f"{file} has '{name}' that is not a list."
+                direct.problems.append(Problem("LH101", message, self._location(file, (name,))))
         for reference, where, what in references(fields):
-            self._add(direct, folder, reference, what)
+            self._add(direct, folder, reference, where, what)
             if where[0] in _PLUGINS:
                 self._add_named(direct, folder, reference)
         return direct
@@ -194,51 +247,118 @@ class Kustomizations:
     def _add_named(self, direct: _Direct, folder: str, reference: str) -> None:
         """Adds the files that the configuration of a generator or transformer names."""
         try:
-            documents = load(self._snapshot.text(self._snapshot.resolve(posixpath.join(folder, reference))))
+            documents = load(self._tree.text(self._tree.resolve(posixpath.join(folder, reference))))
         except (UnreadableError, YamlError, KeyError):
             return  # a folder, or what kustomize itself will name
         for name in _named_files(documents):
             try:
-                path, links = self._snapshot.follow(posixpath.join(folder, name))
+                path, links = self._tree.follow(posixpath.join(folder, name))
             except UnreadableError:
                 continue
-            if self._snapshot.is_file(path):
+            if self._tree.is_file(path):
                 direct.files.add(path)
                 direct.links |= set(links)
 
-    def _add(self, direct: _Direct, folder: str, reference: str, what: str) -> None:
+    def _add(self, direct: _Direct, folder: str, reference: str, where: tuple[Step, ...], what: str) -> None:
         if is_remote(reference):
-            direct.remotes.append(reference)
+            direct.remotes.append(RemoteReference(reference, direct.file, where))
             return
         try:
-            path, links = self._snapshot.follow(posixpath.join(folder, reference))
+            path, links = self._tree.follow(posixpath.join(folder, reference))
         except UnreadableError as error:
-            direct.troubles.append(Trouble(str(error), direct.file))
+            direct.problems.append(error.problem(self._location(direct.file, where)))
             return
         direct.links |= set(links)
-        if self._snapshot.is_file(path):
+        if self._tree.is_file(path):
             direct.files.add(path)
+            if what != "data":
+                direct.manifests.append(path)
             try:
-                self._snapshot.oid(path)
+                self._tree.oid(path)
             except UnreadableError as error:
-                direct.troubles.append(Trouble(str(error), direct.file))
-        elif what == "base" and self._snapshot.is_folder(path):
-            direct.folders.append(path)
+                direct.problems.append(error.problem(Location(path)))
+        elif what == "base" and self._tree.is_folder(path):
+            if self.file(path) is None:
+                message = f"{reference} is a folder without a kustomization.yaml, but it is named here."
+                direct.problems.append(Problem("LH103", message, self._location(direct.file, where)))
+            else:
+                direct.folders.append((path, where))
         else:
-            kind = "a folder" if self._snapshot.is_folder(path) else "not there"
-            direct.troubles.append(Trouble(f"{direct.file} names {reference}, which is {kind}", direct.file))
+            state = "is a folder" if self._tree.is_folder(path) else "does not exist"
+            message = f"{reference} {state}, but it is named here."
+            direct.problems.append(Problem("LH103", message, self._location(direct.file, where)))
 
-    def _fields(self, file: str) -> dict[str, Any] | Trouble:
+    def _fields(self, file: str) -> dict[str, Any] | Problem:
         try:
-            resolved = self._snapshot.resolve(file)
-            oid = self._snapshot.oid(resolved)
+            resolved = self._tree.resolve(file)
+            oid = self._tree.oid(resolved)
             if oid not in self._known:
-                self._known[oid] = _parse(self._snapshot.text(resolved), file)
+                fields = _parse(self._tree.text(resolved), file)
+                if isinstance(fields, Problem):
+                    return fields
+                self._known[oid] = fields
         except KeyError:
-            return Trouble(f"{file} is a link to nothing", file)
+            return Problem("LH103", f"{file} is a link to nothing.", Location(file))
         except UnreadableError as error:
-            return Trouble(str(error), file)
+            return error.problem(Location(file))
         return self._known[oid]
+
+    def _location(self, file: str, where: tuple[Step, ...]) -> Location:
+        return Location(file, line_of(self._tree, file, where))
+
+
+def document_of(tree: Tree, file: str) -> Document | None:
+    """The one document of a file, with positions; None when it cannot be read."""
+    try:
+        documents = parse(tree.text(tree.resolve(file)))
+    except (UnreadableError, YamlError, KeyError):
+        return None
+    return documents[0] if len(documents) == 1 else None
+
+
+def line_of(tree: Tree, file: str, where: tuple[Step, ...]) -> int:
+    """The line of a field of a kustomization."""
+    document = document_of(tree, file)
+    return document.locate(where)[0] if document else 1
+
+
+def references(fields: dict[str, Any]) -> Iterator[tuple[str, tuple[Step, ...], str]]:
+    """Everything that a kustomization's fields refer to.
+
+    Yields:
+        (reference, path of the field, what it must be: base, manifest or data).
+    """
+
+    def items(name: str) -> Iterator[tuple[tuple[Step, ...], Any]]:
+        value = fields.get(name)
+        for index, item in enumerate(value if isinstance(value, list) else []):
+            yield (name, index), item
+
+    for name in _LISTS_OF_BASES:
+        for where, item in items(name):
+            yield str(item), where, "base"
+    for name in _LISTS_OF_FILES:
+        for where, item in items(name):
+            if isinstance(item, str) and "\n" not in item:
+                yield item, where, "manifest"
+    for name in _PLUGINS:
+        for where, item in items(name):
+            if isinstance(item, str) and "\n" not in item:
+                yield item, where, "base"
+    for name in _LISTS_WITH_PATH:
+        for where, item in items(name):
+            if isinstance(item, dict) and isinstance(item.get("path"), str):
+                yield item["path"], where, "manifest"
+    for name in _GENERATORS:
+        for where, item in items(name):
+            if isinstance(item, dict):
+                for file in item.get("files") or []:
+                    yield str(file).partition("=")[2] or str(file), where, "data"
+                for file in [*(item.get("envs") or []), *([item["env"]] if "env" in item else [])]:
+                    yield str(file), where, "data"
+    openapi = fields.get("openapi")
+    if isinstance(openapi, dict) and isinstance(openapi.get("path"), str):
+        yield openapi["path"], ("openapi", "path"), "data"
 
 
 def _named_files(value: Any) -> Iterator[str]:
@@ -258,11 +378,11 @@ def _named_files(value: Any) -> Iterator[str]:
             yield from _named_files(item)
 
 
-def _parse(text: str, file: str) -> dict[str, Any] | Trouble:
+def _parse(text: str, file: str) -> dict[str, Any] | Problem:
     try:
         documents = load(text)
     except YamlError as error:
-        return Trouble(f"{file} is not valid YAML ({error})", file, error.line)
+        return Problem("LH104", f"{file} is not valid YAML: {error}.", Location(file, error.line))
     if len(documents) != 1 or not isinstance(documents[0], dict):
-        return Trouble(f"{file} is not one kustomization", file, 1)
+        return Problem("LH101", f"{file} is not one kustomization.", Location(file, 1))
     return documents[0]

@@ -1,21 +1,34 @@
-"""What is wrong with an input, and where: the currency between building and validating."""
+"""What is wrong with an input, and where: the currency between building, validating and reviewing."""
 
 from dataclasses import dataclass
-from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Location:
+    """A file and a line.
+
+    Attributes:
+        file: The file, relative to the tree.
+        line: 1-based, where known.
+    """
+
+    file: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that keeps a kustomization from being built.
+    """Why a root cannot be built.
 
     Attributes:
         rule: Id of the rule that it breaks (harness/validate/rules.py says what it means).
         message: One sentence.
-        file: The file to look into.
-        line: 1-based, where known.
+        location: Where to look.
     """
 
     rule: str
     message: str
-    file: Path
-    line: int | None = None
+    location: Location

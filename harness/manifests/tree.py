@@ -1,256 +1,296 @@
-"""Everything that a kustomization is made of, found without building it.
+"""A tree: the files of a commit or of a working copy, looked up by path and read when needed.
 
-The walk follows resources, components, patches, generators and the other file references of each
-kustomization.yaml. It gives the cache its key, findings their file and line, and it tells what is broken (a missing
-file, a cycle, invalid YAML …) with its place, which kustomize's own messages often do not.
+Paths are relative to the tree's top, with slashes; the top is `.`.
 """
 
+import hashlib
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import posixpath
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, Protocol
 
-from harness.machine.cache import content_key
-from harness.manifests.kubernetes_yaml import Document, Step, YamlError, parse
-from harness.manifests.problem import Problem
-from harness.manifests.upstream import Remote, is_remote, parse_remote
+from harness.manifests.git import SUBMODULE, SYMLINK, Entry, Repository
+from harness.manifests.problem import Location, Problem
 
-KUSTOMIZATION_NAMES: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-MAX_BYTES: Final = 2_000_000
-"""No manifest written by hand comes near this; etcd takes 1.5 MB for one object."""
-
-_LISTS_OF_BASES: Final = ("resources", "bases", "components")
-_LISTS_OF_FILES: Final = ("crds", "configurations", "patchesStrategicMerge")
-_LISTS_WITH_PATH: Final = ("patches", "patchesJson6902", "replacements")
-_LISTS_OF_FILES_OR_INLINE: Final = ("generators", "transformers", "validators")
-_GENERATORS: Final = ("configMapGenerator", "secretGenerator")
-_LISTS: Final = (
-    *_LISTS_OF_BASES,
-    *_LISTS_OF_FILES,
-    *_LISTS_OF_FILES_OR_INLINE,
-    *_LISTS_WITH_PATH,
-    *_GENERATORS,
-)
+MAX_BYTES: Final = 10_000_000
+"""No input of a manifest comes near this: etcd takes 1.5 MB for one object."""
+_MAX_LINKS: Final = 16
 
 
-@dataclass(frozen=True)
-class Kustomization:
-    """One kustomization.yaml that was read.
+class UnreadableError(ValueError):
+    """A path that cannot be read; the message says why, without a full stop.
 
     Attributes:
-        file: The file.
-        document: Its content with positions.
+        rule: Id of the rule that it breaks.
+        location: Where to look; None for where the path is named.
     """
 
-    file: Path
-    document: Document
+    def __init__(self, message: str, rule: str = "LH103", location: Location | None = None) -> None:
+        super().__init__(message)
+        self.rule = rule
+        self.location = location
 
-    @property
-    def fields(self) -> dict[str, Any]:
-        """The kustomization's fields."""
-        return self.document.value if isinstance(self.document.value, dict) else {}
-
-    def line(self, *path: Step) -> int:
-        """1-based line of a field."""
-        return self.document.locate(path)[0]
+    def problem(self, named_at: Location) -> Problem:
+        """The problem that it is for what names the path at a location."""
+        return Problem(self.rule, f"{self}.", self.location or named_at)
 
 
-@dataclass
-class Tree:
-    """What a kustomization reads.
+class Listing(Protocol):
+    """Which files a tree has."""
 
-    Attributes:
-        root: Its folder.
-        kustomizations: The kustomization files, the root's first.
-        files: Content of each file that was read, kustomizations included.
-        manifests: The files among them that hold resources or patches.
-        remotes: The pinned upstream bases, each with the file and line that names it.
-        problems: What keeps it from being built.
-    """
+    def get(self, path: str) -> Entry | None:
+        """What is at a path, without following a link."""
 
-    root: Path
-    kustomizations: list[Kustomization] = field(default_factory=list)
-    files: dict[Path, bytes] = field(default_factory=dict)
-    manifests: list[Path] = field(default_factory=list)
-    remotes: list[tuple[Remote, Path, int]] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    def is_folder(self, path: str) -> bool:
+        """Whether there is a folder at a path."""
 
-    def syntax_problems(self) -> list[Problem]:
-        """The manifests that are not YAML; not part of the walk, since what was built before need not be parsed."""
-        problems = []
-        for path in self.manifests:
-            try:
-                parse(self.files[path].decode("utf-8"))
-            except YamlError as error:
-                problems.append(Problem("LH104", f"{path.name} is not valid YAML: {error}.", path, error.line))
-        return problems
-
-    def key(self, *more: str) -> str:
-        """A content key over all that the build reads, and over `more`."""
-        parts: list[str | bytes] = [*more]
-        for path in sorted(self.files):
-            parts += [os.path.relpath(path, self.root), self.files[path]]
-        parts += sorted(remote.url for remote, _, _ in self.remotes)
-        return content_key(*parts)
+    def paths(self, folder: str) -> Iterator[str]:
+        """All files, links and submodules below a folder."""
 
 
-def kustomization_file(folder: Path) -> Path | None:
-    """The kustomization file of a folder, or None."""
-    for name in KUSTOMIZATION_NAMES:
-        if (folder / name).is_file():
-            return folder / name
-    return None
+class Store:
+    """Content by object id, read once, for all trees of a repository."""
 
+    def __init__(self, root: Path, repository: Repository | None = None) -> None:
+        """Takes the folder of the working copy, and the repository whose objects may be asked for."""
+        self._root = root
+        self._repository = repository
+        self._content: dict[str, bytes] = {}
 
-def walk(folder: Path) -> Tree:
-    """Reads a kustomization and everything it refers to; what is wrong is in the tree's problems."""
-    tree = Tree(folder)
-    if kustomization_file(folder) is None:
-        tree.problems.append(Problem("LH103", f"{folder.name} has no kustomization.yaml.", folder))
-    else:
-        _walk(folder, tree, ())
-    return tree
+    def blob(self, oid: str) -> bytes:
+        """A blob's content."""
+        if oid not in self._content:
+            assert self._repository is not None  # noqa: S101 - only a repository's trees name other objects
+            self._content[oid] = self._repository.blob(oid)
+        return self._content[oid]
 
-
-def read_text(path: Path, named_at: tuple[Path, int | None] | None = None) -> tuple[str, bytes] | Problem:
-    """Reads a manifest: text and bytes, or why it cannot be one."""
-    place, line = named_at or (path, None)
-    try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            return Problem(
-                "LH106", f"{path.name} has {size:,} bytes, more than the {MAX_BYTES:,} of any manifest.", path
-            )
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return Problem("LH103", f"{path.name} does not exist, but it is named here.", place, line)
-    except OSError as error:
-        return Problem("LH103", f"{path.name} cannot be read ({error.strerror}).", place, line)
-    try:
-        return data.decode("utf-8"), data
-    except UnicodeDecodeError as error:
-        bad_line = data.count(b"\n", 0, error.start) + 1
-        return Problem("LH105", f"{path.name} is not UTF-8 at byte {error.start}.", path, bad_line)
-
-
-def _walk(folder: Path, tree: Tree, above: tuple[Path, ...]) -> None:
-    file = kustomization_file(folder)
-    assert file is not None  # noqa: S101 - the callers look first
-    if any(kustomization.file == file for kustomization in tree.kustomizations):
-        return
-    content = read_text(file)
-    if isinstance(content, Problem):
-        tree.problems.append(content)
-        return
-    text, data = content
-    tree.files[file] = data
-    try:
-        documents = parse(text)
-    except YamlError as error:
-        tree.problems.append(Problem("LH104", f"{file.name} is not valid YAML: {error}.", file, error.line))
-        return
-    if len(documents) != 1 or not isinstance(documents[0].value, dict):
-        tree.problems.append(Problem("LH101", f"{file.name} is not one kustomization.", file, 1))
-        return
-    kustomization = Kustomization(file, documents[0])
-    tree.kustomizations.append(kustomization)
-    for path, line, what in _references(kustomization, tree):
-        _follow(path, line, what, kustomization, tree, (*above, folder))
-
-
-def _references(kustomization: Kustomization, tree: Tree) -> Iterator[tuple[str, int, str]]:
-    """Each (reference, line, what it must be: base, manifest, data)."""
-    for name in _LISTS:
-        value = kustomization.fields.get(name)
-        if value is not None and not isinstance(value, list):
-            message = f"{kustomization.file.name} has '{name}' that is not a list."
-            tree.problems.append(Problem("LH101", message, kustomization.file, kustomization.line(name)))
-    for reference, where, what in references(kustomization.fields):
-        yield reference, kustomization.line(*where), what
-
-
-def references(fields: dict[str, Any]) -> Iterator[tuple[str, tuple[Step, ...], str]]:
-    """Everything that a kustomization's fields refer to.
-
-    Yields:
-        (reference, path of the field, what it must be: base, manifest or data).
-    """
-
-    def items(name: str) -> Iterator[tuple[tuple[Step, ...], Any]]:
-        value = fields.get(name)
-        for index, item in enumerate(value if isinstance(value, list) else []):
-            yield (name, index), item
-
-    for name in _LISTS_OF_BASES:
-        for where, item in items(name):
-            yield str(item), where, "base"
-    for name in _LISTS_OF_FILES:
-        for where, item in items(name):
-            if isinstance(item, str) and "\n" not in item:
-                yield item, where, "manifest"
-    for name in _LISTS_OF_FILES_OR_INLINE:
-        for where, item in items(name):
-            if isinstance(item, str) and "\n" not in item:
-                yield item, where, "base"
-    for name in _LISTS_WITH_PATH:
-        for where, item in items(name):
-            if isinstance(item, dict) and isinstance(item.get("path"), str):
-                yield item["path"], where, "manifest"
-    for name in _GENERATORS:
-        for where, item in items(name):
-            if isinstance(item, dict):
-                for source in item.get("files") or []:
-                    yield str(source).partition("=")[2] or str(source), where, "data"
-                for source in [*(item.get("envs") or []), *([item["env"]] if "env" in item else [])]:
-                    yield str(source), where, "data"
-    openapi = fields.get("openapi")
-    if isinstance(openapi, dict) and isinstance(openapi.get("path"), str):
-        yield openapi["path"], ("openapi", "path"), "data"
-
-
-def _follow(
-    reference: str, line: int, what: str, kustomization: Kustomization, tree: Tree, above: tuple[Path, ...]
-) -> None:
-    file = kustomization.file
-    if is_remote(reference):
+    def from_disk(self, path: str, *, link: bool) -> str:
+        """Takes in a file of the working copy; returns the object id that git would give it."""
+        file = self._root / path
         try:
-            tree.remotes.append((parse_remote(reference), file, line))
-        except ValueError as error:
-            tree.problems.append(Problem("LH107", f"{reference}: {error}.", file, line))
-        return
-    path = Path(os.path.normpath(file.parent / reference))
-    if what == "base" and path.is_dir():
-        if path in above:
-            ring = " → ".join(folder.name for folder in (*above[above.index(path) :], path))
-            tree.problems.append(Problem("LH102", f"The kustomizations include each other: {ring}.", file, line))
-        elif kustomization_file(path) is None:
-            message = f"{reference} is a folder without a kustomization.yaml, but it is named here."
-            tree.problems.append(Problem("LH103", message, file, line))
-        else:
-            _walk(path, tree, above)
-        return
-    if path in tree.files:
-        return
-    content = read_text(path, (file, line)) if what != "data" else _read_data(path, file, line)
-    if isinstance(content, Problem):
-        tree.problems.append(content)
-        return
-    _, tree.files[path] = content
-    if what != "data":
-        tree.manifests.append(path)
+            if link:
+                content = os.fsencode(os.readlink(file))  # noqa: PTH115 - the raw target, as git stores it
+            else:
+                size = file.stat().st_size
+                if size > MAX_BYTES:
+                    raise _too_large(path, size)
+                content = file.read_bytes()
+        except OSError as error:
+            raise UnreadableError(f"{path} cannot be read ({error.strerror})") from error
+        oid = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+        self._content[oid] = content
+        return oid
 
 
-def _read_data(path: Path, file: Path, line: int) -> tuple[str, bytes] | Problem:
-    """Files of generators may hold anything, but not more than a ConfigMap takes."""
-    try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            return Problem(
-                "LH106", f"{path.name} has {size:,} bytes, more than the {MAX_BYTES:,} of any manifest.", path
-            )
-        return "", path.read_bytes()
-    except FileNotFoundError:
-        return Problem("LH103", f"{path.name} does not exist, but it is named here.", file, line)
-    except OSError as error:
-        return Problem("LH103", f"{path.name} cannot be read ({error.strerror}).", file, line)
+class Tree:
+    """The files of a commit or of a working copy."""
+
+    def __init__(self, listing: Listing, store: Store, *, may_link: bool = True) -> None:
+        """Takes what there is, and where its content is; `may_link` is false where there is no link."""
+        self._listing = listing
+        self._store = store
+        self._may_link = may_link
+        self._ids: dict[str, str] = {}
+
+    @cached_property
+    def folders(self) -> dict[str, list[str]]:
+        """The names in each folder, files and folders alike, sorted."""
+        names_of: dict[str, set[str]] = {".": set()}
+        for path in self.paths():
+            parent, _, name = path.rpartition("/")
+            while name not in (names := names_of.setdefault(parent or ".", set())):
+                names.add(name)
+                if not parent:
+                    break
+                parent, _, name = parent.rpartition("/")
+        return {folder: sorted(names) for folder, names in names_of.items()}
+
+    def paths(self, folder: str = ".") -> Iterator[str]:
+        """All files, links and submodules below a folder."""
+        return self._listing.paths(folder)
+
+    def entry(self, path: str) -> Entry | None:
+        """What is at a path, without following a link."""
+        return self._listing.get(path)
+
+    def resolve(self, path: str) -> str:
+        """The path with its links followed.
+
+        Raises:
+            UnreadableError: It leaves the tree, goes into a submodule, or goes round in circles.
+        """
+        return self.follow(path)[0]
+
+    def follow(self, path: str) -> tuple[str, list[str]]:
+        """The path with its links followed, and those links.
+
+        Raises:
+            UnreadableError: See `resolve`.
+        """
+        named, path = path, posixpath.normpath(path)
+        links: list[str] = []
+        while len(links) < _MAX_LINKS:
+            if path == ".." or path.startswith(("../", "/")):
+                where = f"{links[-1]} is a link that leads" if links else f"{named} is"
+                raise UnreadableError(f"{where} outside the repository")
+            special = self._first_special(path) if self._may_link else None
+            if special is None:
+                return path, links
+            link, entry = special
+            if entry.mode == SUBMODULE:
+                raise UnreadableError(f"{named} is in the submodule {link}, which the review does not read")
+            links.append(link)
+            target = posixpath.join(posixpath.dirname(link), self.content(link).decode("utf-8", "replace"))
+            path = posixpath.normpath(posixpath.join(target, posixpath.relpath(path, link)))
+        raise UnreadableError(f"{named} has links that go round in circles")
+
+    def is_file(self, path: str) -> bool:
+        """Whether a resolved path is a file."""
+        entry = self._listing.get(path)
+        return entry is not None and entry.mode not in (SUBMODULE, SYMLINK)
+
+    def is_folder(self, path: str) -> bool:
+        """Whether a resolved path is a folder."""
+        return self._listing.is_folder(path)
+
+    def oid(self, path: str) -> str:
+        """The content's id.
+
+        Raises:
+            UnreadableError: A file of the working copy cannot be read.
+            KeyError: There is no such file.
+        """
+        entry = self._listing.get(path)
+        if entry is None:
+            raise KeyError(path)
+        if entry.oid:
+            return entry.oid
+        if path not in self._ids:
+            self._ids[path] = self._store.from_disk(path, link=entry.mode == SYMLINK)
+        return self._ids[path]
+
+    def content(self, path: str) -> bytes:
+        """A file's content, or a link's target.
+
+        Raises:
+            UnreadableError: It is too large to be a manifest, or cannot be read.
+            KeyError: There is no such file.
+        """
+        content = self._store.blob(self.oid(path))
+        if len(content) > MAX_BYTES:
+            raise _too_large(path, len(content))
+        return content
+
+    def text(self, path: str) -> str:
+        """A file's text.
+
+        Raises:
+            UnreadableError: It is not UTF-8, or see `content`.
+        """
+        content = self.content(path)
+        try:
+            return content.decode("utf-8")
+        except UnicodeDecodeError as error:
+            location = Location(path, content.count(b"\n", 0, error.start) + 1)
+            raise UnreadableError(f"{path} is not UTF-8 at byte {error.start}", "LH105", location) from None
+
+    def changed(self, other: "Tree") -> list[str]:
+        """The paths whose content, mode or existence differs, sorted."""
+        differing = []
+        for path in {*self.paths(), *other.paths()}:
+            left, right = self.entry(path), other.entry(path)
+            if left is None or right is None or left.mode != right.mode or self._differs(path, left, right, other):
+                differing.append(path)
+        return sorted(differing)
+
+    def _differs(self, path: str, left: Entry, right: Entry, other: "Tree") -> bool:
+        if left.oid and left.oid == right.oid:
+            return False
+        try:
+            return self.oid(path) != other.oid(path)
+        except UnreadableError:
+            return True
+
+    def _first_special(self, path: str) -> tuple[str, Entry] | None:
+        """The first link or submodule on the way to a path, and what it is."""
+        steps = path.split("/")
+        for length in range(1, len(steps) + 1):
+            step = "/".join(steps[:length])
+            entry = self._listing.get(step)
+            if entry is not None and entry.mode in (SYMLINK, SUBMODULE):
+                return step, entry
+        return None
+
+
+def git_tree(entries: Mapping[str, Entry], store: Store) -> Tree:
+    """The tree of a commit, or of a working copy as git sees it: without what it ignores."""
+    may_link = any(entry.mode in (SYMLINK, SUBMODULE) for entry in entries.values())
+    return Tree(_Known(entries), store, may_link=may_link)
+
+
+def working_copy(root: Path) -> Tree:
+    """The tree of a folder on the disk, whether or not git knows it."""
+    return Tree(_OnDisk(root), Store(root))
+
+
+class _Known:
+    """Files that are known by path."""
+
+    def __init__(self, entries: Mapping[str, Entry]) -> None:
+        self._entries = entries
+        self.get = entries.get
+
+    @cached_property
+    def _folders(self) -> set[str]:
+        folders = {"."}
+        for path in self._entries:
+            folder = posixpath.dirname(path)
+            while folder and folder not in folders:
+                folders.add(folder)
+                folder = posixpath.dirname(folder)
+        return folders
+
+    def is_folder(self, path: str) -> bool:
+        return path in self._folders
+
+    def paths(self, folder: str) -> Iterator[str]:
+        if folder == ".":
+            return iter(self._entries)
+        return (path for path in self._entries if path.startswith(f"{folder}/"))
+
+
+class _OnDisk:
+    """Files of a folder, looked up when asked for."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._looked_up: dict[str, Entry | None] = {}
+
+    def get(self, path: str) -> Entry | None:
+        if path not in self._looked_up:
+            self._looked_up[path] = self._look_up(self._root / path)
+        return self._looked_up[path]
+
+    def _look_up(self, file: Path) -> Entry | None:
+        if file.is_symlink():
+            return Entry(SYMLINK, "")
+        if file.is_file():
+            return Entry("100755" if os.access(file, os.X_OK) else "100644", "")
+        return None
+
+    def is_folder(self, path: str) -> bool:
+        return (self._root / path).is_dir()
+
+    def paths(self, folder: str) -> Iterator[str]:
+        for parent, folders, names in os.walk(self._root / folder):
+            folders[:] = [name for name in folders if name != ".git"]
+            links = [name for name in folders if os.path.islink(os.path.join(parent, name))]  # noqa: PTH114, PTH118 - a path for each of many files is slow
+            for name in (*names, *links):
+                yield os.path.relpath(os.path.join(parent, name), self._root)  # noqa: PTH118 - likewise
+
+
+def _too_large(path: str, size: int) -> UnreadableError:
+    message = f"{path} has {size:,} bytes, more than the {MAX_BYTES:,} of any manifest"
+    return UnreadableError(message, "LH106", Location(path, 1))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.errors import HarnessError
-from harness.manifests.build import Build, Rendered
+from harness.manifests.build import Build, BuiltManifest
 
 _MARK: Final = ".rendered"
 """A file that tells a folder that may be replaced from one that may not."""
@@ -57,11 +57,11 @@ def write(builds: Sequence[Build], folder: Path) -> int:
 def _fill(folder: Path, builds: Sequence[Build]) -> int:
     folder.mkdir()
     (folder / _MARK).touch()
-    (folder / "all.yaml").write_text(stream([build for build in builds if build.unit.in_whole]), encoding="utf-8")
+    (folder / "all.yaml").write_text(stream([build for build in builds if build.root.in_whole]), encoding="utf-8")
     count = 0
     for build in builds:
         for resource in build.resources:
-            path = folder / build.unit.name / file_name(resource)
+            path = folder / build.root.name / file_name(resource)
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists():
                 group = str(resource.value.get("apiVersion", "")).partition("/")[0]
@@ -71,10 +71,10 @@ def _fill(folder: Path, builds: Sequence[Build]) -> int:
     return count
 
 
-def file_name(resource: Rendered) -> str:
+def file_name(resource: BuiltManifest) -> str:
     """Where a resource is written below its unit's folder.
 
-    >>> file_name(Rendered({"kind": "Role", "metadata": {"name": "a:b", "namespace": "n"}}, ""))
+    >>> file_name(BuiltManifest.of({"kind": "Role", "metadata": {"name": "a:b", "namespace": "n"}}))
     'n/role-a_b.yaml'
     """
     name = re.sub(r"[^\w.-]", "_", resource.name)

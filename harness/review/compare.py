@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from harness.manifests.build import BuiltManifest
 from harness.manifests.generated_names import Names, generated_names
 from harness.manifests.images import images_in
-from harness.manifests.inputs import Trouble
+from harness.manifests.problem import Problem
 from harness.manifests.resource import Identity
 from harness.manifests.values import canonical
-from harness.review.build import Text
 from harness.review.fields import CHECKSUM, GENERATED_NAME, LAYOUT, Fields, compare
 from harness.review.images import Replaced, replaced, table
 from harness.review.model import (
@@ -105,8 +105,8 @@ class Environment:
         changed = [item for item, fit in zip(matches, comparable, strict=True) if fit and not _same(item)]
         halves = [item for item, fit in zip(matches, comparable, strict=True) if not fit]
         names = (
-            generated_names(_texts(item.before for item in changed + halves)),
-            generated_names(_texts(item.after for item in changed + halves)),
+            generated_names(_configuration(item.before for item in changed + halves)),
+            generated_names(_configuration(item.after for item in changed + halves)),
         )
         for item in changed:
             self._pair(item, names)
@@ -186,20 +186,21 @@ class Environment:
 
     def _tell(self, item: _Match) -> None:
         """Reports what could not be rendered."""
-        found: dict[Trouble, SideName] = {}
+        sides: dict[Problem, SideName] = {}
         for side, application in ((SideName.BASE, item.before), (SideName.HEAD, item.after)):
-            for trouble in application.troubles if application else []:
-                found[trouble] = SideName.BOTH if trouble in found else side
-        for trouble, side in found.items():
+            for problem in application.problems if application else []:
+                sides[problem] = SideName.BOTH if problem in sides else side
+        for problem, side in sides.items():
+            at = problem.location
             self._problems.append(
-                BuildProblem(side, self._name, item.shown.name, f"{trouble.sentence}.", trouble.file, trouble.line)
+                BuildProblem(side, self._name, item.shown.name, problem.message, at.file, at.line)
             )
 
     def _comparable(self, item: _Match) -> bool:
         """Whether both sides could be rendered; an Application whose definition could not is not taken as gone."""
         for application in (item.before, item.after):
             if application is not None and any(
-                rendering.troubles and not rendering.partial for rendering in application.renderings
+                build.problems and build.plain is None for build in application.builds
             ):
                 return False
         for side, there, missing, others in (
@@ -208,9 +209,7 @@ class Environment:
         ):
             if not missing or there is None or not there.parent:
                 continue
-            broken = {
-                rendering.folder for other in others or [] for rendering in other.renderings if rendering.troubles
-            }
+            broken = {build.folder for other in others or [] for build in other.builds if build.problems}
             if there.parent in broken:
                 sentence = (
                     f"{there.name} is not compared, because {there.parent}, which defines it, is not rendered."
@@ -222,18 +221,19 @@ class Environment:
     def _pair(self, item: _Match, names: tuple[Names, Names]) -> None:
         """Pairs the resources of an Application, those with equal texts without reading them."""
         before, after = item.before, item.after
-        bad = {trouble.file for application in (before, after) if application for trouble in application.troubles}
-        texts = [
-            [text for text in application.texts() if text.origin not in bad] if application else []
-            for application in (before, after)
+        bad = {problem.location.file for side in (before, after) if side for problem in side.problems}
+        built = [
+            [resource for resource in side.resources() if resource.origin not in bad] if side else []
+            for side in (before, after)
         ]
         if before is not None and after is not None and before.namespace == after.namespace:
-            shared = Counter(text.text for text in texts[0]) & Counter(text.text for text in texts[1])
+            texts = [Counter(resource.text for resource in side) for side in built]
+            shared = texts[0] & texts[1]
             item.unchanged = sum(shared.values())
-            texts = [_without(side, shared) for side in texts]
+            built = [_without(side, shared) for side in built]
         sides = [
             parse(side, application.name, application.namespace, bare) if application else []
-            for side, application, bare in zip(texts, (before, after), names, strict=True)
+            for side, application, bare in zip(built, (before, after), names, strict=True)
         ]
         item.pairs = pair(*sides)
 
@@ -333,12 +333,12 @@ def _present(applications: Sequence[Application], wanted: set[Identity], item: _
         return set()
     names = re.compile("|".join(re.escape(identity.name) for identity in wanted))
     others = [application for application in applications if application not in (item.before, item.after)]
-    bare = generated_names(_texts(others))
+    bare = generated_names(_configuration(others))
     return {
         resource.identity
         for application in others
         for resource in parse(
-            [text for text in application.texts() if names.search(text.text)],
+            [item for item in application.resources() if names.search(item.text)],
             application.name,
             application.namespace,
             bare,
@@ -360,7 +360,7 @@ def _owner(resource: ReviewedResource, owners: dict[str, _Match]) -> str:
 def _half(item: _Match, names: tuple[Names, Names]) -> list[Pair]:
     """What one side has of an Application that the other side cannot render, each for itself."""
     sides = [
-        parse(application.texts(), application.name, application.namespace, bare) if application else []
+        parse(application.resources(), application.name, application.namespace, bare) if application else []
         for application, bare in zip((item.before, item.after), names, strict=True)
     ]
     if all(sides):
@@ -372,18 +372,20 @@ def _same(item: _Match) -> bool:
     return item.before is not None and item.after is not None and item.before.key == item.after.key
 
 
-def _texts(applications: Iterable[Application | None]) -> list[str]:
-    return [text.text for application in applications if application for text in application.texts()]
+def _configuration(applications: Iterable[Application | None]) -> list[BuiltManifest]:
+    """The ConfigMaps and Secrets of Applications."""
+    builds = [build for application in applications if application for build in application.builds]
+    return [item for build in builds for item in build.of_kind("ConfigMap", "Secret")]
 
 
-def _without(texts: list[Text], shared: Counter[str]) -> list[Text]:
+def _without(resources: list[BuiltManifest], shared: Counter[str]) -> list[BuiltManifest]:
     left = Counter(shared)
     rest = []
-    for text in texts:
-        if left[text.text] > 0:
-            left[text.text] -= 1
+    for item in resources:
+        if left[item.text] > 0:
+            left[item.text] -= 1
         else:
-            rest.append(text)
+            rest.append(item)
     return rest
 
 

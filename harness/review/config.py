@@ -19,7 +19,7 @@ from typing import Any, Final
 from harness.errors import HarnessError, UsageError
 from harness.manifests.resource import Identity
 from harness.manifests.settings import FILE, reference_environment, table
-from harness.manifests.snapshot import Snapshot, UnreadableError
+from harness.manifests.tree import Tree, UnreadableError
 
 _FIELDS: Final = frozenset({"exclude", "kustomize-options", "repositories", "environments", "parity"})
 
@@ -73,7 +73,7 @@ class Config:
     reference: str = ""
 
 
-def read(snapshot: Snapshot) -> Config:
+def read(snapshot: Tree) -> Config:
     """The configuration of a snapshot; the default one where there is none.
 
     Raises:

@@ -13,7 +13,7 @@ from typing import Final
 
 from harness.errors import UsageError
 from harness.manifests.inputs import Kustomizations
-from harness.manifests.snapshot import Snapshot, UnreadableError
+from harness.manifests.tree import Tree, UnreadableError
 from harness.review.config import Config
 
 MARKERS: Final = frozenset({"overlays", "overlay", "clusters", "environments", "envs", "env"})
@@ -69,7 +69,7 @@ def marked(folder: str) -> str:
     return ""
 
 
-def roots(snapshot: Snapshot, kustomizations: Kustomizations, config: Config) -> list[Root]:
+def roots(snapshot: Tree, kustomizations: Kustomizations, config: Config) -> list[Root]:
     """The folders of every environment.
 
     Raises:
@@ -91,7 +91,7 @@ def roots(snapshot: Snapshot, kustomizations: Kustomizations, config: Config) ->
     return sorted(found)
 
 
-def manifests(snapshot: Snapshot, folder: str, *, recurse: bool) -> list[str]:
+def manifests(snapshot: Tree, folder: str, *, recurse: bool) -> list[str]:
     """The files of a folder that may hold plain manifests, sorted."""
     found = []
     for name in snapshot.folders.get(folder, []):
@@ -104,7 +104,7 @@ def manifests(snapshot: Snapshot, folder: str, *, recurse: bool) -> list[str]:
     return sorted(found)
 
 
-def _configured(snapshot: Snapshot, kustomizations: Kustomizations, config: Config) -> Iterator[Root]:
+def _configured(snapshot: Tree, kustomizations: Kustomizations, config: Config) -> Iterator[Root]:
     folders = kustomizations.folders()
     for environment, patterns in config.environments.items():
         for pattern in patterns:
@@ -123,7 +123,7 @@ def _configured(snapshot: Snapshot, kustomizations: Kustomizations, config: Conf
             yield Root(environment, plain, plain=True, recurse=pattern.endswith("/**"))
 
 
-def check(config: Config, snapshots: Iterable[Snapshot]) -> None:
+def check(config: Config, snapshots: Iterable[Tree]) -> None:
     """Sees to it that each folder of the configuration exists at one side at least.
 
     Raises:
@@ -191,7 +191,7 @@ def _expand(kustomizations: Kustomizations, folder: str, above: tuple[str, ...],
     return found
 
 
-def _loose(snapshot: Snapshot, read: set[str], config: Config) -> Iterator[str]:
+def _loose(snapshot: Tree, read: set[str], config: Config) -> Iterator[str]:
     """The files outside of kustomizations that hold an Application or its like."""
     for path in snapshot.paths():
         if not path.endswith(SUFFIXES) or path in read or _apart(posixpath.dirname(path) or ".", config):

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
+from harness.manifests.build import BuiltManifest
 from harness.manifests.generated_names import Names
-from harness.manifests.kubernetes_yaml import YamlError, load
 from harness.manifests.resource import CLUSTER_SCOPED, Identity, Resource
 from harness.manifests.values import dig, mappings
-from harness.review.build import Text
 from harness.review.fields import leaves
 from harness.review.lists import BUILT_IN
 
@@ -68,31 +67,24 @@ class Pair:
     after: ReviewedResource | None
 
 
-def parse(texts: Iterable[Text], application: str, namespace: str, names: Names) -> list[ReviewedResource]:
-    """The resources in rendered texts; lists of resources are taken apart.
+def parse(built: Iterable[BuiltManifest], application: str, namespace: str, names: Names) -> list[ReviewedResource]:
+    """The resources of an Application; lists of resources are taken apart.
 
     Args:
-        texts: The texts.
+        built: The resources as kustomize wrote them.
         application: Name of the Application.
         namespace: Where resources without a namespace go.
         names: The generated names of the side.
     """
-    found: list[ReviewedResource] = []
-    for text in texts:
-        try:
-            documents = load(text.text)
-        except YamlError:
-            documents = [{"kind": "Unreadable", "metadata": {"name": text.origin}, "text": text.text}]
-        for document in documents:
-            inner = mappings(document.get("items")) if isinstance(document, dict) else []
-            whole = document if isinstance(document, dict) else {"kind": "Document", "value": document}
-            is_list = str(whole.get("kind") or "").endswith("List") and inner
-            for value in inner if is_list else [whole]:
-                identity = _identity(value, text.origin, namespace, names)
-                found.append(
-                    ReviewedResource(value, identity=identity, origin=text.origin, application=application)
-                )
-    return found
+    resources: list[ReviewedResource] = []
+    for item in built:
+        inner = mappings(item.value.get("items")) if item.kind.endswith("List") else []
+        for value in inner or [item.value]:
+            identity = _identity(value, item.origin, namespace, names)
+            resources.append(
+                ReviewedResource(value, identity=identity, origin=item.origin, application=application)
+            )
+    return resources
 
 
 def _identity(value: dict[str, Any], origin: str, namespace: str, names: Names) -> Identity:

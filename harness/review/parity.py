@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from harness.manifests.build import BuiltManifest
 from harness.manifests.exemptions import FILE, Exemption, read
 from harness.manifests.expected import DIFFERENT, MISSING, reason_for
 from harness.manifests.generated_names import Names, generated_names
 from harness.manifests.resource import Identity
-from harness.manifests.snapshot import Snapshot, UnreadableError
+from harness.manifests.tree import Tree, UnreadableError
 from harness.manifests.values import same
-from harness.review.build import Text
 from harness.review.config import Config
 from harness.review.fieldpath import FieldPath, Inside, Key
 from harness.review.fields import compare
@@ -26,7 +26,7 @@ Found = dict[tuple[Identity, str], Difference]
 class Declared:
     """The differences that are meant to be: by their nature, by configuration, by exemption."""
 
-    def __init__(self, snapshot: Snapshot, config: Config, environments: tuple[str, str]) -> None:
+    def __init__(self, snapshot: Tree, config: Config, environments: tuple[str, str]) -> None:
         """Reads what a snapshot declares about two environments."""
         self._config = config
         self._exemptions = list(_exemptions(snapshot))
@@ -52,7 +52,7 @@ def _plain(step: Any) -> str:
     return "0" if isinstance(step, Inside) else str(step)
 
 
-def _exemptions(snapshot: Snapshot) -> Iterable[Exemption]:
+def _exemptions(snapshot: Tree) -> Iterable[Exemption]:
     for path in snapshot.paths():
         if path.rpartition("/")[2] == FILE:
             try:
@@ -76,36 +76,36 @@ def differences(
         declared: What may differ.
         only: Names of the resources to look at; None for all.
     """
-    texts = [_texts(applications, only) for applications in (left, right)]
-    shared = Counter(text for _, text in texts[0]) & Counter(text for _, text in texts[1])
+    built = [_resources(applications, only) for applications in (left, right)]
+    shared = Counter(item.text for _, item in built[0]) & Counter(item.text for _, item in built[1])
     sides: list[list[ReviewedResource]] = []
     names: list[Names] = []
-    for side in texts:
-        bare = generated_names(text for _, text in side)
+    for side in built:
+        bare = generated_names(item for _, item in side)
         names.append(bare)
         left_over = Counter(shared)
         resources: list[ReviewedResource] = []
-        for application, text in side:
-            if left_over[text] > 0:
-                left_over[text] -= 1
+        for application, item in side:
+            if left_over[item.text] > 0:
+                left_over[item.text] -= 1
                 continue
-            resources += parse([Text(text)], application.name, application.namespace, bare)
+            resources += parse([item], application.name, application.namespace, bare)
         sides.append(resources)
     found: Found = {}
-    for item in pair(*sides):
-        resource = item.before or item.after
+    for matched in pair(*sides):
+        resource = matched.before or matched.after
         assert resource is not None  # noqa: S101 - one side always exists
         identity = resource.identity
-        if item.before is None or item.after is None or item.before.identity != item.after.identity:
-            for lone, value in ((item.before, "has it"), (item.after, "has it")):
+        if matched.before is None or matched.after is None or matched.before.identity != matched.after.identity:
+            for lone, value in ((matched.before, "has it"), (matched.after, "has it")):
                 if lone is not None:
                     reason = declared.reason(lone.identity, (), "")
-                    is_left = lone is item.before
+                    is_left = lone is matched.before
                     found[lone.identity, ""] = Difference(
                         lone.identity, "", value if is_left else None, None if is_left else value, reason
                     )
             continue
-        compared = compare(item.before.value, item.after.value, *names)
+        compared = compare(matched.before.value, matched.after.value, *names)
         for change, path in zip(compared.changes, compared.paths, strict=True):
             reason = declared.reason(identity, path, change.path)
             found[identity, change.path] = Difference(
@@ -114,15 +114,17 @@ def differences(
     return found
 
 
-def _texts(applications: Sequence[Application], only: frozenset[str] | None) -> list[tuple[Application, str]]:
-    found = [(application, text.text) for application in applications for text in application.texts()]
+def _resources(
+    applications: Sequence[Application], only: frozenset[str] | None
+) -> list[tuple[Application, BuiltManifest]]:
+    resources = [(application, item) for application in applications for item in application.resources()]
     if only is None:
-        return found
+        return resources
     pattern = re.compile(r"^\s+name: [\"']?(\S+?)[\"']?$", re.MULTILINE)
     return [
-        (application, text)
-        for application, text in found
-        if any(name in only or name.rpartition("-")[0] in only for name in pattern.findall(text))
+        (application, item)
+        for application, item in resources
+        if any(name in only or name.rpartition("-")[0] in only for name in pattern.findall(item.text))
     ]
 
 

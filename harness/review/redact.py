@@ -1,7 +1,6 @@
 """Keeps the values of Secrets out of what is shown: in manifests, and in kustomize's messages."""
 
 import re
-from collections.abc import Iterable
 from typing import Any, Final
 
 import yaml
@@ -56,31 +55,3 @@ def _redacted(value: Any, other: Any, group: str, kind: str, path: tuple[str, ..
     if isinstance(value, list):
         return [_redacted(item, None, group, kind, (*path, "")) for item in value]
     return value
-
-
-def scrub(message: str, inputs: Iterable[bytes]) -> str:
-    """A message without what may be a secret's value.
-
-    Kustomize quotes the node that it stumbles over. Every word of the files that hold secrets is taken out, too,
-    unless it is an ordinary name that the message needs.
-
-    Args:
-        message: What kustomize said.
-        inputs: The files that it read.
-    """
-    message = _NODE.sub("value: …", message)
-    words: set[str] = set()
-    for content in inputs:
-        if _SECRET.search(content) or (b"=" in content and b":" not in content):
-            words |= set(_WORD.findall(content.decode("utf-8", "replace")))
-    for word in sorted(words & set(_WORD.findall(message)), key=len, reverse=True):
-        if not _ORDINARY.fullmatch(word):
-            message = message.replace(word, REDACTED)
-    return message
-
-
-_ORDINARY: Final = re.compile(
-    r"kustomization\.ya?ml|[\w./-]+\.(?:ya?ml|json|env|txt)|Secret|kind|metadata|name|data|stringData|type|Opaque|"
-    r"apiVersion|namespace|literals|secretGenerator|configMapGenerator|envs|files|resources|kustomize|string|"
-    r"from|that|this|does|with|must|have|value|line|file|found|true|false|null"
-)

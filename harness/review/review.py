@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.errors import HarnessError, unknown
+from harness.manifests.builder import Builder
 from harness.manifests.git import Repository
-from harness.manifests.inputs import Trouble
-from harness.manifests.snapshot import Snapshot, Store, UnreadableError
+from harness.manifests.tree import Store, Tree, UnreadableError, git_tree
 from harness.review import config as configuration
 from harness.review import discover
-from harness.review.build import Builder
 from harness.review.compare import Environment, Result
 from harness.review.discover import SUFFIXES
 from harness.review.model import ChangeKind, DifferenceStatus, EnvironmentReview, Note, Parity, Review
@@ -48,14 +47,14 @@ def review(
         HarnessError: See docs/diff.md, bad input.
     """
     with Repository(folder) as repository:
-        store = Store(repository)
+        store = Store(repository.root, repository)
         tip = repository.commit(base)
         commit = repository.commit(head) if head else ""
         start = tip
         if not direct:
             start = repository.merge_base(tip, commit or repository.commit("HEAD"))
-        before = Snapshot(repository.tree(start), store)
-        after = Snapshot(repository.tree(commit) if head else repository.working_tree(), store)
+        before = git_tree(repository.tree(start), store)
+        after = git_tree(repository.tree(commit) if head else repository.working_tree(), store)
         sides = _render(repository, [before, after])
         changed = after.changed(before)
         names = _names(sides, environments)
@@ -97,9 +96,9 @@ def parity_at(folder: Path, ref: str, left: str, right: str) -> Review:
         HarnessError: See docs/diff.md, bad input.
     """
     with Repository(folder) as repository:
-        store = Store(repository)
+        store = Store(repository.root, repository)
         commit = repository.commit(ref) if ref else ""
-        snapshot = Snapshot(repository.tree(commit) if ref else repository.working_tree(), store)
+        snapshot = git_tree(repository.tree(commit) if ref else repository.working_tree(), store)
         (side,) = _render(repository, [snapshot])
         _names([side], (left, right))
         locator = Locator(side, side, ())
@@ -120,18 +119,16 @@ def parity_at(folder: Path, ref: str, left: str, right: str) -> Review:
         )
 
 
-def _render(repository: Repository, snapshots: Sequence[Snapshot]) -> list[Side]:
+def _render(repository: Repository, snapshots: Sequence[Tree]) -> list[Side]:
     remotes = repository.remotes()
-    known: dict[str, dict[str, Any] | Trouble] = {}
+    known: dict[str, dict[str, Any]] = {}
     configs = [configuration.read(snapshot) for snapshot in snapshots]
     discover.check(configs[-1], snapshots)
-    sides = []
-    for snapshot in snapshots:
-        # The head's configuration holds for both sides, so that a new one does not look like a change.
-        builder = Builder(configs[-1].kustomize_options)
-        side = Side(snapshot, known, configs[-1], builder, remotes)
-        side.render()
-        sides.append(side)
+    # The head's configuration holds for both sides, so that a new one does not look like a change.
+    with Builder(configs[-1].kustomize_options) as builder:
+        sides = [Side(tree, known, configs[-1], builder, remotes) for tree in snapshots]
+        for side in sides:
+            side.render()
     return sides
 
 
@@ -154,7 +151,7 @@ def _unread(changed: Sequence[str], sides: Sequence[Side]) -> list[Note]:
     unread = [
         path
         for path in changed
-        if path.endswith(SUFFIXES) and path not in read and any(_is_manifest(side.snapshot, path) for side in sides)
+        if path.endswith(SUFFIXES) and path not in read and any(_is_manifest(side.tree, path) for side in sides)
     ]
     if not unread:
         return []
@@ -164,7 +161,7 @@ def _unread(changed: Sequence[str], sides: Sequence[Side]) -> list[Note]:
     return [Note("", "", f"{count} read by no environment: {files}{more}.", True)]
 
 
-def _is_manifest(snapshot: Snapshot, path: str) -> bool:
+def _is_manifest(snapshot: Tree, path: str) -> bool:
     try:
         content = snapshot.content(path) if snapshot.is_file(path) else b""
     except UnreadableError:
@@ -202,5 +199,5 @@ def _parity(
 
 
 def _difference(side: Side, left: str, right: str, only: frozenset[str] | None = None) -> Any:
-    declared = Declared(side.snapshot, side.config, (left, right))
+    declared = Declared(side.tree, side.config, (left, right))
     return differences(side.environments.get(left, []), side.environments.get(right, []), declared, only)

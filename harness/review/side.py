@@ -1,6 +1,5 @@
 """Renders one side of the comparison: every environment, and in it every Application, as deep as they lead."""
 
-import json
 import posixpath
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -8,12 +7,15 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from harness.machine.cache import content_key
-from harness.manifests.applications import ApplicationSource, Deployer, Folders, deployers, normalised_url
-from harness.manifests.inputs import Kustomizations, Trouble
-from harness.manifests.kubernetes_yaml import YamlError, load, split
-from harness.manifests.snapshot import Snapshot, UnreadableError
+from harness.manifests.applications import KINDS, ApplicationSource, Deployer, Folders, deployers, normalised_url
+from harness.manifests.build import Build, BuiltManifest, Root, plain_manifests
+from harness.manifests.builder import Builder
+from harness.manifests.inputs import Inputs, Kustomizations
+from harness.manifests.kubernetes_yaml import YamlError, load
+from harness.manifests.problem import Location, Problem
+from harness.manifests.tree import Tree, UnreadableError
+from harness.manifests.values import canonical
 from harness.review import discover
-from harness.review.build import Builder, Job, Rendering, Text, deployers_in
 from harness.review.config import Config
 
 _CHART: Final = "Chart.yaml"
@@ -30,7 +32,7 @@ class Application:
         wave: Its sync wave.
         namespace: Where resources without a namespace go.
         cluster: What tells the destination.
-        renderings: What it renders, one for each source.
+        builds: What it deploys, one for each Application source.
         notes: What is not rendered, as sentences.
         extra: Its definition, where something of it is not rendered.
         watched: Folders of this repository that are not rendered: Helm charts.
@@ -43,7 +45,7 @@ class Application:
     wave: int | None = None
     namespace: str = ""
     cluster: str = ""
-    renderings: list[Rendering] = field(default_factory=list)
+    builds: list[Build] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     extra: str = ""
     watched: list[str] = field(default_factory=list)
@@ -52,17 +54,16 @@ class Application:
     @property
     def key(self) -> str:
         """A content key of all that it deploys."""
-        parts = [rendering.key for rendering in self.renderings]
-        return content_key(self.namespace, self.cluster, self.extra, *parts)
+        return content_key(self.namespace, self.cluster, self.extra, *(build.key for build in self.builds))
 
     @property
-    def troubles(self) -> list[Trouble]:
-        """Why it could not be rendered, or not all of it."""
-        return [trouble for rendering in self.renderings for trouble in rendering.troubles]
+    def problems(self) -> list[Problem]:
+        """Why it could not be built, or not all of it."""
+        return [problem for build in self.builds for problem in build.problems]
 
-    def texts(self) -> list[Text]:
+    def resources(self) -> list[BuiltManifest]:
         """Its resources."""
-        return [text for rendering in self.renderings for text in rendering.texts()]
+        return [item for build in self.builds for item in build.resources]
 
 
 class Side:
@@ -70,27 +71,26 @@ class Side:
 
     def __init__(
         self,
-        snapshot: Snapshot,
-        known: dict[str, dict[str, Any] | Trouble],
+        tree: Tree,
+        known: dict[str, dict[str, Any]],
         config: Config,
         builder: Builder,
         remotes: Sequence[str],
     ) -> None:
-        """Takes the snapshot.
+        """Takes the tree.
 
         Args:
-            snapshot: The files.
+            tree: The files.
             known: What is known of kustomization files by content; shared by both sides.
             config: The repository's configuration.
             builder: Builds kustomizations.
             remotes: URLs that mean this repository.
         """
-        self.snapshot = snapshot
-        self.kustomizations = Kustomizations(snapshot, known)
+        self.tree = tree
+        self.kustomizations = Kustomizations(tree, known)
         self.config = config
         self._builder = builder
         self._remotes = {normalised_url(url) for url in (*remotes, *config.repositories)}
-        self._renderings: dict[str, Rendering] = {}
         self.environments: dict[str, list[Application]] = {}
 
     def render(self) -> None:
@@ -99,15 +99,15 @@ class Side:
         Raises:
             HarnessError: kustomize cannot be had, or the configuration is wrong.
         """
-        roots = discover.roots(self.snapshot, self.kustomizations, self.config)
+        roots = discover.roots(self.tree, self.kustomizations, self.config)
         sources = [_root_source(root) for root in roots]
-        renderings = self._render_all(sources)
-        self._own = self._own_urls(renderings)
+        builds = self._build(sources)
+        self._own = self._own_urls(builds)
         waiting: list[tuple[str, bool, Deployer, str]] = []
-        for root, rendering in zip(roots, renderings, strict=True):
-            found = self._deployers(rendering)
+        for root, build in zip(roots, builds, strict=True):
+            found = self._deployers(build)
             waiting += [(root.environment, root.certain, item, root.folder) for item in found]
-        deployed: list[tuple[str, Application, list[Rendering]]] = []
+        deployed: list[tuple[str, Application, list[Build]]] = []
         seen: set[tuple[str, Deployer]] = set()
         while waiting:
             batch = []
@@ -117,7 +117,7 @@ class Side:
                     seen.add((name, deployer))
                     batch.append((name, certain, deployer, parent))
             followed = [self._followed(deployer) for _, _, deployer, _ in batch]
-            rendered = iter(self._render_all([source for sources, _, _ in followed for source in sources]))
+            rendered = iter(self._build([source for sources, _, _ in followed for source in sources]))
             waiting = []
             for (name, certain, deployer, parent), (sources, notes, charts) in zip(batch, followed, strict=True):
                 parts = [next(rendered) for _ in sources]
@@ -126,20 +126,20 @@ class Side:
                 deployed.append((name, application, parts))
                 for part in parts:
                     waiting += [(name, certain, item, part.folder) for item in self._deployers(part)]
-        claimed = {rendering.folder for _, _, parts in deployed for rendering in parts}
+        claimed = {build.folder for _, _, parts in deployed for build in parts}
         for environment, application, _ in deployed:
             self._add(environment, application)
-        for root, rendering in zip(roots, renderings, strict=True):
+        for root, build in zip(roots, builds, strict=True):
             if root.folder in claimed:
                 if root.certain:
                     self.environments.setdefault(root.environment, [])
             else:
-                self._add(root.environment, Application(root.folder, root.folder, False, renderings=[rendering]))
+                self._add(root.environment, Application(root.folder, root.folder, False, builds=[build]))
 
     def read_files(self) -> set[str]:
         """Every file that was read for some environment."""
         applications = [item for items in self.environments.values() for item in items]
-        return {path for item in applications for rendering in item.renderings for path in rendering.files}
+        return {path for item in applications for build in item.builds for path in build.root.inputs.files}
 
     def _add(self, environment: str, application: Application) -> None:
         there = self.environments.setdefault(environment, [])
@@ -158,12 +158,12 @@ class Side:
             return found_in
         return next((name for source in deployer.sources if (name := discover.marked(source.path))), found_in)
 
-    def _own_urls(self, renderings: Iterable[Rendering]) -> set[str]:
+    def _own_urls(self, builds: Iterable[Build]) -> set[str]:
         """The URLs that mean this repository; none when that cannot be told."""
         used = {
             normalised_url(source.repository)
-            for rendering in renderings
-            for deployer in self._deployers(rendering)
+            for build in builds
+            for deployer in self._deployers(build)
             for source in deployer.sources
             if source.repository and self._exists(source.path)
         }
@@ -180,7 +180,7 @@ class Side:
                 notes.append(f"{deployer.name}: {source.not_rendered}")
             elif other or (source.repository and not self._exists(source.path) and not self._is_own(source)):
                 notes.append(f"{deployer.name} deploys {source.path} of another repository ({source.repository})")
-            elif self.snapshot.entry(posixpath.join(source.path, _CHART)) is not None:
+            elif self.tree.entry(posixpath.join(source.path, _CHART)) is not None:
                 notes.append(f"{deployer.name}: the Helm chart in {source.path} is not rendered")
                 charts.append(source.path)
             else:
@@ -192,98 +192,88 @@ class Side:
 
     def _exists(self, path: str) -> bool:
         try:
-            return self.snapshot.is_folder(self.snapshot.resolve(path))
+            return self.tree.is_folder(self.tree.resolve(path))
         except UnreadableError:
             return False
 
-    def _deployers(self, rendering: Rendering) -> list[Deployer]:
-        if not rendering.deployers:
+    def _deployers(self, build: Build) -> list[Deployer]:
+        resources = build.of_kind(*KINDS)
+        if not resources:
             return []
         repository = Folders(
-            sorted(folder for folder in self.snapshot.folders if folder != "."),
-            sorted(self.snapshot.paths()),
+            sorted(folder for folder in self.tree.folders if folder != "."),
+            sorted(self.tree.paths()),
             self._documents,
         )
-        return [item for resource in rendering.deployers for item in deployers(resource, repository)]
+        return [deployer for item in resources for deployer in deployers(item.value, repository)]
 
     def _documents(self, path: str) -> list[Any]:
         try:
-            return load(self.snapshot.text(path))
+            return load(self.tree.text(path))
         except (UnreadableError, YamlError):
             return []
 
-    def _render_all(self, sources: Sequence[ApplicationSource]) -> list[Rendering]:
-        """Renders sources: kustomizations together, folders of plain manifests here."""
-        found: dict[int, Rendering] = {}
-        jobs: list[tuple[int, Job]] = []
+    def _build(self, sources: Sequence[ApplicationSource]) -> list[Build]:
+        """Builds Application sources: kustomizations together, folders of plain manifests here."""
+        builds: dict[int, Build] = {}
+        roots: dict[int, Root] = {}
         for index, source in enumerate(sources):
             try:
-                folder = self.snapshot.resolve(source.path)
+                folder = self.tree.resolve(source.path)
             except UnreadableError as error:
-                trouble = Trouble(str(error), source.path)
-                found[index] = Rendering(content_key(str(error)), source.path, [trouble])
+                problem = error.problem(Location(source.path))
+                builds[index] = self._plain_build(source.path, problem.message, problems=[problem])
                 continue
             if self.kustomizations.file(folder) is not None:
-                jobs.append((index, Job(self.kustomizations.inputs(folder), source.edits)))
+                roots[index] = Root(folder, self.tree, self.kustomizations.inputs(folder, source.edits))
             else:
-                found[index] = self._plain(folder, json.loads(source.directory), source.edits)
-        built = self._builder.build(self.snapshot, [job for _, job in jobs])
-        found |= {index: rendering for (index, _), rendering in zip(jobs, built, strict=True)}
-        return [found[index] for index in range(len(sources))]
+                builds[index] = self._plain(folder, source)
+        builds |= zip(roots, self._builder.build(list(roots.values())), strict=True)
+        return [builds[index] for index in range(len(sources))]
 
-    def _plain(self, folder: str, options: dict[str, Any], edits: str) -> Rendering:
+    def _plain_build(
+        self,
+        folder: str,
+        *key: str,
+        files: Iterable[str] = (),
+        problems: list[Problem] | None = None,
+        plain: list[BuiltManifest] | None = None,
+    ) -> Build:
+        inputs = Inputs(folder, folder, files=set(files))
+        return Build(Root(folder, self.tree, inputs), content_key(*key), problems or [], plain=plain)
+
+    def _plain(self, folder: str, source: ApplicationSource) -> Build:
         """Reads a folder of plain manifests, as Argo CD's directory sources do."""
-        if not self.snapshot.is_folder(folder):
-            trouble = Trouble(f"{folder} is not there", folder)
-            return Rendering(content_key(folder, "missing"), folder, [trouble])
-        rendering = Rendering("", folder, partial=True)
-        parts: list[str] = [edits]
-        texts: list[Text] = []
-        if options.get("jsonnet") or edits:
+        if not self.tree.is_folder(folder):
+            problem = Problem("LH312", f"{folder} does not exist.", Location(folder))
+            return self._plain_build(folder, folder, "missing", problems=[problem])
+        options = source.directory
+        problems: list[Problem] = []
+        if options.get("jsonnet") or source.edits:
             what = (
                 "Jsonnet is not evaluated"
                 if options.get("jsonnet")
                 else "options for a kustomization are not applied"
             )
-            rendering.troubles.append(Trouble(f"{folder} is a folder of plain manifests, for which {what}", folder))
-        files = []
-        for path in discover.manifests(self.snapshot, folder, recurse=bool(options.get("recurse"))):
-            relative = posixpath.relpath(path, folder)
-            if _selected(relative, options):
-                files.append(path)
+            message = f"{folder} is a folder of plain manifests, for which {what}."
+            problems.append(Problem("LH101", message, Location(folder)))
+        paths = discover.manifests(self.tree, folder, recurse=bool(options.get("recurse")))
+        files = [path for path in paths if _selected(posixpath.relpath(path, folder), options)]
+        key = ["plain", canonical(source.edits)]
+        resources: list[BuiltManifest] = []
         for path in files:
             try:
-                resolved = self.snapshot.resolve(path)
-                parts += [posixpath.relpath(path, folder), self.snapshot.oid(resolved)]
-                text = self.snapshot.text(resolved)
-                documents = load(text)
+                resolved = self.tree.resolve(path)
+                key += [posixpath.relpath(path, folder), self.tree.oid(resolved)]
+                resources += plain_manifests(self.tree.text(resolved), path)
             except KeyError:
-                rendering.troubles.append(Trouble(f"{path} is a link to nothing", path))
+                problems.append(Problem("LH103", f"{path} is a link to nothing.", Location(path)))
             except UnreadableError as error:
-                rendering.troubles.append(Trouble(str(error), path))
+                problems.append(error.problem(Location(path)))
             except YamlError as error:
-                rendering.troubles.append(Trouble(f"{path} is not valid YAML ({error})", path, error.line))
-            else:
-                pieces = split(text)
-                whole = [part for part in pieces if load_one(part) is not None]
-                if len(whole) == len(documents):
-                    texts += [Text(part, path) for part in whole]
-                else:
-                    texts.append(Text(text, path))
-        rendering.key = content_key("plain", *parts)
-        rendering.files = frozenset(files)
-        rendering._texts = texts
-        rendering.deployers = deployers_in(texts)
-        return rendering
-
-
-def load_one(text: str) -> Any | None:
-    """The one document of a text, or None when it is not one."""
-    try:
-        documents = load(text)
-    except YamlError:
-        return None
-    return documents[0] if len(documents) == 1 else None
+                message = f"{path} is not valid YAML: {error}."
+                problems.append(Problem("LH104", message, Location(path, error.line)))
+        return self._plain_build(folder, *key, files=files, problems=problems, plain=resources)
 
 
 def _selected(path: str, options: dict[str, Any]) -> bool:
@@ -302,10 +292,10 @@ def _glob(path: str, pattern: str) -> bool:
 
 
 def _root_source(root: discover.Root) -> ApplicationSource:
-    return ApplicationSource(root.folder, directory=json.dumps({"recurse": root.recurse}))
+    return ApplicationSource(root.folder, directory={"recurse": root.recurse})
 
 
-def _application(deployer: Deployer, parts: list[Rendering], notes: list[str]) -> Application:
+def _application(deployer: Deployer, parts: list[Build], notes: list[str]) -> Application:
     path = deployer.sources[0].path if deployer.sources else ""
     return Application(
         deployer.name,

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from harness.manifests.snapshot import Snapshot, UnreadableError
+from harness.manifests.tree import Tree, UnreadableError
 from harness.review.model import SideName, SourceLocation
 from harness.review.risks.context import Change
 from harness.review.side import Side
@@ -14,13 +14,13 @@ class Locator:
 
     def __init__(self, base: Side, head: Side, changed: Sequence[str]) -> None:
         """Takes both sides and the files that differ between them."""
-        self._snapshots = {SideName.BASE: base.snapshot, SideName.HEAD: head.snapshot}
+        self._snapshots = {SideName.BASE: base.tree, SideName.HEAD: head.tree}
         self._changed = set(changed)
         self._inputs: dict[tuple[SideName, str], frozenset[str]] = {}
         for name, side in ((SideName.BASE, base), (SideName.HEAD, head)):
             for applications in side.environments.values():
                 for application in applications:
-                    files = [path for rendering in application.renderings for path in rendering.files]
+                    files = [path for build in application.builds for path in build.root.inputs.files]
                     known = self._inputs.get((name, application.name), frozenset())
                     self._inputs[name, application.name] = known | frozenset(files)
 
@@ -42,13 +42,13 @@ class Locator:
             return SourceLocation(changed[0], 1, side)
         return None
 
-    def _at(self, snapshot: Snapshot, path: str, kind: str, name: str, side: SideName) -> SourceLocation | None:
+    def _at(self, snapshot: Tree, path: str, kind: str, name: str, side: SideName) -> SourceLocation | None:
         if not snapshot.is_file(path):
             return None
         return SourceLocation(path, _line(_text(snapshot, path), kind, name) or 1, side)
 
 
-def _text(snapshot: Snapshot, path: str) -> str:
+def _text(snapshot: Tree, path: str) -> str:
     try:
         return snapshot.text(path)
     except UnreadableError:

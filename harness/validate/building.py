@@ -6,8 +6,10 @@ from typing import Final
 from harness.manifests import cluster
 from harness.manifests.environments import OVERLAYS, aggregates
 from harness.manifests.exemptions import FILE as EXEMPTIONS
-from harness.manifests.kubernetes_yaml import YamlError, parse
-from harness.manifests.tree import KUSTOMIZATION_NAMES, walk
+from harness.manifests.explain import invalid_manifests
+from harness.manifests.inputs import KUSTOMIZATION_NAMES, Kustomizations
+from harness.manifests.problem import Problem
+from harness.manifests.tree import working_copy
 from harness.validate.exemptions import FOLDERS
 from harness.validate.finding import Finding
 from harness.validate.model import Environment
@@ -36,31 +38,36 @@ LH109: Final = ValidationRule(
 def findings(found: list[Environment]) -> list[Finding]:
     """The problems of builds."""
     return [
-        Finding(problem.rule, problem.message, (environment.name,), "", problem.file, problem.line)
+        _finding(problem, environment.root, (environment.name,))
         for environment in found
         for build in environment.builds
         for problem in build.problems
     ]
 
 
+def _finding(problem: Problem, root: Path, environments: tuple[str, ...] = ()) -> Finding:
+    location = problem.location
+    return Finding(problem.rule, problem.message, environments, "", root / location.file, location.line)
+
+
 def unused_files(root: Path, found: list[Environment]) -> list[Finding]:
     """Manifests that no kustomization reads; components that no overlay has switched on are read by themselves."""
-    used = {
-        path.resolve() for environment in found for build in environment.builds for path in build.unit.tree.files
-    }
+    used = {path for environment in found for build in environment.builds for path in build.root.inputs.files}
     findings: list[Finding] = []
+    tree = working_copy(root)
+    kustomizations = Kustomizations(tree)
     files = [path for folder in FOLDERS for path in sorted((root / folder).rglob("*.y*ml"))]
     for path in files:
-        if path.name in KUSTOMIZATION_NAMES and path.resolve() not in used and _is_component(path):
-            tree = walk(path.parent)
-            used |= {file.resolve() for file in tree.files}
-            findings += [
-                Finding(item.rule, item.message, (), "", item.file, item.line)
-                for item in (*tree.problems, *tree.syntax_problems())
-            ]
-    used |= {path.resolve() for environment in found for path in aggregates(root, environment.name)}
+        folder = path.parent.relative_to(root).as_posix()
+        is_component = path.name in KUSTOMIZATION_NAMES and kustomizations.fields(folder).get("kind") == "Component"
+        if is_component and path.relative_to(root).as_posix() not in used:
+            inputs = kustomizations.inputs(folder)
+            used |= inputs.files
+            problems = [*inputs.problems, *inputs.unpinned(tree), *invalid_manifests(tree, inputs)]
+            findings += [_finding(problem, root) for problem in problems]
+    used |= {path for environment in found for path in aggregates(root, environment.name)}
     for path in files:
-        if path.resolve() in used or _is_ours(path, root) or path.stem.endswith("_test"):
+        if path.relative_to(root).as_posix() in used or _is_ours(path, root) or path.stem.endswith("_test"):
             continue
         message = f"{path.relative_to(root)} is not used by any environment or component."
         findings.append(Finding(LH109.id, message, (), "", path, 1))
@@ -70,13 +77,3 @@ def unused_files(root: Path, found: list[Environment]) -> list[Finding]:
 def _is_ours(path: Path, root: Path) -> bool:
     """Whether a file is not for kustomize but for this validation."""
     return path.name == EXEMPTIONS or (path.name == cluster.FILE and path.parent.parent == root / OVERLAYS)
-
-
-def _is_component(file: Path) -> bool:
-    try:
-        documents = parse(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, YamlError):
-        return False
-    return (
-        bool(documents) and isinstance(documents[0].value, dict) and documents[0].value.get("kind") == "Component"
-    )

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.manifests import cluster as clusters
-from harness.manifests.build import build_all
+from harness.manifests.builder import build_all
 from harness.manifests.catalogue import FILE as CATALOGUE_FILE
 from harness.manifests.catalogue import read as read_catalogue
 from harness.manifests.environments import environments as known_environments
-from harness.manifests.environments import units
+from harness.manifests.environments import roots
 from harness.manifests.exemptions import Exemption
 from harness.manifests.settings import declared_reference
 from harness.validate import building, engines, exemptions, metrics, parity, policy, references, schemas, waves
@@ -56,8 +56,8 @@ def validate(root: Path, names: Sequence[str] = (), *, offline: bool = False) ->
     start = time.perf_counter()
     everything = known_environments(root)
     chosen = list(names) or everything
-    parts = {name: units(root, name) for name in chosen}
-    builds = iter(build_all([unit for name in chosen for unit in parts[name]], offline=offline))
+    parts = {name: roots(root, name) for name in chosen}
+    builds = iter(build_all([part for name in chosen for part in parts[name]], offline=offline))
     found = [collect(name, root, [next(builds) for _ in parts[name]]) for name in chosen]
     report = Report(root, chosen, {environment.name: len(environment.resources) for environment in found})
     accepted, problems = exemptions.read(root, RULES)
@@ -102,7 +102,7 @@ def validate(root: Path, names: Sequence[str] = (), *, offline: bool = False) ->
     report.exempted = len(judged) - len(left)
     if not report.incomplete and complete:
         problems += exemptions.unused(accepted, set(chosen), root)
-    report.findings = _sorted([*problems, *_locate(left)], root)
+    report.findings = _sorted([*problems, *_locate(left, root)], root)
     report.seconds = time.perf_counter() - start
     return report
 
@@ -153,11 +153,12 @@ def _for_each(violations: Iterable[Violation], found: list[Environment]) -> Iter
                 yield environment.name, Violation(violation.rule, violation.message, resource, violation.path)
 
 
-def _locate(violations: list[tuple[str, Violation]]) -> Iterator[Finding]:
+def _locate(violations: list[tuple[str, Violation]], root: Path) -> Iterator[Finding]:
     sources: dict[str, SourceMap] = {}
     for name, violation in violations:
-        file, line = sources.setdefault(name, SourceMap()).locate(violation.resource, violation.path)
-        yield Finding(violation.rule.id, violation.message, (name,), str(violation.resource), file, line)
+        location = sources.setdefault(name, SourceMap()).locate(violation.resource, violation.path)
+        file, resource = root / location.file, str(violation.resource)
+        yield Finding(violation.rule.id, violation.message, (name,), resource, file, location.line)
 
 
 def _sorted(findings: list[Finding], root: Path) -> list[Finding]:

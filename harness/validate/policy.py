@@ -59,8 +59,8 @@ def _owners(environment: Environment) -> Iterator[Violation]:
         key = (resource.group, resource.kind, resource.namespace, resource.name)
         other = first.setdefault(key, resource)
         if other is not resource:
-            units = f"{other.build.unit.name} and {resource.build.unit.name}"
-            yield Violation(LH108, f"{resource} is in both {units}.", resource, ("metadata", "name"))
+            both = f"{other.build.root.name} and {resource.build.root.name}"
+            yield Violation(LH108, f"{resource} is in both {both}.", resource, ("metadata", "name"))
 
 
 def _roles(environment: Environment) -> Iterator[Violation]:

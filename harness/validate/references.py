@@ -324,9 +324,9 @@ def _images(environment: Environment) -> Iterator[Violation]:
 
 
 def _listed_images(resource: BuiltResource) -> set[tuple[str, str]]:
-    """(name, tag or digest) of each entry of `images:` in the kustomizations of a resource's unit."""
+    """(name, tag or digest) of each entry of `images:` in the kustomizations of a resource's root."""
     return {
         (str(item.get("newName") or item.get("name")), str(item.get("newTag") or item.get("digest")))
-        for kustomization in resource.build.unit.tree.kustomizations
+        for kustomization in resource.build.root.kustomizations
         for item in mappings(kustomization.fields.get("images"))
     }

@@ -1,14 +1,15 @@
 """Finds the line of the source that a rendered resource, or one field of it, comes from."""
 
+import posixpath
 import re
 from collections import defaultdict
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Final
 
-from harness.manifests.build import Build
+from harness.manifests.build import Build, Root
 from harness.manifests.kubernetes_yaml import Document, Step, YamlError, parse
-from harness.manifests.tree import Tree
+from harness.manifests.problem import Location
+from harness.manifests.tree import UnreadableError
 from harness.manifests.values import dig, mappings, sequence
 from harness.validate.model import BuiltResource
 
@@ -17,13 +18,13 @@ HASH: Final = re.compile(r"-[bcdfghkmt2456789]{10}$")
 
 
 class Sources:
-    """The sources of one unit, read when the first finding asks for them."""
+    """The sources of one root, read when the first finding asks for them."""
 
-    def __init__(self, tree: Tree) -> None:
-        """Takes what the unit reads."""
-        self._tree = tree
+    def __init__(self, root: Root) -> None:
+        """Takes the root."""
+        self._root = root
 
-    def locate(self, kind: str, name: str, path: tuple[Step, ...] = ()) -> tuple[Path, int]:
+    def locate(self, kind: str, name: str, path: tuple[Step, ...] = ()) -> Location:
         """The file and line of a field of a resource.
 
         Of the documents with the resource's kind and name (its manifest, and patches of it), the one that has most
@@ -33,24 +34,24 @@ class Sources:
         patched = self._patch(kind, name, path)
         if patched:
             return patched
-        best: tuple[int, Path, int] | None = None
+        best: tuple[int, Location] | None = None
         for file, document in self._documents.get((kind, name), []) or self._documents.get(
             (kind, HASH.sub("", name)), []
         ):
             line, depth = document.locate(path)
             if best is None or depth >= best[0]:
-                best = (depth, file, line)
+                best = (depth, Location(file, line))
         if best:
-            return best[1], best[2]
+            return best[1]
         return self._generator(kind, HASH.sub("", name), path) or self._upstream()
 
     @cached_property
-    def _documents(self) -> dict[tuple[str, str], list[tuple[Path, Document]]]:
-        found: dict[tuple[str, str], list[tuple[Path, Document]]] = defaultdict(list)
-        for file in self._tree.manifests:
+    def _documents(self) -> dict[tuple[str, str], list[tuple[str, Document]]]:
+        found: dict[tuple[str, str], list[tuple[str, Document]]] = defaultdict(list)
+        for file in self._root.inputs.manifests:
             try:
-                documents = parse(self._tree.files[file].decode("utf-8"))
-            except (YamlError, UnicodeDecodeError):
+                documents = parse(self._root.tree.text(file))
+            except (YamlError, UnreadableError):
                 continue
             for document in documents:
                 kind, name = dig(document.value, "kind"), dig(document.value, "metadata", "name")
@@ -58,11 +59,11 @@ class Sources:
                     found[kind, name].append((file, document))
         return found
 
-    def _patch(self, kind: str, name: str, path: tuple[Step, ...]) -> tuple[Path, int] | None:
+    def _patch(self, kind: str, name: str, path: tuple[Step, ...]) -> Location | None:
         """The JSON patch of a kustomization that changes the path, or something below it."""
         if not path:
             return None
-        for kustomization in reversed(self._tree.kustomizations):
+        for kustomization in reversed(self._root.kustomizations):
             for index, item in enumerate(mappings(kustomization.fields.get("patches"))):
                 target, text = item.get("target"), item.get("patch")
                 if not isinstance(text, str) or dig(target, "kind") not in (kind, None):
@@ -76,51 +77,50 @@ class Sources:
                 for operation in operations:
                     steps = str(operation.get("path")).strip("/").split("/")
                     if steps[: len(path)] == list(map(str, path)):
-                        return kustomization.file, kustomization.line("patches", index)
+                        return kustomization.location("patches", index)
         return None
 
-    def _generator(self, kind: str, name: str, path: tuple[Step, ...]) -> tuple[Path, int] | None:
+    def _generator(self, kind: str, name: str, path: tuple[Step, ...]) -> Location | None:
         generator = {"ConfigMap": "configMapGenerator", "Secret": "secretGenerator"}.get(kind)
         if generator is None:
             return None
-        for kustomization in reversed(self._tree.kustomizations):
+        for kustomization in reversed(self._root.kustomizations):
             for index, item in enumerate(mappings(kustomization.fields.get(generator))):
                 if item.get("name") != name:
                     continue
                 if len(path) > 1 and path[0] == "data":
-                    data = self._data_file(kustomization.file.parent, item, str(path[1]))
+                    data = self._data_file(posixpath.dirname(kustomization.file), item, str(path[1]))
                     if data:
-                        return data, 1
-                return kustomization.file, kustomization.line(generator, index)
+                        return Location(data, 1)
+                return kustomization.location(generator, index)
         return None
 
-    def _data_file(self, folder: Path, item: dict[str, Any], key: str) -> Path | None:
+    def _data_file(self, folder: str, item: dict[str, Any], key: str) -> str | None:
         for source in sequence(item.get("files")):
             name, _, file = str(source).rpartition("=")
-            path = Path(folder / file).resolve()
-            if (name or path.name) == key and path in {known.resolve() for known in self._tree.files}:
+            path = posixpath.normpath(posixpath.join(folder, file))
+            if (name or posixpath.basename(path)) == key and path in self._root.inputs.files:
                 return path
         return None
 
-    def _upstream(self) -> tuple[Path, int]:
-        if self._tree.remotes:
-            _, file, line = self._tree.remotes[0]
-            return file, line
-        return self._tree.kustomizations[0].file, 1
+    def _upstream(self) -> Location:
+        if self._root.inputs.remotes:
+            return self._root.inputs.remotes[0].location(self._root.tree)
+        return Location(self._root.inputs.kustomization, 1)
 
 
 class SourceMap:
-    """The sources of all units."""
+    """The sources of all roots."""
 
     def __init__(self) -> None:
         """Starts with nothing read."""
-        self._units: dict[Path, Sources] = {}
+        self._roots: dict[str, Sources] = {}
 
     def sources(self, build: Build) -> Sources:
-        """The sources of a unit."""
-        return self._units.setdefault(build.unit.folder, Sources(build.unit.tree))
+        """The sources of a root."""
+        return self._roots.setdefault(build.folder, Sources(build.root))
 
-    def locate(self, resource: BuiltResource, path: tuple[Step, ...] = ()) -> tuple[Path, int]:
+    def locate(self, resource: BuiltResource, path: tuple[Step, ...] = ()) -> Location:
         """The file and line of a field of a resource; for one inside a ConfigMap, of the key that holds it."""
         if resource.parent is not None:
             return self.locate(resource.parent, resource.inside)

@@ -15,10 +15,10 @@ becoming healthy; in an init container or a Job that excuses what configuration 
 everything: its Namespace, its CRD, and the Service of a webhook that may refuse it.
 """
 
+import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Final
 
 from harness.manifests.applications import WAVE, sources_of, wave
@@ -87,19 +87,19 @@ class Order:
     environment: Environment
 
     @cached_property
-    def owners(self) -> dict[Path, list[BuiltResource]]:
+    def owners(self) -> dict[str, list[BuiltResource]]:
         """The Applications that sync a folder."""
-        found: dict[Path, list[BuiltResource]] = {}
+        found: dict[str, list[BuiltResource]] = {}
         for application in self.environment.of_kind("Application"):
             for _, source in sources_of(application.value.get("spec")):
                 if isinstance(source.get("path"), str):
-                    folder = Path(self.environment.root, source["path"]).resolve()
+                    folder = posixpath.normpath(source["path"])
                     found.setdefault(folder, []).append(application)
         return found
 
     def owner(self, resource: BuiltResource) -> BuiltResource | None:
         """The Application that syncs a resource, if any does."""
-        owners = self.owners.get(resource.build.unit.folder.resolve())
+        owners = self.owners.get(resource.build.folder)
         return owners[0] if owners else None
 
     @cached_property
@@ -172,10 +172,10 @@ def check(environment: Environment, origins: Origins) -> Iterator[Violation]:
     for resource in environment.resources:
         for needed, why, path in _needs_of_resource(environment, resource):
             # What a whole part lacks is told once, of its first resource.
-            if (resource.build.unit.name, why) not in told:
+            if (resource.build.root.name, why) not in told:
                 violations = list(_judge(order, resource, needed, why, path))
                 yield from violations
-                told |= {(resource.build.unit.name, why)} if violations else set()
+                told |= {(resource.build.root.name, why)} if violations else set()
         for pod in pods_of(resource):
             if pod.at_sync:
                 yield from _pod(environment, order, origins, services, pod)
@@ -301,14 +301,16 @@ def _structure(environment: Environment, order: Order) -> Iterator[Violation]:
             yield Violation(LH403, message, where, ("data",))
     unowned: set[str] = set()
     for resource in environment.resources:
-        unit = resource.build.unit
-        if order.owner(resource) is None and unit.name not in unowned and resource.kind != "Application":
-            unowned.add(unit.name)
+        root = resource.build.root
+        if order.owner(resource) is None and root.name not in unowned and resource.kind != "Application":
+            unowned.add(root.name)
             message = (
-                f"{environment.name}/{unit.name} is synced by no Application; {resource} is one of its resources."
+                f"{environment.name}/{root.name} is synced by no Application; {resource} is one of its resources."
             )
             yield Violation(LH404, message, resource)
     for folder, owners in order.owners.items():
         if len(owners) > 1:
             names = " and ".join(str(owner) for owner in owners)
-            yield Violation(LH108, f"{names} both sync {folder.name}.", owners[1], ("spec", "source", "path"))
+            yield Violation(
+                LH108, f"{names} both sync {posixpath.basename(folder)}.", owners[1], ("spec", "source", "path")
+            )

@@ -9,8 +9,9 @@ from harness.clusters.deploy.cluster import connect
 from harness.clusters.e2e.run import EKS
 from harness.clusters.kind.cluster import Cluster
 from harness.clusters.kind.kubectl import Kubectl
-from harness.manifests.build import Build, build_all
-from harness.manifests.environments import units
+from harness.manifests.build import Build
+from harness.manifests.builder import build_all
+from harness.manifests.environments import roots
 from harness.manifests.write import stream
 from harness.paths import ROOT
 from tests.live.likeness import identity
@@ -30,7 +31,7 @@ def cluster() -> Kubectl:
 @pytest.fixture(scope="session")
 def builds() -> list[Build]:
     """The overlay's parts."""
-    builds = [build for build in build_all(units(ROOT, EKS.environment)) if build.unit.in_whole]
+    builds = [build for build in build_all(roots(ROOT, EKS.environment)) if build.root.in_whole]
     assert [problem for build in builds for problem in build.problems] == []
     return builds
 

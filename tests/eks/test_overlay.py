@@ -81,7 +81,7 @@ def test_every_object_of_the_overlay_is_there(
     if any(name.startswith("docker.io/grafana/grafana:") for image in held for name in image["names"]):
         assert missing == set()
         return
-    (grafana,) = [build for build in builds if build.unit.name == "monitoring/grafana"]
+    (grafana,) = [build for build in builds if build.root.name == "monitoring/grafana"]
     without = {(item.kind, item.namespace, item.name) for item in grafana.resources}
     assert missing <= without | {("Application", ARGOCD, "grafana")}
     assert missing >= {("Application", ARGOCD, "grafana"), ("Deployment", "monitoring", "grafana")}

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.manifests.build import build_all
-from harness.manifests.environments import units
+from harness.manifests.builder import build_all
+from harness.manifests.environments import roots
 from tests.overlays.listing import listings
 
 Resource = dict[str, Any]
@@ -60,7 +60,7 @@ def overlay_of(repo: Path, request: pytest.FixtureRequest) -> Callable[[str], Ov
 
     def render(name: str) -> Overlay:
         if name not in rendered:
-            builds = build_all(units(repo, name))
+            builds = build_all(roots(repo, name))
             problems = [problem for build in builds for problem in build.problems]
             assert not problems, problems
             rendered[name] = Overlay(name, [item.value for build in builds for item in build.resources])

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from harness.manifests.environments import TEST_OVERLAYS, aggregates, environments, overlay, units
+from harness.manifests.environments import TEST_OVERLAYS, aggregates, environments, overlay, roots
 
 
 def listings(root: Path) -> Iterator[tuple[Path, str]]:
@@ -13,8 +13,8 @@ def listings(root: Path) -> Iterator[tuple[Path, str]]:
     yield namespaces, _listing(namespaces, (root / "base").glob("*/namespace"))
     for name in (*environments(root), *TEST_OVERLAYS):
         whole = overlay(root, name) / "kustomization.yaml"
-        below = {file.parent for file in aggregates(root, name)} - {whole.parent}
-        folders = {unit.folder for unit in units(root, name)}
+        below = {(root / file).parent for file in aggregates(root, name)} - {whole.parent}
+        folders = {root / part.inputs.folder for part in roots(root, name)}
         yield whole, _listing(whole, {path.parent if path.parent in below else path for path in folders})
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness.manifests.build import build_all
-from harness.manifests.environments import units
+from harness.manifests.builder import build_all
+from harness.manifests.environments import roots
 from harness.validate.check import validate
 from harness.validate.output import text
 from tests.overlays.listing import listings
@@ -59,7 +59,7 @@ def written(repo: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
 @pytest.fixture(scope="module", params=["minikube", "eks", "e2e"])
 def resources(request: pytest.FixtureRequest, written: tuple[Path, set[str]]) -> dict[tuple[str, str, str], Any]:
     """Everything that an environment consists of, by kind, namespace and name."""
-    builds = build_all(units(written[0], request.param))
+    builds = build_all(roots(written[0], request.param))
     assert [problem for build in builds for problem in build.problems] == []
     return {(item.kind, item.namespace, item.name): item.value for build in builds for item in build.resources}
 

@@ -10,10 +10,11 @@ import pytest
 
 from harness.machine.proxy.certificates import with_certificates
 from harness.machine.tools import tool
-from harness.manifests.build import build_all
-from harness.manifests.environments import units
+from harness.manifests.builder import build_all
+from harness.manifests.environments import roots
 from harness.manifests.kubernetes_yaml import load, split
 from harness.manifests.upstream import git_environment
+from harness.manifests.values import canonical
 from tests.overlays.listing import listings
 
 pytestmark = pytest.mark.tools
@@ -74,8 +75,8 @@ def test_the_differences_between_the_environments(overlay_of: Callable[[str], An
 @pytest.mark.parametrize("name", ["minikube", "eks"])
 def test_the_whole_is_the_sum_of_its_parts(repo: Path, name: str) -> None:
     """Kustomize builds overlays/<env> at once into the same resources as the harness in parts."""
-    parts = units(repo, name)
-    remotes = [remote for unit in parts for remote, _, _ in unit.tree.remotes]
+    parts = roots(repo, name)
+    remotes = [base for root in parts for base in root.inputs.remote_bases]
     environment = {**with_certificates({"PATH": "/usr/bin:/bin"}), **git_environment(remotes)}
     done = subprocess.run(
         [tool("kustomize"), "build", str(repo / "overlays" / name)],
@@ -88,7 +89,7 @@ def test_the_whole_is_the_sum_of_its_parts(repo: Path, name: str) -> None:
     texts = [text for text in split(done.stdout) if "\nkind: CustomResourceDefinition\n" not in text]
     whole = [item for text in texts for item in load(text)]
     built = [
-        item.value for build in build_all([unit for unit in parts if unit.in_whole]) for item in build.resources
+        item.value for build in build_all([root for root in parts if root.in_whole]) for item in build.resources
     ]
     built = [item for item in built if item["kind"] != "CustomResourceDefinition"]
-    assert sorted(map(str, built)) == sorted(map(str, whole))
+    assert sorted(map(canonical, built)) == sorted(map(canonical, whole))

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.manifests.build import build_all
+from harness.manifests.builder import build_all
 from harness.manifests.catalogue import read
-from harness.manifests.environments import units
+from harness.manifests.environments import roots
 from harness.manifests.generated_names import HASH
 from harness.manifests.pods import pods_of
 from harness.validate.check import Report, validate
@@ -29,7 +29,7 @@ def test_there_are_no_findings(report: Report) -> None:
 
 def test_the_catalogue_names_who_reads_each_secret(repo: Path) -> None:
     """`readers` is what a rotation is judged by, so it has to be what the manifests say."""
-    found = environment("minikube", repo, build_all(units(repo, "minikube")))
+    found = environment("minikube", repo, build_all(roots(repo, "minikube")))
     readers: dict[tuple[str, str], set[str]] = {}
     for resource in (*found.resources, *found.embedded):
         for pod in pods_of(resource):

@@ -14,7 +14,7 @@ from harness.clusters.deploy.git import Scratch, with_files, working_tree
 from harness.clusters.deploy.served import BRANCH, URL
 from harness.clusters.without_registry.replaced import REPLACED
 from harness.errors import HarnessError
-from harness.manifests.environments import overlay, units
+from harness.manifests.environments import overlay, roots
 
 MANIFESTS: Final = Path("harness/clusters/deploy/manifests")
 _READ: Final = ("base", "components", "overlays", "harness/clusters", "tests/e2e")
@@ -39,7 +39,7 @@ def served_commit(
     if without_aws:
         wanted["cicd"].append(MANIFESTS / "without-aws")
         # Its sizes are those of three machines.
-        for part in units(root, environment):
+        for part in roots(root, environment):
             wanted.setdefault(part.name, []).append(MANIFESTS / "small")
     for repository in sorted(absent):
         for unit, component in REPLACED[repository].items():

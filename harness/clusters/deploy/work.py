@@ -30,10 +30,10 @@ from harness.clusters.secrets.store import Store
 from harness.clusters.secrets.work import bring
 from harness.clusters.without_registry.replaced import absent
 from harness.errors import HarnessError
-from harness.manifests.build import Build, Rendered, build_all
+from harness.manifests.build import Build, BuiltManifest, Root
+from harness.manifests.builder import build_all
 from harness.manifests.catalogue import read as read_catalogue
-from harness.manifests.environments import TEST_OVERLAYS, Unit, units
-from harness.manifests.tree import walk
+from harness.manifests.environments import TEST_OVERLAYS, root_at, roots
 from harness.manifests.write import stream
 
 _UP_SECONDS: Final = 300
@@ -77,15 +77,15 @@ def deploy(root: Path, environment: str, cluster: Kubectl, phases: Phases, *, wi
         with phases("manifests"):
             tree = Path(folder)
             nodes = cluster.get("nodes")
-            plain = _built(units(root, environment))
+            plain = _built(roots(root, environment))
             aws = needs_aws(plain)
             elsewhere = aws and not is_on_aws(nodes)
             images = collect(item for build in plain for item in build.resources)
             missing = absent((image.name for image in images), nodes)
             commit = served_commit(git, root, environment, without_aws=elsewhere, absent=missing)
             export(git, commit, tree)
-            builds = {build.unit.name: build for build in _built(units(tree, environment))}
-            outside = builds.get(NAMESPACE) or _built([Unit(NAMESPACE, walk(tree / MANIFESTS / "git-server"))])[0]
+            builds = {build.root.name: build for build in _built(roots(tree, environment))}
+            outside = builds.get(NAMESPACE) or _built([root_at(tree, f"{MANIFESTS}/git-server", NAMESPACE)])[0]
         with phases("namespaces and access"):
             if elsewhere:
                 bring_what_aws_brings(cluster, tree, environment)
@@ -96,7 +96,7 @@ def deploy(root: Path, environment: str, cluster: Kubectl, phases: Phases, *, wi
         with phases("git server"):
             cluster.apply(_with_git(outside, builds[ARGOCD]), doing="start the git server")
             until_available(cluster, "the git server", NAMESPACE, outside.resources, Wait(_UP_SECONDS))
-            served.serve_upstream(remote for build in builds.values() for remote, _, _ in build.unit.tree.remotes)
+            served.serve_upstream(base for build in builds.values() for base in build.root.inputs.remote_bases)
             served.serve(git, commit)
         with phases("Argo CD"):
             cluster.apply(stream([builds["cicd/definitions"]]), doing="create Argo CD's definitions")
@@ -130,10 +130,10 @@ def deploy(root: Path, environment: str, cluster: Kubectl, phases: Phases, *, wi
     )
 
 
-def _built(parts: Sequence[Unit]) -> list[Build]:
+def _built(parts: Sequence[Root]) -> list[Build]:
     builds = build_all(parts)
     for problem in (problem for build in builds for problem in build.problems):
-        raise HarnessError(f"{problem.file.name}: {problem.message} 'harness validate' lists all problems.")
+        raise HarnessError(f"{problem.location}: {problem.message} 'harness validate' lists all problems.")
     return builds
 
 
@@ -157,12 +157,12 @@ def _with_git(outside: Build, argocd: Build) -> str:
     return yaml.safe_dump_all(documents, sort_keys=False)
 
 
-def _texts(resources: Iterable[Rendered], wanted: Callable[[Rendered], bool]) -> str:
+def _texts(resources: Iterable[BuiltManifest], wanted: Callable[[BuiltManifest], bool]) -> str:
     return "".join(f"---\n{resource.text}" for resource in resources if wanted(resource))
 
 
 def _left_out(root: Path, environment: str, plain: Sequence[Build], children: Sequence[str]) -> list[str]:
     if environment in TEST_OVERLAYS:
-        plain = _built([unit for unit in units(root, _STANDS_ON) if unit.name == "cicd/applications"])
+        plain = _built([part for part in roots(root, _STANDS_ON) if part.name == "cicd/applications"])
     there = {item.name for build in plain for item in build.resources if item.kind == "Application"}
     return sorted(there - {*children, ROOT_APPLICATION})

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from harness.clusters.images.recipes import Recipe, recipe
 from harness.errors import HarnessError
-from harness.manifests.build import Rendered, build_all
-from harness.manifests.environments import units
+from harness.manifests.build import BuiltManifest
+from harness.manifests.builder import build_all
+from harness.manifests.environments import roots
 from harness.manifests.images import images_in, reference
 from harness.manifests.kubernetes_yaml import YamlError, load
 from harness.paths import ROOT
@@ -40,17 +41,17 @@ class Wanted:
 
 def wanted(environment: str, root: Path = ROOT) -> list[Wanted]:
     """The images of an environment, sorted by name."""
-    builds = build_all(units(root, environment))
+    builds = build_all(roots(root, environment))
     for build in builds:
         for problem in build.problems:
             raise HarnessError(
-                f"The images of {environment} are not known, because {build.unit.name} cannot be built "
+                f"The images of {environment} are not known, because {build.root.name} cannot be built "
                 f"({problem.message.rstrip('.')}): 'harness render {environment}' tells more."
             )
     return collect((resource for build in builds for resource in build.resources), root)
 
 
-def collect(resources: Iterable[Rendered], root: Path = ROOT) -> list[Wanted]:
+def collect(resources: Iterable[BuiltManifest], root: Path = ROOT) -> list[Wanted]:
     """The images that resources name, sorted by name."""
     users: dict[str, set[str]] = {}
     for resource in resources:

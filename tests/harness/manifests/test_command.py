@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 
 from harness.errors import HarnessError
 from harness.manifests import write as writing
-from harness.manifests.build import build_all
+from harness.manifests.builder import build_all
 from harness.manifests.command import render
-from harness.manifests.environments import units
+from harness.manifests.environments import roots
 from harness.manifests.write import write
 
 pytestmark = pytest.mark.tools
@@ -66,7 +66,7 @@ def test_a_folder_of_somebody_else_is_kept(app: typer.Typer, checkout: Path, tmp
 
 def test_a_failure_leaves_the_old_folder(checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "out"
-    builds = build_all(units(checkout, "here"))
+    builds = build_all(roots(checkout, "here"))
     write(builds, out)
     before = files(out)
 

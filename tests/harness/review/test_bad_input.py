@@ -123,13 +123,13 @@ def test_unknown_environment(repo: Any) -> None:
 
 
 BROKEN: list[tuple[dict[str, str | bytes], str]] = [
-    ({"kustomization.yaml": "resources: [gone.yaml]\n"}, "names gone.yaml, which is not there"),
+    ({"kustomization.yaml": "resources: [gone.yaml]\n"}, "gone.yaml does not exist, but it is named here"),
     ({"kustomization.yaml": "resources: [{]\n"}, "kustomization.yaml is not valid YAML"),
     ({"kustomization.yaml": "- a\n"}, "is not one kustomization"),
     ({"kustomization.yaml": b"resources: [\xff]\n"}, "is not UTF-8 at byte 12"),
-    ({"service.yaml": "kind: [\n"}, "kustomize says"),
-    ({"service.yaml": b"\x00\x01\xfe\xff binary"}, "kustomize says"),
-    ({"service.yaml": "name: only\n"}, "kustomize says"),
+    ({"service.yaml": "kind: [\n"}, "overlays/one/service.yaml is not valid YAML"),
+    ({"service.yaml": b"\x00\x01\xfe\xff binary"}, "overlays/one/service.yaml is not UTF-8 at byte 2"),
+    ({"service.yaml": "name: only\n"}, "overlays/one/service.yaml has a resource without metadata"),
     ({"kustomization.yaml": "resources: [../one]\n"}, "include each other: overlays/one → overlays/one"),
     ({"kustomization.yaml": "resources: [../../..]\n"}, "../../.. is outside the repository"),
     ({"kustomization.yaml": "resources: [/etc/passwd]\n"}, "/etc/passwd is outside the repository"),
@@ -177,7 +177,7 @@ def test_links_in_the_repository_are_followed_and_out_of_it_refused(repo: Any) -
     link.unlink()
     link.symlink_to("../../../outside.yaml")
     (repo.root.parent / "outside.yaml").write_text(SERVICE.format("outside"), encoding="utf-8")
-    assert "the link overlays/one/linked.yaml leads outside the repository" in sentence(repo.review())
+    assert "overlays/one/linked.yaml is a link that leads outside the repository" in sentence(repo.review())
     link.unlink()
     link.symlink_to("linked.yaml")
     assert "go round in circles" in sentence(repo.review())
@@ -259,7 +259,7 @@ def test_no_kustomize(repo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
     repo.write({"overlays/one/service.yaml": SERVICE.format("unheard-of")})
     monkeypatch.setattr("harness.machine.tools.tool", missing)
-    with pytest.raises(HarnessError, match="kustomize could not be built"):
+    with pytest.raises(HarnessError, match="builder could not be built"):
         repo.review()
 
 

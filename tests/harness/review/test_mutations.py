@@ -1,6 +1,5 @@
 """Every single field of our own overlays, changed: each change is reported, in the environment that it is in."""
 
-import json
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,12 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
+from harness.manifests.build import BuiltManifest
+from harness.manifests.builder import Builder
 from harness.manifests.git import Repository
-from harness.manifests.kubernetes_yaml import load
 from harness.manifests.resource import Identity
-from harness.manifests.snapshot import Snapshot, Store
+from harness.manifests.tree import Store, git_tree
 from harness.paths import ROOT
-from harness.review.build import Builder, Text
 from harness.review.compare import Environment
 from harness.review.config import read
 from harness.review.fields import CHECKSUM, MANAGED, NUMBER, SERVER, compare
@@ -32,10 +31,10 @@ pytestmark = pytest.mark.tools
 def sides() -> Iterator[tuple[Side, Side]]:
     """Our overlays as they are on disk, rendered twice."""
     found = []
-    with Repository(ROOT) as repository:
+    with Repository(ROOT) as repository, Builder() as builder:
         for _ in range(2):
-            snapshot = Snapshot(repository.working_tree(), Store(repository))
-            side = Side(snapshot, {}, read(snapshot), Builder(), repository.remotes())
+            tree = git_tree(repository.working_tree(), Store(repository.root, repository))
+            side = Side(tree, {}, read(tree), builder, repository.remotes())
             side.render()
             found.append(side)
         yield found[0], found[1]
@@ -81,16 +80,15 @@ def _removed(value: Any, path: tuple[str | int, ...]) -> Any:
 def _documents(side: Side) -> Iterator[tuple[str, Application, int, dict[str, Any]]]:
     for environment, applications in side.environments.items():
         for application in applications:
-            for index, text in enumerate(application.texts()):
-                for document in load(text.text):
-                    yield environment, application, index, document
+            for index, manifest in enumerate(application.resources()):
+                yield environment, application, index, manifest.value
 
 
 def test_our_environments_are_complete(sides: tuple[Side, Side]) -> None:
     folders = {path.name for path in (ROOT / "overlays").iterdir() if path.is_dir()}
     assert set(sides[0].environments) == folders
     for name, applications in sides[0].environments.items():
-        assert [application.troubles for application in applications if application.troubles] == []
+        assert [application.problems for application in applications if application.problems] == []
         kustomizations = {path.parent for path in (ROOT / "overlays" / name).rglob("kustomization.yaml")}
         rendered = {ROOT / path for application in applications for path in _read(application)}
         assert {path for path in kustomizations if not _aggregate(path)} <= rendered
@@ -98,7 +96,7 @@ def test_our_environments_are_complete(sides: tuple[Side, Side]) -> None:
 
 
 def _read(application: Application) -> set[str]:
-    return {str(Path(path).parent) for rendering in application.renderings for path in rendering.files}
+    return {str(Path(path).parent) for build in application.builds for path in build.root.inputs.files}
 
 
 def _aggregate(folder: Path) -> bool:
@@ -113,7 +111,7 @@ def test_each_changed_field_is_reported(sides: tuple[Side, Side]) -> None:
     seen: set[str] = set()
     missed: list[str] = []
     for _, application, index, document in _documents(sides[0]):
-        text = application.texts()[index].text
+        text = application.resources()[index].text
         if text in seen:
             continue
         seen.add(text)
@@ -212,19 +210,19 @@ def test_a_change_of_every_resource_is_reported_in_its_environment_and_applicati
         mutated: list[Application] = []
         expected: set[tuple[str, str, str]] = set()
         for application in applications:
-            texts = []
-            for text in application.texts():
-                (document,) = load(text.text)
+            manifests = []
+            for manifest in application.resources():
+                document = manifest.value
                 fields = [path for path in _leaves(document) if path[0] not in _NOT_SPEC]
                 # CustomResourceDefinitions are the bulk of the text; the test above has each of their fields.
                 if not fields or document["kind"] == "CustomResourceDefinition":
-                    texts.append(text)
+                    manifests.append(manifest)
                     continue
                 changed = _mutated(document, source.choice(fields))
-                texts.append(Text(json.dumps(changed), text.origin))
+                manifests.append(BuiltManifest.of(changed, origin=manifest.origin))
                 expected.add((application.name, document["kind"], document["metadata"]["name"]))
-            rendering = replace(application.renderings[0], key="mutated", _texts=texts)
-            mutated.append(replace(application, renderings=[rendering]))
+            build = replace(application.builds[0], key="mutated", plain=manifests)
+            mutated.append(replace(application, builds=[build]))
         locator = Locator(base, head, ())
         review = Environment(environment, applications, mutated, frozenset(), locator).compare().review
         found = {

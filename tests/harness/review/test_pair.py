@@ -1,13 +1,14 @@
 """Pairing: each resource of a side is in exactly one pair; moves and renames are found."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.manifests.build import BuiltManifest, plain_manifests
 from harness.manifests.generated_names import Names, generated_names
 from harness.manifests.resource import Identity
-from harness.review.build import Text
 from harness.review.pair import ReviewedResource, pair, pair_across, parse
 
 
@@ -85,29 +86,33 @@ def test_what_moves_to_another_application_is_found() -> None:
     assert [(item.before, item.after) for item in pairs] == [(before, after)]
 
 
-CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  labels:\n    a: b\n  name: {}\n"
+def bare(*names: str, kind: str = "ConfigMap") -> Mapping[str, str]:
+    values = [{"apiVersion": "v1", "kind": kind, "metadata": {"name": name}} for name in names]
+    return generated_names(map(BuiltManifest.of, values)).bare
 
 
 def test_generated_names_lose_their_hash_unless_two_would_be_the_same() -> None:
-    names = generated_names(
-        [CONFIG.format("c-2ffbg4k9mm"), CONFIG.format("plain"), CONFIG.format("not-a-hash-aeiou")]
-    )
-    assert names.bare == {"c-2ffbg4k9mm": "c"}
-    assert generated_names([CONFIG.format("c-2ffbg4k9mm"), CONFIG.format("c-9gkm77dd5h")]).bare == {}
-    assert generated_names([CONFIG.format("c-2ffbg4k9mm"), CONFIG.format("c")]).bare == {}
-    assert generated_names(["data:\n  name: x-2ffbg4k9mm\n" + CONFIG.format("plain")]).bare == {}
+    assert bare("c-2ffbg4k9mm", "plain", "not-a-hash-aeiou") == {"c-2ffbg4k9mm": "c"}
+    assert bare("c-2ffbg4k9mm", "c-9gkm77dd5h") == {}
+    assert bare("c-2ffbg4k9mm", "c") == {}
+    assert bare("c-2ffbg4k9mm", kind="Service") == {}
 
 
 def test_resources_without_a_namespace_go_where_the_application_goes() -> None:
-    texts = [
-        Text("apiVersion: v1\nkind: Service\nmetadata: {name: s}"),
-        Text("apiVersion: v1\nkind: Namespace\nmetadata: {name: s}"),
+    manifests = [
+        BuiltManifest.of({"apiVersion": "v1", "kind": kind, "metadata": {"name": "s"}})
+        for kind in ("Service", "Namespace")
     ]
-    assert [item.identity.namespace for item in parse(texts, "app", "there", Names())] == ["there", ""]
+    assert [item.identity.namespace for item in parse(manifests, "app", "there", Names())] == ["there", ""]
 
 
 def test_lists_are_taken_apart_and_what_is_no_resource_is_kept() -> None:
     items = "".join(f"- {{apiVersion: v1, kind: Service, metadata: {{name: {name}}}}}\n" for name in "ab")
     listed = f"apiVersion: v1\nkind: List\nitems:\n{items}"
-    found = parse([Text(listed), Text("just: text", "x.yaml"), Text("- 1", "y.yaml")], "app", "", Names())
+    manifests = [
+        *plain_manifests(listed),
+        *plain_manifests("just: text", "x.yaml"),
+        *plain_manifests("- 1", "y.yaml"),
+    ]
+    found = parse(manifests, "app", "", Names())
     assert [item.identity.name for item in found] == ["a", "b", "x.yaml", "y.yaml"]

@@ -1,15 +1,14 @@
 """Risk rules: each is met by a change that it is about, and by no harmless one; the documentation lists all."""
 
 import copy
-import json
 from typing import Any
 
 import pytest
 import yaml
 
 from harness.errors import HarnessError
+from harness.manifests.build import BuiltManifest
 from harness.manifests.generated_names import Names
-from harness.review.build import Text
 from harness.review.fields import compare
 from harness.review.model import Level
 from harness.review.pair import ReviewedResource, parse
@@ -178,7 +177,7 @@ GONE: Any = object()
 
 
 def resource(value: dict[str, Any], application: str = "app") -> ReviewedResource:
-    return parse([Text(json.dumps(value))], application, "", Names())[0]
+    return parse([BuiltManifest.of(value)], application, "", Names())[0]
 
 
 def edited(text: str, *edits: tuple[tuple[str | int, ...], Any]) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from harness.manifests.explain import scrub
 from harness.review.output import FORMATS, render
-from harness.review.redact import manifest, scrub
+from harness.review.redact import manifest
 
 pytestmark = pytest.mark.tools
 

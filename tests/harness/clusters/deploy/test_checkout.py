@@ -11,8 +11,8 @@ from harness.clusters.deploy.git import Scratch, working_tree
 from harness.clusters.deploy.served import URL
 from harness.clusters.without_registry.replaced import REPLACED
 from harness.errors import HarnessError
-from harness.manifests.build import build_all
-from harness.manifests.environments import units
+from harness.manifests.builder import build_all
+from harness.manifests.environments import roots
 
 FOLDERS = (
     *("base", "components", "overlays", "tests/e2e/overlay"),
@@ -33,7 +33,7 @@ def resources(root: Path, environment: str, folder: Path, *, without_aws: bool) 
     """What the served commit renders to for Argo CD, by kind, and what is in `cicd/applications`."""
     with Scratch(root) as git:
         export(git, served_commit(git, root, environment, without_aws=without_aws), folder)
-    parts = [unit for unit in units(folder, environment) if unit.name in ("cicd", "cicd/applications")]
+    parts = [root for root in roots(folder, environment) if root.name in ("cicd", "cicd/applications")]
     found: dict[str, list[dict[str, Any]]] = {}
     for build in build_all(parts):
         assert not build.problems, build.problems
@@ -65,9 +65,9 @@ def test_made_for_aws_it_asks_for_less_elsewhere(ours: Path, tmp_path: Path) -> 
     with Scratch(ours) as git:
         export(git, served_commit(git, ours, "eks", without_aws=True, absent=REPLACED), tmp_path / "served")
     asked = 0.0
-    for build in build_all(units(tmp_path / "served", "eks")):
+    for build in build_all(roots(tmp_path / "served", "eks")):
         # Argo CD has no Application for it then.
-        if build.unit.name == "monitoring/grafana":
+        if build.root.name == "monitoring/grafana":
             continue
         for item in build.resources:
             if item.kind in ("Deployment", "StatefulSet"):
@@ -95,7 +95,7 @@ def test_what_only_image_registries_have_is_replaced_or_left_out(
 ) -> None:
     with Scratch(ours) as git:
         export(git, served_commit(git, ours, environment, absent=REPLACED), tmp_path / "served")
-    parts = {unit.name: unit for unit in units(tmp_path / "served", environment)}
+    parts = {root.name: root for root in roots(tmp_path / "served", environment)}
     names = ["cicd/applications", "management", "monitoring/prometheus"]
     built = dict(zip(names, build_all([parts[name] for name in names]), strict=True))
     applications = {item.name for item in built["cicd/applications"].resources}

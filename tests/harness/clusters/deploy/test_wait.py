@@ -11,7 +11,7 @@ import pytest
 from harness.clusters.deploy.wait import Wait, until_available, until_established, until_ready
 from harness.clusters.kind.kubectl import Kubectl
 from harness.errors import HarnessError
-from harness.manifests.build import Rendered
+from harness.manifests.build import BuiltManifest
 from tests.harness.programs import program
 
 Object = dict[str, Any]
@@ -157,7 +157,10 @@ def deployment(*, available: int, observed: int = 2) -> Object:
     }
 
 
-RESOURCES = [Rendered({"kind": "Deployment", "metadata": {"name": "web"}}, ""), Rendered({"kind": "Service"}, "")]
+RESOURCES = [
+    BuiltManifest.of({"kind": "Deployment", "metadata": {"name": "web"}}),
+    BuiltManifest.of({"kind": "Service"}),
+]
 
 
 def available(fake: Fake) -> None:

@@ -5,12 +5,12 @@ import pytest
 
 from harness.clusters.images.wanted import collect, wanted
 from harness.errors import HarnessError
-from harness.manifests.build import Rendered
+from harness.manifests.build import BuiltManifest
 from harness.manifests.kubernetes_yaml import load
 
 
-def rendered(text: str) -> list[Rendered]:
-    return [Rendered(value, "") for value in load(textwrap.dedent(text))]
+def rendered(text: str) -> list[BuiltManifest]:
+    return [BuiltManifest.of(value) for value in load(textwrap.dedent(text))]
 
 
 def names(text: str) -> list[str]:

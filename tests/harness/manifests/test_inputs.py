@@ -5,11 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from harness.manifests.inputs import Inputs, Kustomizations
 from harness.manifests.kubernetes_yaml import YamlError, parse
-from harness.manifests.tree import walk
+from harness.manifests.tree import Tree, working_copy
 
 
-def test_it_finds_every_file_and_its_line(checkout: Path) -> None:
+def walk(checkout: Path, folder: str) -> tuple[Tree, Inputs]:
+    tree = working_copy(checkout)
+    return tree, Kustomizations(tree).inputs(folder)
+
+
+def test_it_finds_every_file(checkout: Path) -> None:
     one = checkout / "overlays/here/one"
     (one / "kustomization.yaml").write_text(
         "resources:\n  - ../../../base/thing\n"
@@ -28,9 +34,9 @@ def test_it_finds_every_file_and_its_line(checkout: Path) -> None:
     (one / "data.bin").write_bytes(b"\xff\x00")
     (one / "plain.txt").write_text("")
     (one / "a.env").write_text("A=1\n")
-    tree = walk(one)
-    assert tree.problems == []
-    assert {os.path.relpath(path, checkout) for path in tree.files} == {
+    _, inputs = walk(checkout, "overlays/here/one")
+    assert inputs.problems == []
+    assert inputs.files == {
         "overlays/here/one/kustomization.yaml",
         "base/thing/kustomization.yaml",
         "base/thing/thing.yaml",
@@ -53,25 +59,29 @@ def test_it_finds_every_file_and_its_line(checkout: Path) -> None:
 def test_a_missing_file_is_told_with_the_line_that_names_it(checkout: Path) -> None:
     file = checkout / "overlays/here/one/kustomization.yaml"
     file.write_text("resources:\n  - ../../../base/thing\n  - absent.yaml\n")
-    (problem,) = walk(file.parent).problems
-    assert (problem.rule, problem.file, problem.line) == ("LH103", file, 3)
+    (problem,) = walk(checkout, "overlays/here/one")[1].problems
+    assert (problem.rule, str(problem.location)) == ("LH103", "overlays/here/one/kustomization.yaml:3")
 
 
 def test_the_key_follows_the_content_and_nothing_else(checkout: Path) -> None:
-    folder, file = checkout / "overlays/here/one", checkout / "base/thing/thing.yaml"
-    key = walk(folder).key()
+    def key(*more: str) -> str:
+        tree, inputs = walk(checkout, "overlays/here/one")
+        return inputs.key(tree, *more)
+
+    file = checkout / "base/thing/thing.yaml"
+    first = key()
     os.utime(file, (0, 0))
-    assert walk(folder).key() == key
+    assert key() == first
     file.write_text(file.read_text() + "  b: '2'\n")
-    assert walk(folder).key() != key
-    assert walk(folder).key("another kustomize") != walk(folder).key()
+    assert key() != first
+    assert key("another kustomize") != key()
 
 
 def test_a_field_of_the_wrong_type_is_told(checkout: Path) -> None:
     file = checkout / "overlays/here/one/kustomization.yaml"
     file.write_text("resources: thing.yaml\n")
-    (problem,) = walk(file.parent).problems
-    assert (problem.rule, problem.line) == ("LH101", 1)
+    (problem,) = walk(checkout, "overlays/here/one")[1].problems
+    assert (problem.rule, problem.location.line) == ("LH101", 1)
 
 
 def test_values_are_read_as_kubernetes_reads_them() -> None:

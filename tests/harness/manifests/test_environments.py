@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.manifests.environments import aggregates, environments, units
+from harness.manifests.environments import aggregates, environments, roots
 
 
 def test_environments_are_the_folders_of_overlays(checkout: Path) -> None:
@@ -16,13 +16,13 @@ def test_environments_are_the_folders_of_overlays(checkout: Path) -> None:
 
 
 def test_a_sum_of_folders_is_built_part_by_part(checkout: Path) -> None:
-    assert [(unit.name, unit.in_whole) for unit in units(checkout, "here")] == [("one", True), ("two", True)]
-    assert aggregates(checkout, "here") == [checkout / "overlays/here/kustomization.yaml"]
+    assert [(root.name, root.in_whole) for root in roots(checkout, "here")] == [("one", True), ("two", True)]
+    assert aggregates(checkout, "here") == ["overlays/here/kustomization.yaml"]
 
 
 def test_an_overlay_that_does_more_is_one_part(checkout: Path) -> None:
     (checkout / "overlays/here/kustomization.yaml").write_text("namePrefix: x-\nresources: [one, two]\n")
-    assert [unit.name for unit in units(checkout, "here")] == ["here"]
+    assert [root.name for root in roots(checkout, "here")] == ["here"]
 
 
 def test_sums_of_sums_are_followed_below_the_overlay_only(checkout: Path) -> None:
@@ -32,22 +32,22 @@ def test_sums_of_sums_are_followed_below_the_overlay_only(checkout: Path) -> Non
     (both / "kustomization.yaml").write_text("resources: [three]\n")
     (both / "three").mkdir()
     (both / "three/kustomization.yaml").write_text("resources: [../../../../base/thing]\n")
-    assert [unit.name for unit in units(checkout, "here")] == ["both/three", "one", "two"]
+    assert [root.name for root in roots(checkout, "here")] == ["both/three", "one", "two"]
 
 
 def test_a_folder_that_the_overlay_leaves_out_is_a_part_of_its_own(checkout: Path) -> None:
     (checkout / "overlays/here/kustomization.yaml").write_text("resources: [one]\n")
-    assert [(unit.name, unit.in_whole) for unit in units(checkout, "here")] == [("one", True), ("two", False)]
+    assert [(root.name, root.in_whole) for root in roots(checkout, "here")] == [("one", True), ("two", False)]
 
 
 def test_components_are_no_parts(checkout: Path) -> None:
     images = checkout / "overlays/here/images"
     images.mkdir()
     (images / "kustomization.yaml").write_text("kind: Component\n")
-    assert [unit.name for unit in units(checkout, "here")] == ["one", "two"]
+    assert [root.name for root in roots(checkout, "here")] == ["one", "two"]
 
 
 def test_an_unknown_environment_is_named_with_the_known_ones(checkout: Path) -> None:
     with pytest.raises(HarnessError, match="no environment 'there'; did you mean 'here'") as caught:
-        units(checkout, "there")
+        roots(checkout, "there")
     assert caught.value.exit_code == 2

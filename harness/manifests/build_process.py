@@ -1,0 +1,126 @@
+"""A process of the program in tools/builder, which builds one root after the other with kustomize's library."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from harness.errors import HarnessError
+from harness.manifests.build import Answer
+
+CRASHED: Final = "kustomize crashed"
+_GRACE_SECONDS: Final = 2
+
+
+@dataclass(frozen=True)
+class Request:
+    """A root to build.
+
+    Attributes:
+        folder: Its folder.
+        files: Content of each file that it reads.
+        links: Target of each symbolic link on the way to them.
+        environment: Variables for git, which fetches remote bases; empty where there are none.
+        charts: Whether it inflates Helm charts.
+    """
+
+    folder: str
+    files: Mapping[str, bytes]
+    links: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    charts: bool = False
+
+    def encoded(self) -> bytes:
+        """The request as the process reads it."""
+        header = {
+            "folder": self.folder,
+            "files": [{"path": path, "size": len(content)} for path, content in self.files.items()],
+            "links": dict(self.links),
+            "environment": dict(self.environment),
+            "charts": self.charts,
+        }
+        return b"".join([json.dumps(header).encode(), b"\n", *self.files.values()])
+
+
+class BuildProcess:
+    """A process that is started when it is needed, and started again when a root was too much for it."""
+
+    def __init__(self, program: Path, options: Sequence[str] = (), limits: Sequence[str] = ()) -> None:
+        """Takes the program, options of `kustomize build`, and options of the program itself."""
+        self._command = [str(program), *limits, "--", *options]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._closed = False
+
+    def build(self, requests: Sequence[Request]) -> list[Answer]:
+        """Builds roots one after the other; one that fails does not keep the others from being built.
+
+        Raises:
+            HarnessError: The options are wrong.
+        """
+        answers: list[Answer] = []
+        while len(answers) < len(requests) and not self._closed:
+            answers += self._exchange(requests[len(answers) :])
+        return answers
+
+    def _exchange(self, requests: Sequence[Request]) -> list[Answer]:
+        """As many answers as the process gives before it ends."""
+        process = self._started()
+        assert process.stdin is not None  # noqa: S101 - opened as a pipe
+        assert process.stdout is not None  # noqa: S101 - likewise
+        try:
+            process.stdin.write(b"".join(request.encoded() for request in requests))
+            process.stdin.flush()
+        except BrokenPipeError:
+            pass  # what it said before it ended can be read
+        answers: list[Answer] = []
+        for _ in requests:
+            answer = Answer(process.stdout.readline())
+            if not answer.line.endswith(b"\n"):
+                self._end()
+                return answers or [Answer(json.dumps({"resources": [], "error": CRASHED}).encode())]
+            if refused := answer.header.get("refused"):
+                raise HarnessError(
+                    f"'kustomize-options' in [tool.harness.diff] cannot be used ({refused}): see docs/diff.md.",
+                    exit_code=2,
+                )
+            answer.payload = process.stdout.read(answer.size)
+            answers.append(answer)
+        return answers
+
+    def close(self) -> None:
+        """Ends the process, and what it has started."""
+        self._closed = True
+        self._end()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            # A group of its own: what it starts can be ended with it.
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                process_group=0,
+            )
+        return self._process
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        try:
+            if process.stdin is not None:
+                process.stdin.close()
+        except BrokenPipeError:
+            pass
+        try:
+            process.wait(_GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()

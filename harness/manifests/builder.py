@@ -1,0 +1,182 @@
+"""Builds roots of a tree: each sees only its own inputs, and is built again only when they changed."""
+
+import json
+import os
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Final, Self
+
+from harness.errors import HarnessError
+from harness.manifests.build import Answer, Build, Root
+from harness.manifests.build_process import BuildProcess, Request
+from harness.manifests.cache import Cache
+from harness.manifests.edits import edit
+from harness.manifests.explain import explain, invalid_manifests
+from harness.manifests.inputs import Inputs
+from harness.manifests.kubernetes_yaml import load
+from harness.manifests.problem import Location, Problem
+from harness.manifests.tree import UnreadableError
+from harness.manifests.upstream import git_environment
+
+_CACHE: Final = "built"
+_MOST_AT_ONCE: Final = 8
+"""Roots that a process is handed together, so that it does not wait for each."""
+
+
+class Builder:
+    """Builds roots, as many at the same time as there are processors; use it as a context manager."""
+
+    def __init__(self, options: Sequence[str] = (), *, offline: bool = False, limits: Sequence[str] = ()) -> None:
+        """Takes the builder's settings.
+
+        Args:
+            options: Options of `kustomize build`, such as --load-restrictor.
+            offline: Whether GitHub is never asked for a remote base.
+            limits: Options of tools/builder that change how much time and memory a root may take.
+        """
+        self._options = list(options)
+        self._offline = offline
+        self._limits = limits
+        self._cache = Cache(_CACHE)
+        self._processes: list[BuildProcess] = []
+        self._idle: SimpleQueue[BuildProcess] = SimpleQueue()
+        self._threads: ThreadPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self._processes:
+            process.close()
+        if self._threads is not None:
+            self._threads.shutdown(cancel_futures=True)
+
+    def build(self, roots: Sequence[Root]) -> list[Build]:
+        """Builds roots, each content once.
+
+        Raises:
+            HarnessError: The builder itself cannot be had, or its options are wrong.
+        """
+        from harness.machine.tools import tool_folder
+
+        version = tool_folder("builder").name
+        keys = [root.inputs.key(root.tree, version, *self._options) for root in roots]
+        answers: dict[str, Answer | Problem] = {}
+        missing: dict[str, Root] = {}
+        for key, root in zip(keys, roots, strict=True):
+            if root.inputs.problems or key in answers or key in missing:
+                continue
+            cached = self._cached(key) if root.inputs.pinned else None
+            if cached is None:
+                missing[key] = root
+            else:
+                answers[key] = cached
+        if missing:
+            answers |= self._build_missing(missing)
+        return [_result(root, key, answers.get(key)) for key, root in zip(keys, roots, strict=True)]
+
+    def _cached(self, key: str) -> Answer | None:
+        content = self._cache.read(key)
+        try:
+            return None if content is None else Answer.decoded(content)
+        except (ValueError, KeyError):
+            return None
+
+    def _build_missing(self, missing: dict[str, Root]) -> dict[str, Answer | Problem]:
+        answers: dict[str, Answer | Problem] = {}
+        requests: dict[str, Request] = {}
+        running: list[tuple[list[str], Future[list[Answer]]]] = []
+        workers = os.cpu_count() or 2
+        most = max(1, min(_MOST_AT_ONCE, len(missing) // (2 * workers)))
+        for key, root in missing.items():
+            try:
+                requests[key] = self._request(root)
+            except UnreadableError as error:
+                answers[key] = error.problem(Location(root.inputs.kustomization, 1))
+            except (HarnessError, ValueError) as error:
+                answers[key] = Problem("LH101", f"{str(error).rstrip('.')}.", _remote_location(root))
+            if len(requests) == most:
+                running.append(self._start(requests))
+                requests = {}
+        if requests:
+            running.append(self._start(requests))
+        for keys, future in running:
+            for key, answer in zip(keys, future.result(), strict=True):
+                answers[key] = answer
+                if not answer.header.get("error"):
+                    self._cache.write(key, answer.encoded())
+        return answers
+
+    def _start(self, requests: dict[str, Request]) -> tuple[list[str], "Future[list[Answer]]"]:
+        if self._threads is None:
+            from harness.machine.tools import tool
+
+            program = tool("builder")
+            count = os.cpu_count() or 2
+            self._processes = [BuildProcess(program, self._options, self._limits) for _ in range(count)]
+            for process in self._processes:
+                self._idle.put(process)
+            self._threads = ThreadPoolExecutor(count)
+        return list(requests), self._threads.submit(self._exchange, list(requests.values()))
+
+    def _exchange(self, requests: Sequence[Request]) -> list[Answer]:
+        process = self._idle.get()
+        try:
+            return process.build(requests)
+        finally:
+            self._idle.put(process)
+
+    def _request(self, root: Root) -> Request:
+        tree, inputs = root.tree, root.inputs
+        contents = {path: tree.content(path) for path in sorted(inputs.files)}
+        for path in inputs.manifests:
+            tree.text(path)
+        links = {path: os.fsdecode(tree.content(path)) for path in sorted(inputs.links)}
+        if inputs.edits:
+            fields = load(tree.text(tree.resolve(inputs.kustomization)))[0]
+            edit(fields, dict(inputs.edits))
+            links.pop(inputs.kustomization, None)
+            # JSON is YAML in which no text can be taken for something else.
+            contents[inputs.kustomization] = json.dumps(fields).encode()
+        environment = self._environment(inputs) if inputs.remotes or inputs.charts else {}
+        return Request(inputs.folder, contents, links, environment, inputs.charts)
+
+    def _environment(self, inputs: Inputs) -> dict[str, str]:
+        """What git and Helm need, in addition to this process's own environment."""
+        from harness.machine.proxy.certificates import with_certificates
+
+        wanted = {**with_certificates(os.environ), **git_environment(inputs.remote_bases, offline=self._offline)}
+        return {name: value for name, value in wanted.items() if os.environ.get(name) != value}
+
+
+def _result(root: Root, key: str, answer: Answer | Problem | None) -> Build:
+    if root.inputs.problems or answer is None:
+        return Build(root, key, root.inputs.problems)
+    if isinstance(answer, Problem):
+        return Build(root, key, [answer])
+    if said := answer.header.get("error"):
+        invalid = invalid_manifests(root.tree, root.inputs)
+        return Build(root, key, invalid or [explain(said, root.tree, root.inputs)])
+    return Build(root, key, answer=answer)
+
+
+def _remote_location(root: Root) -> Location:
+    if root.inputs.remotes:
+        return root.inputs.remotes[0].location(root.tree)
+    return Location(root.inputs.kustomization, 1)
+
+
+def build_all(roots: Sequence[Root], *, offline: bool = False) -> list[Build]:
+    """Builds roots whose remote bases have to be pinned to release tags.
+
+    Raises:
+        HarnessError: The builder itself cannot be had.
+    """
+    for root in roots:
+        root.inputs.problems += root.inputs.unpinned(root.tree)
+    with Builder(offline=offline) as builder:
+        return builder.build(roots)

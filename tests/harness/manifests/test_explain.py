@@ -1,0 +1,136 @@
+"""What kustomize rejects is one sentence, with a file and a line."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.manifests.build import Root
+from harness.manifests.builder import Builder
+from harness.manifests.inputs import Kustomizations
+from harness.manifests.problem import Problem
+from harness.manifests.tree import working_copy
+
+pytestmark = pytest.mark.tools
+
+SERVICE = "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {ports: [{port: 80}]}\n"
+BASE = {"base/kustomization.yaml": "resources: [service.yaml]\n", "base/service.yaml": SERVICE}
+
+
+def problem(folder: Path, kustomization: str, files: dict[str, str]) -> Problem:
+    """Why `top` cannot be built."""
+    written = {**BASE, "top/service.yaml": SERVICE, "top/kustomization.yaml": kustomization, **files}
+    for name, content in written.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(content, encoding="utf-8")
+    tree = working_copy(folder)
+    with Builder() as builder:
+        (build,) = builder.build([Root("top", tree, Kustomizations(tree).inputs("top"))])
+    return build.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("kustomization", "files", "expected"),
+    [
+        (
+            "namePrefix: x\nresource: [x]\n",
+            {},
+            "top/kustomization.yaml:2: top/kustomization.yaml has the unknown field 'resource'.",
+        ),
+        (
+            "resources:\n  - ../base\n",
+            {"base/kustomization.yaml": "resources: [service.yaml]\npatches:\n  - paths: x\n"},
+            "base/kustomization.yaml:3: base/kustomization.yaml has the unknown field 'paths'.",
+        ),
+        (
+            "resources: [service.yaml]\nnamePrefix: [a]\n",
+            {},
+            "top/kustomization.yaml:2: top/kustomization.yaml has the wrong type in 'namePrefix': "
+            "array instead of string.",
+        ),
+        (
+            "resources: [../base]\n",
+            {"base/service.yaml": "kind: Service\n  metadata: x\n"},
+            "base/service.yaml:2: base/service.yaml is not valid YAML: "
+            "mapping values are not allowed in this context.",
+        ),
+        (
+            "resources: [../base]\n",
+            {"base/service.yaml": "apiVersion: v1\nmetadata: {name: a}\n"},
+            "base/service.yaml:1: base/service.yaml has a resource without a kind.",
+        ),
+        (
+            "resources: [service.yaml]\n",
+            {"top/service.yaml": "name: only\n"},
+            "top/service.yaml:1: top/service.yaml has a resource without metadata.",
+        ),
+        (
+            "resources: [secret.yaml]\n",
+            {"top/secret.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {namespace: x}\n"},
+            "top/secret.yaml:1: top/secret.yaml has a resource without metadata.name: Secret.",
+        ),
+        (
+            "resources: [service.yaml, ../base]\n",
+            {},
+            "base/kustomization.yaml:1: Service s is defined twice.",
+        ),
+        (
+            "resources: [service.yaml, service2.yaml]\n",
+            {"top/service2.yaml": SERVICE},
+            "top/service2.yaml:1: Service s is defined twice.",
+        ),
+        (
+            "resources: [service.yaml]\npatches: [{path: p.yaml}]\n",
+            {"top/p.yaml": SERVICE.replace("name: s", "name: absent")},
+            "top/kustomization.yaml:1: No resource matches the patch for Service absent.",
+        ),
+        (
+            "resources: [service.yaml]\npatches: [{path: p.yaml, target: {kind: Service}}]\n",
+            {"top/p.yaml": "- op: remove\n  path: /spec/none\n"},
+            "top/kustomization.yaml:1: The JSON patch cannot remove /spec/none: "
+            "Unable to remove nonexistent key: none: missing value.",
+        ),
+        (
+            "resources: [service.yaml]\npatches:\n  - patch: hunter2secret\n    target: {kind: Service}\n",
+            {},
+            "top/kustomization.yaml:1: top/kustomization.yaml has a patch that is neither a strategic merge patch "
+            "nor a JSON patch.",
+        ),
+        (
+            "resources: [service.yaml]\nreplacements:\n  - source: {kind: Service, name: gone, fieldPath: a}\n"
+            "    targets: [{select: {kind: Service}, fieldPaths: [spec.x]}]\n",
+            {},
+            "top/kustomization.yaml:1: A replacement takes its value from Service gone, which does not exist.",
+        ),
+        (
+            "configMapGenerator: [{name: a, behavior: merge, literals: [a=b]}]\n",
+            {},
+            "top/kustomization.yaml:1: A generator cannot merge with ConfigMap a, which does not exist.",
+        ),
+        (
+            "configMapGenerator: [{name: a, files: [../base/service.yaml]}]\n",
+            {},
+            "top/kustomization.yaml:1: base/service.yaml is outside top, and kustomize reads no such file: "
+            "move it there, or make it a base.",
+        ),
+        (
+            "components: [../base]\n",
+            {},
+            "top/kustomization.yaml:1: base is named as a component, but it is a Kustomization.",
+        ),
+        (
+            "resources: [service.yaml]\nhelmCharts: [{name: x, repo: 'https://example.com/charts'}]\n",
+            {},
+            "top/kustomization.yaml:1: top/kustomization.yaml inflates a Helm chart, for which 'kustomize-options' "
+            "needs --enable-helm (docs/diff.md).",
+        ),
+        (
+            "resources: [service.yaml]\nvars: [{name: A, objref: {kind: Service, name: gone, apiVersion: v1}}]\n",
+            {},
+            "top/kustomization.yaml:1: kustomize cannot build top: var '{A Service.v1.[noGrp] {metadata.name}}' "
+            "cannot be mapped to a field in the set of known resources.",
+        ),
+    ],
+)
+def test_what_kustomize_rejects(tmp_path: Path, kustomization: str, files: dict[str, str], expected: str) -> None:
+    found = problem(tmp_path, kustomization, files)
+    assert f"{found.location}: {found.message}" == expected

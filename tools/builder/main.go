@@ -1,0 +1,147 @@
+// builder builds kustomizations with kustomize's own library: many roots in one process, each from files that it is
+// handed, so that a build sees nothing of the machine.
+//
+// Its arguments are options of `kustomize build`. It answers requests until its standard input ends.
+//
+// A request is a line of JSON (type request) and the contents of its files, one after the other. An answer is a line
+// of JSON (type answer) and, for each resource, its YAML and its JSON.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Garbage is collected when the heap has grown fivefold: the heap is small, and a build is short.
+const gcPercent = 400
+
+type file struct {
+	Path string `json:"path"`
+	Size int    `json:"size"`
+}
+
+type request struct {
+	// Folder is the root to build, relative to the tree like all paths.
+	Folder string `json:"folder"`
+	Files  []file `json:"files"`
+	// Links are symbolic links and their targets.
+	Links map[string]string `json:"links"`
+	// Environment is set for git, which fetches remote bases; empty for a root that has none.
+	Environment map[string]string `json:"environment"`
+	// Charts tells that the root inflates Helm charts.
+	Charts bool `json:"charts"`
+
+	contents map[string][]byte
+}
+
+type answer struct {
+	Resources []resource `json:"resources"`
+	Error     string     `json:"error,omitempty"`
+	// Refused tells that the options are wrong, whatever the root.
+	Refused string `json:"refused,omitempty"`
+
+	payload []byte
+}
+
+func main() {
+	seconds := flag.Float64("cpu", 120, "seconds of processor time for a root")
+	patience := flag.Float64("wall", 900, "seconds for a root, downloads included")
+	megabytes := flag.Int64("memory", 2048, "megabytes of memory")
+	flag.Parse()
+	debug.SetGCPercent(gcPercent)
+	debug.SetMemoryLimit(*megabytes << 20 * 3 / 4)
+	replies := &replies{out: os.Stdout}
+	// What kustomize prints must not get between the answers.
+	os.Stdout = os.Stderr
+	options, err := parse(flag.Args())
+	if err != nil {
+		replies.send(answer{Refused: err.Error()})
+		os.Exit(2)
+	}
+	limits := &limits{cpu: duration(*seconds), wall: duration(*patience), bytes: *megabytes << 20}
+	go limits.watch(replies)
+	for request := range requests(os.Stdin) {
+		limits.start()
+		built := buildRoot(request, options)
+		limits.stop()
+		replies.send(built)
+	}
+}
+
+// requests reads ahead, so that the end of the standard input is seen while a root is built: whoever started this
+// process is gone, and so must be this process and the git that it may have started.
+func requests(in io.Reader) <-chan *request {
+	channel := make(chan *request, 64)
+	go func() {
+		reader := bufio.NewReaderSize(in, 1<<16)
+		for {
+			next, err := read(reader)
+			if err != nil {
+				exit(0)
+			}
+			channel <- next
+		}
+	}()
+	return channel
+}
+
+func read(reader *bufio.Reader) (*request, error) {
+	line, err := reader.ReadBytes('\n')
+	if err != nil {
+		return nil, err
+	}
+	next := &request{contents: map[string][]byte{}}
+	if err := json.Unmarshal(line, next); err != nil {
+		return nil, fmt.Errorf("read a request: %w", err)
+	}
+	for _, file := range next.Files {
+		content := make([]byte, file.Size)
+		if _, err := io.ReadFull(reader, content); err != nil {
+			return nil, err
+		}
+		next.contents[file.Path] = content
+	}
+	return next, nil
+}
+
+// replies writes answers, one at a time.
+type replies struct {
+	lock sync.Mutex
+	out  io.Writer
+}
+
+func (r *replies) send(a answer) {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	if a.Resources == nil {
+		a.Resources = []resource{}
+	}
+	line, err := json.Marshal(a)
+	if err != nil {
+		exit(1)
+	}
+	if _, err := r.out.Write(append(append(line, '\n'), a.payload...)); err != nil {
+		exit(0)
+	}
+}
+
+// exit ends this process and what it has started, if it leads a process group.
+func exit(status int) {
+	removeScratch()
+	if syscall.Getpgrp() == os.Getpid() {
+		_ = syscall.Kill(0, syscall.SIGKILL)
+	}
+	os.Exit(status)
+}
+
+func duration(seconds float64) time.Duration {
+	return time.Duration(seconds * float64(time.Second))
+}
