@@ -100,13 +100,13 @@ def _application(resource: dict[str, Any]) -> Deployer:
     if hydrator:
         problem = "has a sourceHydrator"
     return Deployer(
-        _name(resource),
-        wave(resource),
-        str(dig(spec, "destination", "namespace") or ""),
-        tuple(found),
-        canonical(spec),
-        str(dig(spec, "destination", "name") or dig(spec, "destination", "server") or ""),
-        problem,
+        name=_name(resource),
+        wave=wave(resource),
+        namespace=str(dig(spec, "destination", "namespace") or ""),
+        sources=tuple(found),
+        definition=canonical(spec),
+        cluster=str(dig(spec, "destination", "name") or dig(spec, "destination", "server") or ""),
+        problem=problem,
     )
 
 

@@ -265,15 +265,15 @@ class Environment:
             else ChangeKind.CHANGED
         )
         return ApplicationReview(
-            item.shown.name,
-            item.shown.path,
-            kind,
-            tuple(sorted(changes, key=_order)),
-            item.before.wave if item.before else None,
-            item.after.wave if item.after else None,
-            dict(sorted(folded.items())),
-            unchanged,
-            item.shown.argocd,
+            name=item.shown.name,
+            path=item.shown.path,
+            change=kind,
+            resources=tuple(sorted(changes, key=_order)),
+            wave_before=item.before.wave if item.before else None,
+            wave_after=item.after.wave if item.after else None,
+            folded=dict(sorted(folded.items())),
+            unchanged=unchanged,
+            argocd=item.shown.argocd,
         )
 
     def _change(self, item: _Match, pair_: Pair, names: tuple[Names, Names]) -> Change:
@@ -297,16 +297,16 @@ class Environment:
         for workload in restarts.get((identity.kind, identity.namespace, identity.name), []):
             risks.append(risk(DF301, f"Pods of {workload} restart, because the name of {identity} changes"))
         return ResourceChange(
-            kind,
-            before.identity if before else None,
-            after.identity if after else None,
-            tuple(change.found.changes),
-            dict(sorted(change.found.folded.items())),
-            _unique(risks),
-            manifest(before.value, after.value if after else None) if before else "",
-            manifest(after.value, before.value if before else None) if after else "",
-            self._locator.locate(change),
-            change.moved_from,
+            change=kind,
+            before=before.identity if before else None,
+            after=after.identity if after else None,
+            fields=tuple(change.found.changes),
+            folded=dict(sorted(change.found.folded.items())),
+            risks=_unique(risks),
+            before_yaml=manifest(before.value, after.value if after else None) if before else "",
+            after_yaml=manifest(after.value, before.value if before else None) if after else "",
+            source=self._locator.locate(change),
+            moved_from=change.moved_from,
         )
 
 

@@ -403,7 +403,7 @@ class Parity:
 
 
 @dataclass(frozen=True)
-class Side:
+class Revision:
     """One of the two trees that are compared.
 
     Attributes:
@@ -435,8 +435,8 @@ class Review:
         files_changed: How many files differ between the two trees.
     """
 
-    base: Side
-    head: Side
+    base: Revision
+    head: Revision
     environments: tuple[EnvironmentReview, ...]
     problems: tuple[BuildProblem, ...] = ()
     notes: tuple[Note, ...] = ()

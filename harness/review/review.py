@@ -13,8 +13,7 @@ from harness.review import config as configuration
 from harness.review import discover
 from harness.review.compare import Environment, Result
 from harness.review.discover import SUFFIXES
-from harness.review.model import ChangeKind, DifferenceStatus, EnvironmentReview, Note, Parity, Review
-from harness.review.model import Side as SideName
+from harness.review.model import ChangeKind, DifferenceStatus, EnvironmentReview, Note, Parity, Review, Revision
 from harness.review.parity import Declared, differences, parity
 from harness.review.side import Side
 from harness.review.sources import Locator
@@ -72,14 +71,14 @@ def review(
         notes = [note for result in results for note in result.notes]
         notes += _unread(changed, sides)
         return Review(
-            SideName(base, start),
-            SideName(head or WORKING_TREE, commit),
-            tuple(result.review for result in results),
-            tuple(problem for result in results for problem in result.problems),
-            tuple(notes),
-            _parity(sides, results, compared),
-            repository.name,
-            len(changed),
+            base=Revision(base, start),
+            head=Revision(head or WORKING_TREE, commit),
+            environments=tuple(result.review for result in results),
+            problems=tuple(problem for result in results for problem in result.problems),
+            notes=tuple(notes),
+            parity=_parity(sides, results, compared),
+            repository=repository.name,
+            files_changed=len(changed),
         )
 
 
@@ -107,15 +106,17 @@ def parity_at(folder: Path, ref: str, left: str, right: str) -> Review:
             for name in (left, right)
         ]
         found = _difference(side, left, right)
-        name = SideName(ref or WORKING_TREE, commit)
+        revision = Revision(ref or WORKING_TREE, commit)
         return Review(
-            name,
-            name,
-            tuple(EnvironmentReview(result.review.name, unchanged=result.review.unchanged) for result in results),
-            tuple(problem for result in results for problem in result.problems),
-            tuple(note for result in results for note in result.notes),
-            (parity(left, right, None, found),),
-            repository.name,
+            base=revision,
+            head=revision,
+            environments=tuple(
+                EnvironmentReview(result.review.name, unchanged=result.review.unchanged) for result in results
+            ),
+            problems=tuple(problem for result in results for problem in result.problems),
+            notes=tuple(note for result in results for note in result.notes),
+            parity=(parity(left, right, None, found),),
+            repository=repository.name,
         )
 
 

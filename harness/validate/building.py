@@ -47,7 +47,7 @@ def findings(found: list[Environment]) -> list[Finding]:
 
 def _finding(problem: Problem, root: Path, environments: tuple[str, ...] = ()) -> Finding:
     location = problem.location
-    return Finding(problem.rule, problem.message, environments, "", root / location.file, location.line)
+    return Finding(problem.rule, problem.message, environments, file=root / location.file, line=location.line)
 
 
 def unused_files(root: Path, found: list[Environment]) -> list[Finding]:
@@ -70,7 +70,7 @@ def unused_files(root: Path, found: list[Environment]) -> list[Finding]:
         if path.relative_to(root).as_posix() in used or _is_ours(path, root) or path.stem.endswith("_test"):
             continue
         message = f"{path.relative_to(root)} is not used by any environment or component."
-        findings.append(Finding(LH109.id, message, (), "", path, 1))
+        findings.append(Finding(LH109.id, message, file=path, line=1))
     return findings
 
 

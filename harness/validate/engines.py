@@ -351,7 +351,7 @@ def credentials(root: Path, files: Sequence[Path]) -> list[Finding]:
         older = [key for key in known if key not in current][-_KEPT_FILES:]
         cache.put(state, {key: known[key] for key in (*older, *current)})
     return [
-        Finding(LH505.id, f"{path.relative_to(root)}: {description}", (), "", path, line)
+        Finding(LH505.id, f"{path.relative_to(root)}: {description}", file=path, line=line)
         for path, key in keys.items()
         for line, description in known[key]
     ]

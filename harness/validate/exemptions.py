@@ -33,11 +33,11 @@ def read(root: Path, rules: Container[str]) -> tuple[list[Exemption], list[Findi
         try:
             text = file.read_text(encoding="utf-8")
         except UnicodeDecodeError:
-            findings.append(Finding(LH902.id, f"{FILE} is not UTF-8.", (), "", file))
+            findings.append(Finding(LH902.id, f"{FILE} is not UTF-8.", file=file))
             continue
         for item in read_file(file.relative_to(root).as_posix(), text, rules):
             if isinstance(item, Refused):
-                findings.append(Finding(LH902.id, item.sentence, (), "", file, item.line))
+                findings.append(Finding(LH902.id, item.sentence, file=file, line=item.line))
             else:
                 exemptions.append(item)
     return exemptions, findings
@@ -50,9 +50,8 @@ def unused(exemptions: list[Exemption], judged: set[str], root: Path) -> list[Fi
             LH901.id,
             f"This exemption of {', '.join(sorted(exemption.rules))} exempts nothing: remove it.",
             (exemption.environment,) if exemption.environment else (),
-            "",
-            root / exemption.file,
-            exemption.line,
+            file=root / exemption.file,
+            line=exemption.line,
         )
         for exemption in exemptions
         if not exemption.used and (not exemption.environment or exemption.environment in judged)

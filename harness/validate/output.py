@@ -93,12 +93,12 @@ def sarif(report: Report) -> str:
 def _result(finding: Finding, root: Path) -> Result:
     known = finding.file is not None and finding.file.is_relative_to(root)
     return Result(
-        finding.rule,
-        "error",
-        finding.message,
-        finding.file.relative_to(root).as_posix() if finding.file is not None and known else "",
-        finding.line if known else None,
-        {"environments": list(finding.environments), "resource": finding.resource},
+        rule=finding.rule,
+        level="error",
+        message=finding.message,
+        file=finding.file.relative_to(root).as_posix() if finding.file is not None and known else "",
+        line=finding.line if known else None,
+        properties={"environments": list(finding.environments), "resource": finding.resource},
     )
 
 

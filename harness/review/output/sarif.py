@@ -33,12 +33,12 @@ def _risks(review: Review) -> Iterator[Result]:
     for group in risk_groups(review):
         risk, source = group.risk, group.resource.source
         yield Result(
-            risk.rule,
-            _LEVELS[risk.level],
-            f"{risk.sentence} [{', '.join(group.environments)}]",
-            source.file if source else f"{group.application.path}/kustomization.yaml",
-            source.line if source else 1,
-            {
+            rule=risk.rule,
+            level=_LEVELS[risk.level],
+            message=f"{risk.sentence} [{', '.join(group.environments)}]",
+            file=source.file if source else f"{group.application.path}/kustomization.yaml",
+            line=source.line if source else 1,
+            properties={
                 "environments": list(group.environments),
                 "application": group.application.name,
                 "resource": str(group.resource.identity),
@@ -46,20 +46,24 @@ def _risks(review: Review) -> Iterator[Result]:
                 "change": str(group.resource.change),
                 "side": source.side if source else SideName.HEAD,
             },
-            "\n".join([risk.rule, str(group.resource.identity), risk.path]),
+            fingerprint="\n".join([risk.rule, str(group.resource.identity), risk.path]),
         )
 
 
 def _problems(review: Review) -> Iterator[Result]:
     for problem in review.problems:
         yield Result(
-            NOT_RENDERED.id,
-            "error",
-            f"{where(problem.environment, problem.application)} at {problem.side}: {problem.sentence}",
-            problem.file,
-            problem.line or (1 if problem.file else None),
-            {"environments": [problem.environment], "application": problem.application, "side": problem.side},
-            "\n".join([NOT_RENDERED.id, problem.environment, problem.application, problem.side]),
+            rule=NOT_RENDERED.id,
+            level="error",
+            message=f"{where(problem.environment, problem.application)} at {problem.side}: {problem.sentence}",
+            file=problem.file,
+            line=problem.line or (1 if problem.file else None),
+            properties={
+                "environments": [problem.environment],
+                "application": problem.application,
+                "side": problem.side,
+            },
+            fingerprint="\n".join([NOT_RENDERED.id, problem.environment, problem.application, problem.side]),
         )
 
 

@@ -24,8 +24,8 @@ from harness.review.model import (
     Parity,
     ResourceChange,
     Review,
+    Revision,
     Risk,
-    Side,
     SideName,
     SourceLocation,
 )
@@ -33,9 +33,9 @@ from harness.review.model import (
     DifferenceStatus as Status,
 )
 
-BASE = Side("main", "0123456789abcdef0123456789abcdef01234567")
-HEAD = Side("faster", "89abcdef0123456789abcdef0123456789abcdef")
-WORKING_TREE = Side("working tree")
+BASE = Revision("main", "0123456789abcdef0123456789abcdef01234567")
+HEAD = Revision("faster", "89abcdef0123456789abcdef0123456789abcdef")
+WORKING_TREE = Revision("working tree")
 
 SCHEDULER = Identity("apps/v1", "Deployment", "orchestrator", "scheduler")
 POSTGRES = Identity("apps/v1", "StatefulSet", "database", "postgres")
@@ -364,8 +364,8 @@ def hostile() -> Review:
     application = ApplicationReview("app`<u>", "p", ChangeKind.CHANGED, (resource,))
     image = ImageChange("a|b`c:@d", "<img>", (identity,), "@note")
     return Review(
-        Side("main`@x"),
-        Side("</code><script>alert(3)</script>"),
+        Revision("main`@x"),
+        Revision("</code><script>alert(3)</script>"),
         (EnvironmentReview(name, (application,), (image,)),),
         problems=(BuildProblem(SideName.HEAD, name, "@app", attack, "f`|ile", 3),),
         notes=(Note(name, "@app", attack, changed=True),),
@@ -539,8 +539,8 @@ def random_review(seed: int) -> Review:
     some = range(random.choice((0, 0, 1, 20)))
     difference = Difference(identity(), text(), random.choice(VALUES), random.choice(VALUES), text(), Status.NEW)
     return Review(
-        Side(text() or "main", random.choice(("", "0" * 40))),
-        Side(text() or "head"),
+        Revision(text() or "main", random.choice(("", "0" * 40))),
+        Revision(text() or "head"),
         environments,
         tuple(BuildProblem(SideName.HEAD, environments[0].name, text(), text(), text(), 1) for _ in some),
         tuple(Note("env", text(), text(), random.random() < 0.5) for _ in some),
