@@ -4,18 +4,19 @@ import json
 import threading
 from array import array
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from hashlib import sha256
 from typing import Any, Final, TypeVar
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, quote, unquote
 
 from harness.errors import HarnessError
 from harness.pipeline.mock_api import query as queries
 from harness.pipeline.mock_api.catalog import MAX_DAY, Catalog, Snapshot, counted_as
-from harness.pipeline.mock_api.damage import damage
+from harness.pipeline.mock_api.damage import damage, with_odd_bodies
 from harness.pipeline.mock_api.faults import ENDPOINTS, Fault, FaultPlan, hash_fraction
 from harness.pipeline.mock_api.generator import Brewery
 
@@ -69,6 +70,7 @@ class Stats:
             self._by_path: Counter[str] = Counter()
             self._by_page: Counter[int] = Counter()
             self._by_status: Counter[int] = Counter()
+            self._unknown: Counter[str] = Counter()
             self._max_concurrent = self._in_flight
 
     @contextmanager
@@ -98,6 +100,11 @@ class Stats:
             if page is not None:
                 self._by_page[page] += 1
 
+    def unknown(self, parameters: Iterable[str]) -> None:
+        """Counts parameters that the endpoint does not read."""
+        with self._lock:
+            self._unknown.update(parameters)
+
     def as_json(self) -> dict[str, Any]:
         """The counters; pages and statuses as strings, as JSON has them."""
         with self._lock:
@@ -106,6 +113,7 @@ class Stats:
                 "by_path": dict(self._by_path),
                 "by_page": {str(page): n for page, n in sorted(self._by_page.items())},
                 "by_status": {str(status): n for status, n in sorted(self._by_status.items())},
+                "unknown_parameters": dict(sorted(self._unknown.items())),
                 "max_concurrent": self._max_concurrent,
             }
 
@@ -193,9 +201,9 @@ class Application:
             return _json({"status": "ok", "day": self.day})
         if path != API and not path.startswith(f"{API}/"):
             return _json({"message": "Not Found"}, 404)
-        return self._api(unquote(path.removeprefix(API).lstrip("/")), parameters)
+        return self._api(unquote(path.removeprefix(API).lstrip("/")), parameters, target)
 
-    def _api(self, rest: str, parameters: dict[str, str]) -> Response:
+    def _api(self, rest: str, parameters: dict[str, str], target: str) -> Response:
         endpoints: dict[str, Callable[[queries.Query, list[Fault]], Response]] = {
             "list": self._list,
             "meta": self._meta,
@@ -213,7 +221,7 @@ class Application:
         if endpoint != "search":
             query = replace(query, search=query.search if endpoint == "autocomplete" else ())
         faults = self.plan.strike(endpoint, query.page)
-        replaced = _instead(faults)
+        replaced = _instead(faults, target)
         if replaced is None and any(fault.name == "moving-total" for fault in faults):
             self._next_day()
         if replaced is not None:
@@ -223,10 +231,22 @@ class Application:
         else:
             response = self._single(rest, faults)
         self.stats.answered(response.status, query.page if endpoint == "list" else None)
+        headers = dict(response.headers)
+        if response.status == 200:
+            headers |= {
+                "Cache-Control": "max-age=86400, public",
+                "ETag": f'W/"{sha256(response.body).hexdigest()[:32]}"',
+            }
+            headers.update(("Age", str(fault.options["age"])) for fault in faults if fault.name == "stale")
+        if unknown := parameters.keys() - queries.KNOWN[endpoint]:
+            self.stats.unknown(unknown)
+            # The API itself ignores them; whoever tests a client against this one wants to know.
+            headers["Warning"] = f'299 mock-api "unknown: {" ".join(sorted(map(quote, unknown)))}"'
         return replace(
             response,
+            headers=headers,
             delay_ms=self._latency_ms + sum(f.options["ms"] for f in faults if f.name == "latency"),
-            delivery=next((f for f in faults if f.name in ("cut", "truncated", "slow-drip")), None),
+            delivery=next((f for f in faults if f.name in ("outage", "cut", "truncated", "slow-drip")), None),
         )
 
     def _selection(self, day: int, query: queries.Query) -> "array[int]":
@@ -247,7 +267,10 @@ class Application:
         snapshot = self.catalog.at(day)
         if not query.selects_all:
             return [snapshot[rank] for rank in self._selection(day, query)[start:stop]]
-        own = [snapshot[rank] for rank in range(start, min(stop, len(snapshot)))]
+        if query.by_id:
+            own = snapshot.by_id(start, stop)
+        else:
+            own = [snapshot[rank] for rank in range(start, min(stop, len(snapshot)))]
         first, last = max(start, len(snapshot)), min(stop, self._total(day, query))
         again = (snapshot[rank - len(snapshot)] for rank in range(first, last))
         return own + [{**brewery, "name": f"{brewery['name']} (again)"} for brewery in again]
@@ -265,8 +288,25 @@ class Application:
             ]
         return _json(breweries)
 
+    def _unordered(self, day: int, start: int, stop: int) -> list[Brewery]:
+        """As `_records` of the whole list, in an order that no other request has."""
+        snapshot = self.catalog.at(day)
+        with self._lock:
+            self._draws += 1
+            draw = self._draws
+        ranks = sorted(range(len(snapshot)), key=lambda rank: hash_fraction("unordered", draw, rank))
+        return [snapshot[rank] for rank in ranks[start:stop]]
+
     def _list(self, query: queries.Query, faults: list[Fault]) -> Response:
-        day, per_page = self.day, query.per_page
+        day = self.day
+        names = {fault.name: fault for fault in faults}
+        if "stale" in names:
+            day = max(0, day - 1)
+        if "capped-page" in names:
+            query = replace(query, per_page=min(query.per_page, names["capped-page"].options["size"]))
+        if "ignored-page" in names:
+            query = replace(query, page=1)
+        per_page = query.per_page
         start = (query.page - 1) * per_page
         if not any(fault.kind.level in ("page", "record") for fault in faults):
             key = (day, query, self._repeated(day))
@@ -277,10 +317,13 @@ class Application:
                 records = []
             elif fault.name == "short-page":
                 records = records[: max(0, len(records) - fault.options["drop"])]
+            elif fault.name == "unordered" and not (query.sort and fault.options["sort"] == "honoured"):
+                records = self._unordered(day, start, start + per_page)
             elif fault.name == "overlap" and records:
                 back = min(fault.options["count"], start)
                 records = self._records(day, query, start - back, start + len(records) - back)
-        return self._sent(damage(records, faults))
+        sent = self._sent(damage(records, faults))
+        return replace(sent, body=with_odd_bodies(sent.body)) if "odd-body" in names else sent
 
     def _meta(self, query: queries.Query, faults: list[Fault]) -> Response:
         day = self.day
@@ -371,7 +414,7 @@ def _drawn(snapshot: Snapshot, draw: int, size: int) -> list[Brewery]:
     return [snapshot[rank] for rank in ranks]
 
 
-def _instead(faults: list[Fault]) -> Response | None:
+def _instead(faults: list[Fault], target: str) -> Response | None:
     """The answer of the first fault that answers in the API's place."""
     for fault in faults:
         match fault.name:
@@ -379,6 +422,9 @@ def _instead(faults: list[Fault]) -> Response | None:
                 return replace(_json({"message": "Too Many Requests"}, 429), headers=_retry_after(**fault.options))
             case "server-error":
                 return _json({"message": "Internal Server Error"}, fault.options["status"])
+            case "redirect":
+                where = {"Location": f"{fault.options['to']}{target}"}
+                return replace(_json({"message": "Moved"}, fault.options["status"]), headers=where)
             case "client-error":
                 return _json({"message": "Forbidden"}, fault.options["status"])
             case "not-json":

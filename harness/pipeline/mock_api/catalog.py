@@ -5,12 +5,15 @@ Day 0 is the source itself. Each later day adds about 0.5 % new breweries (at th
 is arithmetic on (seed, day), so neither a day's state nor a difference needs the other days' records.
 """
 
+import threading
+from array import array
 from bisect import bisect_right
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from hashlib import blake2b
+from itertools import accumulate, chain
 from math import gcd
 from typing import Final, NamedTuple, Protocol
 
@@ -24,6 +27,12 @@ class Source(Protocol):
 
     def brewery(self, index: int) -> Brewery:
         """The record at `index`; not to be changed by the caller."""
+
+    def id_of(self, index: int) -> str:
+        """The id of the record at `index`."""
+
+    def id_prefixes(self) -> Iterable[str]:
+        """The first two characters of each id, in the order of the indexes."""
 
     def index_of(self, brewery_id: str) -> int | None:
         """The index that may have the id."""
@@ -45,6 +54,14 @@ class GeneratedSource:
     def brewery(self, index: int) -> Brewery:
         """The record at `index`."""
         return self._generator.brewery(index)
+
+    def id_of(self, index: int) -> str:
+        """The id of the record at `index`."""
+        return self._generator.id_of(index)
+
+    def id_prefixes(self) -> Iterable[str]:
+        """The first two characters of each id, in the order of the indexes."""
+        return self._generator.id_prefixes(self._count)
 
     def index_of(self, brewery_id: str) -> int | None:
         """The index that may have the id."""
@@ -68,6 +85,14 @@ class RecordSource:
     def brewery(self, index: int) -> Brewery:
         """The record at `index`."""
         return self._records[index]
+
+    def id_of(self, index: int) -> str:
+        """The id of the record at `index`."""
+        return str(self._records[index]["id"])
+
+    def id_prefixes(self) -> Iterable[str]:
+        """The first two characters of each id, in the order of the indexes."""
+        return (str(record["id"])[:2] for record in self._records)
 
     def index_of(self, brewery_id: str) -> int | None:
         """The index that has the id."""
@@ -191,6 +216,15 @@ class Catalog:
         """The brewery of a slot as it was when it came."""
         return self.source.brewery(slot) if slot < self._base else self._newcomers.brewery(slot)
 
+    def id_of(self, slot: int) -> str:
+        """The id of the brewery of a slot."""
+        return self.source.id_of(slot) if slot < self._base else self._newcomers.id_of(slot)
+
+    def id_prefixes(self, day: int) -> Iterable[str]:
+        """The first two characters of each id that there is on a day or was before, in the order of the slots."""
+        newcomers = (self._newcomers.id_of(slot)[:2] for slot in range(self._base, self.slots(day)))
+        return chain(self.source.id_prefixes(), newcomers)
+
     def brewery(self, slot: int, day: int) -> Brewery:
         """The brewery of a slot as it is on a day, whether or not the slot is empty then."""
         brewery = self.original(slot)
@@ -236,6 +270,43 @@ class Catalog:
         )
 
 
+class _IdOrder:
+    """The slots of a day in the order of their ids. Safe for use by several threads.
+
+    Divided by the first characters of the ids, and each part sorted when it is asked for: the first page of ten
+    million breweries need not wait until all are sorted.
+    """
+
+    def __init__(self, id_of: Callable[[int], str], prefixes: Iterable[str], gone: Sequence[int]) -> None:
+        parts: defaultdict[str, array[int]] = defaultdict(lambda: array("L"))
+        for slot, prefix in enumerate(prefixes):
+            parts[prefix].append(slot)
+        for slot in gone:
+            parts[id_of(slot)[:2]].remove(slot)
+        self._id_of = id_of
+        self._parts = [parts[prefix] for prefix in sorted(parts)]
+        self._starts = list(accumulate(map(len, self._parts), initial=0))
+        self._sorted: set[int] = set()
+        self._lock = threading.Lock()
+
+    def slots(self, start: int, stop: int) -> Iterator[int]:
+        """Those at the ranks from `start` up to `stop`, which may lie beyond the end."""
+        rank = start
+        while rank < min(stop, self._starts[-1]):
+            number = bisect_right(self._starts, rank) - 1
+            first = self._starts[number]
+            part = self._part(number)[rank - first : stop - first]
+            yield from part
+            rank += len(part)
+
+    def _part(self, number: int) -> "array[int]":
+        with self._lock:
+            if number not in self._sorted:
+                self._parts[number] = array("L", sorted(self._parts[number], key=self._id_of))
+                self._sorted.add(number)
+            return self._parts[number]
+
+
 class Snapshot:
     """What one day shows: a sequence of breweries in the API's order."""
 
@@ -246,6 +317,7 @@ class Snapshot:
         # Non-decreasing, so the slot of a rank is found by bisection instead of by walking past the empty slots.
         self._full_below = [slot - i for i, slot in enumerate(self._gone)]
         self._length = catalog.slots(day) - len(self._gone)
+        self._ordering = threading.Lock()
 
     def __len__(self) -> int:
         return self._length
@@ -257,6 +329,16 @@ class Snapshot:
 
     def __iter__(self) -> Iterator[Brewery]:
         return (self[rank] for rank in range(len(self)))
+
+    def by_id(self, start: int, stop: int) -> list[Brewery]:
+        """The breweries at the ranks from `start` up to `stop` in the order of the ids."""
+        with self._ordering:
+            order = self._id_order
+        return [self._catalog.brewery(slot, self.day) for slot in order.slots(start, stop)]
+
+    @cached_property
+    def _id_order(self) -> _IdOrder:
+        return _IdOrder(self._catalog.id_of, self._catalog.id_prefixes(self.day), self._gone)
 
     def find(self, brewery_id: str) -> Brewery | None:
         """The brewery with this id, or None where the day has none."""

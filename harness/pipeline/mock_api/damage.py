@@ -1,10 +1,11 @@
 """What the faults of records do to a record. Pure: which record is hit depends on its id alone."""
 
+import json
 import unicodedata
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from harness.pipeline.mock_api.faults import Fault, hash_fraction
+from harness.pipeline.mock_api.faults import ODD, Fault, hash_fraction
 from harness.pipeline.mock_api.generator import Brewery
 
 VALUES: Final[dict[str, Any]] = {
@@ -58,6 +59,17 @@ def dirt_of(fault: Fault, brewery_id: str) -> str | None:
     return list(DIRT)[int(hash_fraction("dirt", brewery_id) * len(DIRT))]
 
 
+def _mark(kind: str) -> Brewery:
+    return {"odd-body": kind}
+
+
+def with_odd_bodies(body: bytes) -> bytes:
+    """An answer with what the `odd-body` fault's marks stand for, which no encoder of JSON would write."""
+    for kind, text in ODD.items():
+        body = body.replace(json.dumps(_mark(kind), separators=(",", ":")).encode(), text.encode())
+    return body
+
+
 def _bad_coordinates(fault: Fault, brewery: Brewery) -> Brewery:
     return DIRT[f"coordinates-{fault.options['kind']}"](brewery)
 
@@ -71,6 +83,9 @@ def _damaged(fault: Fault, brewery: Brewery) -> Brewery:
             return _without(brewery, options["field"])
         case "not-nfc":
             return _decomposed(brewery)
+        case "odd-body":
+            marked = _mark(options["kind"])
+            return marked if options["kind"] == "not-object" else {**brewery, options["field"]: marked}
         case "bad-coordinates":
             return _bad_coordinates(fault, brewery)
         case _:

@@ -5,8 +5,9 @@ hashes of (fault, page, attempt), never by chance: the same requests meet the sa
 """
 
 import threading
+import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
@@ -37,6 +38,21 @@ class Kind(NamedTuple):
     path: str = "list"
     times: int = 0
 
+
+ODD: Final = {
+    "long-number": "1" * 1_500,
+    "huge-number": "1" * 5_000,
+    "surrogate": '"half \\udfff"',
+    "nan": "NaN",
+    "infinity": "-Infinity",
+    "nul": '"a\\u0000b"',
+    "control": '"a\x01b"',
+    "long-text": '"' + "x" * 1_000_000 + '"',
+    "zero-width": '"\\u200b"',
+    "deep": "[" * 600 + "]" * 600,
+    "not-object": '"x"',
+}
+"""Kind of odd body -> its text."""
 
 _RESET: Final = Option(0, ("0", "1"), "1 resets the connection instead of closing it")
 
@@ -77,10 +93,38 @@ KINDS: Final[dict[str, Kind]] = {
             )
         },
     ),
+    "redirect": Kind(
+        "response",
+        "redirects to the same path on another server",
+        {
+            "to": Option("http://elsewhere.invalid", (), "scheme, host and port"),
+            "status": Option(302, (), "301, 302, 303, 307 or 308"),
+        },
+    ),
+    "outage": Kind(
+        "response",
+        "closes every connection for a while, counted from the first request that it strikes",
+        {"seconds": Option(30, (), "duration")},
+        path="any",
+    ),
+    "stale": Kind(
+        "response",
+        "responds like a cache: with the list of the day before and its Age",
+        {"age": Option(3600, (), "seconds")},
+    ),
     "not-json": Kind("response", "responds 200 with an HTML page", {}),
     "not-a-list": Kind("response", "responds 200 with a JSON object instead of a list", {}),
     "empty-page": Kind("page", "returns an empty list", {}),
     "short-page": Kind("page", "omits the last records of a page", {"drop": Option(1, (), "records")}),
+    "capped-page": Kind(
+        "page", "limits every page to fewer records than requested", {"size": Option(37, (), "records at most")}
+    ),
+    "ignored-page": Kind("page", "returns the first page whatever page is requested", {}),
+    "unordered": Kind(
+        "page",
+        "orders the list differently for each request, as a database without ORDER BY may",
+        {"sort": Option("honoured", ("honoured", "ignored"), "honoured: requests with `sort` are ordered")},
+    ),
     "overlap": Kind(
         "page",
         "starts a page with the last records of the previous one, as if records had been inserted before it; "
@@ -124,6 +168,14 @@ KINDS: Final[dict[str, Kind]] = {
         "record",
         "corrupts the coordinates",
         {"kind": Option("out-of-range", ("out-of-range", "half-missing", "text"), "kind of corruption")},
+    ),
+    "odd-body": Kind(
+        "record",
+        "sends a value that JSON parsers disagree on",
+        {
+            "kind": Option("long-number", tuple(ODD), "kind of value; not-object replaces the whole record"),
+            "field": Option("name", (), "name of the field"),
+        },
     ),
     "dirty": Kind("record", "mixes every kind of invalid record into the valid ones", {}),
 }
@@ -224,7 +276,7 @@ def parse(text: str) -> Fault:
             raise UsageError(f"Fault {name} has no option {part!r}. It takes {', '.join(f'{o}=' for o in known)}.")
         target = options if option in kind.options else scope
         target[option] = _value(name, option, known[option], value)
-    for error, lowest in (("client-error", 400), ("server-error", 500)):
+    for error, lowest in (("client-error", 400), ("server-error", 500), ("redirect", 300)):
         if name == error and not lowest <= options["status"] <= lowest + 99:
             raise UsageError(f"Fault {name}: status has to be from {lowest} to {lowest + 99}.")
     if scope["every"] < 1:
@@ -235,6 +287,8 @@ def parse(text: str) -> Fault:
 @dataclass
 class _Active:
     fault: Fault
+    clock: Callable[[], float]
+    began: float | None = None
     seen: int = 0
     fired: int = 0
     seen_on: Counter[tuple[str, int]] = field(default_factory=Counter)
@@ -255,6 +309,11 @@ class _Active:
             return False
         if fault.kind.level != "record" and not fault.picks(endpoint, page, self.seen_on[where]):
             return False
+        if fault.name == "outage":
+            now = self.clock()
+            self.began = now if self.began is None else self.began
+            if now - self.began >= fault.options["seconds"]:
+                return False
         self.fired += 1
         self.fired_on[where] += 1
         return True
@@ -263,13 +322,15 @@ class _Active:
 class FaultPlan:
     """The faults that are switched on, and their counters. Safe for use by several threads."""
 
-    def __init__(self, faults: Iterable[str] = ()) -> None:
+    def __init__(self, faults: Iterable[str] = (), clock: Callable[[], float] = time.monotonic) -> None:
         self._lock = threading.Lock()
-        self._active = [_Active(parse(text)) for text in faults]
+        self._clock = clock
+        self._active: list[_Active] = []
+        self.add(faults)
 
     def add(self, faults: Iterable[str]) -> None:
         """Switches faults on; all of them or, when one cannot be parsed, none."""
-        new = [_Active(parse(text)) for text in faults]
+        new = [_Active(parse(text), self._clock) for text in faults]
         with self._lock:
             self._active.extend(new)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from harness.pipeline.mock_api.catalog import Snapshot
-from harness.pipeline.mock_api.generator import Brewery
+from harness.pipeline.mock_api.generator import FIELDS, Brewery
 
 DEFAULT_PER_PAGE: Final = 50
 MAX_PER_PAGE: Final = 200
@@ -36,11 +36,29 @@ BREWERY_TYPES: Final = (
 _SORTABLE: Final = {
     "type": "brewery_type",
     "state": "state_province",
-    **{
-        field: field
-        for field in ("id", "name", "brewery_type", "city", "state_province", "postal_code", "country", "phone")
-    },
+    **{field: field for field in FIELDS if field not in ("longitude", "latitude", "state", "street")},
 }
+_FILTERS: Final = (
+    "by_city",
+    "by_country",
+    "by_ids",
+    "by_name",
+    "by_postal",
+    "by_state",
+    "by_type",
+    "exclude_types",
+)
+KNOWN: Final[Mapping[str, frozenset[str]]] = {
+    "list": frozenset({*_FILTERS, "by_dist", "sort", "page", "per_page"}),
+    "meta": frozenset({*_FILTERS, "by_dist", "page", "per_page"}),
+    "search": frozenset({"query", "page", "per_page"}),
+    "autocomplete": frozenset({"query"}),
+    "random": frozenset({"size"}),
+    "single": frozenset(),
+}
+"""Endpoint -> the parameters that it reads."""
+MAX_IDS: Final = 50
+"""How many ids of `by_ids` count."""
 
 
 class BadQueryError(ValueError):
@@ -69,13 +87,18 @@ class Query:
 
     @property
     def selects_all(self) -> bool:
-        """Whether the answer is the whole list in its own order."""
-        return not (self.filters or self.search or self.origin or self.sort)
+        """Whether the answer is the whole list, in its own order or in that of the ids."""
+        return not (self.filters or self.search or self.origin or (self.sort and not self.by_id))
+
+    @property
+    def by_id(self) -> bool:
+        """Whether the order is that of the ids."""
+        return self.sort == (("id", False),)
 
 
 def _folded(text: str) -> str:
-    """Underscores stand for spaces in the API's parameters."""
-    return text.replace("_", " ").strip().casefold()
+    """Underscores and plus signs stand for spaces in the API's parameters."""
+    return text.replace("_", " ").replace("+", " ").strip().casefold()
 
 
 def _number(value: str | None, default: int) -> int:
@@ -89,10 +112,10 @@ def parse(parameters: Mapping[str, str]) -> Query:
     """Reads a request's parameters; the API ignores those that it does not know.
 
     Raises:
-        BadQueryError: A type, an origin or a sort field that does not exist.
+        BadQueryError: A type or an origin that does not exist.
     """
     filters = []
-    for name in ("by_city", "by_country", "by_ids", "by_name", "by_postal", "by_state", "by_type"):
+    for name in _FILTERS:
         value = parameters.get(name)
         if value:
             if name == "by_type" and _folded(value) not in BREWERY_TYPES:
@@ -119,14 +142,9 @@ def parse(parameters: Mapping[str, str]) -> Query:
 
 
 def _sort(text: str) -> tuple[tuple[str, bool], ...]:
-    """`type,name:asc`: a field without a direction is ascending."""
-    result = []
-    for part in filter(None, text.split(",")):
-        field, _, direction = part.partition(":")
-        if field not in _SORTABLE or direction not in ("", "asc", "desc"):
-            raise BadQueryError(f"Cannot sort by {part}")
-        result.append((_SORTABLE[field], direction == "desc"))
-    return tuple(result)
+    """`type,name:desc`: any other direction, or none, is ascending; an unknown field is passed over."""
+    parts = (part.partition(":") for part in text.split(","))
+    return tuple((_SORTABLE[field], direction == "desc") for field, _, direction in parts if field in _SORTABLE)
 
 
 def _text(brewery: Brewery, field: str) -> str:
@@ -136,8 +154,11 @@ def _text(brewery: Brewery, field: str) -> str:
 def _condition(name: str, value: str) -> Callable[[Brewery], bool]:
     wanted = _folded(value)
     if name == "by_ids":
-        ids = frozenset(part.strip() for part in value.split(","))
+        ids = frozenset(part.strip() for part in value.split(",")[:MAX_IDS])
         return lambda brewery: brewery["id"] in ids
+    if name == "exclude_types":
+        types = frozenset(map(_folded, value.split(",")))
+        return lambda brewery: _text(brewery, "brewery_type") not in types
     if name == "by_city":
         return lambda brewery: wanted in _text(brewery, "city")
     if name == "by_name":

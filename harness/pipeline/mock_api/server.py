@@ -7,7 +7,8 @@ import socketserver
 import struct
 import sys
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
@@ -65,6 +66,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         body = response.body
         how = (fault.name, *fault.options.values()) if fault else ()
         match how:
+            case ("outage", _):
+                self._cut(False)
             case ("cut", "before", reset):
                 self._cut(bool(reset))
             case ("cut", _, reset):
@@ -178,6 +181,7 @@ class MockApi:
         old_format: Answer in the API's older format.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
+        clock: Seconds that an `outage` is measured in.
     """
 
     def __init__(
@@ -192,6 +196,7 @@ class MockApi:
         old_format: bool = False,
         host: str = "127.0.0.1",
         port: int = 0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if data is None:
             source: GeneratedSource | RecordSource = GeneratedSource(seed, breweries)
@@ -199,7 +204,7 @@ class MockApi:
             source = RecordSource(datafile.read(data) if isinstance(data, Path) else data)
         self.catalog = Catalog(source, seed)
         self.app = Application(
-            self.catalog, FaultPlan(faults), day=day, latency_ms=latency_ms, old_format=old_format
+            self.catalog, FaultPlan(faults, clock), day=day, latency_ms=latency_ms, old_format=old_format
         )
         self._address = (host, port)
         self._server: _Server | None = None

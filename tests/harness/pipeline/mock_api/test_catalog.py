@@ -53,6 +53,16 @@ def test_changes_are_what_a_reader_of_both_days_finds(count: int, records: bool,
 
 
 @settings(max_examples=50, deadline=None)
+@given(counts, st.booleans(), days, st.integers(0, 60), st.integers(0, 60))
+def test_the_order_of_the_ids_is_that_of_their_text(
+    count: int, records: bool, day: int, start: int, size: int
+) -> None:
+    everything = shown(count, records, day)
+    expected = [everything[brewery_id] for brewery_id in sorted(everything)]
+    assert catalog(count, records).at(day).by_id(start, start + size) == expected[start : start + size]
+
+
+@settings(max_examples=50, deadline=None)
 @given(counts, st.booleans(), days)
 def test_totals_and_look_up_agree_with_the_list(count: int, records: bool, day: int) -> None:
     snapshot = catalog(count, records).at(day)

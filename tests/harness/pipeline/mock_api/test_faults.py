@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from harness.errors import HarnessError
 from harness.pipeline.mock_api import MockApi
 from harness.pipeline.mock_api.damage import DIRT, damage, dirt_of
-from harness.pipeline.mock_api.faults import FaultPlan, parse
+from harness.pipeline.mock_api.faults import ODD, FaultPlan, parse
 from harness.pipeline.mock_api.generator import Generator
 
 Start = Callable[..., MockApi]
@@ -142,6 +142,77 @@ def test_not_json(api: MockApi) -> None:
 def test_not_a_list(api: MockApi) -> None:
     api.add_faults("not-a-list")
     assert isinstance(page(api).json(), dict)
+
+
+def test_a_redirect_goes_to_the_same_path_elsewhere(api: MockApi, mock_api: Start) -> None:
+    other = mock_api(breweries=3)
+    api.add_faults(f"redirect:to={other.url},status=307")
+    answer = page(api, 1, 2)
+    assert [response.status_code for response in answer.history] == [307]
+    assert answer.url == f"{other.url}/v1/breweries?page=1&per_page=2"
+    assert len(answer.json()) == 2
+
+
+def test_an_outage_strikes_everything_and_ends_by_the_clock(mock_api: Start) -> None:
+    now = [100.0]
+    api = mock_api(breweries=10, clock=lambda: now[0])
+    api.add_faults("outage:seconds=30")
+    for passed in (0, 20, 29.9):
+        now[0] = 100 + passed
+        with pytest.raises(requests.ConnectionError):
+            meta(api)
+    now[0] = 130
+    assert meta(api)["total"] == 10
+
+
+def test_a_stale_page_has_its_age_and_what_was_there_the_day_before(mock_api: Start) -> None:
+    api = mock_api(breweries=100, day=1)
+    api.add_faults("stale:age=60,page=2")
+    fresh, stale = page(api, 1), page(api, 2)
+    assert "Age" not in fresh.headers
+    assert stale.headers["Age"] == "60"
+    before, after = (list(api.catalog.at(day)) for day in (0, 1))
+    assert (fresh.json(), stale.json()) == (after[:10], before[10:20])
+
+
+def test_a_capped_page_is_followed_by_the_next_one_of_that_size(api: MockApi, clean: list[dict[str, Any]]) -> None:
+    api.add_faults("capped-page:size=4")
+    assert [page(api, number).json() for number in (1, 2, 26)] == [clean[:4], clean[4:8], []]
+    assert page(api, 2, 3).json() == clean[3:6]
+
+
+def test_an_ignored_page_is_the_first(api: MockApi, clean: list[dict[str, Any]]) -> None:
+    api.add_faults("ignored-page")
+    assert [page(api, number).json() for number in (1, 2, 99)] == [clean[:10]] * 3
+
+
+@pytest.mark.parametrize("sort", ["honoured", "ignored"])
+def test_an_unordered_list_has_another_order_for_each_request(
+    api: MockApi, clean: list[dict[str, Any]], sort: str
+) -> None:
+    api.add_faults(f"unordered:sort={sort}")
+    whole = [page(api, 1, 100).json() for _ in range(2)]
+    assert whole[0] != whole[1]
+    assert sorted(brewery["id"] for brewery in whole[0]) == sorted(brewery["id"] for brewery in clean)
+    asked: dict[str, Any] = {"per_page": 100, "sort": "id:asc"}
+    in_order = [requests.get(f"{api.url}/v1/breweries", params=asked, timeout=10).json() for _ in range(2)]
+    assert (in_order[0] == in_order[1]) == (sort == "honoured")
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_an_odd_body_is_in_place_of_a_field_or_a_record(
+    api: MockApi, clean: list[dict[str, Any]], kind: str
+) -> None:
+    api.add_faults(f"odd-body:kind={kind},share=0.2")
+    struck = [parse("odd-body:share=0.2").picks(brewery["id"]) for brewery in clean]
+    expected = [
+        ODD[kind]
+        if odd and kind == "not-object"
+        else json.dumps(brewery | ({"name": "@"} if odd else {}), ensure_ascii=False, separators=(",", ":"))
+        for brewery, odd in zip(clean, struck, strict=True)
+    ]
+    assert any(struck)
+    assert page(api, 1, 100).content.decode() == f"[{','.join(expected)}]".replace('"@"', ODD[kind])
 
 
 def test_empty_page_in_the_middle(api: MockApi, clean: list[dict[str, Any]]) -> None:
@@ -346,6 +417,8 @@ def test_faults_of_one_path_leave_the_others_alone(api: MockApi) -> None:
         ("not-json:every=0", "every has to be 1 or more"),
         ("server-error:status=404", "from 500 to 599"),
         ("client-error:status=503", "from 400 to 499"),
+        ("redirect:status=404", "from 300 to 399"),
+        ("odd-body:kind=even", "not one of long-number"),
     ],
 )
 def test_a_fault_that_cannot_be_read_is_refused(text: str, message: str) -> None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -127,6 +128,15 @@ def test_list_keeps_order_fields_and_types(get: Callable[..., Any]) -> None:
         ({"per_page": "many", "page": "first"}, [1, 2, 3, 4, 5]),
         ({"page": -3}, [1, 2, 3, 4, 5]),
         ({"unknown": "x"}, [1, 2, 3, 4, 5]),
+        ({"sort": "*bob"}, [1, 2, 3, 4, 5]),
+        ({"sort": "colour,name"}, [2, 1, 4, 5, 3]),
+        ({"sort": "name:sideways"}, [2, 1, 4, 5, 3]),
+        ({"sort": "id:asc"}, [1, 2, 3, 4, 5]),
+        ({"sort": "id:desc"}, [5, 4, 3, 2, 1]),
+        ({"by_city": "San+Diego"}, [1]),
+        ({"exclude_types": "nano"}, [2, 3, 4]),
+        ({"exclude_types": "nano,micro"}, []),
+        ({"exclude_types": "nano", "by_state": "ohio"}, [2]),
     ],
 )
 def test_list_parameters(get: Callable[..., Any], parameters: dict[str, Any], expected: list[int]) -> None:
@@ -140,8 +150,6 @@ def test_list_parameters(get: Callable[..., Any], parameters: dict[str, Any], ex
         ({"by_dist": "north"}, "by_dist"),
         ({"by_dist": "nan,0"}, "by_dist"),
         ({"by_dist": "91,0"}, "by_dist"),
-        ({"sort": "colour"}, "colour"),
-        ({"sort": "name:sideways"}, "sideways"),
     ],
 )
 def test_refused_parameters(get: Callable[..., Any], parameters: dict[str, str], message: str) -> None:
@@ -154,6 +162,55 @@ def test_a_page_holds_50_by_default_and_200_at_most(mock_api: Start) -> None:
         size: len(requests.get(url, params={"per_page": size}, timeout=10).json()) for size in ("", "200", "500")
     }
     assert sizes == {"": 50, "200": 200, "500": 200}
+
+
+def test_of_many_ids_fifty_count(mock_api: Start) -> None:
+    api = mock_api(breweries=60)
+    ids = ",".join(brewery["id"] for brewery in api.catalog.at(0))
+    url = f"{api.url}/v1/breweries"
+    assert len(requests.get(f"{url}?per_page=200", params={"by_ids": ids}, timeout=10).json()) == 50
+    assert requests.get(f"{url}/meta", params={"by_ids": ids}, timeout=10).json()["total"] == 50
+
+
+def test_meta_honours_excluded_types(get: Callable[..., Any]) -> None:
+    assert get("/meta", exclude_types="nano")["by_type"] == {"micro": 3}
+
+
+@pytest.mark.parametrize("path", ["", "/meta", "/random", f"/{FEW[0]['id']}"])
+def test_an_answer_may_be_kept_for_a_day(mock_api: Start, path: str) -> None:
+    url = f"{mock_api(data=[dict(one) for one in FEW]).url}/v1/breweries{path}"
+    first, second = requests.get(url, timeout=10), requests.get(url, timeout=10)
+    assert first.headers["Cache-Control"] == "max-age=86400, public"
+    assert first.headers["ETag"].startswith('W/"')
+    if path != "/random":
+        assert first.headers["ETag"] == second.headers["ETag"]
+
+
+def test_an_error_is_not_to_be_kept(mock_api: Start) -> None:
+    answer = requests.get(f"{mock_api(breweries=1).url}/v1/breweries/unknown", timeout=10)
+    assert "Cache-Control" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters", "unknown"),
+    [
+        ("", {"page": "invalid", "sort": "*bob", "id": 42, "brewery[id]": 42}, ["brewery[id]", "id"]),
+        ("", {"exclude_type": "nano"}, ["exclude_type"]),
+        ("", {"query": "dog"}, ["query"]),
+        ("/meta", {"sort": "name"}, ["sort"]),
+        ("/random", {"per_page": 3}, ["per_page"]),
+        ("", {"a\r\nb": "x"}, ["a\r\nb"]),
+    ],
+)
+def test_a_parameter_that_nobody_reads_is_answered_and_told(
+    mock_api: Start, path: str, parameters: dict[str, Any], unknown: list[str]
+) -> None:
+    api = mock_api(data=[dict(one) for one in FEW])
+    answer = requests.get(f"{api.url}/v1/breweries{path}", params=parameters, timeout=10)
+    assert answer.status_code == 200
+    assert answer.headers["Warning"] == f'299 mock-api "unknown: {" ".join(map(quote, unknown))}"'
+    assert api.stats()["unknown_parameters"] == dict.fromkeys(unknown, 1)
+    assert "Warning" not in requests.get(f"{api.url}/v1/breweries?per_page=3", timeout=10).headers
 
 
 def test_single(get: Callable[..., Any]) -> None:

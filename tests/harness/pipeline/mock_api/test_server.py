@@ -187,6 +187,7 @@ def test_stats_count_the_api_alone(mock_api: Start) -> None:
         "by_path": {"/v1/breweries": 3, "/v1/breweries/{id}": 3, "/v1/breweries/meta": 1},
         "by_page": {"1": 1, "2": 1},
         "by_status": {"200": 5, "400": 1, "404": 1},
+        "unknown_parameters": {},
         "max_concurrent": 1,
     }
     assert admin(api, "DELETE", "stats").json()["requests"] == 0
