@@ -38,6 +38,10 @@ class Settings:
             (`BREWERY_FRESH_STARTS`).
         ca_bundle: File of trusted certificates for the API, or None for the packaged ones
             (`REQUESTS_CA_BUNDLE`, `SSL_CERT_FILE`).
+        redirect_hosts: Hosts, with their port if it is not the scheme's, that the API may redirect to beside its
+            own (`BREWERY_REDIRECT_HOSTS`, separated by commas).
+        api_option: What the user calls `api_url`: an option, or the variable (`BREWERY_API_OPTION` where the
+            variable was set by a program that has an option for it).
     """
 
     lakehouse_uri: str
@@ -47,19 +51,24 @@ class Settings:
     connect_timeout: float = 10.0
     read_timeout: float = 30.0
     page_deadline: float = 180.0
-    attempts: int = 6
+    attempts: int = 8
     backoff_initial: float = 0.5
     backoff_max: float = 30.0
     retry_after_max: float = 60.0
     fresh_starts: int = 2
     ca_bundle: str | None = None
+    redirect_hosts: frozenset[str] = frozenset()
+    api_option: str = "BREWERY_API_URL"
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str] | None = None, **overrides: Any) -> "Settings":
+    def from_env(
+        cls, env: Mapping[str, str] | None = None, *, options: Mapping[str, str] | None = None, **overrides: Any
+    ) -> "Settings":
         """Read the settings from the environment.
 
         Args:
             env: Variables to read; the process's own by default.
+            options: What the user calls the overrides, by attribute; the variables by default.
             **overrides: Attributes that win over the environment; None means not given.
 
         Raises:
@@ -67,12 +76,18 @@ class Settings:
         """
         env = os.environ if env is None else env
         given = {name: value for name, value in overrides.items() if value is not None}
+        called = {name: option for name, option in (options or {}).items() if name in given}
         lakehouse_uri = str(given.pop("lakehouse_uri", env.get("LAKEHOUSE_URI", ""))).strip()
         if not lakehouse_uri:
-            raise SettingsError("LAKEHOUSE_URI is not set: set it to a folder, or to s3://bucket/prefix.")
+            option = called.get("lakehouse_uri", "LAKEHOUSE_URI")
+            raise SettingsError(f"{option} is not set: set it to a folder, or to s3://bucket/prefix.")
+        api_option = called.get("api_url", env.get("BREWERY_API_OPTION") or "BREWERY_API_URL")
+        hosts = env.get("BREWERY_REDIRECT_HOSTS", "").lower().split(",")
         values: dict[str, Any] = {
-            "api_url": _url("BREWERY_API_URL", given.pop("api_url", env.get("BREWERY_API_URL") or DEFAULT_API_URL)),
+            "api_url": _url(api_option, given.pop("api_url", env.get("BREWERY_API_URL") or DEFAULT_API_URL)),
+            "api_option": api_option,
             "ca_bundle": _existing(env, "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"),
+            "redirect_hosts": frozenset(filter(None, map(str.strip, hosts))),
         }
         for name, (variable, kind, low, high) in _NUMBERS.items():
             raw = given.pop(name, env.get(variable))
@@ -106,11 +121,15 @@ def _number(variable: str, raw: object, kind: Callable[[Any], int | float], low:
     return value
 
 
-def _url(variable: str, raw: object) -> str:
+def _url(option: str, raw: object) -> str:
     text = str(raw).strip().rstrip("/")
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise SettingsError(f"{variable} is {raw!r}: set it to an address such as {DEFAULT_API_URL}.")
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and parts.hostname and not parts.query and not parts.fragment
+    except ValueError:
+        usable = False
+    if not usable:
+        raise SettingsError(f"{option} is {raw!r}: set it to an address such as {DEFAULT_API_URL}.")
     return text
 
 

@@ -28,6 +28,7 @@ class BronzeFile:
         records: Lines in the file.
         bytes: Size of the stored (compressed) file.
         sha256: Hex digest of the stored file.
+        malformed: Lines that are no JSON object that every reader takes.
     """
 
     name: str
@@ -35,6 +36,7 @@ class BronzeFile:
     records: int
     bytes: int
     sha256: str
+    malformed: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ class Manifest:
         profile: Fields and types seen.
         started_at: Start of the run, UTC.
         finished_at: End of the run, UTC.
+        responses: For each page, in page order, what the response said of its age and state (the headers `Age`,
+            `Date`, `ETag`, where given). Empty: nobody looked.
     """
 
     ingestion_date: dt.date
@@ -82,6 +86,7 @@ class Manifest:
     profile: SourceProfile
     started_at: dt.datetime
     finished_at: dt.datetime
+    responses: Sequence[Mapping[str, str]] = ()
 
     @property
     def pages(self) -> int:
@@ -111,7 +116,11 @@ class Manifest:
                         else {"blank_ends": sorted_counts(self.profile.blank_ends)}
                     ),
                 },
-                "files": [vars(f) for f in self.files],
+                "files": [
+                    {name: value for name, value in vars(f).items() if name != "malformed" or value}
+                    for f in self.files
+                ],
+                **({"responses": [dict(headers) for headers in self.responses]} if self.responses else {}),
             },
             indent=1,
             ensure_ascii=False,
@@ -163,12 +172,16 @@ class Manifest:
                     records=int(f["records"]),
                     bytes=int(f["bytes"]),
                     sha256=str(f["sha256"]),
+                    malformed=int(f.get("malformed", 0)),
                 )
                 for f in raw["files"]
             ),
             profile=profile,
             started_at=dt.datetime.fromisoformat(raw["started_at"]),
             finished_at=dt.datetime.fromisoformat(raw["finished_at"]),
+            responses=tuple(
+                {str(name): str(value) for name, value in headers.items()} for headers in raw.get("responses", ())
+            ),
         )
 
     def _check(self, pages: object) -> None:

@@ -25,7 +25,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--lakehouse", help="root of the lakehouse (LAKEHOUSE_URI)")
     options = parser.parse_args(arguments)
     try:
-        settings = Settings.from_env(api_url=options.api, lakehouse_uri=options.lakehouse)
+        settings = Settings.from_env(
+            options={"api_url": "--api", "lakehouse_uri": "--lakehouse"},
+            api_url=options.api,
+            lakehouse_uri=options.lakehouse,
+        )
         result = ingest(settings, Storage.for_uri(settings.lakehouse_uri), options.date)
     except BreweryError as error:
         sys.stderr.write(f"{error}\n")

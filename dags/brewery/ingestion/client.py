@@ -3,13 +3,13 @@
 import datetime as dt
 import logging
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import requests.utils
@@ -19,18 +19,19 @@ from tenacity import (
     RetryCallState,
     Retrying,
     retry_if_exception_type,
-    sleep_using_event,
     stop_any,
-    stop_before_delay,
 )
 
 from brewery.errors import ApiRefusedError, ApiUnavailableError
+from brewery.ingestion.ages import Receipt
 from brewery.ingestion.records import PayloadError, parse_object, split_records
 from brewery.ingestion.retry import (
     BackoffWait,
+    Clock,
     Gate,
     RateLimitedError,
     StopAfterFailures,
+    StopAtDeadline,
     SuspiciousPageError,
     TransientError,
     retry_after_seconds,
@@ -44,6 +45,8 @@ SUSPICIOUS_ATTEMPTS: Final = 3
 """A page of an unexpected length is asked for so often before the source is taken to have changed."""
 _CHUNK: Final = 256 * 1024
 _RETRIED_4XX: Final = frozenset({408, 425, 429})
+ORDER: Final = "id:asc"
+"""The API orders by nothing unless it is asked to, and an order that differs between two requests loses records."""
 
 _Answer = TypeVar("_Answer")
 
@@ -54,24 +57,76 @@ class CancelledError(Exception):
     """Another page has failed for good: this one need not be had any more."""
 
 
+class Page(NamedTuple):
+    """One page of breweries.
+
+    Attributes:
+        lines: The text of each record as received.
+        records: The same, parsed; None where it is malformed.
+        receipt: When and how old it came.
+    """
+
+    lines: list[str]
+    records: list[dict[str, Any] | None]
+    receipt: Receipt
+
+
+class _Session(requests.Session):
+    """Follows redirects on the same server, and to hosts that are allowed."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self._settings = settings
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Where a response leads, if anywhere.
+
+        Raises:
+            ApiRefusedError: To another server, or from https to http.
+        """
+        location = super().get_redirect_target(resp)
+        if location is None:
+            return None
+        try:
+            target = urljoin(resp.url, location)
+            host = urlsplit(target).netloc.rpartition("@")[2].lower()
+            # Another host, port or scheme; https instead of http on the usual ports is none.
+            foreign = bool(self.should_strip_auth(resp.url, target))  # type: ignore[no-untyped-call]
+        except ValueError:
+            raise requests.exceptions.InvalidURL(f"it redirects to {location!r}") from None
+        if foreign and host not in self._settings.redirect_hosts:
+            resp.close()
+            raise ApiRefusedError(
+                f"{resp.url.partition('?')[0]} redirects to {target.partition('?')[0]}: set "
+                f"{self._settings.api_option} to the API's own address, or allow that host with "
+                f"BREWERY_REDIRECT_HOSTS={host}."
+            )
+        return location
+
+
 class BreweryClient:
     """Reads the API; safe to use from several threads.
 
     Attributes:
+        clock: What deadlines and waits are measured with.
         retries: Attempts beyond the first, over all requests so far.
         bytes_received: Bytes of all usable and unusable bodies, after decompression.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         """Opens no connection yet."""
         self._settings = settings
         self._cancelled = threading.Event()
-        self._gate = Gate(self._cancelled.wait)
+        self.clock = clock or Clock()
+        self._gate = Gate(self._wait, self.clock.now)
         self._lock = threading.Lock()
         self.retries = 0
         self.bytes_received = 0
-        self._session = requests.Session()
-        self._session.headers.update({"User-Agent": USER_AGENT, "Accept": "application/json"})
+        self._session = _Session(settings)
+        self._session.headers.update(
+            # A cache on the way has to ask the API whether what it keeps is still true.
+            {"User-Agent": USER_AGENT, "Accept": "application/json", "Cache-Control": "no-cache"}
+        )
         # The cookie jar is the one part of a session that requests from several threads would change.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         # Read from the environment once, instead of anew for every request; and no password from a netrc file.
@@ -99,24 +154,29 @@ class BreweryClient:
         finally:
             self._cancelled.clear()
 
-    def total(self) -> int:
-        """How many breweries the API has (`/breweries/meta`).
+    def _wait(self, seconds: float) -> None:
+        self.clock.wait(self._cancelled, seconds)
+
+    def total(self) -> tuple[int, Receipt]:
+        """How many breweries the API has (`/breweries/meta`), and when it said so.
 
         Raises:
             ApiUnavailableError: No usable answer within attempts and deadline.
             ApiRefusedError: An answer that will not change.
         """
-        return self._ask("the number of breweries", f"{self._settings.api_url}/breweries/meta", {}, _total)
 
-    def page(self, number: int, expected: int) -> tuple[list[str], list[dict[str, Any]]]:
+        def parse(body: bytes, receipt: Receipt) -> tuple[int, Receipt]:
+            return _total(body), receipt
+
+        return self._ask("the number of breweries", f"{self._settings.api_url}/breweries/meta", {}, parse)
+
+    def page(self, number: int, expected: int, size: int | None = None) -> Page:
         """One page of breweries.
 
         Args:
             number: Page, from 1.
             expected: Records that the page has to have.
-
-        Returns:
-            The text of each record as received, and the records parsed.
+            size: Records in a full page; that of the settings by default.
 
         Raises:
             SuspiciousPageError: Again and again another number of records than expected.
@@ -124,65 +184,102 @@ class BreweryClient:
             ApiRefusedError: An answer that will not change.
             CancelledError: Within `cancelled`.
         """
+        before: list[str] = []
 
-        def parse(body: bytes) -> tuple[list[str], list[dict[str, Any]]]:
-            slices, records = split_records(body)
-            if len(slices) != expected:
-                raise SuspiciousPageError(f"page {number} has {len(slices)} records instead of {expected}")
-            return slices, records
+        def parse(body: bytes, receipt: Receipt) -> Page:
+            lines, records, broken = split_records(body)
+            if len(lines) != expected:
+                raise SuspiciousPageError(f"page {number} has {len(lines)} records instead of {expected}", lines)
+            # What is no JSON may be damage on the way; the source itself sends the same again.
+            if broken and lines != before:
+                before[:] = lines
+                raise TransientError("the answer is not JSON")
+            return Page(lines, records, receipt)
 
-        params = {"page": number, "per_page": self._settings.page_size}
+        params: dict[str, int | str] = {
+            "page": number,
+            "per_page": size or self._settings.page_size,
+            "sort": ORDER,
+        }
         return self._ask(f"page {number}", f"{self._settings.api_url}/breweries", params, parse)
 
-    def _ask(self, what: str, url: str, params: dict[str, int], parse: Callable[[bytes], _Answer]) -> _Answer:
+    def _ask(
+        self,
+        what: str,
+        url: str,
+        params: Mapping[str, int | str],
+        parse: Callable[[bytes, Receipt], _Answer],
+    ) -> _Answer:
         settings = self._settings
-        deadline = time.monotonic() + settings.page_deadline
+        deadline = self.clock.now() + settings.page_deadline
+        causes: list[TransientError] = []
+
+        def attempt() -> _Answer:
+            try:
+                return self._attempt(url, params, parse, deadline)
+            except TransientError as error:
+                # An attempt that the deadline cut short explains nothing, unless there was no other.
+                if not error.cut_short:
+                    causes[:] = [error]
+                raise
+
         retrying = Retrying(
             retry=retry_if_exception_type(TransientError),
             stop=stop_any(
                 StopAfterFailures(settings.attempts, min(settings.attempts, SUSPICIOUS_ATTEMPTS)),
-                stop_before_delay(settings.page_deadline),
+                StopAtDeadline(deadline, self.clock),
             ),
             wait=BackoffWait(settings.backoff_initial, settings.backoff_max, settings.retry_after_max),
             before_sleep=self._note_retry,
-            sleep=sleep_using_event(self._cancelled),
+            sleep=self._wait,
             reraise=True,
         )
         try:
-            answer: _Answer = retrying(self._attempt, url, params, parse, deadline)
+            answer: _Answer = retrying(attempt)
             return answer
-        except SuspiciousPageError:
-            raise
         except TransientError as error:
+            cause = causes[0] if causes else error
+            if isinstance(cause, SuspiciousPageError):
+                raise cause from error
             attempts = retrying.statistics["attempt_number"]
+            advice = "see whether the API is up, then run it again"
+            if isinstance(cause, RateLimitedError) or (cause.retry_after or 0) > settings.retry_after_max:
+                advice = "run it again when the API takes requests again"
             raise ApiUnavailableError(
-                f"Could not get {what} from {url}, at last because {error} (attempts: {attempts}): see whether the "
-                "API is up, then run it again."
+                f"Could not get {what} from {url}, at last because {cause} (attempts: {attempts}): {advice}."
             ) from error
 
     def _attempt(
-        self, url: str, params: dict[str, int], parse: Callable[[bytes], _Answer], deadline: float
+        self,
+        url: str,
+        params: Mapping[str, int | str],
+        parse: Callable[[bytes, Receipt], _Answer],
+        deadline: float,
     ) -> _Answer:
         self._gate.wait()
         if self._cancelled.is_set():
             raise CancelledError
-        body = self._get(url, params, deadline)
+        if self.clock.now() >= deadline:
+            raise TransientError("the server asked for a pause beyond the time for this request")
+        body, receipt = self._get(url, params, deadline)
         with self._lock:
             self.bytes_received += len(body)
         try:
-            return parse(body)
+            return parse(body, receipt)
         except PayloadError as error:
             raise TransientError(f"the answer {error}") from error
 
-    def _get(self, url: str, params: dict[str, int], deadline: float) -> bytes:
-        left = max(0.01, deadline - time.monotonic())
+    def _get(self, url: str, params: Mapping[str, int | str], deadline: float) -> tuple[bytes, Receipt]:
+        left = max(0.01, deadline - self.clock.now())
         timeout = (min(self._settings.connect_timeout, left), min(self._settings.read_timeout, left))
         try:
             with self._session.get(url, params=params, timeout=timeout, stream=True) as response:
                 self._check_status(url, response)
-                return self._body(response, deadline)
+                return self._body(response, deadline), Receipt.of(self.clock.now(), response.headers)
         except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as error:
-            raise TransientError("the server did not answer in time") from error
+            connecting = isinstance(error, requests.exceptions.ConnectTimeout)
+            limit = self._settings.connect_timeout if connecting else self._settings.read_timeout
+            raise TransientError("the server did not answer in time", cut_short=left < limit) from error
         except requests.exceptions.ConnectionError as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 raise ApiRefusedError(
@@ -193,7 +290,9 @@ class BreweryClient:
         except urllib3.exceptions.HTTPError as error:
             raise TransientError("the answer was cut off or garbled") from error
         except requests.exceptions.RequestException as error:
-            raise ApiRefusedError(f"{url} cannot be asked ({error}): correct BREWERY_API_URL.") from error
+            raise ApiRefusedError(
+                f"{url} cannot be asked ({error}): correct {self._settings.api_option}."
+            ) from error
 
     def _check_status(self, url: str, response: requests.Response) -> None:
         status = response.status_code
@@ -202,11 +301,13 @@ class BreweryClient:
         if status >= 500 or status in _RETRIED_4XX:
             pause = retry_after_seconds(response.headers.get("Retry-After"), dt.datetime.now(dt.UTC))
             if pause is not None:
-                pause = min(pause, self._settings.retry_after_max)
-                self._gate.close_for(pause)
+                self._gate.close_for(min(pause, self._settings.retry_after_max))
+            asked = f" and asked for a pause of {pause:,.0f} s" if pause else ""
             kind = RateLimitedError if status == HTTPStatus.TOO_MANY_REQUESTS else TransientError
-            raise kind(f"the server answered with status {status}", retry_after=pause)
-        raise ApiRefusedError(f"The API answered {url} with status {status}: see whether BREWERY_API_URL is right.")
+            raise kind(f"the server answered with status {status}{asked}", retry_after=pause)
+        raise ApiRefusedError(
+            f"The API answered {url} with status {status}: see whether {self._settings.api_option} is right."
+        )
 
     def _body(self, response: requests.Response, deadline: float) -> bytes:
         parts: list[bytes] = []
@@ -218,8 +319,8 @@ class BreweryClient:
             size += len(part)
             if size > MAX_BODY:
                 raise TransientError(f"the answer has more than {MAX_BODY // 2**20} MB")
-            if time.monotonic() > deadline:
-                raise TransientError("the answer took too long")
+            if self.clock.now() > deadline:
+                raise TransientError("the answer took too long", cut_short=True)
             if self._cancelled.is_set():
                 raise CancelledError
         return b"".join(parts)

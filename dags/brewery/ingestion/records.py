@@ -2,56 +2,86 @@
 
 import json
 import re
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
+
+MAX_NUMBER: Final = 1000
+"""Characters of a number, and ..."""
+MAX_DEPTH: Final = 500
+"""... levels of arrays and objects within a record that every JSON reader on the way takes."""
 
 _BLANK: Final = re.compile(r"[ \t\n\r]*")
 _BOM: Final = "\ufeff"
+_SEPARATORS: Final = frozenset(",]")
+_STRING: Final = r'"[^"\\]*(?:\\.[^"\\]*)*"'
+# A quotation mark that begins no whole string is a token of its own, and ends the search.
+_TOKEN: Final = re.compile(_STRING + r'|[\[\]{}"]', re.DOTALL)
+_EXTENT: Final = re.compile(_STRING + rf"|[\[\]{{}}]|[-+.0-9eE]{{{MAX_NUMBER + 1},}}", re.DOTALL)
+_WORD: Final = re.compile(r'[^\s,\[\]{}"]+')
 
 
 class PayloadError(ValueError):
     """A body that is not what the API promises; the message completes "the answer …"."""
 
 
+class Records(NamedTuple):
+    """What one page holds.
+
+    Attributes:
+        lines: The text of each element of the array as received, apart from two changes: a line break becomes a
+            space, so that a record is one line; and a malformed object begins with a space, so that only a good
+            one begins with a brace.
+        records: The same, parsed; None where the element is malformed.
+        broken: Whether an element is not even JSON, and its end had to be guessed.
+    """
+
+    lines: list[str]
+    records: list[dict[str, Any] | None]
+    broken: bool
+
+
 def _refuse_constant(name: str) -> NoReturn:
-    # Python's reader takes NaN and Infinity, which JSON does not know and Spark's reader would reject later.
+    # Python's reader takes NaN and Infinity, which JSON does not know.
     raise ValueError(f"{name} is not JSON")
 
 
 _decoder: Final = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
-def split_records(body: bytes) -> tuple[list[str], list[dict[str, Any]]]:
-    r"""Cut a JSON array of objects into the text of each object, and parse each.
+def split_records(body: bytes) -> Records:
+    r"""Cut a JSON array into the text of each element, and parse each.
 
     Args:
         body: The whole answer, UTF-8.
 
-    Returns:
-        The text of each record exactly as received, and the records parsed. The one change: a line break outside
-        strings becomes a space (within a string JSON does not allow one), so that a record is one line.
-
     Raises:
-        PayloadError: Not UTF-8, not JSON, cut off, or not an array of objects.
+        PayloadError: Not UTF-8, not an array, cut off, or too damaged to tell one element from the next.
 
-    >>> split_records(b'[{"id": "a",\n "n": 1.50}]')[0]
-    ['{"id": "a",  "n": 1.50}']
+    >>> split_records(b'[{"id": "a",\n "n": 1.50}, 7]').lines
+    ['{"id": "a",  "n": 1.50}', '7']
     """
     text = _text(body)
     position = _skip(text, 0)
     if text[position : position + 1] != "[":
         _parse(text, position)
         raise PayloadError("is not a JSON array")
-    slices: list[str] = []
-    records: list[dict[str, Any]] = []
+    lines: list[str] = []
+    records: list[dict[str, Any] | None] = []
+    broken = False
     position = _skip(text, position + 1)
     if text[position : position + 1] == "]":
         _expect_end(text, position + 1)
-        return slices, records
+        return Records(lines, records, broken)
     while True:
-        record, end = _parse(text, position)
-        if type(record) is not dict:
-            raise PayloadError("holds something that is not an object")
-        slices.append(text[position:end])
+        try:
+            record, end = _parse(text, position)
+        except PayloadError:
+            record, end = None, _end_of_broken(text, position)
+            broken = True
+        line = text[position:end]
+        if type(record) is not dict or not _is_readable(line, record):
+            record = None
+            line = f" {line}" if line.startswith("{") else line
+        lines.append(line)
         records.append(record)
         position = end if text[end : end + 1] in _SEPARATORS else _skip(text, end)
         separator = text[position : position + 1]
@@ -64,11 +94,8 @@ def split_records(body: bytes) -> tuple[list[str], list[dict[str, Any]]]:
         if text[position : position + 1] != "{":
             position = _skip(text, position)
     if "\n" in text or "\r" in text:
-        slices = [part.replace("\n", " ").replace("\r", " ") for part in slices]
-    return slices, records
-
-
-_SEPARATORS: Final = frozenset(",]")
+        lines = [line.replace("\n", " ").replace("\r", " ") for line in lines]
+    return Records(lines, records, broken)
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
@@ -83,6 +110,54 @@ def parse_object(body: bytes) -> dict[str, Any]:
     if type(value) is not dict:
         raise PayloadError("is not a JSON object")
     return value
+
+
+def _is_readable(text: str, record: dict[str, Any]) -> bool:
+    """Whether other readers of JSON take what Python's reader took (RFC 8259, sections 8.2 and 9)."""
+    if "\\u" in text:
+        try:
+            json.dumps(record, ensure_ascii=False).encode("utf-8")
+        except UnicodeEncodeError:
+            # Half of a surrogate pair: a reader in Java makes a question mark of it, and two ids may become one.
+            return False
+    # Nothing shorter holds such a number or such a depth.
+    return len(text) <= MAX_NUMBER or _is_within_limits(text)
+
+
+def _is_within_limits(text: str) -> bool:
+    depth = 0
+    for token in _EXTENT.finditer(text):
+        first = text[token.start()]
+        if first in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                return False
+        elif first in "]}":
+            depth -= 1
+        elif first != '"':
+            return False
+    return True
+
+
+def _end_of_broken(text: str, position: int) -> int:
+    """Where an element ends that is not JSON: at its closing bracket, or before the next separator."""
+    if text[position : position + 1] not in ("{", "["):
+        word = _WORD.match(text, position)
+        if word:
+            return word.end()
+        raise PayloadError("is not JSON, or cut off")
+    depth = 0
+    for token in _TOKEN.finditer(text, position):
+        match token.group():
+            case "{" | "[":
+                depth += 1
+            case "}" | "]":
+                depth -= 1
+                if not depth:
+                    return token.end()
+            case '"':
+                break
+    raise PayloadError("is not JSON, or cut off")
 
 
 def _text(body: bytes) -> str:

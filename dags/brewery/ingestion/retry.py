@@ -13,12 +13,17 @@ from tenacity.wait import wait_base
 
 
 class TransientError(Exception):
-    """An answer, or none, that another attempt may better; the message completes "because …"."""
+    """An answer, or none, that another attempt may better; the message completes "because …".
 
-    def __init__(self, reason: str, *, retry_after: float | None = None) -> None:
-        """Takes what happened, and the seconds that the server asked to wait."""
+    Attributes:
+        retry_after: Seconds that the server asked to wait.
+        cut_short: The deadline ended the attempt, so that it says nothing about the server.
+    """
+
+    def __init__(self, reason: str, *, retry_after: float | None = None, cut_short: bool = False) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+        self.cut_short = cut_short
 
 
 class RateLimitedError(TransientError):
@@ -26,7 +31,27 @@ class RateLimitedError(TransientError):
 
 
 class SuspiciousPageError(TransientError):
-    """A page that is well-formed, but not as long as the total says: the source may have changed."""
+    """A page that is well-formed, but not as long as the total says: the source may have changed.
+
+    Attributes:
+        lines: The text of each of its records.
+    """
+
+    def __init__(self, reason: str, lines: list[str]) -> None:
+        super().__init__(reason)
+        self.lines = lines
+
+
+class Clock:
+    """Time as the ingestion sees it; a test replaces it to wait for nothing."""
+
+    def now(self) -> float:
+        """Seconds on a monotonic clock."""
+        return time.monotonic()
+
+    def wait(self, until: threading.Event, seconds: float) -> None:
+        """Sleep, at the longest until the event is set."""
+        until.wait(seconds)
 
 
 def retry_after_seconds(header: str | None, now: dt.datetime) -> float | None:
@@ -94,6 +119,19 @@ class StopAfterFailures(stop_base):
         elif not isinstance(error, RateLimitedError):
             self._failures_left -= 1
         return self._failures_left <= 0 or self._suspicious_left <= 0
+
+
+class StopAtDeadline(stop_base):
+    """Stops where the next attempt would start after the deadline."""
+
+    def __init__(self, deadline: float, clock: Clock) -> None:
+        """Takes a time of the clock."""
+        self._deadline = deadline
+        self._clock = clock
+
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        """Whether the attempt was the last."""
+        return self._clock.now() + retry_state.upcoming_sleep >= self._deadline
 
 
 class Gate:

@@ -6,26 +6,34 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from brewery.bronze import new_run_id
 from brewery.contract.layout import page_file
 from brewery.contract.manifest import BronzeFile, Manifest
-from brewery.errors import EmptySourceError, SourceMovedError, StorageError
-from brewery.ingestion.client import BreweryClient
+from brewery.errors import ApiRefusedError, EmptySourceError, SourceMovedError, StorageError
+from brewery.ingestion.ages import Receipt, spread
+from brewery.ingestion.client import BreweryClient, Page
+from brewery.ingestion.ids import IdCheck
+from brewery.ingestion.paging import Paging, find_paging
 from brewery.ingestion.profile import ProfileBuilder
-from brewery.ingestion.retry import SuspiciousPageError
-from brewery.ingestion.seams import Overlap, SeamCheck
+from brewery.ingestion.retry import Clock, SuspiciousPageError
 from brewery.settings import Settings
 from brewery.storage import Storage
 
 GZIP_LEVEL: Final = 3
 """Measured on real breweries: a page takes 0.7 ms; level 1 saves a fifth of the time and is 8 % larger, level 6
 takes twice the time and is 10 % smaller."""
+
+_Result = TypeVar("_Result")
+
+CONFIRMATIONS: Final = 2
+"""How often a page with repeated ids has to come again as it was. Two servers with lists of their own may answer in
+the same way once by chance."""
 
 log = logging.getLogger(__name__)
 
@@ -81,16 +89,12 @@ class IngestResult:
 class _MovedError(Exception):
     """The snapshot is not of one state of the source; the message completes "because …"."""
 
-    def __init__(self, reason: str, overlaps: frozenset[Overlap] = frozenset()) -> None:
-        super().__init__(reason)
-        self.overlaps = overlaps
-
 
 @dataclass(frozen=True)
 class _StoredPage:
     file: BronzeFile
     profile: ProfileBuilder
-    fingerprints: tuple[int, ...]
+    page: Page
 
 
 def ingest(
@@ -99,6 +103,7 @@ def ingest(
     ingestion_date: dt.date,
     *,
     on_progress: Callable[[Progress], None] | None = None,
+    clock: Clock | None = None,
 ) -> IngestResult:
     """Take a snapshot of the API into bronze.
 
@@ -111,6 +116,7 @@ def ingest(
         storage: The lakehouse.
         ingestion_date: Date that the snapshot stands for.
         on_progress: Called after each page, from the calling thread.
+        clock: What waits and deadlines are measured with.
 
     Raises:
         EmptySourceError: The API has no breweries.
@@ -121,13 +127,12 @@ def ingest(
     """
     begun = time.monotonic()
     report = on_progress or (lambda _progress: None)
-    overlaps: frozenset[Overlap] = frozenset()
-    with BreweryClient(settings) as client:
+    with BreweryClient(settings, clock) as client:
         for fresh_starts in range(settings.fresh_starts + 1):
             try:
-                manifest = _snapshot(settings, client, storage, ingestion_date, fresh_starts, overlaps, report)
+                manifest = _snapshot(settings, client, storage, ingestion_date, fresh_starts, report)
             except _MovedError as error:
-                reason, overlaps = str(error), error.overlaps
+                reason = str(error)
                 log.warning("The source changed in mid-run (%s); starting afresh.", reason)
                 continue
             return IngestResult(
@@ -154,54 +159,53 @@ def _snapshot(
     storage: Storage,
     ingestion_date: dt.date,
     fresh_starts: int,
-    known_overlaps: frozenset[Overlap],
     report: Callable[[Progress], None],
 ) -> Manifest:
-    """One attempt: everything is stored and committed, or nothing is left of it.
-
-    `known_overlaps` are those of the attempt before: one that is there again, the same, is what the source holds
-    (a brewery listed twice) and not a list that moved.
-    """
+    """One attempt: everything is stored and committed, or nothing is left of it."""
     started_at = dt.datetime.now(dt.UTC)
     run_id = new_run_id(started_at)
-    total = client.total()
+    total, before = client.total()
     if total == 0:
         raise EmptySourceError(
             f"{settings.api_url} has no breweries, and an empty snapshot would mark every known one as removed: "
             "see whether the API is in order, then run it again."
         )
     folder = storage.layout.bronze_run(ingestion_date, run_id)
-    with _removed_on_error(storage, folder):
+    with _removed_on_error(storage, folder), _drift():
+        paging = find_paging(client, total, settings.page_size)
         profile = ProfileBuilder()
-        files: list[BronzeFile] = []
-        seen: dict[str, int] = {}
-        seams = SeamCheck()
+        files: dict[int, BronzeFile] = {}
+        receipts: dict[int, Receipt] = {}
+        ids = IdCheck()
         records = 0
+
+        def store(number: int) -> _StoredPage | None:
+            page = _page(settings, client, paging, number)
+            return None if page is None else _store(storage, folder, number, page)
+
         # Closed, so that no thread is still writing into the folder when it is removed.
-        with closing(_stored_pages(settings, client, storage, folder, total)) as pages:
+        with closing(_concurrently(settings, client, paging.last, store)) as pages:
             for stored in pages:
-                twin = seen.setdefault(stored.file.sha256, stored.file.page)
-                if twin != stored.file.page:
-                    raise _MovedError(f"page {stored.file.page} is the same as page {twin}")
-                files.append(stored.file)
+                number = stored.file.page
+                files[number], receipts[number] = stored.file, stored.page.receipt
                 profile.merge(stored.profile)
-                seams.add(stored.file.page, stored.fingerprints)
+                ids.add(number, stored.page.lines, stored.page.records)
                 records += stored.file.records
-                expected = _pages(total, settings.page_size)
-                report(Progress(len(files), expected, records, client.retries, fresh_starts))
-        after = client.total()
+                report(Progress(len(files), paging.pages, records, client.retries, fresh_starts))
+        after, end = client.total()
         if after != total:
             raise _MovedError(f"the total went from {total} to {after}")
-        if new_overlaps := seams.overlaps - known_overlaps:
-            page = min(new_overlaps).page
-            raise _MovedError(f"page {page} repeats the end of page {page - 1}", frozenset(seams.overlaps))
+        if seconds := spread((before, *receipts.values(), end)):
+            raise _MovedError(f"caches served states of the source that lie {seconds:,.0f} s apart")
+        _confirm(settings, client, paging, [files[number] for number in sorted(ids.repeated_on())])
         manifest = Manifest(
             ingestion_date=ingestion_date,
             run_id=run_id,
             source=settings.api_url,
             api_total=total,
             records=records,
-            files=sorted(files, key=lambda file: file.page),
+            files=[files[number] for number in sorted(files)],
+            responses=[receipts[number].headers for number in sorted(receipts)],
             profile=profile.build(),
             started_at=started_at,
             finished_at=dt.datetime.now(dt.UTC),
@@ -210,51 +214,106 @@ def _snapshot(
     return manifest
 
 
-def _stored_pages(
-    settings: Settings, client: BreweryClient, storage: Storage, folder: str, total: int
-) -> Generator[_StoredPage, None, None]:
-    """Fetch and store every page, in whatever order they arrive; a window of requests, not a queue of all."""
-    pages = _pages(total, settings.page_size)
+def _page(settings: Settings, client: BreweryClient, paging: Paging, number: int) -> Page | None:
+    """One page, or None for the empty one behind the last.
+
+    Raises:
+        ApiRefusedError: The API answers every page with the first.
+    """
+    if number == 1:
+        return paging.first
+    expected = paging.expected(number)
+    try:
+        page = client.page(number, expected, paging.size)
+    except SuspiciousPageError as error:
+        if error.lines != paging.first.lines:
+            raise
+        # All there is came with the first page: nothing was lost.
+        if not expected and paging.pages == 1:
+            return None
+        raise _ignored(settings, paging, number) from error
+    if not expected:
+        return None
+    if page.lines == paging.first.lines:
+        again = [client.page(asked, paging.size, paging.size).lines for asked in (1, number)]
+        if again != [page.lines, page.lines]:
+            raise _MovedError(f"page {number} is the same as page 1")
+        raise _ignored(settings, paging, number)
+    return page
+
+
+def _ignored(settings: Settings, paging: Paging, number: int) -> ApiRefusedError:
+    return ApiRefusedError(
+        f"{settings.api_url} answers page {number} with page 1, so it ignores the parameter `page` and only "
+        f"{paging.size} of {paging.total} breweries can be read: see whether {settings.api_option} is right."
+    )
+
+
+def _store(storage: Storage, folder: str, number: int, page: Page) -> _StoredPage:
+    good = [(line, record) for line, record in zip(page.lines, page.records, strict=True) if record is not None]
+    profile = ProfileBuilder()
+    profile.add([line for line, _ in good], [record for _, record in good])
+    content = _content(page)
+    name = page_file(number)
+    storage.write(f"{folder}/{name}", content)
+    digest = hashlib.sha256(content).hexdigest()
+    file = BronzeFile(name, number, len(page.lines), len(content), digest, len(page.lines) - len(good))
+    return _StoredPage(file, profile, page)
+
+
+def _content(page: Page) -> bytes:
+    return gzip.compress(("\n".join(page.lines) + "\n").encode("utf-8"), GZIP_LEVEL, mtime=0)
+
+
+def _confirm(settings: Settings, client: BreweryClient, paging: Paging, files: Sequence[BronzeFile]) -> None:
+    """Ask again for pages with repeated ids.
+
+    A source that lists a brewery twice sends the same again. One that moved, or that has no fixed order, does not:
+    there, each repeated brewery stands for one that is missing.
+
+    Raises:
+        _MovedError: A page is not what it was.
+    """
+
+    def differs(index: int) -> int | None:
+        file = files[(index - 1) % len(files)]
+        page = client.page(file.page, file.records, paging.size)
+        same = hashlib.sha256(_content(page)).hexdigest() == file.sha256
+        return None if same else file.page
+
+    with closing(_concurrently(settings, client, CONFIRMATIONS * len(files), differs)) as different:
+        for number in different:
+            raise _MovedError(
+                f"page {number} repeats breweries of other pages and changed when it was requested again"
+            )
+
+
+def _concurrently(
+    settings: Settings, client: BreweryClient, last: int, work: Callable[[int], _Result | None]
+) -> Generator[_Result, None, None]:
+    """What `work` makes of each number from 1, in any order; a window of requests, not a queue of all."""
     running = threading.Semaphore(settings.concurrency)
     closed = threading.Event()
 
-    def store_unless_closed(number: int) -> _StoredPage | None:
+    def work_unless_closed(number: int) -> _Result | None:
         with running:
-            return None if closed.is_set() else store(number)
+            return None if closed.is_set() else work(number)
 
-    def store(number: int) -> _StoredPage | None:
-        expected = min(settings.page_size, total - (number - 1) * settings.page_size)
-        slices, records = client.page(number, expected)
-        if not expected:
-            return None
-        profile = ProfileBuilder()
-        profile.add(slices, records)
-        content = gzip.compress(("\n".join(slices) + "\n").encode("utf-8"), GZIP_LEVEL, mtime=0)
-        name = page_file(number)
-        storage.write(f"{folder}/{name}", content)
-        digest = hashlib.sha256(content).hexdigest()
-        file = BronzeFile(name, number, len(slices), len(content), digest)
-        return _StoredPage(file, profile, tuple(map(hash, slices)))
-
-    # A last page that is full says nothing about what follows it: the page behind it has to be empty.
-    last = pages if total % settings.page_size else pages + 1
     numbers = iter(range(1, last + 1))
     pool = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="ingest")
-    waiting: set[Future[_StoredPage | None]] = set()
+    waiting: set[Future[_Result | None]] = set()
     try:
         while True:
             # One more than there are threads, so that no thread waits for this loop.
             while len(waiting) <= settings.concurrency and (number := next(numbers, None)) is not None:
-                waiting.add(pool.submit(store_unless_closed, number))
+                waiting.add(pool.submit(work_unless_closed, number))
             if not waiting:
                 break
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             for future in done:
-                page = future.result()
-                if page is not None:
-                    yield page
-    except SuspiciousPageError as error:
-        raise _MovedError(str(error)) from error
+                result = future.result()
+                if result is not None:
+                    yield result
     finally:
         closed.set()
         with client.cancelled():
@@ -263,6 +322,15 @@ def _stored_pages(
             for _ in range(settings.concurrency):
                 running.acquire()
         running.release(settings.concurrency)
+
+
+@contextmanager
+def _drift() -> Iterator[None]:
+    """A page that keeps having another length than the total says is a sign of it."""
+    try:
+        yield
+    except SuspiciousPageError as error:
+        raise _MovedError(str(error)) from error
 
 
 @contextmanager
@@ -277,7 +345,3 @@ def _removed_on_error(storage: Storage, folder: str) -> Iterator[None]:
             # Without a manifest it is not a run, and maintenance removes it later: the first error matters more.
             log.warning("Left behind, without effect: %s (%s)", folder, error)
         raise
-
-
-def _pages(total: int, page_size: int) -> int:
-    return -(-total // page_size)

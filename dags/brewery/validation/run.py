@@ -32,7 +32,7 @@ class ValidationResult:
     Attributes:
         ingestion_date: Date.
         run_id: The run that counts for the date.
-        records: Lines found that are JSON objects.
+        records: Lines found, apart from those of damaged files.
         api_total: What the API said.
         files: Files of the manifest.
         bytes: Their size together.
@@ -130,7 +130,7 @@ def inspect(storage: Storage, ingestion_date: dt.date) -> ValidationResult:
 def _checks(
     storage: Storage, folder: str, manifest: Manifest, sizes: dict[str, int]
 ) -> Iterator[tuple[int, str | None]]:
-    """For each file: its usable records, and what is wrong with it."""
+    """For each file: its records, and what is wrong with it."""
 
     def check(file: BronzeFile) -> tuple[int, str | None]:
         return _check_file(storage, f"{folder}/{file.name}", file, sizes.get(file.name))
@@ -159,15 +159,18 @@ def _check_file(storage: Storage, path: str, file: BronzeFile, size: int | None)
     # The last line ends with a line break as well.
     if lines.pop() != b"":
         return 0, f"the last line of {file.name} is not whole"
-    usable = sum(map(_is_object, lines))
-    if usable != len(lines):
-        return usable, f"{file.name} has {len(lines) - usable} lines that are not JSON objects"
-    if usable != file.records:
-        return usable, f"{file.name} has {usable} records instead of {file.records}"
-    return usable, None
+    malformed = len(lines) - sum(map(_is_object, lines))
+    if malformed != file.malformed:
+        said = f" instead of {file.malformed}" if file.malformed else ""
+        return len(lines) - malformed, f"{file.name} has {malformed} lines that are not JSON objects{said}"
+    if len(lines) != file.records:
+        return len(lines), f"{file.name} has {len(lines)} records instead of {file.records}"
+    return len(lines), None
 
 
 def _is_object(line: bytes) -> bool:
+    if not line.startswith(b"{"):
+        return False
     try:
         return type(json.loads(line)) is dict
     except (ValueError, RecursionError):

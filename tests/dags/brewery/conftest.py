@@ -3,16 +3,38 @@
 import datetime as dt
 import gzip
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from brewery.ingestion.retry import Clock
 from brewery.settings import Settings
 from brewery.storage import Storage
 
 DAY = dt.date(2025, 1, 31)
+
+
+class FakeClock(Clock):
+    """A clock that only waiting moves on: what would take minutes takes none."""
+
+    def __init__(self) -> None:
+        self._now = 1000.0
+        self._lock = threading.Lock()
+
+    def now(self) -> float:
+        return self._now
+
+    def wait(self, until: threading.Event, seconds: float) -> None:
+        with self._lock:
+            self._now += 0 if until.is_set() else seconds
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def test_every_brewery_is_stored_and_committed(
             record
             for page in range(1, 10)
             for record in requests.get(
-                f"{api.url}/v1/breweries", params={"page": page, "per_page": 50}, timeout=10
+                f"{api.url}/v1/breweries?per_page=50&sort=id:asc", params={"page": page}, timeout=10
             ).json()
         ]
     assert len(everything) == 420
@@ -51,6 +51,7 @@ def test_every_brewery_is_stored_and_committed(
     assert manifest["source"] == settings.api_url
     assert [file["records"] for file in manifest["files"]] == [50] * 8 + [20]
     assert sum(manifest["profile"]["fields"]["id"].values()) == 420
+    assert [set(response) for response in manifest["responses"]] == [{"Date", "ETag"}] * 9
 
 
 def test_files_have_the_size_and_checksum_that_the_manifest_says(

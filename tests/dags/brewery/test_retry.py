@@ -1,6 +1,7 @@
 """When the API is asked again."""
 
 import datetime as dt
+import threading
 from email.utils import format_datetime
 
 import pytest
@@ -11,10 +12,12 @@ from brewery.ingestion.retry import (
     Gate,
     RateLimitedError,
     StopAfterFailures,
+    StopAtDeadline,
     SuspiciousPageError,
     TransientError,
     retry_after_seconds,
 )
+from tests.dags.brewery.conftest import FakeClock
 
 NOW = dt.datetime(2025, 1, 31, 12, 0, 0, tzinfo=dt.UTC)
 
@@ -62,13 +65,23 @@ def test_retry_after_zero_is_no_leave_to_ask_at_once() -> None:
 
 
 def test_attempts_are_for_failures_and_not_for_being_rate_limited() -> None:
-    failed, limited, odd = TransientError("x"), RateLimitedError("x"), SuspiciousPageError("x")
+    failed, limited, odd = TransientError("x"), RateLimitedError("x"), SuspiciousPageError("x", [])
     stop = StopAfterFailures(failures=2, suspicious=2)
     assert [stop(state(error, 1)) for error in (failed, limited, odd, limited, limited, failed)] == [False] * 5 + [
         True
     ]
     stop = StopAfterFailures(failures=9, suspicious=2)
     assert [stop(state(error, 1)) for error in (odd, failed, odd)] == [False, False, True]
+
+
+def test_no_attempt_starts_after_the_deadline() -> None:
+    clock = FakeClock()
+    stop = StopAtDeadline(clock.now() + 10, clock)
+    call = state(TransientError("x"), 1)
+    call.upcoming_sleep = 9
+    assert not stop(call)
+    clock.wait(threading.Event(), 1)
+    assert stop(call)
 
 
 def test_the_gate_holds_everyone_until_the_longest_pause_is_over() -> None:
