@@ -47,7 +47,7 @@ class BreweryApi:
         records: list[dict[str, Any]] = []
         while True:
             number = len(records) // PAGE_SIZE + 1
-            page = self._ask("GET", f"/v1/breweries?page={number}&per_page={PAGE_SIZE}")
+            page = self._ask("GET", f"/v1/breweries?page={number}&per_page={PAGE_SIZE}&sort=id:asc")
             records += page
             if len(page) < PAGE_SIZE:
                 return records
