@@ -66,6 +66,8 @@ def of_system(error: OSError) -> HarnessError:
         errno.EPERM: "check its permissions",
         errno.ENOENT: "check the path",
         errno.EROFS: "choose a folder that is writable",
+        errno.ECONNREFUSED: "check the network",
+        errno.ENETUNREACH: "check the network",
     }
     thing = f"{error.filename}: " if error.filename else ""
     step = steps.get(error.errno or 0, "correct this")

@@ -90,7 +90,7 @@ class _api:  # noqa: N801  (used as a function)
         url = next((word for word in first if word.startswith("http://")), None)
         if url is None:
             self.__exit__()
-            raise HarnessError("the mocked API did not start; try `harness mock-api --port 0` by hand")
+            raise HarnessError("The mocked API did not start: try 'harness mock-api --port 0'.")
         return url
 
     def __exit__(self, *_: object) -> None:
@@ -110,6 +110,6 @@ def _run(module: str, *arguments: str, env: Mapping[str, str]) -> dict[str, Any]
     )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
-        raise HarnessError(f"the benchmark's step {module} failed: {last}; run it by hand to see more")
+        raise HarnessError(f"The benchmark's step {module} failed ({last}): run it by hand to see more.")
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return found

@@ -1,12 +1,17 @@
 """The command line as a whole: its map, help, completion, exit codes, and what stops it."""
 
+import contextlib
+import fcntl
 import os
+import pty
 import re
 import shlex
 import shutil
 import signal
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +23,7 @@ from typer.main import get_command
 from harness.cli import COMMANDS, app, load
 from harness.exits import ExitCode
 
+COLOUR = re.compile(r"\033\[(?:\d+;)*[349]\d[;m]")
 HARNESS = [sys.executable, "-m", "harness"]
 
 
@@ -26,6 +32,34 @@ def harness(folder: Path, *arguments: str, **variables: str) -> subprocess.Compl
     return subprocess.run(
         [*HARNESS, *arguments], cwd=folder, capture_output=True, text=True, check=False, env=environment
     )
+
+
+def in_process(repo: Path, what: str) -> subprocess.CompletedProcess[str]:
+    """A command that does this instead of its work."""
+    program = (
+        "import os, sys, urllib.error; from harness import cli; from harness.machine import command\n"
+        "def raise_(error): raise error\n"
+        f"command._show = lambda *_: {what}\n"
+        "sys.argv = ['harness', 'setup', '--java']; cli.main()"
+    )
+    return subprocess.run([sys.executable, "-c", program], cwd=repo, capture_output=True, text=True, check=False)
+
+
+def on_a_terminal(folder: Path, arguments: tuple[str, ...], **variables: str) -> str:
+    """What a command writes to a terminal of 80 columns."""
+    environment = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "COLUMNS")}
+    reader, writer = pty.openpty()
+    fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
+    with subprocess.Popen(
+        [*HARNESS, *arguments], cwd=folder, stdout=writer, stderr=writer, env={**environment, **variables}
+    ):
+        os.close(writer)
+        output = b""
+        with contextlib.suppress(OSError):
+            while part := os.read(reader, 65_536):
+                output += part
+    os.close(reader)
+    return output.decode()
 
 
 def commands() -> Iterator[tuple[str, Any]]:
@@ -231,11 +265,37 @@ def test_a_full_disk_is_one_sentence(repo: Path) -> None:
     ],
 )
 def test_a_signal_ends_a_command_with_a_sentence(repo: Path, sign: signal.Signals, code: int, says: str) -> None:
-    program = (
-        "import os, sys; from harness import cli; from harness.machine import command\n"
-        f"command._show = lambda *_: os.kill(os.getpid(), {int(sign)})\n"
-        "sys.argv = ['harness', 'setup', '--java']; cli.main()"
-    )
-    done = subprocess.run([sys.executable, "-c", program], cwd=repo, capture_output=True, text=True, check=False)
+    done = in_process(repo, f"os.kill(os.getpid(), {int(sign)})")
     assert done.returncode == code
     assert done.stderr == says
+
+
+@pytest.mark.parametrize(
+    ("raised", "says"),
+    [
+        (
+            "FileNotFoundError(2, 'No such file or directory', 'data.csv')",
+            "data.csv: No such file or directory; check",
+        ),
+        ("OSError(28, 'No space left on device', '/data/x')", "/data/x: No space left on device; free some space"),
+        ("PermissionError(13, 'Permission denied', '/etc/x')", "/etc/x: Permission denied; check its permissions"),
+        ("urllib.error.URLError('Network is unreachable')", "<urlopen error Network is unreachable>; correct this"),
+        ("ConnectionRefusedError(111, 'Connection refused')", "Connection refused; check the network"),
+    ],
+)
+def test_what_the_system_refuses_is_one_sentence(repo: Path, raised: str, says: str) -> None:
+    done = in_process(repo, f"raise_({raised})")
+    assert done.returncode == ExitCode.FAILED
+    assert done.stderr == f"error: {says}, then run the command again.\n" or says in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+@pytest.mark.parametrize(
+    ("arguments", "styled"), [(("doctor",), COLOUR), (("nope",), COLOUR), (("diff", "HEAD"), re.compile("\033"))]
+)
+def test_no_colour_on_a_terminal_where_none_is_wanted(
+    repo: Path, arguments: tuple[str, ...], styled: re.Pattern[str], variables: dict[str, str]
+) -> None:
+    assert styled.search(on_a_terminal(repo, arguments, TERM="xterm-256color"))
+    assert styled.search(on_a_terminal(repo, arguments, **{"TERM": "xterm-256color", **variables})) is None

@@ -29,7 +29,7 @@ def prepare(root: Path, *, fresh: bool) -> None:
         strangers = sorted(p.name for p in root.iterdir() if p.name not in _LAYERS + _OWN_FILES)
         if strangers:
             raise HarnessError(
-                f"{root} holds {strangers[0]!r}, so it is not a lakehouse; name an empty folder with --lakehouse"
+                f"{root} holds {strangers[0]!r}, so it is not a lakehouse: name an empty folder with --lakehouse."
             )
         if fresh:
             for layer in _LAYERS:
@@ -37,7 +37,7 @@ def prepare(root: Path, *, fresh: bool) -> None:
         probe = root / ".lock"
         probe.touch()
     except OSError as error:
-        raise HarnessError(f"the lakehouse {root} {_reason(error)}") from None
+        raise HarnessError(f"The lakehouse {root} {_reason(error)}.") from None
 
 
 def choose_date(root: Path, given: str | None, *, simulated: bool) -> dt.date:
@@ -55,7 +55,7 @@ def choose_date(root: Path, given: str | None, *, simulated: bool) -> dt.date:
         try:
             date = dt.date.fromisoformat(given)
         except ValueError:
-            raise UsageError(f"{given!r} is not a date; write it as 2025-01-31") from None
+            raise UsageError(f"{given!r} is not a date: write it as 2025-01-31.") from None
     elif simulated:
         date = simulation.next_date(committed_dates(root))
     else:
@@ -64,7 +64,7 @@ def choose_date(root: Path, given: str | None, *, simulated: bool) -> dt.date:
         try:
             simulation.day_number(date)
         except ValueError as error:
-            raise UsageError(f"{error}; choose a later --date") from None
+            raise UsageError(f"{error}: choose a later --date.") from None
     return date
 
 
@@ -77,10 +77,10 @@ def committed_dates(root: Path) -> list[dt.date]:
 def _reason(error: OSError) -> str:
     match error.errno:
         case errno.EACCES | errno.EROFS | errno.EPERM:
-            return "cannot be written; change its owner or mode, or name another folder with --lakehouse"
+            return "cannot be written: change its owner or mode, or name another folder with --lakehouse"
         case errno.ENOSPC | errno.EDQUOT:
-            return "is on a full disk; free some space, or name another folder with --lakehouse"
+            return "is on a full disk: free some space, or name another folder with --lakehouse"
         case errno.ENOTDIR | errno.EEXIST:
-            return "is not a folder; name another one with --lakehouse"
+            return "is not a folder: name another one with --lakehouse"
         case _:
-            return f"cannot be used ({error.strerror}); name another folder with --lakehouse"
+            return f"cannot be used ({error.strerror}): name another folder with --lakehouse"

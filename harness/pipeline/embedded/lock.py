@@ -28,8 +28,8 @@ def exclusive(lakehouse: Path) -> Iterator[None]:
             handle.seek(0)
             holder = handle.read().strip() or "unknown"
             raise HarnessError(
-                f"another run (process {holder}) is writing to {lakehouse}; wait for it to end, "
-                "or name another folder with --lakehouse",
+                f"Another run (process {holder}) is writing to {lakehouse}: wait for it to end, "
+                "or name another folder with --lakehouse.",
                 exit_code=ExitCode.IN_USE,
             ) from None
         handle.truncate(0)

@@ -68,7 +68,7 @@ def run_worker(
         return last
     if isinstance(last, Failed):
         raise HarnessError(f"{last.stage} failed: {last.sentence.rstrip('.')}. The log is {log_file}.")
-    raise HarnessError(f"the run ended without a result (exit code {process.returncode}); its log is {log_file}")
+    raise HarnessError(f"The run ended without a result (exit code {process.returncode}): see its log, {log_file}.")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

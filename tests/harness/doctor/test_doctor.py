@@ -162,3 +162,18 @@ def test_too_little_memory_is_told_with_figures(docker: Path, monkeypatch: pytes
 
     assert memory.state is State.MISSING
     assert memory.detail == "3 GiB available, 6 are needed"
+
+
+def test_each_remedy_has_a_line_of_its_own_that_80_columns_do_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    remedy = f"harness setup --jars {'delta' * 20}"
+    needed = Need("Spark's jars: delta", EVERY, State.FIRST_USE, "in [bold]/x[/]", remedy)
+    monkeypatch.setattr("harness.doctor.command.needs", lambda: iter([needed]))
+    monkeypatch.setattr("harness.doctor.command.out", Console(width=80))
+
+    lines = CliRunner().invoke(app, []).stdout.splitlines()
+
+    assert lines[:3] == [
+        "on first use  Spark's jars: delta (everything)",
+        "              in [bold]/x[/]",
+        f"              {remedy}",
+    ]
