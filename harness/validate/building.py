@@ -15,23 +15,23 @@ from harness.validate.finding import Finding
 from harness.validate.model import Environment
 from harness.validate.rule import ValidationRule
 
-LH101: Final = ValidationRule(
-    "LH101", "A kustomization builds", "Argo CD builds it the same way, and would stop syncing."
-)
-LH102: Final = ValidationRule("LH102", "Kustomizations do not include each other", "A cycle can never be built.")
+LH101: Final = ValidationRule("LH101", "A root builds", "Argo CD builds it in the same way and would stop syncing.")
+LH102: Final = ValidationRule("LH102", "Kustomizations do not include each other", "A cycle cannot be built.")
 LH103: Final = ValidationRule(
-    "LH103", "Every file that is named exists", "One missing file stops the whole Application."
+    "LH103", "Every file that is referenced exists", "One missing file stops syncing the whole Application."
 )
-LH104: Final = ValidationRule("LH104", "Every manifest is YAML", "One broken file stops the whole Application.")
-LH105: Final = ValidationRule("LH105", "Every manifest is UTF-8", "The API server takes nothing else.")
+LH104: Final = ValidationRule(
+    "LH104", "Every manifest is YAML", "One broken file stops syncing the whole Application."
+)
+LH105: Final = ValidationRule("LH105", "Every manifest is UTF-8", "The API server accepts nothing else.")
 LH106: Final = ValidationRule(
-    "LH106", "No file is too large for a manifest", "etcd refuses objects of more than 1.5 MB."
+    "LH106", "No file is too large for a manifest", "etcd rejects objects of more than 1.5 MB."
 )
 LH107: Final = ValidationRule(
-    "LH107", "Upstream bases are pinned to a release tag", "A branch changes under a running platform."
+    "LH107", "Remote bases are pinned to a release tag", "A branch changes without a commit here."
 )
 LH109: Final = ValidationRule(
-    "LH109", "Every manifest is used", "A file that nothing includes looks deployed and is not."
+    "LH109", "Every manifest is used", "A file that nothing includes looks deployed but is not."
 )
 
 

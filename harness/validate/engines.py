@@ -19,11 +19,11 @@ from harness.validate.model import BuiltResource, Environment, Pod
 from harness.validate.rule import ValidationRule
 from harness.validate.schemas import LH201
 
-LH505: Final = ValidationRule("LH505", "No file holds a credential", "Git keeps it for ever.", engine="gitleaks")
+LH505: Final = ValidationRule("LH505", "No file holds a credential", "Git keeps it forever.", engine="gitleaks")
 LH511: Final = ValidationRule(
     "LH511",
     "A pod meets the restricted Pod Security Standard",
-    "Admission refuses it, and a container can gain rights.",
+    "Admission rejects it, and a container could gain privileges.",
     engine="podsecurity",
 )
 KUBE_SCORE: Final = {
@@ -39,35 +39,35 @@ KUBE_SCORE: Final = {
         ValidationRule(
             "LH522",
             "Images have a fixed tag",
-            "`latest` is another image tomorrow.",
+            "`latest` can become another image at any time.",
             engine="kube-score",
             check="container-image-tag",
         ),
         ValidationRule(
             "LH523",
             "Pods behind a Service have safe probes",
-            "A hung pod keeps its traffic.",
+            "A hung pod keeps receiving traffic.",
             engine="kube-score",
             check="pod-probes",
         ),
         ValidationRule(
             "LH524",
             "Root file systems are read-only",
-            "An attacker could leave a program behind.",
+            "An attacker could install a program.",
             engine="kube-score",
             check="container-security-context-readonlyrootfilesystem",
         ),
         ValidationRule(
             "LH525",
             "Environment variables are set once",
-            "The last one wins, and the reader believes the first.",
+            "The last value wins, while a reader may believe the first.",
             engine="kube-score",
             check="environment-variable-key-duplication",
         ),
         ValidationRule(
             "LH526",
             "A Service selects pods",
-            "Its name resolves, and nothing answers.",
+            "Its name resolves, but nothing answers.",
             engine="kube-score",
             check="service-targets-pod",
             is_about_absence=True,
@@ -83,15 +83,15 @@ KUBE_SCORE: Final = {
         ValidationRule(
             "LH529",
             "A StatefulSet has its headless Service",
-            "Its pods get no names.",
+            "Its pods get no DNS names.",
             engine="kube-score",
             check="statefulset-has-servicename",
             is_about_absence=True,
         ),
         ValidationRule(
             "LH530",
-            "More than one replica has a disruption budget",
-            "A node's drain stops all of them at once.",
+            "A Deployment of more than one replica has a disruption budget",
+            "Draining a node stops all of them at once.",
             engine="kube-score",
             check="deployment-has-poddisruptionbudget",
             is_about_absence=True,
@@ -99,7 +99,7 @@ KUBE_SCORE: Final = {
         ValidationRule(
             "LH531",
             "A StatefulSet of more than one replica has a disruption budget",
-            "A node's drain stops all of them at once.",
+            "Draining a node stops all of them at once.",
             engine="kube-score",
             check="statefulset-has-poddisruptionbudget",
             is_about_absence=True,
@@ -114,21 +114,21 @@ KUBE_SCORE: Final = {
         ValidationRule(
             "LH534",
             "Label values are valid",
-            "The API server refuses the resource.",
+            "The API server rejects the resource.",
             engine="kube-score",
             check="label-values",
         ),
         ValidationRule(
             "LH535",
             "A CronJob has a deadline",
-            "After a hundred missed starts it never starts again.",
+            "After 100 missed starts it never starts again.",
             engine="kube-score",
             check="cronjob-has-deadline",
         ),
         ValidationRule(
             "LH536",
-            "A CronJob's pods may restart in a valid way",
-            "The API server refuses it.",
+            "A CronJob's pods have a valid restart policy",
+            "The API server rejects it.",
             engine="kube-score",
             check="cronjob-restartpolicy",
         ),
@@ -142,14 +142,14 @@ KUBE_SCORE: Final = {
         ValidationRule(
             "LH538",
             "A Deployment selects its own pods",
-            "The API server refuses it.",
+            "The API server rejects it.",
             engine="kube-score",
             check="deployment-pod-selector-labels-match-template-metadata-labels",
         ),
         ValidationRule(
             "LH539",
             "A StatefulSet selects its own pods",
-            "The API server refuses it.",
+            "The API server rejects it.",
             engine="kube-score",
             check="statefulset-pod-selector-labels-match-template-metadata-labels",
         ),

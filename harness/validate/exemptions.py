@@ -10,11 +10,9 @@ from harness.manifests.exemptions import read as read_file
 from harness.validate.finding import Finding
 from harness.validate.rule import ValidationRule
 
-LH901: Final = ValidationRule(
-    "LH901", "Every exemption is used", "An exemption that outlives its reason hides the next finding."
-)
+LH901: Final = ValidationRule("LH901", "Every exemption is used", "An obsolete exemption hides the next finding.")
 LH902: Final = ValidationRule(
-    "LH902", "An exemption names a rule and gives a reason", "Without a reason nobody can judge it."
+    "LH902", "An exemption names a rule and gives a reason", "Without a reason, nobody can review it."
 )
 
 FOLDERS: Final = ("base", "components", OVERLAYS)
@@ -48,7 +46,7 @@ def unused(exemptions: list[Exemption], judged: set[str], root: Path) -> list[Fi
     return [
         Finding(
             LH901.id,
-            f"This exemption of {', '.join(sorted(exemption.rules))} exempts nothing: remove it.",
+            f"This exemption of {', '.join(sorted(exemption.rules))} is unused: remove it.",
             (exemption.environment,) if exemption.environment else (),
             file=root / exemption.file,
             line=exemption.line,

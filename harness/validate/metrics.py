@@ -20,7 +20,7 @@ from harness.validate.rule import ValidationRule
 LH311: Final = ValidationRule(
     "LH311",
     "A query's metrics are known",
-    "The panel stays empty, and the alert never fires.",
+    "The panel stays empty, or the alert never fires.",
     is_about_absence=True,
 )
 
@@ -48,7 +48,7 @@ def check(environment: Environment) -> Iterator[Violation]:
             for where, expression in _queries(str(key), str(text)):
                 for metric in sorted(metrics_of(expression)):
                     if not known.fullmatch(metric):
-                        message = f"{config} asks in {key} ({where}) for {metric}, which nothing exposes."
+                        message = f"{config} queries {metric} in {key} ({where}), which nothing exposes."
                         yield Violation(LH311, message, config, ("data", str(key)))
 
 

@@ -37,7 +37,7 @@ def tally(report: Report) -> str:
     sentence = f"{found}{exempted}: {looked}, {report.seconds:.1f} s."
     if report.incomplete:
         names = " and ".join(report.incomplete)
-        sentence += f" Part of {names} cannot be built, so what it may lack was not judged."
+        sentence += f" Part of {names} cannot be built, so what depends on it was not judged."
     return sentence
 
 

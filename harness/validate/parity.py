@@ -20,14 +20,16 @@ from harness.validate.rule import ValidationRule
 LH601: Final = ValidationRule(
     MISSING,
     "A resource is in every environment",
-    "What only one has was tested in one only.",
+    "It is tested in one environment only.",
     is_about_absence=True,
 )
 LH602: Final = ValidationRule(
-    DIFFERENT, "Environments differ only in what has to differ", "A drifted setting shows first in production."
+    DIFFERENT, "Environments differ only in expected ways", "Drift first shows in production."
 )
 LH603: Final = ValidationRule(
-    "LH603", "A reference environment is declared", "Without one, nobody knows which of two is at fault."
+    "LH603",
+    "A reference environment is declared",
+    "Without it, parity cannot say which of two environments deviates.",
 )
 
 _SHOWN: Final = 60
@@ -58,7 +60,7 @@ def check(environments: Sequence[Environment], reference: str) -> Iterator[tuple
         name, resource = having[0]
         if lacking:
             has = " and ".join(name for name, _ in having)
-            yield name, Violation(LH601, f"{has} has {resource}, {' and '.join(lacking)} has not.", resource)
+            yield name, Violation(LH601, f"{has} has {resource}, {' and '.join(lacking)} does not.", resource)
         for other, candidate in having[1:]:
             for path, left, right in differences(resource.value, candidate.value):
                 message = (

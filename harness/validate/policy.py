@@ -9,19 +9,23 @@ from harness.validate.model import BuiltResource, Environment
 from harness.validate.rule import ValidationRule
 
 LH108: Final = ValidationRule(
-    "LH108", "A resource has one owner", "Two Applications with one resource undo each other's changes for ever."
+    "LH108",
+    "A resource has one owner",
+    "Two Applications with the same resource revert each other's changes forever.",
 )
 LH501: Final = ValidationRule(
-    "LH501", "Nothing is bound to cluster-admin", "One hijacked pod would own the cluster."
+    "LH501", "Nothing is bound to cluster-admin", "One hijacked pod would control the cluster."
 )
 LH502: Final = ValidationRule(
-    "LH502", "Roles name their groups, resources and verbs", "A wildcard also grants what comes to exist later."
+    "LH502", "Roles name their groups, resources and verbs", "A wildcard also grants access to future resources."
 )
 LH503: Final = ValidationRule(
-    "LH503", "No role is bound to a default ServiceAccount", "Every pod that names no account would have it."
+    "LH503",
+    "No role is bound to a default ServiceAccount",
+    "Every pod without an account of its own would have it.",
 )
 LH504: Final = ValidationRule(
-    "LH504", "Secrets hold no values in git", "Whoever can read the repository could log in."
+    "LH504", "Secrets have no values in git", "Anyone who can read the repository could log in."
 )
 LH506: Final = ValidationRule(
     "LH506", "Roles do not list or watch Secrets", "Listing returns every value in the namespace."
@@ -29,15 +33,13 @@ LH506: Final = ValidationRule(
 LH507: Final = ValidationRule(
     "LH507",
     "A namespace denies traffic by default",
-    "What no policy selects may talk to everything.",
+    "Pods that no policy selects have unrestricted traffic.",
     is_about_absence=True,
 )
 LH508: Final = ValidationRule(
     "LH508", "A namespace enforces the restricted Pod Security level", "A privileged pod would be admitted."
 )
-LH509: Final = ValidationRule(
-    "LH509", "Long-running containers have a probe", "A process that hangs is never started again."
-)
+LH509: Final = ValidationRule("LH509", "Long-running containers have a probe", "A hung process is never restarted.")
 
 _LONG_RUNNING: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 _ENFORCE: Final = "pod-security.kubernetes.io/enforce"
@@ -76,7 +78,7 @@ def _roles(environment: Environment) -> Iterator[Violation]:
             secrets = "secrets" in _list(rule, "resources") and "" in _list(rule, "apiGroups")
             verbs = [verb for verb in ("list", "watch") if verb in _list(rule, "verbs")]
             if secrets and verbs:
-                message = f"{role} may {' and '.join(verbs)} Secrets, and so read every value."
+                message = f"{role} may {' and '.join(verbs)} Secrets, and thus read every value."
                 yield Violation(LH506, message, role, ("rules", index))
 
 
@@ -87,11 +89,11 @@ def _list(rule: dict[str, Any], field: str) -> list[str]:
 def _bindings(environment: Environment) -> Iterator[Violation]:
     for binding in environment.of_kind("RoleBinding", "ClusterRoleBinding"):
         if dig(binding.value, "roleRef", "name") == "cluster-admin":
-            yield Violation(LH501, f"{binding} gives cluster-admin.", binding, ("roleRef", "name"))
+            yield Violation(LH501, f"{binding} grants cluster-admin.", binding, ("roleRef", "name"))
         for subject in mappings(binding.value.get("subjects")):
             if subject.get("kind") == "ServiceAccount" and subject.get("name") == "default":
                 place = subject.get("namespace") or binding.namespace
-                message = f"{binding} gives rights to every pod of {place} that names no account."
+                message = f"{binding} grants permissions to every pod in {place} that uses the default account."
                 yield Violation(LH503, message, binding, ("subjects", "default"))
 
 
@@ -120,7 +122,9 @@ def _namespaces(environment: Environment) -> Iterator[Violation]:
             message = f"{namespace} does not enforce restricted Pod Security."
             yield Violation(LH508, message, namespace, ("metadata", "labels"))
         if name in busy and name not in denied:
-            yield Violation(LH507, f"{namespace} has pods and no NetworkPolicy that denies by default.", namespace)
+            yield Violation(
+                LH507, f"{namespace} has pods but no NetworkPolicy that denies traffic by default.", namespace
+            )
 
 
 def _probes(environment: Environment) -> Iterator[Violation]:
@@ -132,5 +136,5 @@ def _probes(environment: Environment) -> Iterator[Violation]:
             if not first and not any(container.get(probe) for probe in ("livenessProbe", "readinessProbe")):
                 name = container.get("name")
                 yield Violation(
-                    LH509, f"{pod.owner} {name} has neither liveness nor readiness probe.", pod.owner, path
+                    LH509, f"{pod.owner} {name} has neither a liveness nor a readiness probe.", pod.owner, path
                 )

@@ -17,16 +17,16 @@ from harness.validate.rule import ValidationRule
 from harness.validate.secrets import Origins
 
 LH301: Final = ValidationRule(
-    "LH301", "A ConfigMap that is used exists", "The pod waits for it for ever.", is_about_absence=True
+    "LH301", "A ConfigMap that is used exists", "The pod waits for it forever.", is_about_absence=True
 )
 LH302: Final = ValidationRule(
     "LH302",
-    "A key that is used exists in its ConfigMap or Secret",
+    "A key that is used exists in the ConfigMap or Secret",
     "The container does not start.",
     is_about_absence=True,
 )
 LH303: Final = ValidationRule(
-    "LH303", "A Secret that is used is made by something", "The pod waits for it for ever.", is_about_absence=True
+    "LH303", "A Secret that is used is created by something", "The pod waits for it forever.", is_about_absence=True
 )
 LH304: Final = ValidationRule(
     "LH304", "A ServiceAccount that is used exists", "No pod is created.", is_about_absence=True
@@ -35,24 +35,24 @@ LH305: Final = ValidationRule(
     "LH305", "A PersistentVolumeClaim that is used exists", "The pod stays pending.", is_about_absence=True
 )
 LH306: Final = ValidationRule(
-    "LH306", "A Service that is named exists", "The name does not resolve.", is_about_absence=True
+    "LH306", "A Service that is referenced exists", "The name does not resolve.", is_about_absence=True
 )
 LH307: Final = ValidationRule(
-    "LH307", "A port that is used is offered", "The connection is refused.", is_about_absence=True
+    "LH307", "A port that is used is open", "The connection is refused.", is_about_absence=True
 )
 LH308: Final = ValidationRule(
-    "LH308", "A Role that is bound exists", "The binding grants nothing, without a word.", is_about_absence=True
+    "LH308", "A Role that is bound exists", "The binding silently grants nothing.", is_about_absence=True
 )
 LH309: Final = ValidationRule(
     "LH309",
-    "A selector selects something",
+    "A selector matches something",
     "The rule or budget that it belongs to protects nothing.",
     is_about_absence=True,
 )
 LH310: Final = ValidationRule(
     "LH310",
     "An image is in its environment's list of images",
-    "What is not there cannot be overridden or preloaded.",
+    "Other images cannot be overridden or preloaded.",
     is_about_absence=True,
 )
 LH312: Final = ValidationRule(
@@ -65,7 +65,7 @@ LH314: Final = ValidationRule(
     "LH314", "A PriorityClass that is used exists", "No pod is created.", is_about_absence=True
 )
 LH315: Final = ValidationRule(
-    "LH315", "A volume that is mounted is declared", "The API server refuses the pod.", is_about_absence=True
+    "LH315", "A volume that is mounted is declared", "The API server rejects the pod.", is_about_absence=True
 )
 
 _WORKLOAD_KINDS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"})
@@ -123,14 +123,14 @@ def _pod(environment: Environment, pod: Pod, origins: Origins, cluster: Cluster)
             if not optional and (key is None or "env" in path):
                 rule = LH303 if kind == "Secret" else LH301
                 yield Violation(
-                    rule, f"{owner} uses {kind} {pod.namespace}/{name}, which nothing makes.", owner, path
+                    rule, f"{owner} uses {kind} {pod.namespace}/{name}, which nothing creates.", owner, path
                 )
         elif key is not None and origin.keys is not None and key not in origin.keys and not optional:
             there = ", ".join(sorted(origin.keys)) or "none"
             message = f"{owner} uses key {key} of {kind} {pod.namespace}/{name}, which has {there}."
             yield Violation(LH302, message, owner, path)
     if pod.account != "default" and environment.get("ServiceAccount", pod.namespace, pod.account) is None:
-        message = f"{owner} runs as ServiceAccount {pod.namespace}/{pod.account}, which does not exist."
+        message = f"{owner} uses ServiceAccount {pod.namespace}/{pod.account}, which does not exist."
         yield Violation(LH304, message, owner, (*base, "serviceAccountName"))
     for volume in mappings(pod.spec.get("volumes")):
         claim = dig(volume, "persistentVolumeClaim", "claimName")
@@ -203,7 +203,7 @@ def _services(environment: Environment) -> Iterator[Violation]:
             target = port.get("targetPort", port.get("port"))
             field = "name" if isinstance(target, str) else "containerPort"
             if declared and not any(known.get(field) == target for known in declared):
-                message = f"{service} sends to port {target}, which none of its pods declares."
+                message = f"{service} forwards to port {target}, which none of its pods declares."
                 yield Violation(LH307, message, service, ("spec", "ports", str(port.get("name") or index)))
     for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
         for resource in environment.of_kind(kind):
@@ -247,7 +247,7 @@ def _bindings(environment: Environment, cluster: Cluster) -> Iterator[Violation]
 def _selectors(environment: Environment) -> Iterator[Violation]:
     for budget in environment.of_kind("PodDisruptionBudget"):
         if not environment.selected(budget.namespace, dig(budget.value, "spec", "selector")):
-            yield Violation(LH309, f"{budget} selects no pod.", budget, ("spec", "selector"))
+            yield Violation(LH309, f"{budget} selects no pods.", budget, ("spec", "selector"))
     for policy in environment.of_kind("NetworkPolicy"):
         for direction, side in (("ingress", "from"), ("egress", "to")):
             for index, rule in enumerate(mappings(dig(policy.value, "spec", direction))):
@@ -299,7 +299,7 @@ def _storage(environment: Environment, cluster: Cluster) -> Iterator[Violation]:
                 has = ", ".join(sorted(known)) or "none"
                 wants = f"StorageClass {name}" if name else "no StorageClass by name"
                 yield Violation(
-                    LH313, f"{resource} asks for {wants}; {environment.name} has {has}.", resource, path
+                    LH313, f"{resource} requests {wants}; {environment.name} has {has}.", resource, path
                 )
 
 
@@ -319,7 +319,7 @@ def _images(environment: Environment) -> Iterator[Violation]:
             image = str(container.get("image") or "")
             repository, tag, digest = reference(image)
             if image and (repository, tag or digest) not in listed:
-                message = f"{pod.owner} runs {image}, which is not in its environment's list of images."
+                message = f"{pod.owner} runs {image}, which is not in the environment's list of images."
                 yield Violation(LH310, message, pod.owner, (*path, "image"))
 
 

@@ -28,7 +28,7 @@ from harness.validate.model import BuiltResource
 from harness.validate.rule import ValidationRule
 
 LH201: Final = ValidationRule(
-    "LH201", "A resource matches its schema", "The API server refuses it, or drops the field.", engine="kubeconform"
+    "LH201", "A resource matches its schema", "The API server rejects it or drops the field.", engine="kubeconform"
 )
 LH202: Final = ValidationRule(
     "LH202", "A resource's kind is known", "Without its CRD it cannot be applied.", engine="kubeconform"

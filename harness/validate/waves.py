@@ -36,25 +36,25 @@ from harness.validate.secrets import Origins
 LH401: Final = ValidationRule(
     "LH401",
     "Nothing needs a later wave to become healthy",
-    "The sync waits for ever for what it holds back.",
+    "The sync waits forever.",
     is_about_absence=True,
 )
 LH402: Final = ValidationRule(
     "LH402",
-    "What names a Service of a later wave says why that is no need",
-    "Else the next reader has to find out.",
+    "A workload that names a Service of a later wave says why it can start without it",
+    "Otherwise the next reader has to find out.",
     is_about_absence=True,
 )
 LH403: Final = ValidationRule(
     "LH403",
-    "Argo CD judges the health of Applications",
-    "Without it, waves across Applications do nothing.",
+    "Argo CD assesses the health of Applications",
+    "Otherwise waves have no effect between Applications.",
     is_about_absence=True,
 )
 LH404: Final = ValidationRule(
     "LH404",
     "Everything is synced by an Application",
-    "What none syncs is deployed by hand, or never.",
+    "Anything else is deployed by hand or never.",
     is_about_absence=True,
 )
 
@@ -205,7 +205,7 @@ def _pod(
             reason = reasons.get(f"{name}.{namespace}")
             waits = path[-1] in ("command", "args")
             if (first or resource.kind == "Job") and (waits or not reason):
-                message = f"{resource} ({order.tell(resource)}) cannot finish before {where} answers."
+                message = f"{resource} ({order.tell(resource)}) cannot complete before {where} responds."
                 yield Violation(LH401, message, resource, path)
             elif not reason:
                 message = f"{resource} ({order.tell(resource)}) names {where}, without a reason in {LATER}."
@@ -297,7 +297,7 @@ def _structure(environment: Environment, order: Order) -> Iterator[Violation]:
         script = str(dig(config.value, "data", _HEALTH) or "") if config else ""
         if "health_status" not in script and "hs." not in script:
             where = config or applications[0]
-            message = f"{where} has no {_HEALTH}, so waves across Applications do nothing."
+            message = f"{where} has no {_HEALTH}, so waves have no effect between Applications."
             yield Violation(LH403, message, where, ("data",))
     unowned: set[str] = set()
     for resource in environment.resources:

@@ -77,7 +77,7 @@ def test_environments_are_compared_with_the_reference_environment(sound: Path) -
     (finding,) = validate(sound).findings
     assert (finding.environments, finding.message) == (
         ("south",),
-        "south has ConfigMap app/x, north has not.",
+        "south has ConfigMap app/x, north does not.",
     )
     patch = sound / "overlays/south/app/patch.yaml"
     patch.write_text(patch.read_text().replace("metadata:", "metadata:\n  labels: {a: b}", 1))

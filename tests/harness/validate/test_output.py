@@ -106,7 +106,7 @@ def test_text_has_place_rule_sentence_and_tally(app: typer.Typer, broken: Path) 
     result = CliRunner().invoke(app, ["--root", str(broken)])
     lines = result.stdout.splitlines()
     assert result.exit_code == ExitCode.ATTENTION
-    assert lines[0].startswith("base/app/web.yaml:13: LH304 Deployment app/web runs as ServiceAccount app/absent")
+    assert lines[0].startswith("base/app/web.yaml:13: LH304 Deployment app/web uses ServiceAccount app/absent")
     assert lines[-1].startswith("1 finding: north (19 resources), south (19 resources), ")
 
 
