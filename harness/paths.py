@@ -13,7 +13,7 @@ RUN_DIR: Final = ROOT / ".run"
 
 
 def require_own_checkout() -> None:
-    """For what runs the harness's own code: in another checkout it would not do what its user means.
+    """For what proves or times the harness's own code: in another checkout it would not do what its user means.
 
     Raises:
         UsageError: The current folder belongs to another checkout.

@@ -205,9 +205,9 @@ def test_a_folder_outside_a_checkout_is_refused(tmp_path: Path) -> None:
             assert done.stderr.endswith("a checkout with -C.\n")
 
 
-def test_what_runs_the_harness_itself_refuses_another_checkout(tmp_path: Path, repo: Path) -> None:
+def test_what_proves_or_times_the_harness_itself_refuses_another_checkout(tmp_path: Path, repo: Path) -> None:
     (tmp_path / "overlays").mkdir()
-    for arguments in (("run",), ("e2e",), ("bench",)):
+    for arguments in (("e2e",), ("bench",)):
         done = harness(tmp_path, *arguments)
         assert done.returncode == ExitCode.USAGE
         assert done.stderr.startswith(f"error: This harness is of {repo}, not {tmp_path}")

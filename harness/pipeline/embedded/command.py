@@ -11,7 +11,7 @@ import typer
 from harness.console import err, out
 from harness.errors import UsageError, interrupted
 from harness.options import Lakehouse, output
-from harness.paths import RUN_DIR, require_own_checkout
+from harness.paths import RUN_DIR
 from harness.pipeline.embedded.display import Display
 from harness.pipeline.embedded.environment import worker_environment
 from harness.pipeline.embedded.events import Event, Progress, StageEnded, StageStarted
@@ -57,7 +57,6 @@ def run(
         harness run --breweries 10000 --fresh
         harness run --data breweries.csv --lakehouse /data/lakehouse
     """
-    require_own_checkout()
     if data is not None and api is not None:
         raise UsageError("--data and --api exclude each other: give one of the two.")
     root = lakehouse.expanduser().resolve()
