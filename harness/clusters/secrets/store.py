@@ -1,6 +1,7 @@
 """The Secrets of one cluster, over the Kubernetes API."""
 
 import base64
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,12 +45,10 @@ class Store:
         self.context = context
 
     def read(self, place: NamespacedName) -> Present | None:
-        try:
-            secret = self._api.read_namespaced_secret(place.name, place.namespace, _request_timeout=_TIMEOUT)
-        except Exception as error:  # noqa: BLE001 - translated at once
-            if self._status(error) == _NOT_FOUND:
-                return None
-            raise self._explained(error, f"read Secret {place}") from None
+        doing = f"read Secret {place}"
+        secret = self._ask(doing, self._api.read_namespaced_secret, place.name, place.namespace, unless=_NOT_FOUND)
+        if secret is None:
+            return None
         data = {key: base64.b64decode(value) for key, value in (secret.data or {}).items()}
         return Present(data, dict(secret.metadata.annotations or {}), str(secret.metadata.resource_version))
 
@@ -59,47 +58,45 @@ class Store:
         Raises:
             ConflictError: It was changed since the change was planned.
         """
-        name, namespace, body = change.place.name, change.place.namespace, change.manifest()
-        options: dict[str, Any] = {"field_manager": _MANAGER, "_request_timeout": _TIMEOUT}
-        try:
-            if change.version is None:
-                # Not an apply: that would overwrite the random values of a run at the same time.
-                self._api.create_namespaced_secret(namespace, body, **options)
-            else:
-                kind = "application/apply-patch+yaml"
-                self._api.patch_namespaced_secret(name, namespace, body, force=True, _content_type=kind, **options)
-        except Exception as error:  # noqa: BLE001 - translated at once
-            if self._status(error) == _CONFLICT:
-                raise ConflictError(str(change.place)) from None
-            raise self._explained(error, f"write Secret {change.place}") from None
-
-    def ensure_namespace(self, name: str) -> bool:
-        """Creates a missing namespace, which Argo CD takes over later; returns whether it did."""
-        try:
-            self._api.read_namespace(name, _request_timeout=_TIMEOUT)
-        except Exception as error:  # noqa: BLE001 - translated at once
-            if self._status(error) != _NOT_FOUND:
-                raise self._explained(error, f"read Namespace {name}") from None
+        doing, body = f"write Secret {change.place}", change.manifest()
+        where, options = change.place.namespace, {"field_manager": _MANAGER}
+        if change.version is None:
+            # Not an apply: that would overwrite the random values of a run at the same time.
+            written = self._ask(doing, self._api.create_namespaced_secret, where, body, unless=_CONFLICT, **options)
         else:
-            return False
+            written = self._ask(
+                doing,
+                self._api.patch_namespaced_secret,
+                *(change.place.name, where, body),
+                unless=_CONFLICT,
+                force=True,
+                _content_type="application/apply-patch+yaml",
+                **options,
+            )
+        if written is None:
+            raise ConflictError(str(change.place))
+
+    def ensure_namespace(self, name: str) -> None:
+        """Creates a missing namespace, which Argo CD takes over later."""
+        if self._ask(f"read Namespace {name}", self._api.read_namespace, name, unless=_NOT_FOUND) is not None:
+            return
         labels = {**LABELS, "pod-security.kubernetes.io/enforce": "restricted"}
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+        doing, create = f"create Namespace {name}", self._api.create_namespace
+        self._ask(doing, create, body, unless=_CONFLICT, field_manager=_MANAGER)
+
+    def _ask(self, doing: str, call: Callable[..., Any], *arguments: Any, unless: int, **options: Any) -> Any:
+        """The answer to a call; None for an answer with the status `unless`."""
         try:
-            self._api.create_namespace(body, field_manager=_MANAGER, _request_timeout=_TIMEOUT)
-        except Exception as error:  # noqa: BLE001 - translated at once
-            if self._status(error) != _CONFLICT:
-                raise self._explained(error, f"create Namespace {name}") from None
-        return True
-
-    def _status(self, error: Exception) -> int | None:
-        if isinstance(error, self._client.ApiException):
-            status = error.status
-            return int(status) if status is not None else None
-        return None
-
-    def _explained(self, error: Exception, doing: str) -> HarnessError:
-        """The error, without the request, whose body has the values."""
-        if isinstance(error, self._client.ApiException):
+            return call(*arguments, _request_timeout=_TIMEOUT, **options)
+        except self._client.ApiException as error:
+            if error.status == unless:
+                return None
+            # Without the request, whose body has the values.
             reason = f"{error.status} {error.reason}"
-            return HarnessError(f"Could not {doing} in {self.context} ({reason}): check your rights there.")
-        return HarnessError(f"{self.context} does not answer ({type(error).__name__}): is the cluster running?")
+            raise HarnessError(
+                f"Could not {doing} in {self.context} ({reason}): check your rights there."
+            ) from None
+        except Exception as error:  # noqa: BLE001 - whatever the connection raises
+            kind = type(error).__name__
+            raise HarnessError(f"{self.context} does not answer ({kind}): is the cluster running?") from None
