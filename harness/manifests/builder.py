@@ -40,6 +40,7 @@ class Builder:
         self._offline = offline
         self._limits = limits
         self._cache = Cache(_CACHE)
+        self._read: dict[str, Answer] = {}
         self._processes: list[BuildProcess] = []
         self._idle: SimpleQueue[BuildProcess] = SimpleQueue()
         self._threads: ThreadPoolExecutor | None = None
@@ -80,11 +81,12 @@ class Builder:
         return [_result(root, key, answers.get(key)) for key, root in zip(keys, roots, strict=True)]
 
     def _cached(self, key: str) -> Answer | None:
-        content = self._cache.read(key)
-        try:
-            return None if content is None else Answer.decoded(content)
-        except (ValueError, KeyError):
-            return None
+        if key not in self._read and (content := self._cache.read(key)) is not None:
+            try:
+                self._read[key] = Answer.decoded(content)
+            except (ValueError, KeyError):
+                return None
+        return self._read.get(key)
 
     def _build_missing(self, missing: dict[str, Root]) -> dict[str, Answer | Problem]:
         answers: dict[str, Answer | Problem] = {}
@@ -108,6 +110,7 @@ class Builder:
             for key, answer in zip(keys, future.result(), strict=True):
                 answers[key] = answer
                 if not answer.header.get("error"):
+                    self._read[key] = answer
                     self._cache.write(key, answer.encoded())
         return answers
 

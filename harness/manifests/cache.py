@@ -52,7 +52,8 @@ class Cache:
 
     def write(self, key: str, content: bytes) -> None:
         """Stores bytes; written aside and renamed, so that a reader never sees half of them."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        # Secrets that a kustomization generates are among what is kept.
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         write(self.path(key), content)
         self._prune()
 

@@ -42,14 +42,15 @@ class Repository:
         self._folder = folder
         if not folder.is_dir():
             raise UsageError(f"{folder} is not a folder: name a checkout with -C.")
-        bare = self._try("rev-parse", "--is-bare-repository")
-        if bare is None:
+        # A bare repository answers the first two, and refuses the third.
+        answers = self._answers("rev-parse", "--is-bare-repository", "--absolute-git-dir", "--show-toplevel")
+        self.bare: Final = answers[:1] == ["true"]
+        if len(answers) < (2 if self.bare else 3):
             raise UsageError(f"{folder} is in no git repository: run it in a checkout, or name one with -C.")
-        self.bare: Final = bare.strip() == "true"
-        top = self._git("rev-parse", "--absolute-git-dir" if self.bare else "--show-toplevel")
-        self.root: Final = Path(top.rstrip("\n"))
+        self.root: Final = Path(answers[1 if self.bare else 2])
         self._folder = self.root
         self._objects: subprocess.Popen[bytes] | None = None
+        self._trees: dict[str, dict[str, Entry]] = {}
 
     def __enter__(self) -> Self:
         """Starts using it."""
@@ -88,16 +89,14 @@ class Repository:
         Raises:
             HarnessError: There is no such commit here.
         """
-        found = None
-        if ref and not ref.startswith("-"):
-            found = self._try("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
-        if found is None:
+        oid = self._resolved(ref)
+        if oid is None:
             if self.shallow:
                 raise UsageError(f"This clone is shallow and has no commit {ref!r}: {_FETCH_HINT}.")
             raise UsageError(
                 f"There is no commit {ref!r} in {self.root}: see 'git branch --all', or run 'git fetch' first."
             )
-        return found.strip()
+        return oid
 
     def merge_base(self, base: str, head: str) -> str:
         """The commit at which two commits parted.
@@ -105,7 +104,7 @@ class Repository:
         Raises:
             HarnessError: They have no common ancestor.
         """
-        found = self._try("merge-base", base, head)
+        found = base if base == head else self._try("merge-base", base, head)
         if found is None:
             if self.shallow:
                 raise UsageError(
@@ -119,6 +118,11 @@ class Repository:
 
     def tree(self, commit: str) -> dict[str, Entry]:
         """The files of a commit by their path."""
+        if commit not in self._trees:
+            self._trees[commit] = self._listed(commit)
+        return dict(self._trees[commit])
+
+    def _listed(self, commit: str) -> dict[str, Entry]:
         entries: dict[str, Entry] = {}
         for line in self._git("ls-tree", "-r", "-z", "--full-tree", commit).split("\0"):
             about, tab, path = line.partition("\t")
@@ -135,8 +139,8 @@ class Repository:
         """
         if self.bare:
             raise UsageError(f"{self.root} is a bare repository without a working tree: name HEAD, too.")
-        born = self._try("rev-parse", "--verify", "--quiet", "HEAD") is not None
-        entries = self.tree("HEAD") if born else {}
+        commit = self._resolved("HEAD")
+        entries = self.tree(commit) if commit else {}
         status = self._git("status", "--porcelain=v2", "-z", "--untracked-files=all", "--no-renames")
         for line in status.split("\0"):
             if line.startswith("? "):
@@ -167,6 +171,20 @@ class Repository:
         Raises:
             HarnessError: The repository lacks it, as a partial clone without its remote does.
         """
+        header, content = self._object(oid)
+        if len(header) != 3:
+            raise HarnessError(f"Object {oid[:10]} is missing in {self.root}: run 'git fetch' and 'git fsck'.")
+        return content
+
+    def _resolved(self, ref: str) -> str | None:
+        """The commit that a ref names; None where there is none."""
+        if not ref or ref.startswith("-") or "\n" in ref:
+            return None
+        header, _ = self._object(f"{ref}^{{commit}}")
+        return header[0].decode() if len(header) == 3 and header[1] == b"commit" else None
+
+    def _object(self, name: str) -> tuple[list[bytes], bytes]:
+        """What git says of an object, and its content."""
         if self._objects is None:
             self._objects = subprocess.Popen(
                 ["git", "cat-file", "--batch"],
@@ -179,14 +197,14 @@ class Repository:
         source, answers = self._objects.stdin, self._objects.stdout
         assert source is not None  # noqa: S101 - opened as a pipe above
         assert answers is not None  # noqa: S101 - likewise
-        source.write(oid.encode() + b"\n")
+        source.write(name.encode("utf-8", "surrogateescape") + b"\n")
         source.flush()
         header = answers.readline().split()
-        if len(header) != 3:
-            raise HarnessError(f"Object {oid[:10]} is missing in {self.root}: run 'git fetch' and 'git fsck'.")
+        if len(header) != 3 or not header[2].isdigit():
+            return [], b""
         content = answers.read(int(header[2]))
         answers.read(1)
-        return content
+        return header, content
 
     def _git(self, *arguments: str) -> str:
         done = self._run(*arguments)
@@ -198,13 +216,21 @@ class Repository:
         return done.stdout
 
     def _try(self, *arguments: str) -> str | None:
+        done = self._asked(*arguments)
+        return done.stdout if done.returncode == 0 else None
+
+    def _answers(self, *arguments: str) -> list[str]:
+        """The lines of an answer, as far as there is one."""
+        return self._asked(*arguments).stdout.splitlines()
+
+    def _asked(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         done = self._run(*arguments)
         if "dubious ownership" in done.stderr:
             raise UsageError(
                 f"{self._folder} belongs to another user, so git does not read it: "
                 f"run 'git config --global --add safe.directory {self._folder}'."
             )
-        return done.stdout if done.returncode == 0 else None
+        return done
 
     def _run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         try:

@@ -111,7 +111,7 @@ class Inputs:
                 oid = tree.oid(path)
             except UnreadableError as error:
                 oid = str(error)
-            parts += [posixpath.relpath(path, self.folder), oid]
+            parts += [_relative(path, self.folder), oid]
         return content_key(
             *parts,
             *sorted({remote.url for remote in self.remotes}),
@@ -305,6 +305,17 @@ class Kustomizations:
 
     def _location(self, file: str, where: tuple[Step, ...]) -> Location:
         return Location(file, line_of(self._tree, file, where))
+
+
+def _relative(path: str, folder: str) -> str:
+    """What posixpath.relpath says of paths that are normal and relative, in a fraction of its time."""
+    if path.startswith(f"{folder}/"):
+        return path[len(folder) + 1 :]
+    steps, above = path.split("/"), folder.split("/") if folder != "." else []
+    shared = 0
+    while shared < len(above) and shared < len(steps) and steps[shared] == above[shared]:
+        shared += 1
+    return "/".join([*[".."] * (len(above) - shared), *steps[shared:]])
 
 
 def document_of(tree: Tree, file: str) -> Document | None:

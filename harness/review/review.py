@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.errors import HarnessError, unknown
+from harness.machine.cache import content_key
 from harness.manifests.builder import Builder
+from harness.manifests.cache import Cache
 from harness.manifests.git import Repository
 from harness.manifests.tree import Store, Tree, UnreadableError, git_tree
 from harness.review import config as configuration
@@ -19,6 +21,9 @@ from harness.review.side import Side
 from harness.review.sources import Locator
 
 WORKING_TREE: Final = "working tree"
+_FORMAT: Final = "1"
+"""Raised when kustomizations are read in another way: their fields are cached by content."""
+_MOST_KNOWN: Final = 20_000
 _MOST_PAIRS: Final = 6
 _MOST_FILES: Final = 10
 
@@ -122,7 +127,9 @@ def parity_at(folder: Path, ref: str, left: str, right: str) -> Review:
 
 def _render(repository: Repository, snapshots: Sequence[Tree]) -> list[Side]:
     remotes = repository.remotes()
-    known: dict[str, dict[str, Any]] = {}
+    cache, key = Cache("kustomizations"), content_key(_FORMAT, str(repository.root))
+    known: dict[str, dict[str, Any]] = cache.get(key) or {}
+    count = len(known)
     configs = [configuration.read(snapshot) for snapshot in snapshots]
     discover.check(configs[-1], snapshots)
     # The head's configuration holds for both sides, so that a new one does not look like a change.
@@ -130,6 +137,8 @@ def _render(repository: Repository, snapshots: Sequence[Tree]) -> list[Side]:
         sides = [Side(tree, known, configs[-1], builder, remotes) for tree in snapshots]
         for side in sides:
             side.render()
+    if len(known) > count:
+        cache.put(key, known if len(known) < _MOST_KNOWN else {})
     return sides
 
 
