@@ -1,14 +1,16 @@
 """Which environments there are, and of which roots each one consists."""
 
+import itertools
 import posixpath
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from harness.errors import unknown
 from harness.manifests.build import Root
+from harness.manifests.discover import expand, tops
 from harness.manifests.inputs import Kustomizations
-from harness.manifests.tree import Tree, working_copy
+from harness.manifests.settings import read
+from harness.manifests.tree import working_copy
 
 OVERLAYS: Final = "overlays"
 TEST_OVERLAYS: Final = {"e2e": "tests/e2e/overlay"}
@@ -50,19 +52,13 @@ def roots(checkout: Path, environment: str) -> list[Root]:
     """
     folder = overlay(checkout, environment).relative_to(checkout).as_posix()
     tree = working_copy(checkout)
-    kustomizations = Kustomizations(tree)
-    found = [_root(tree, kustomizations, folder, part) for part in _expand(kustomizations, folder, ())]
-    included = {folder, *(part for root in found for part in _folders(root))}
-    others = sorted(kustomizations.folders(folder), key=lambda path: (path.count("/"), path))
-    for path in others:
-        # One that only lists folders adds nothing of its own; its parts are roots.
-        component = kustomizations.fields(path).get("kind") == "Component"
-        if path in included or component or _parts(kustomizations, path) is not None:
-            continue
-        root = replace(_root(tree, kustomizations, folder, path), in_whole=False)
-        included |= {path, *_folders(root)}
-        found.append(root)
-    return found
+    kustomizations, settings = Kustomizations(tree), read(tree)
+    whole = expand(kustomizations, folder, settings, folder)
+    others = [expand(kustomizations, top, settings, folder) for top in tops(kustomizations, settings, folder)]
+    return [
+        Root(_name(folder, part), tree, kustomizations.inputs(part), in_whole=part in whole)
+        for part in dict.fromkeys([*whole, *itertools.chain(*others)])
+    ]
 
 
 def root_at(checkout: Path, folder: str, name: str) -> Root:
@@ -74,31 +70,13 @@ def root_at(checkout: Path, folder: str, name: str) -> Root:
 def aggregates(checkout: Path, environment: str) -> list[str]:
     """The kustomizations of an environment that only list folders: for people, and for building it whole."""
     folder = overlay(checkout, environment).relative_to(checkout).as_posix()
-    kustomizations = Kustomizations(working_copy(checkout))
-    listing = [path for path in kustomizations.folders(folder) if _parts(kustomizations, path) is not None]
+    tree = working_copy(checkout)
+    kustomizations, settings = Kustomizations(tree), read(tree)
+    listing = [
+        path for path in kustomizations.folders(folder) if expand(kustomizations, path, settings, folder) != [path]
+    ]
     return [file for path in listing if (file := kustomizations.file(path))]
 
 
-def _root(tree: Tree, kustomizations: Kustomizations, folder: str, part: str) -> Root:
-    name = posixpath.basename(folder) if part == folder else posixpath.relpath(part, folder)
-    return Root(name, tree, kustomizations.inputs(part))
-
-
-def _folders(root: Root) -> list[str]:
-    return [posixpath.dirname(file) for file in root.inputs.kustomizations]
-
-
-def _expand(kustomizations: Kustomizations, folder: str, above: tuple[str, ...]) -> list[str]:
-    parts = _parts(kustomizations, folder)
-    if parts is None or folder in above:
-        return [folder]
-    found: list[str] = []
-    for part in parts:
-        found += [path for path in _expand(kustomizations, part, (*above, folder)) if path not in found]
-    return found
-
-
-def _parts(kustomizations: Kustomizations, folder: str) -> list[str] | None:
-    """The folders below its own that a kustomization lists, if that is all it does."""
-    parts = kustomizations.parts(folder)
-    return parts if parts and all(part.startswith(f"{folder}/") for part in parts) else None
+def _name(folder: str, part: str) -> str:
+    return posixpath.basename(folder) if part == folder else posixpath.relpath(part, folder)

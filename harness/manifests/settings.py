@@ -2,42 +2,134 @@
 
 [tool.harness]
 reference-environment = "production"        # the environment that the others are compared with
+[tool.harness.diff]
+exclude = ["sandbox/**"]                    # kustomizations that are no part of any environment
+kustomize-options = ["--load-restrictor=LoadRestrictionsNone"]
+repositories = ["https://git.example.com/platform.git"]   # URLs that mean this repository
+[tool.harness.diff.environments]
+production = ["k8s/live/**"]                # folders, or patterns for folders
+[[tool.harness.diff.parity]]
+path = "spec.replicas"                      # pattern for a field's path
+kind = "Deployment"                         # kind and name are optional patterns
+reason = "Production runs more replicas."
 """
 
 import tomllib
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
-from harness.errors import UsageError
+from harness.errors import HarnessError, UsageError
+from harness.manifests.resource import Identity
+from harness.manifests.tree import Tree, UnreadableError, working_copy
 
 FILE: Final = "pyproject.toml"
+_FIELDS: Final = frozenset({"exclude", "kustomize-options", "repositories", "environments", "parity"})
 
 
-def table(text: str, *names: str) -> dict[str, Any]:
-    """The table `[tool.harness]`, or one in it; empty where there is none.
+@dataclass(frozen=True)
+class Expected:
+    """A difference between environments that is meant to be.
 
-    Args:
-        text: The file.
-        names: The way from `[tool.harness]` to the table.
+    Attributes:
+        path: Pattern for the field's path; `*` for all of it, the whole resource included.
+        reason: Why.
+        kind: Pattern for the resource's kind.
+        name: Pattern for its name.
+        namespace: Pattern for its namespace.
     """
+
+    path: str
+    reason: str
+    kind: str = "*"
+    name: str = "*"
+    namespace: str = "*"
+
+    def covers(self, identity: Identity, path: str) -> bool:
+        """Whether it declares a difference."""
+        return (
+            fnmatchcase(identity.kind, self.kind)
+            and fnmatchcase(identity.name, self.name)
+            and fnmatchcase(identity.namespace, self.namespace)
+            and (self.path == "*" or fnmatchcase(path.replace("[", "("), self.path.replace("[", "(")))
+        )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a repository says about itself.
+
+    Attributes:
+        environments: Patterns for the folders of each environment; empty to find them.
+        exclude: Patterns for folders that are no part of any.
+        kustomize_options: More options of `kustomize build`.
+        repositories: URLs that mean this repository.
+        parity: Differences between environments that are meant to be.
+        reference: The reference environment; empty where none is declared.
+    """
+
+    environments: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    exclude: tuple[str, ...] = ()
+    kustomize_options: tuple[str, ...] = ()
+    repositories: tuple[str, ...] = ()
+    parity: tuple[Expected, ...] = ()
+    reference: str = ""
+
+
+def read(tree: Tree) -> Settings:
+    """The settings in a tree; the default ones where there are none.
+
+    Raises:
+        UsageError: They are not what they should be.
+    """
+    if not tree.is_file(FILE):
+        return Settings()
     try:
-        content: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{FILE} is not valid TOML ({error}): correct it.") from None
-    way = ("tool", "harness", *names)
-    for depth, name in enumerate(way, start=1):
+        content: dict[str, Any] = tomllib.loads(tree.text(FILE))
+    except (tomllib.TOMLDecodeError, UnreadableError) as error:
+        raise UsageError(f"{FILE} cannot be read ({error}): correct it.") from None
+    for name in ("tool", "harness"):
         content = content.get(name, {})
         if not isinstance(content, dict):
-            raise UsageError(f"[{'.'.join(way[:depth])}] in {FILE} is not a table: correct it.")
-    return content
+            raise UsageError(f"{name!r} in {FILE} is not a table: correct it.")
+    options = content.get("diff", {})
+    if not isinstance(options, dict):
+        raise _wrong("is not a table")
+    if strange := sorted(set(options) - _FIELDS):
+        raise _wrong(f"has the unknown field {strange[0]!r} (known: {', '.join(sorted(_FIELDS))})")
+    environments = options.get("environments", {})
+    if not isinstance(environments, dict):
+        raise _wrong("has 'environments' that is not a table")
+    return Settings(
+        environments={name: _strings(f"environments.{name}", value) for name, value in environments.items()},
+        exclude=_strings("exclude", options.get("exclude", [])),
+        kustomize_options=_strings("kustomize-options", options.get("kustomize-options", [])),
+        repositories=_strings("repositories", options.get("repositories", [])),
+        parity=tuple(_expected(item) for item in options.get("parity", [])),
+        reference=str(content.get("reference-environment") or ""),
+    )
 
 
-def reference_environment(text: str) -> str:
-    """The declared reference environment; empty where none is declared."""
-    return str(table(text).get("reference-environment") or "")
+def of_checkout(root: Path) -> Settings:
+    """The settings of a working copy."""
+    return read(working_copy(root))
 
 
-def declared_reference(root: Path) -> str:
-    """The reference environment that a checkout declares; empty where it declares none."""
-    file = root / FILE
-    return reference_environment(file.read_text(encoding="utf-8")) if file.is_file() else ""
+def _strings(name: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise _wrong(f"has {name!r} that is not a list of texts")
+    return tuple(value)
+
+
+def _expected(item: Any) -> Expected:
+    known = ("path", "reason", "kind", "name", "namespace")
+    if not isinstance(item, dict) or not all(isinstance(value, str) for value in item.values()):
+        raise _wrong("has a 'parity' entry that is not a table of texts")
+    if not item.get("path") or not item.get("reason") or set(item) - set(known):
+        raise _wrong("has a 'parity' entry without path and reason, or with an unknown field")
+    return Expected(**item)
+
+
+def _wrong(what: str) -> HarnessError:
+    return UsageError(f"[tool.harness.diff] in {FILE} {what}: see docs/diff.md.")

@@ -11,9 +11,9 @@ from harness.manifests.exemptions import FILE, Exemption, read
 from harness.manifests.expected import DIFFERENT, MISSING, reason_for
 from harness.manifests.generated_names import Names, generated_names
 from harness.manifests.resource import Identity
+from harness.manifests.settings import Settings
 from harness.manifests.tree import Tree, UnreadableError
 from harness.manifests.values import same
-from harness.review.config import Config
 from harness.review.fieldpath import FieldPath, Inside, Key
 from harness.review.fields import compare
 from harness.review.model import Difference, DifferenceStatus, Parity
@@ -26,15 +26,15 @@ Found = dict[tuple[Identity, str], Difference]
 class Declared:
     """The differences that are meant to be: by their nature, by configuration, by exemption."""
 
-    def __init__(self, snapshot: Tree, config: Config, environments: tuple[str, str]) -> None:
+    def __init__(self, snapshot: Tree, settings: Settings, environments: tuple[str, str]) -> None:
         """Reads what a snapshot declares about two environments."""
-        self._config = config
+        self._settings = settings
         self._exemptions = list(_exemptions(snapshot))
         self._environments = environments
 
     def reason(self, identity: Identity, path: FieldPath, text: str) -> str:
         """Why a difference may be; empty when nothing declares it."""
-        for expected in self._config.parity:
+        for expected in self._settings.parity:
             if expected.covers(identity, text):
                 return expected.reason
         plain = "/".join(_plain(step) for step in path)

@@ -7,14 +7,13 @@ from typing import Any, Final
 
 from harness.errors import HarnessError, unknown
 from harness.machine.cache import content_key
+from harness.manifests import discover, settings
 from harness.manifests.builder import Builder
 from harness.manifests.cache import Cache
+from harness.manifests.discover import SUFFIXES
 from harness.manifests.git import Repository
 from harness.manifests.tree import Store, Tree, UnreadableError, git_tree
-from harness.review import config as configuration
-from harness.review import discover
 from harness.review.compare import Environment, Result
-from harness.review.discover import SUFFIXES
 from harness.review.model import ChangeKind, DifferenceStatus, EnvironmentReview, Note, Parity, Review, Revision
 from harness.review.parity import Declared, differences, parity
 from harness.review.side import Side
@@ -125,16 +124,16 @@ def parity_at(folder: Path, ref: str, left: str, right: str) -> Review:
         )
 
 
-def _render(repository: Repository, snapshots: Sequence[Tree]) -> list[Side]:
+def _render(repository: Repository, trees: Sequence[Tree]) -> list[Side]:
     remotes = repository.remotes()
     cache, key = Cache("kustomizations"), content_key(_FORMAT, str(repository.root))
     known: dict[str, dict[str, Any]] = cache.get(key) or {}
     count = len(known)
-    configs = [configuration.read(snapshot) for snapshot in snapshots]
-    discover.check(configs[-1], snapshots)
-    # The head's configuration holds for both sides, so that a new one does not look like a change.
-    with Builder(configs[-1].kustomize_options) as builder:
-        sides = [Side(tree, known, configs[-1], builder, remotes) for tree in snapshots]
+    # The head's settings hold for both sides, so that new ones do not look like a change.
+    *_, declared = [settings.read(tree) for tree in trees]
+    discover.check(declared, trees)
+    with Builder(declared.kustomize_options) as builder:
+        sides = [Side(tree, known, declared, builder, remotes) for tree in trees]
         for side in sides:
             side.render()
     if len(known) > count:
@@ -191,7 +190,7 @@ def _parity(
         return (parity(*compared, _difference(base, *compared), _difference(head, *compared)),)
     there = [result for result in results if result.review.change is ChangeKind.CHANGED and not result.problems]
     found = []
-    reference = head.config.reference
+    reference = head.settings.reference
     there.sort(key=lambda result: result.review.name != reference)
     pairs = list(itertools.combinations(there, 2))
     if there and there[0].review.name == reference:
@@ -209,5 +208,5 @@ def _parity(
 
 
 def _difference(side: Side, left: str, right: str, only: frozenset[str] | None = None) -> Any:
-    declared = Declared(side.tree, side.config, (left, right))
+    declared = Declared(side.tree, side.settings, (left, right))
     return differences(side.environments.get(left, []), side.environments.get(right, []), declared, only)

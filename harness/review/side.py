@@ -7,16 +7,16 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from harness.machine.cache import content_key
+from harness.manifests import discover
 from harness.manifests.applications import KINDS, ApplicationSource, Deployer, Folders, deployers, normalised_url
 from harness.manifests.build import Build, BuiltManifest, Root, plain_manifests
 from harness.manifests.builder import Builder
 from harness.manifests.inputs import Inputs, Kustomizations
 from harness.manifests.kubernetes_yaml import YamlError, load
 from harness.manifests.problem import Location, Problem
+from harness.manifests.settings import Settings
 from harness.manifests.tree import Tree, UnreadableError
 from harness.manifests.values import canonical
-from harness.review import discover
-from harness.review.config import Config
 
 _CHART: Final = "Chart.yaml"
 
@@ -73,7 +73,7 @@ class Side:
         self,
         tree: Tree,
         known: dict[str, dict[str, Any]],
-        config: Config,
+        settings: Settings,
         builder: Builder,
         remotes: Sequence[str],
     ) -> None:
@@ -82,15 +82,15 @@ class Side:
         Args:
             tree: The files.
             known: What is known of kustomization files by content; shared by both sides.
-            config: The repository's configuration.
+            settings: The repository's configuration.
             builder: Builds kustomizations.
             remotes: URLs that mean this repository.
         """
         self.tree = tree
         self.kustomizations = Kustomizations(tree, known)
-        self.config = config
+        self.settings = settings
         self._builder = builder
-        self._remotes = {normalised_url(url) for url in (*remotes, *config.repositories)}
+        self._remotes = {normalised_url(url) for url in (*remotes, *settings.repositories)}
         self.environments: dict[str, list[Application]] = {}
 
     def render(self) -> None:
@@ -99,7 +99,7 @@ class Side:
         Raises:
             HarnessError: kustomize cannot be had, or the configuration is wrong.
         """
-        roots = discover.roots(self.tree, self.kustomizations, self.config)
+        roots = discover.roots(self.tree, self.kustomizations, self.settings)
         sources = [_root_source(root) for root in roots]
         builds = self._build(sources)
         self._own = self._own_urls(builds)
@@ -291,7 +291,7 @@ def _glob(path: str, pattern: str) -> bool:
     return fnmatchcase(path, pattern)
 
 
-def _root_source(root: discover.Root) -> ApplicationSource:
+def _root_source(root: discover.DiscoveredRoot) -> ApplicationSource:
     return ApplicationSource(root.folder, directory={"recurse": root.recurse})
 
 

@@ -14,7 +14,7 @@ from harness.manifests.catalogue import read as read_catalogue
 from harness.manifests.environments import environments as known_environments
 from harness.manifests.environments import roots
 from harness.manifests.exemptions import Exemption
-from harness.manifests.settings import declared_reference
+from harness.manifests.settings import of_checkout
 from harness.validate import building, engines, exemptions, metrics, parity, policy, references, schemas, waves
 from harness.validate.finding import Finding, Violation
 from harness.validate.model import Environment
@@ -61,7 +61,7 @@ def validate(root: Path, names: Sequence[str] = (), *, offline: bool = False) ->
     found = [collect(name, root, [next(builds) for _ in parts[name]]) for name in chosen]
     report = Report(root, chosen, {environment.name: len(environment.resources) for environment in found})
     accepted, problems = exemptions.read(root, RULES)
-    reference = declared_reference(root)
+    reference = of_checkout(root).reference
     problems += building.findings(found)
     report.incomplete = [found.name for found in found if any(build.problems for build in found.builds)]
     complete = set(chosen) >= set(everything)

@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
+from harness.manifests import discover
 from harness.manifests.environments import aggregates, environments, roots
+from harness.manifests.inputs import Kustomizations
+from harness.manifests.settings import of_checkout
+from harness.manifests.tree import working_copy
+from harness.paths import ROOT
 
 
 def test_environments_are_the_folders_of_overlays(checkout: Path) -> None:
@@ -45,6 +50,14 @@ def test_components_are_no_parts(checkout: Path) -> None:
     images.mkdir()
     (images / "kustomization.yaml").write_text("kind: Component\n")
     assert [root.name for root in roots(checkout, "here")] == ["one", "two"]
+
+
+@pytest.mark.parametrize("environment", environments(ROOT))
+def test_validation_and_review_see_the_same_roots(environment: str) -> None:
+    tree = working_copy(ROOT)
+    discovered = discover.roots(tree, Kustomizations(tree), of_checkout(ROOT))
+    reviewed = {root.folder for root in discovered if root.environment == environment}
+    assert {root.inputs.folder for root in roots(ROOT, environment)} == reviewed != set()
 
 
 def test_an_unknown_environment_is_named_with_the_known_ones(checkout: Path) -> None:

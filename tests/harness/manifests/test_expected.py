@@ -6,7 +6,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.manifests.expected import reason_for
-from harness.manifests.settings import declared_reference, reference_environment
+from harness.manifests.settings import of_checkout
 
 
 @pytest.mark.parametrize(
@@ -29,12 +29,13 @@ def test_what_may_differ(path: str, is_expected: bool) -> None:
 
 
 def test_the_reference_environment_is_declared(tmp_path: Path) -> None:
-    assert declared_reference(tmp_path) == ""
+    assert of_checkout(tmp_path).reference == ""
     (tmp_path / "pyproject.toml").write_text('[tool.harness]\nreference-environment = "live"\n')
-    assert declared_reference(tmp_path) == "live"
+    assert of_checkout(tmp_path).reference == "live"
 
 
-@pytest.mark.parametrize("text", ["[", "tool = 1", "[tool]\nharness = 2"])
-def test_settings_that_cannot_be_read_are_an_error(text: str) -> None:
+@pytest.mark.parametrize("text", ["[", "tool = 1", "[tool]\nharness = 2", "[tool.harness]\ndiff = 3"])
+def test_settings_that_cannot_be_read_are_an_error(tmp_path: Path, text: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
     with pytest.raises(HarnessError, match=r"pyproject\.toml"):
-        reference_environment(text)
+        of_checkout(tmp_path)

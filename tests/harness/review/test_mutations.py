@@ -13,10 +13,10 @@ from harness.manifests.build import BuiltManifest
 from harness.manifests.builder import Builder
 from harness.manifests.git import Repository
 from harness.manifests.resource import Identity
+from harness.manifests.settings import read
 from harness.manifests.tree import Store, git_tree
 from harness.paths import ROOT
 from harness.review.compare import Environment
-from harness.review.config import read
 from harness.review.fields import CHECKSUM, MANAGED, NUMBER, SERVER, compare
 from harness.review.pair import ReviewedResource
 from harness.review.risks.context import Change

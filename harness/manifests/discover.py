@@ -13,8 +13,8 @@ from typing import Final
 
 from harness.errors import UsageError
 from harness.manifests.inputs import Kustomizations
+from harness.manifests.settings import Settings
 from harness.manifests.tree import Tree, UnreadableError
-from harness.review.config import Config
 
 MARKERS: Final = frozenset({"overlays", "overlay", "clusters", "environments", "envs", "env"})
 SUFFIXES: Final = (".yaml", ".yml", ".json")
@@ -38,7 +38,7 @@ _DEPLOYERS: Final = (b"argoproj.io/", b"kustomize.toolkit.fluxcd.io/")
 
 
 @dataclass(frozen=True, order=True)
-class Root:
+class DiscoveredRoot:
     """A folder that is part of an environment by itself.
 
     Attributes:
@@ -69,69 +69,69 @@ def marked(folder: str) -> str:
     return ""
 
 
-def roots(snapshot: Tree, kustomizations: Kustomizations, config: Config) -> list[Root]:
+def roots(tree: Tree, kustomizations: Kustomizations, settings: Settings) -> list[DiscoveredRoot]:
     """The folders of every environment.
 
     Raises:
         HarnessError: The configuration names a folder that neither has a kustomization nor manifests.
     """
-    if config.environments:
-        return sorted(set(_configured(snapshot, kustomizations, config)))
-    found: set[Root] = set()
-    for top in _tops(kustomizations, config):
+    if settings.environments:
+        return sorted(set(_configured(tree, kustomizations, settings)))
+    found: set[DiscoveredRoot] = set()
+    for top in tops(kustomizations, settings):
         name = marked(top)
         environment = name or (posixpath.basename(top) if top != "." else "repository")
-        for folder in _expand(kustomizations, top, (), config):
-            found.add(Root(environment, folder, certain=bool(name)))
+        for folder in expand(kustomizations, top, settings):
+            found.add(DiscoveredRoot(environment, folder, certain=bool(name)))
     read = {path for folder in kustomizations.folders() for path in kustomizations.inputs_of(folder)}
-    for folder in sorted({posixpath.dirname(path) or "." for path in _loose(snapshot, read, config)}):
+    for folder in sorted({posixpath.dirname(path) or "." for path in _loose(tree, read, settings)}):
         name = marked(folder)
         environment = name or (posixpath.basename(folder) if folder != "." else "repository")
-        found.add(Root(environment, folder, plain=True, certain=bool(name)))
+        found.add(DiscoveredRoot(environment, folder, plain=True, certain=bool(name)))
     return sorted(found)
 
 
-def manifests(snapshot: Tree, folder: str, *, recurse: bool) -> list[str]:
+def manifests(tree: Tree, folder: str, *, recurse: bool) -> list[str]:
     """The files of a folder that may hold plain manifests, sorted."""
     found = []
-    for name in snapshot.folders.get(folder, []):
+    for name in tree.folders.get(folder, []):
         path = posixpath.normpath(posixpath.join(folder, name))
-        if snapshot.is_folder(path):
+        if tree.is_folder(path):
             if recurse:
-                found += manifests(snapshot, path, recurse=True)
+                found += manifests(tree, path, recurse=True)
         elif name.endswith(SUFFIXES):
             found.append(path)
     return sorted(found)
 
 
-def _configured(snapshot: Tree, kustomizations: Kustomizations, config: Config) -> Iterator[Root]:
+def _configured(tree: Tree, kustomizations: Kustomizations, settings: Settings) -> Iterator[DiscoveredRoot]:
     folders = kustomizations.folders()
-    for environment, patterns in config.environments.items():
+    for environment, patterns in settings.environments.items():
         for pattern in patterns:
             matching = [folder for folder in folders if _matches(folder, pattern)]
             inner = {child for folder in matching for child in kustomizations.referenced(folder)}
             for folder in matching:
                 if folder in inner or kustomizations.fields(folder).get("kind") == "Component":
                     continue
-                for part in _expand(kustomizations, folder, (), config):
-                    yield Root(environment, part)
+                for part in expand(kustomizations, folder, settings):
+                    yield DiscoveredRoot(environment, part)
             if matching:
                 continue
             plain = posixpath.normpath(pattern.removesuffix("/**"))
-            if not snapshot.is_folder(plain):
+            if not tree.is_folder(plain):
                 continue  # the other side may have it
-            yield Root(environment, plain, plain=True, recurse=pattern.endswith("/**"))
+            yield DiscoveredRoot(environment, plain, plain=True, recurse=pattern.endswith("/**"))
 
 
-def check(config: Config, snapshots: Iterable[Tree]) -> None:
+def check(settings: Settings, trees: Iterable[Tree]) -> None:
     """Sees to it that each folder of the configuration exists at one side at least.
 
     Raises:
         HarnessError: One does not.
     """
-    for environment, patterns in config.environments.items():
+    for environment, patterns in settings.environments.items():
         for pattern in patterns:
-            if not any(_matches(folder, pattern) for snapshot in snapshots for folder in snapshot.folders):
+            if not any(_matches(folder, pattern) for tree in trees for folder in tree.folders):
                 raise UsageError(
                     f"[tool.harness.diff] has the folder {pattern!r} for {environment}, which there is not."
                 )
@@ -145,27 +145,28 @@ def _matches(folder: str, pattern: str) -> bool:
     return len(left) == len(right) and all(map(fnmatchcase, left, right))
 
 
-def _apart(folder: str, config: Config) -> bool:
-    parts = folder.split("/")
-    if any(part in _APART or (part.startswith(".") and part != ".") for part in parts):
+def _apart(folder: str, settings: Settings, below: str) -> bool:
+    """Whether a folder belongs to no environment; in the folder of one, only what leads out of it does."""
+    parts = posixpath.relpath(folder, below).split("/")
+    if any((part in _APART and below == ".") or (part.startswith(".") and part != ".") for part in parts):
         return True
-    return any(_matches(folder, pattern) for pattern in config.exclude)
+    return any(_matches(folder, pattern) for pattern in settings.exclude)
 
 
-def _tops(kustomizations: Kustomizations, config: Config) -> list[str]:
-    """The kustomizations that no other one refers to."""
-    folders = [folder for folder in kustomizations.folders() if not _apart(folder, config)]
+def tops(kustomizations: Kustomizations, settings: Settings, below: str = ".") -> list[str]:
+    """The kustomizations below a folder that no other one refers to."""
+    folders = [folder for folder in kustomizations.folders(below) if not _apart(folder, settings, below)]
     whole = [folder for folder in folders if kustomizations.fields(folder).get("kind") != "Component"]
     referenced = {child for folder in folders for child in kustomizations.referenced(folder)}
-    tops = [folder for folder in whole if folder not in referenced]
+    found = [folder for folder in whole if folder not in referenced]
     reached: set[str] = set()
-    for top in tops:
+    for top in found:
         _reach(kustomizations, top, reached)
     for folder in whole:  # those that only refer to each other in a circle
         if folder not in reached:
-            tops.append(folder)
+            found.append(folder)
             _reach(kustomizations, folder, reached)
-    return tops
+    return found
 
 
 def _reach(kustomizations: Kustomizations, folder: str, reached: set[str]) -> None:
@@ -177,27 +178,27 @@ def _reach(kustomizations: Kustomizations, folder: str, reached: set[str]) -> No
             waiting += kustomizations.referenced(at)
 
 
-def _expand(kustomizations: Kustomizations, folder: str, above: tuple[str, ...], config: Config) -> list[str]:
-    """The parts of a kustomization that only lists folders, each of which is built by itself.
+def expand(
+    kustomizations: Kustomizations, folder: str, settings: Settings, below: str = ".", above: tuple[str, ...] = ()
+) -> list[str]:
+    """The parts of a kustomization that only lists folders below `below`, each of which is built by itself.
 
     One that lists a base is an overlay of it, even if it changes nothing.
     """
     parts = kustomizations.parts(folder)
-    if parts is None or folder in above or any(_apart(part, config) for part in parts):
+    if parts is None or folder in above or any(_apart(part, settings, below) for part in parts):
         return [folder]
-    found: list[str] = []
-    for part in parts:
-        found += [path for path in _expand(kustomizations, part, (*above, folder), config) if path not in found]
-    return found
+    inner = [expand(kustomizations, part, settings, below, (*above, folder)) for part in parts]
+    return list(dict.fromkeys(itertools.chain(*inner)))
 
 
-def _loose(snapshot: Tree, read: set[str], config: Config) -> Iterator[str]:
+def _loose(tree: Tree, read: set[str], settings: Settings) -> Iterator[str]:
     """The files outside of kustomizations that hold an Application or its like."""
-    for path in snapshot.paths():
-        if not path.endswith(SUFFIXES) or path in read or _apart(posixpath.dirname(path) or ".", config):
+    for path in tree.paths():
+        if not path.endswith(SUFFIXES) or path in read or _apart(posixpath.dirname(path) or ".", settings, "."):
             continue
         try:
-            content = snapshot.content(path) if snapshot.is_file(path) else b""
+            content = tree.content(path) if tree.is_file(path) else b""
         except UnreadableError:
             continue
         if any(mark in content for mark in _DEPLOYERS) and b"kind:" in content:
