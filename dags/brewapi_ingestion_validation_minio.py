@@ -28,7 +28,7 @@ with DAG(
     description="A daily snapshot of Open Brewery DB into the bronze layer, validated",
     schedule="@daily",
     start_date=dt.datetime(2025, 1, 1, tzinfo=dt.UTC),
-    # The API only knows the present: a missed day cannot be had later.
+    # The API only knows the present: a missed day cannot be fetched later.
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=dt.timedelta(hours=3),

@@ -34,7 +34,7 @@ class Settings:
         backoff_initial: Seconds before the second attempt; doubles from there (`BREWERY_BACKOFF_INITIAL`).
         backoff_max: Most seconds between two attempts (`BREWERY_BACKOFF_MAX`).
         retry_after_max: Most seconds that a Retry-After header is honoured for (`BREWERY_RETRY_AFTER_MAX`).
-        fresh_starts: How often a snapshot that the source changed under is started anew
+        fresh_starts: How often a snapshot is restarted because the API changed meanwhile
             (`BREWERY_FRESH_STARTS`).
         ca_bundle: File of trusted certificates for the API, or None for the packaged ones
             (`REQUESTS_CA_BUNDLE`, `SSL_CERT_FILE`).

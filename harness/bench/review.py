@@ -182,7 +182,7 @@ def _timed(name: str, limit: float, work: Callable[[], Review]) -> tuple[Figure,
 def _plain(folder: Path, overlays: Sequence[str], sides: int) -> float:
     """Seconds that kustomize alone takes for some folders, at both sides."""
     program = tool("kustomize")
-    # Only so that upstream bases can be had where GitHub cannot be reached.
+    # Makes remote bases available where GitHub is unreachable.
     kustomizations = Kustomizations(working_copy(folder))
     remotes = {base for path in overlays for base in kustomizations.inputs(path).remote_bases}
     environment = with_certificates(os.environ) | git_environment(remotes)

@@ -60,7 +60,7 @@ class Builder:
         """Builds roots, each content once.
 
         Raises:
-            HarnessError: The builder itself cannot be had, or its options are wrong.
+            HarnessError: The builder is unavailable, or its options are wrong.
         """
         from harness.machine.tools import tool_folder
 
@@ -177,7 +177,7 @@ def build_all(roots: Sequence[Root], *, offline: bool = False) -> list[Build]:
     """Builds roots whose remote bases have to be pinned to release tags.
 
     Raises:
-        HarnessError: The builder itself cannot be had.
+        HarnessError: The builder is unavailable.
     """
     for root in roots:
         root.inputs.problems += root.inputs.unpinned(root.tree)

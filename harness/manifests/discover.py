@@ -133,7 +133,7 @@ def check(settings: Settings, trees: Iterable[Tree]) -> None:
         for pattern in patterns:
             if not any(_matches(folder, pattern) for tree in trees for folder in tree.folders):
                 raise UsageError(
-                    f"[tool.harness.diff] has the folder {pattern!r} for {environment}, which there is not."
+                    f"[tool.harness.diff] names the folder {pattern!r} for {environment}, which does not exist."
                 )
 
 

@@ -95,7 +95,7 @@ def git_environment(remotes: Iterable[Remote], *, offline: bool = False) -> dict
     A tag that the module proxy does not have is left to GitHub, unless `offline`.
 
     Raises:
-        HarnessError: A base can be had from neither.
+        HarnessError: A base is available from neither.
     """
     settings = [("safe.directory", "*"), ("http.lowSpeedLimit", "1000"), ("http.lowSpeedTime", "10")]
     wanted: dict[str, list[Remote]] = {}
@@ -125,7 +125,7 @@ def repositories(remotes: Iterable[Remote], *, offline: bool = False) -> list[tu
         One of the project's bases, and the repository whose tag holds the folders of all of them.
 
     Raises:
-        HarnessError: One cannot be had.
+        HarnessError: One is unavailable.
     """
     wanted: dict[tuple[str, str], list[Remote]] = {}
     for remote in remotes:
@@ -139,7 +139,7 @@ def module_folder(module: str, version: str, *, offline: bool = False) -> Path:
     It is fetched on first use, unless `offline`.
 
     Raises:
-        HarnessError: It cannot be had.
+        HarnessError: It is unavailable.
     """
     from harness.machine.gobuild import go, go_environment
 
@@ -166,7 +166,7 @@ def module_folder(module: str, version: str, *, offline: bool = False) -> Path:
     except ValueError:
         answer = {"Error": telling_line(done.stderr)}
     if "Error" in answer:
-        raise HarnessError(f"{module}@{version} could not be had ({telling_line(answer['Error'])}): {hint}.")
+        raise HarnessError(f"{module}@{version} could not be fetched ({telling_line(answer['Error'])}): {hint}.")
     record.parent.mkdir(parents=True, exist_ok=True)
     write(record, json.dumps({"Dir": answer["Dir"], "Sum": answer.get("Sum")}))
     return Path(answer["Dir"])

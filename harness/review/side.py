@@ -97,7 +97,7 @@ class Side:
         """Renders everything.
 
         Raises:
-            HarnessError: kustomize cannot be had, or the configuration is wrong.
+            HarnessError: kustomize is unavailable, or the configuration is wrong.
         """
         roots = discover.roots(self.tree, self.kustomizations, self.settings)
         sources = [_root_source(root) for root in roots]

@@ -51,7 +51,7 @@ def validate(root: Path, names: Sequence[str] = (), *, offline: bool = False) ->
     """Validates environments of a checkout; all of them when none is named.
 
     Raises:
-        HarnessError: There is no such environment, or a tool cannot be had.
+        HarnessError: There is no such environment, or a tool is unavailable.
     """
     start = time.perf_counter()
     everything = known_environments(root)

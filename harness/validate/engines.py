@@ -187,7 +187,7 @@ def kube_score(environment: Environment) -> list[Violation]:
     """What kube-score finds in an environment, of the checks that the rules name.
 
     Raises:
-        HarnessError: kube-score cannot be had.
+        HarnessError: kube-score is unavailable.
     """
     from harness.machine.tools import tool_folder
 
@@ -288,7 +288,7 @@ def pod_security(pods: Sequence[Pod]) -> list[Violation]:
     """Where pods break the restricted Pod Security Standard, as the API server's admission sees it.
 
     Raises:
-        HarnessError: The evaluator cannot be had.
+        HarnessError: The evaluator is unavailable.
     """
     from harness.machine.tools import tool
 
@@ -323,7 +323,7 @@ def credentials(root: Path, files: Sequence[Path]) -> list[Finding]:
     """What gitleaks takes for a credential in files; files that have not changed are not read again.
 
     Raises:
-        HarnessError: gitleaks cannot be had.
+        HarnessError: gitleaks is unavailable.
     """
     from harness.machine.tools import tool, tool_folder
 

@@ -48,7 +48,7 @@ def check(resources: Sequence[BuiltResource]) -> list[Violation]:
     """Judges resources by their schemas.
 
     Raises:
-        HarnessError: The schemas or kubeconform cannot be had.
+        HarnessError: The schemas or kubeconform are unavailable.
     """
     from harness.machine.tools import tool_folder
 

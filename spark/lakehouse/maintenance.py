@@ -84,7 +84,7 @@ def restore(spark: SparkSession, path: str, *, version: int | None = None, at: d
         The version that was brought back.
 
     Raises:
-        LakehouseError: Neither or both are named, or the state is not to be had any more.
+        LakehouseError: Neither or both are named, or the state is no longer available.
     """
     table = _table(spark, path)
     if at is not None and version is None:

@@ -72,7 +72,7 @@ def test_the_bundle_tells_which_pod_is_unwell_and_why(
     assert f"| {namespace.name}/broken | main | Error | exit code 3 |" in index
     log = tmp_path / "bundle" / "pods" / namespace.name / "broken" / "main.0.log"
     assert "last words" in log.read_text(encoding="utf-8")
-    assert "Could not be had" not in index
+    assert "Could not be collected" not in index
     for name in ("node/kubelet.log", "node/images.txt", "events.txt", "resources.txt"):
         assert (tmp_path / "bundle" / name).stat().st_size > 0
     images = (tmp_path / "bundle" / "node" / "images.txt").read_text(encoding="utf-8")

@@ -224,7 +224,7 @@ def test_commands_act_on_the_checkout_around_the_current_folder(tmp_path: Path, 
 
 
 def test_a_command_loads_no_other_command(repo: Path) -> None:
-    """A reviewer's `harness diff` should not wait for what only the pipeline needs."""
+    """A reviewer's `harness diff` should not wait for imports that only the pipeline needs."""
     heavy = ["harness.pipeline.embedded", "fsspec", "kubernetes", "pyspark", "cryptography", "rich", "pydantic"]
     code = (
         "import sys; from harness.cli import app\n"

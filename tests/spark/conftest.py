@@ -43,7 +43,7 @@ def spark(spark_variables: None) -> Iterator[SparkSession]:
 
     session = get_session("tests", {"SPARK_MASTER": "local[2]", "SPARK_DRIVER_MEMORY": "1g"})
     session.conf.set("spark.sql.shuffle.partitions", "1")
-    # Plans of ten rows have nothing to adapt to, and each stage would be planned anew.
+    # Plans of ten rows have nothing to adapt to, and each stage would be planned again.
     session.conf.set("spark.sql.adaptive.enabled", "false")
     # Compiling code for ten rows takes longer than interpreting them; the embedded run compiles throughout.
     session.conf.set("spark.sql.codegen.wholeStage", "false")

@@ -47,7 +47,7 @@ class SourceProfile:
         fields: Field name -> JSON type (one of `JSON_TYPES`) -> number of records that had it so.
         not_nfc: Records with a string value that is not in Unicode normalisation form C.
         blank_ends: Field name -> kind of blank (`BLANK_KINDS`) -> number of records whose text begins or ends with
-            one, or is empty (which counts as a space). None: nobody looked, as in manifests of before.
+            one, or is empty (which counts as a space). None: unknown, as in manifests of older versions.
     """
 
     fields: Mapping[str, Mapping[str, int]] = field(default_factory=dict)

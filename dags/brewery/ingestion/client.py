@@ -54,7 +54,7 @@ log = logging.getLogger(__name__)
 
 
 class CancelledError(Exception):
-    """Another page has failed for good: this one need not be had any more."""
+    """Another page has failed for good: this one is no longer needed."""
 
 
 class Page(NamedTuple):
@@ -129,7 +129,7 @@ class BreweryClient:
         )
         # The cookie jar is the one part of a session that requests from several threads would change.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        # Read from the environment once, instead of anew for every request; and no password from a netrc file.
+        # Read from the environment once instead of for every request; and no password from a netrc file.
         self._session.trust_env = False
         self._session.proxies.update(requests.utils.get_environ_proxies(settings.api_url))
         self._session.verify = settings.ca_bundle or True

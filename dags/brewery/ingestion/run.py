@@ -47,7 +47,7 @@ class Progress:
         pages_total: Pages to store.
         records: Records stored.
         retries: Requests that had to be repeated.
-        fresh_starts: How often the snapshot was started anew.
+        fresh_starts: How often the snapshot was restarted.
     """
 
     pages: int
@@ -68,7 +68,7 @@ class IngestResult:
         records: Records stored.
         pages: Pages stored, one file each.
         retries: Requests that had to be repeated.
-        fresh_starts: How often the snapshot was started anew because the source changed.
+        fresh_starts: How often the snapshot was restarted because the API changed.
         bytes_received: Bytes of the API's answers, after decompression.
         bytes_stored: Bytes of the stored pages.
         seconds: Time taken.
@@ -121,7 +121,7 @@ def ingest(
     Raises:
         EmptySourceError: The API has no breweries.
         SourceMovedError: The source changed in mid-run more often than fresh starts are allowed.
-        ApiUnavailableError: A page, or the total, could not be had.
+        ApiUnavailableError: A page or the total could not be fetched.
         ApiRefusedError: The API refuses these requests for good.
         StorageError: Bronze could not be written.
     """

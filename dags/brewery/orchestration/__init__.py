@@ -1,1 +1,1 @@
-"""What the DAG files share and what only makes sense inside Airflow: datasets, task defaults, operators."""
+"""What the DAG files share and what makes sense only inside Airflow: datasets, task defaults, operators."""

@@ -52,7 +52,7 @@ def deploy(
     if done.left_out:
         phases.tell(f"left out, because only image registries have the image: {', '.join(done.left_out)}")
     if done.stand_ins:
-        phases.tell(f"in place of what only image registries have: {', '.join(done.stand_ins)}")
+        phases.tell(f"in place of images that need a registry: {', '.join(done.stand_ins)}")
 
 
 def _outcome(done: "Deployed") -> dict[str, object]:

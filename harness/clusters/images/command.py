@@ -277,7 +277,7 @@ def _names(images: "Sequence[Wanted]", only: Sequence[str] | None) -> list[str]:
 
 
 def _say_lacking(names: Sequence[str]) -> None:
-    """Says which images can be had from a registry only, and ends with the exit code for that."""
+    """Names the images that need a registry, and ends with the exit code for that."""
     from harness.console import err
 
     if not names:

@@ -17,7 +17,7 @@ REPLACED: Final[Mapping[str, Mapping[str, str]]] = {
         "monitoring/prometheus": "base/monitoring/policies",
     },
 }
-"""Components to switch on where an image cannot be had: by its repository and the part of the overlay."""
+"""Components to include where an image is unavailable: by its repository and the part of the overlay."""
 
 _KIND: Final = "kind://"
 

@@ -336,6 +336,5 @@ def _unreadable(uri: str, error: Exception) -> HarnessError:
     """One sentence: delta-rs appends a stack trace to its messages."""
     cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return HarnessError(
-        f"{uri} cannot be read ({cause.rstrip('.')}): "
-        "restore it from an earlier version, or build the lakehouse anew."
+        f"{uri} cannot be read ({cause.rstrip('.')}): restore it from an earlier version, or rebuild the lakehouse."
     )

@@ -65,7 +65,7 @@ class Stats:
         self.reset()
 
     def reset(self) -> None:
-        """Starts to count anew."""
+        """Resets the counters."""
         with self._lock:
             self._by_path: Counter[str] = Counter()
             self._by_page: Counter[int] = Counter()

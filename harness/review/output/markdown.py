@@ -247,7 +247,7 @@ class _Comment:
         others = sum(count for _, count in ranked[_KINDS_COUNTED:])
         counted += f", {others:,} of other kinds" if others else ""
         return (
-            f"**{missing:,} of {len(self._entries):,} resources are not named here**, for want of room. "
+            f"**{missing:,} of {len(self._entries):,} resources are not named here** because they do not fit. "
             f"All of them by kind: {counted}. For the rest {self._elsewhere}.\n\n"
         )
 

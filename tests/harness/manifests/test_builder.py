@@ -368,14 +368,17 @@ def test_a_base_that_cannot_be_fetched_is_one_sentence(
     cached: Cached, checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(name: str, version: str, *, offline: bool) -> Path:
-        raise HarnessError(f"{name}@{version} could not be had (no such host): check the network.")
+        raise HarnessError(f"{name}@{version} could not be fetched (no such host): check the network.")
 
     monkeypatch.setattr(upstream, "module_folder", refused)
     file = checkout / "overlays/here/one/kustomization.yaml"
     file.write_text("resources:\n  - https://github.com/example/absent//config?ref=v1.0.0\n")
     builds, _ = cached(checkout)
     (problem,) = builds[0].problems
-    assert problem.message == "github.com/example/absent@v1.0.0 could not be had (no such host): check the network."
+    assert (
+        problem.message
+        == "github.com/example/absent@v1.0.0 could not be fetched (no such host): check the network."
+    )
     assert str(problem.location) == "overlays/here/one/kustomization.yaml:2"
 
 

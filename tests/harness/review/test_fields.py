@@ -279,7 +279,7 @@ def test_one_real_change_is_found_in_any_layout(seed: int, data: st.DataObject) 
     holder, step = data.draw(st.sampled_from(places))
     holder[step] = f"{holder[step]}-x"
     changes = compare(before, _shuffled(after, random.Random(seed), "")).changes
-    # Memory and cpu are written anew by the shuffling, unless they are what changed.
+    # The shuffling rewrites memory and cpu, unless they are what changed.
     assert changes or step in ("cpu", "memory")
 
 

@@ -19,7 +19,7 @@ from harness.clusters.images.work import Plan, ensure
 
 Run = Callable[..., str]
 Start = Callable[..., str]
-# Has all that the others have, and what only tests run.
+# Has all that the others have, and what is run by tests only.
 ENVIRONMENT = "e2e"
 
 

@@ -1,4 +1,4 @@
-"""A bundle begins with what is wrong, has what can be had, and says what cannot."""
+"""A bundle begins with what is wrong, has what could be collected, and says what could not."""
 
 import io
 import json
@@ -64,7 +64,7 @@ def test_the_index_says_what_is_wrong_and_what_is_where(running: Path, tmp_path:
     assert r"| app/web | main | ErrImagePull | a\|b |" in text
     assert "2026-11-24T10:00:02Z Warning Later Pod app/web: two lines (x3)" in text
     assert "Sooner" not in text
-    assert "Could not be had" not in text
+    assert "Could not be collected" not in text
     for name in ("events.txt", "node/kubelet.log", "pods.json"):
         assert f"[{name}]({name})" in text
         assert (folder / name).is_file()
