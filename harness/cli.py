@@ -4,7 +4,7 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import groupby
 from typing import Annotated, Any, Final, NamedTuple, NoReturn
@@ -15,9 +15,9 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from brewery.errors import BreweryError
-from harness.console import print_error
+from harness.console import exit_code_of
 from harness.conversion import Conversion
-from harness.errors import HarnessError, Terminated, UsageError, interrupted, of_system
+from harness.errors import HarnessError, Terminated, UsageError, interrupted
 from harness.exits import ExitCode
 
 
@@ -152,32 +152,21 @@ def _harness(
 def main() -> NoReturn:
     """Entry point: whatever a user can act on is one sentence and a documented exit code."""
     signal.signal(signal.SIGTERM, _terminate)
-    code = _run(sys.argv[1:])
+    code = exit_code_of(_run)
     # The interpreter flushes once more when it exits, which must not fail again.
     _discard_unwritten()
     sys.exit(code)
 
 
-def _run(arguments: Sequence[str]) -> int:
+def _run() -> int:
     try:
-        code = get_command(app).main(arguments, prog_name="harness", standalone_mode=False)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        return ExitCode.CLOSED_PIPE
-    except HarnessError as error:
-        return _fail(error)
-    except OSError as error:
-        return _fail(of_system(error))
-    except BreweryError as error:
-        return _fail(HarnessError(str(error)))
+        code = get_command(app).main(sys.argv[1:], prog_name="harness", standalone_mode=False)
     except TyperException as error:
         return _wrong_use(error)
+    except BreweryError as error:
+        raise HarnessError(str(error)) from None
+    sys.stdout.flush()
     return code or ExitCode.OK
-
-
-def _fail(error: HarnessError) -> int:
-    print_error(error)
-    return error.exit_code
 
 
 def _wrong_use(error: TyperException) -> int:
@@ -187,7 +176,7 @@ def _wrong_use(error: TyperException) -> int:
         typer.echo(message, err=True)
         return ExitCode.USAGE
     path = context.command_path if context else "harness"
-    return _fail(UsageError(f"{message.rstrip('.')}{'' if message.endswith('?') else '.'} Try '{path} --help'."))
+    raise UsageError(f"{message.rstrip('.')}{'' if message.endswith('?') else '.'} Try '{path} --help'.")
 
 
 def _terminate(number: int, frame: object) -> NoReturn:  # noqa: ARG001 - a signal handler's signature

@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
+from harness.errors import HarnessError, interrupted, of_system
+from harness.exits import ExitCode
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -36,6 +39,22 @@ def print_error(error: Exception) -> None:
     """Says on the standard error what went wrong."""
     label = "\033[1;31merror\033[0m" if colour(sys.stderr) else "error"
     sys.stderr.write(f"{label}: {error}\n")
+
+
+def exit_code_of(work: Callable[[], int]) -> int:
+    """Does the work of a program; what a user can act on is one sentence, and an exit code."""
+    try:
+        return work()
+    except BrokenPipeError:
+        return ExitCode.CLOSED_PIPE
+    except HarnessError as error:
+        problem = error
+    except KeyboardInterrupt as request:
+        problem = interrupted(request)
+    except OSError as error:
+        problem = of_system(error)
+    print_error(problem)
+    return problem.exit_code
 
 
 def colour(stream: TextIO | None = None) -> bool:

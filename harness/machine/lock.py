@@ -7,8 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from harness.console import err, print_error
-from harness.errors import HarnessError
+from harness.console import err, exit_code_of
 from harness.files import write
 from harness.machine.jars import update_lock
 from harness.machine.packages import NETWORK_HINT, REQUIREMENTS, uv
@@ -35,23 +34,19 @@ LOCKS: Final[tuple[tuple[str, str, str | None], ...]] = (
 
 def main() -> int:
     """Writes all locks or, when one cannot be resolved, none; returns the exit code."""
-    try:
-        with tempfile.TemporaryDirectory(prefix="lock-") as folder:
-            aside = Path(folder) / REQUIREMENTS.name
-            shutil.copytree(REQUIREMENTS, aside)
-            for name, python, shared in LOCKS:
-                err.print(f"requirements/{name}.txt …")
-                compile_lock(aside, name, python, shared)
-            err.print("requirements/jars.json …")
-            update_lock(aside / "jars.json")
-            for path in sorted(aside.iterdir()):
-                target = REQUIREMENTS / path.name
-                if not target.exists() or target.read_bytes() != path.read_bytes():
-                    write(target, path.read_bytes())
-                    err.print(f"changed: requirements/{path.name}")
-    except HarnessError as error:
-        print_error(error)
-        return error.exit_code
+    with tempfile.TemporaryDirectory(prefix="lock-") as folder:
+        aside = Path(folder) / REQUIREMENTS.name
+        shutil.copytree(REQUIREMENTS, aside)
+        for name, python, shared in LOCKS:
+            err.print(f"requirements/{name}.txt …")
+            compile_lock(aside, name, python, shared)
+        err.print("requirements/jars.json …")
+        update_lock(aside / "jars.json")
+        for path in sorted(aside.iterdir()):
+            target = REQUIREMENTS / path.name
+            if not target.exists() or target.read_bytes() != path.read_bytes():
+                write(target, path.read_bytes())
+                err.print(f"changed: requirements/{path.name}")
     return 0
 
 
@@ -72,4 +67,4 @@ def compile_lock(folder: Path, name: str, python: str, shared: str | None) -> No
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code_of(main))

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from harness.errors import HarnessError
+from harness.console import exit_code_of
+from harness.errors import HarnessError, UsageError
 from harness.files import write
 from harness.machine.cache import content_key, locked
 from harness.machine.packages import NETWORK_HINT
@@ -31,16 +32,8 @@ HINT: Final = f"{NETWORK_HINT}; then run make again, which continues where this 
 def main(arguments: Sequence[str]) -> int:
     """Brings `.venv` up to date for the profile that the arguments name; returns the exit code."""
     if len(arguments) != 1 or arguments[0] not in PROFILES:
-        sys.stderr.write(f"error: name what to set up for: {' or '.join(PROFILES)}.\n")
-        return 2
-    try:
-        ensure(ROOT, arguments[0])
-    except HarnessError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return error.exit_code
-    except OSError as error:
-        sys.stderr.write(f"error: Could not write {error.filename or ROOT} ({error.strerror}): make room there.\n")
-        return 1
+        raise UsageError(f"Name what to set up for: {' or '.join(PROFILES)}.")
+    ensure(ROOT, arguments[0])
     return 0
 
 
@@ -175,4 +168,4 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(exit_code_of(lambda: main(sys.argv[1:])))
