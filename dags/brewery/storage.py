@@ -240,7 +240,7 @@ def _explain(error: Exception, verb: str, path: str, local: bool) -> StorageErro
             f"No permission to {verb} {path}: give this user the right to, or choose another lakehouse."
         )
     if code == "NoSuchBucket":
-        return StorageMissingError(f"The bucket of {path} does not exist: create it, or correct LAKEHOUSE_URI.")
+        return StorageMissingError(f"The bucket of {path} does not exist: create it, or choose another lakehouse.")
     if isinstance(error, FileNotFoundError):
         return StorageMissingError(f"{path} is not there: see whether something removed it.")
     if number in _NOT_A_FOLDER:

@@ -51,6 +51,7 @@ def worker_environment(
         **airflow_environment(home),
         "LAKEHOUSE_URI": str(lakehouse),
         "BREWERY_API_URL": api,
+        "BREWERY_API_OPTION": "--api",
         "BREWERY_SPARK_MODE": "local",
         # The ingestion retries each page by itself; a second try of the whole task would only hide the reason.
         "BREWERY_TASK_RETRIES": "0",

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from pathlib import Path
@@ -22,6 +23,7 @@ from brewery.errors import ApiRefusedError, ApiUnavailableError
 from brewery.ingestion import client as module
 from brewery.ingestion.client import BreweryClient
 from brewery.settings import Settings
+from tests.dags.brewery.conftest import FakeClock
 
 MakeSettings = Callable[..., Settings]
 Answer = Callable[[BaseHTTPRequestHandler], None]
@@ -146,6 +148,109 @@ def test_a_redirect_is_followed_and_a_circle_is_one_sentence(make_settings: Make
         assert client.total()[0] == 7
         with pytest.raises(ApiRefusedError, match=r"redirects.*correct BREWERY_API_URL\.$"):
             client.page(1, expected=1)
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://localhost:{port}/v1/breweries/meta",
+        "http://127.0.0.1:1/v1/breweries/meta",
+        "https://127.0.0.1:{port}/v1/breweries/meta",
+        "//elsewhere.invalid/v1/breweries/meta",
+        "http://127.0.0.1@elsewhere.invalid/",
+        "http://169.254.169.254/latest",
+    ],
+)
+def test_a_redirect_to_another_server_is_refused(make_settings: MakeSettings, location: str) -> None:
+    asked: list[str] = []
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        asked.append(handler.path)
+        port = handler.headers["Host"].partition(":")[2]
+        send(handler, b"", 307, Location=location.replace("{port}", port))
+
+    with (
+        serving(answer) as url,
+        BreweryClient(replace(make_settings(url), api_option="--api")) as client,
+        pytest.raises(ApiRefusedError, match=r"redirects to .*: set --api .* BREWERY_REDIRECT_HOSTS=") as error,
+    ):
+        client.total()
+    assert len(asked) == 1
+    assert not error.value.retryable
+
+
+def test_a_host_that_is_allowed_may_be_redirected_to(make_settings: MakeSettings) -> None:
+    with serving(lambda handler: send(handler, b'{"total":7}')) as other:
+        target = other.replace("127.0.0.1", "LocalHost")
+
+        def answer(handler: BaseHTTPRequestHandler) -> None:
+            send(handler, b"", 302, Location=f"{target}/v1/breweries/meta")
+
+        with serving(answer) as url:
+            hosts = frozenset({target.removeprefix("http://").lower()})
+            with BreweryClient(replace(make_settings(url), redirect_hosts=hosts)) as client:
+                assert client.total()[0] == 7
+
+
+def test_a_redirect_to_nonsense_is_one_sentence(make_settings: MakeSettings) -> None:
+    with (
+        serving(lambda handler: send(handler, b"", 302, Location="http://[x/")) as url,
+        BreweryClient(make_settings(url)) as client,
+        pytest.raises(ApiRefusedError, match=r"it redirects to 'http://\[x/'"),
+    ):
+        client.total()
+
+
+def test_what_the_deadline_cut_short_explains_nothing(make_settings: MakeSettings) -> None:
+    asked = threading.Event()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        if asked.is_set():
+            # Longer than the deadline.
+            time.sleep(2)
+        else:
+            asked.set()
+            send(handler, b"", 429)
+
+    with (
+        serving(answer) as url,
+        BreweryClient(make_settings(url, page_deadline=1)) as client,
+        pytest.raises(ApiUnavailableError, match=r"status 429 \(attempts: 2\): run it again when"),
+    ):
+        client.total()
+
+
+def test_a_request_that_had_to_wait_for_others_says_so(make_settings: MakeSettings, clock: FakeClock) -> None:
+    settings = make_settings("http://127.0.0.1:1", page_deadline=20, retry_after_max=60)
+    with BreweryClient(settings, clock) as client:
+        client._gate.close_for(60)
+        with pytest.raises(ApiUnavailableError, match="asked for a pause beyond the time for this request"):
+            client.page(2, 50)
+
+
+def test_the_list_is_asked_for_in_an_order_and_not_from_a_cache(make_settings: MakeSettings) -> None:
+    asked: list[tuple[str, str | None]] = []
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        asked.append((handler.path, handler.headers["Cache-Control"]))
+        send(handler, b'[{"id":"a"}]', Age="7", ETag='W/"x"', X_Other="y")
+
+    with serving(answer) as url, BreweryClient(make_settings(url)) as client:
+        page = client.page(3, 1)
+    assert asked == [("/v1/breweries?page=3&per_page=50&sort=id%3Aasc", "no-cache")]
+    assert {name: page.receipt.headers[name] for name in ("Age", "ETag")} == {"Age": "7", "ETag": 'W/"x"'}
+    assert set(page.receipt.headers) == {"Age", "Date", "ETag"}
+
+
+def test_an_element_that_is_no_json_is_damage_until_it_comes_again(make_settings: MakeSettings) -> None:
+    bodies = [b'[{"id":"a"},{"id":NaN}]', b'[{"id":"a"},{"id":"b"}]', b"[1,NaN]", b"[1,NaN]"]
+    with (
+        serving(lambda handler: send(handler, bodies.pop(0))) as url,
+        BreweryClient(make_settings(url)) as client,
+    ):
+        assert client.page(1, 2).records == [{"id": "a"}, {"id": "b"}]
+        assert client.page(2, 2)[:2] == (["1", "NaN"], [None, None])
+    assert client.retries == 2
 
 
 @pytest.mark.parametrize(

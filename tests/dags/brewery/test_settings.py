@@ -49,6 +49,31 @@ def test_a_value_that_cannot_be_used_is_one_sentence_that_names_it(env: dict[str
     assert "\n" not in str(error.value)
 
 
+def test_a_message_names_the_option_that_was_used() -> None:
+    options = {"api_url": "--api", "lakehouse_uri": "--lakehouse"}
+    env = {"LAKEHOUSE_URI": "/a", "BREWERY_API_URL": "nonsense"}
+    with pytest.raises(SettingsError, match=r"^BREWERY_API_URL is 'nonsense'"):
+        Settings.from_env(env, options=options, api_url=None)
+    with pytest.raises(SettingsError, match=r"^--api is 'other'"):
+        Settings.from_env(env, options=options, api_url="other")
+    with pytest.raises(SettingsError, match=r"^--lakehouse is not set"):
+        Settings.from_env(env, options=options, lakehouse_uri=" ", api_url="http://host")
+    with pytest.raises(SettingsError, match=r"^--source is 'nonsense'"):
+        Settings.from_env(env | {"BREWERY_API_OPTION": "--source"}, options=options)
+    assert Settings.from_env({"LAKEHOUSE_URI": "/a"}, options=options, api_url="http://host").api_option == "--api"
+
+
+def test_an_address_that_cannot_be_parsed_is_a_sentence() -> None:
+    with pytest.raises(SettingsError, match="BREWERY_API_URL is 'http://\\[host'"):
+        Settings.from_env({"LAKEHOUSE_URI": "/a", "BREWERY_API_URL": "http://[host"})
+
+
+def test_hosts_that_may_be_redirected_to_are_a_list() -> None:
+    assert Settings.from_env({"LAKEHOUSE_URI": "/a"}).redirect_hosts == frozenset()
+    env = {"LAKEHOUSE_URI": "/a", "BREWERY_REDIRECT_HOSTS": " CDN.example.org, other:8443,"}
+    assert Settings.from_env(env).redirect_hosts == {"cdn.example.org", "other:8443"}
+
+
 def test_the_network_s_certificates_are_used(tmp_path: Path) -> None:
     bundle = tmp_path / "ca.pem"
     bundle.touch()

@@ -1,0 +1,127 @@
+"""Servers with pages of their own, which the mocked API does not have; and lists that hold breweries twice."""
+
+import datetime as dt
+import json
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from brewery.errors import ApiRefusedError, SourceMovedError
+from brewery.ingestion import ingest
+from brewery.settings import Settings
+from brewery.storage import Storage
+from brewery.validation import validate
+from tests.dags.brewery.test_client import send, serving
+
+MakeSettings = Callable[..., Settings]
+PageOf = Callable[[list[dict[str, Any]], int, int], list[dict[str, Any]]]
+"""Records, page and size of a page -> what the server answers."""
+
+BREWERIES = [{"id": f"{number:04d}", "name": f"Brewery {number}"} for number in range(420)]
+
+
+def answering(
+    page_of: PageOf, records: list[dict[str, Any]] | None = None
+) -> Callable[[BaseHTTPRequestHandler], None]:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        everything = BREWERIES if records is None else records
+        asked = {name: values[0] for name, values in parse_qs(urlsplit(handler.path).query).items()}
+        if handler.path.startswith("/v1/breweries/meta"):
+            send(handler, json.dumps({"total": len(everything)}).encode())
+        else:
+            send(handler, json.dumps(page_of(everything, int(asked["page"]), int(asked["per_page"]))).encode())
+
+    return answer
+
+
+def cut(records: list[dict[str, Any]], page: int, size: int) -> list[dict[str, Any]]:
+    return records[(page - 1) * size : page * size]
+
+
+@pytest.mark.parametrize(
+    ("page_of", "pages"),
+    [
+        pytest.param(lambda records, page, _: cut(records, page, 37), 12, id="a fixed size"),
+        pytest.param(lambda records, page, _: cut(records, page, 300), 2, id="more than requested"),
+        pytest.param(lambda records, _page, _size: records, 1, id="everything in each answer"),
+        pytest.param(
+            lambda records, page, size: records[(page - 1) * size :][: min(size, 30)], 14, id="limited, counted on"
+        ),
+        pytest.param(
+            lambda records, page, size: cut(records, page, size if size in (10, 25) else 25), 17, id="a choice"
+        ),
+        pytest.param(
+            lambda records, page, size: cut(records, page, max(1, min(size, 40) - 1) if size > 39 else size),
+            11,
+            id="one less than the limit",
+        ),
+    ],
+)
+def test_a_server_is_read_at_its_own_page_size(
+    make_settings: MakeSettings, storage: Storage, day: dt.date, page_of: PageOf, pages: int
+) -> None:
+    with serving(answering(page_of)) as url:
+        result = ingest(make_settings(url), storage, day)
+    assert (result.records, result.pages, result.fresh_starts) == (420, pages, 0)
+    assert validate(storage, day).records == 420
+
+
+def test_a_page_size_that_shrinks_with_each_request_is_refused(
+    make_settings: MakeSettings, storage: Storage, day: dt.date
+) -> None:
+    with (
+        serving(answering(lambda records, page, size: cut(records, page, size - 1))) as url,
+        pytest.raises(SourceMovedError, match="page 1 has 46 records instead of 47"),
+    ):
+        ingest(make_settings(url), storage, day)
+
+
+@pytest.mark.parametrize("count", [420, 400])
+def test_a_server_that_ignores_the_page_is_reported_as_such(
+    make_settings: MakeSettings, storage: Storage, day: dt.date, count: int
+) -> None:
+    with (
+        serving(answering(lambda records, _, size: records[:size], BREWERIES[:count])) as url,
+        pytest.raises(ApiRefusedError, match=rf"ignores the parameter `page` and only 50 of {count} breweries"),
+    ):
+        ingest(make_settings(url), storage, day)
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [
+        pytest.param(BREWERIES + BREWERIES[:7], id="at the end"),
+        pytest.param(sorted(BREWERIES + BREWERIES[40:60], key=lambda one: one["id"]), id="side by side"),
+        pytest.param([BREWERIES[0]] * 60 + BREWERIES, id="more than a page of one"),
+    ],
+)
+def test_breweries_that_the_source_itself_lists_twice_are_kept(
+    make_settings: MakeSettings, storage: Storage, day: dt.date, twice: list[dict[str, Any]]
+) -> None:
+    with serving(answering(cut, twice)) as url:
+        result = ingest(make_settings(url), storage, day)
+    assert (result.records, result.fresh_starts) == (len(twice), 0)
+
+
+def alternating(*lists: list[dict[str, Any]]) -> PageOf:
+    """Servers behind one address, each with an order of its own, which answer in turn."""
+    turn: Iterator[int] = iter(range(10**9))
+    return lambda _, page, size: cut(lists[next(turn) % len(lists)], page, size)
+
+
+@pytest.mark.parametrize(
+    "page_of",
+    [
+        pytest.param(alternating(BREWERIES, BREWERIES[::-1]), id="two orders"),
+        pytest.param(alternating(BREWERIES, BREWERIES[210:] + BREWERIES[:210], BREWERIES[::-1]), id="three orders"),
+        pytest.param(alternating(BREWERIES[:210] + BREWERIES[:210], BREWERIES), id="a copy that lost half"),
+    ],
+)
+def test_servers_that_do_not_agree_are_not_taken_for_one_list(
+    make_settings: MakeSettings, storage: Storage, day: dt.date, page_of: PageOf
+) -> None:
+    with serving(answering(page_of)) as url, pytest.raises(SourceMovedError):
+        ingest(make_settings(url, concurrency=3), storage, day)
