@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.manifests import cluster as clusters
 from harness.manifests.builder import build_all
 from harness.manifests.catalogue import FILE as CATALOGUE_FILE
+from harness.manifests.catalogue import Catalogue
 from harness.manifests.catalogue import read as read_catalogue
 from harness.manifests.environments import environments as known_environments
 from harness.manifests.environments import roots
@@ -56,6 +57,8 @@ def validate(root: Path, names: Sequence[str] = (), *, offline: bool = False) ->
     start = time.perf_counter()
     everything = known_environments(root)
     chosen = list(names) or everything
+    if not chosen:
+        return Report(root, [])
     parts = {name: roots(root, name) for name in chosen}
     builds = iter(build_all([part for name in chosen for part in parts[name]], offline=offline))
     found = [collect(name, root, [next(builds) for _ in parts[name]]) for name in chosen]
@@ -65,6 +68,7 @@ def validate(root: Path, names: Sequence[str] = (), *, offline: bool = False) ->
     problems += building.findings(found)
     report.incomplete = [found.name for found in found if any(build.problems for build in found.builds)]
     complete = set(chosen) >= set(everything)
+    catalogue = read_catalogue(root / CATALOGUE_FILE.relative_to(CATALOGUE_FILE.parents[2]))
     with ThreadPoolExecutor(2) as pool:
         leaks = pool.submit(engines.credentials, root, _tracked(root))
         everyone = {resource.key: resource for environment in found for resource in environment.everything}
@@ -73,7 +77,7 @@ def validate(root: Path, names: Sequence[str] = (), *, offline: bool = False) ->
             environment.malformed = {
                 violation.resource.key for violation in broken if violation.rule is schemas.LH201
             }
-        violations = list(pool.map(lambda environment: list(_judge(environment)), found))
+        violations = list(pool.map(lambda environment: list(_judge(environment, catalogue)), found))
         problems += leaks.result()
     judged = [
         (environment.name, violation)
@@ -125,9 +129,8 @@ def _file(problem: Finding, root: Path) -> dict[str, str]:
     return {"file": problem.file.relative_to(root).as_posix()} if problem.file else {}
 
 
-def _judge(environment: Environment) -> Iterator[Violation]:
+def _judge(environment: Environment, catalogue: Catalogue) -> Iterator[Violation]:
     cluster = clusters.read(environment.root, environment.name)
-    catalogue = read_catalogue(environment.root / CATALOGUE_FILE.relative_to(CATALOGUE_FILE.parents[2]))
     made = origins(environment, catalogue)
     yield from references.check(environment, made, cluster)
     yield from waves.check(environment, made)

@@ -26,150 +26,77 @@ LH511: Final = ValidationRule(
     "Admission rejects it, and a container could gain privileges.",
     engine="podsecurity",
 )
+_ABSENCE: Final = frozenset({"LH526", "LH527", "LH529", "LH530", "LH531", "LH540", "LH541"})
+"""Those of them that speak of what is missing."""
+_CHECKS: Final = (
+    ("LH521", "container-resources", "Requests and limits are set", "One pod can starve a node."),
+    ("LH522", "container-image-tag", "Images have a fixed tag", "`latest` can become another image at any time."),
+    ("LH523", "pod-probes", "Pods behind a Service have safe probes", "A hung pod keeps receiving traffic."),
+    (
+        "LH524",
+        "container-security-context-readonlyrootfilesystem",
+        "Root file systems are read-only",
+        "An attacker could install a program.",
+    ),
+    (
+        "LH525",
+        "environment-variable-key-duplication",
+        "Environment variables are set once",
+        "The last value wins, while a reader may believe the first.",
+    ),
+    ("LH526", "service-targets-pod", "A Service selects pods", "Its name resolves, but nothing answers."),
+    ("LH527", "networkpolicy-targets-pod", "A NetworkPolicy selects pods", "It protects nothing."),
+    (
+        "LH529",
+        "statefulset-has-servicename",
+        "A StatefulSet has its headless Service",
+        "Its pods get no DNS names.",
+    ),
+    (
+        "LH530",
+        "deployment-has-poddisruptionbudget",
+        "A Deployment of more than one replica has a disruption budget",
+        "Draining a node stops all of them at once.",
+    ),
+    (
+        "LH531",
+        "statefulset-has-poddisruptionbudget",
+        "A StatefulSet of more than one replica has a disruption budget",
+        "Draining a node stops all of them at once.",
+    ),
+    (
+        "LH532",
+        "poddisruptionbudget-has-policy",
+        "A disruption budget has a limit",
+        "Without one it protects nothing.",
+    ),
+    ("LH534", "label-values", "Label values are valid", "The API server rejects the resource."),
+    ("LH535", "cronjob-has-deadline", "A CronJob has a deadline", "After 100 missed starts it never starts again."),
+    (
+        "LH536",
+        "cronjob-restartpolicy",
+        "A CronJob's pods have a valid restart policy",
+        "The API server rejects it.",
+    ),
+    ("LH537", "service-type", "A Service opens no node port", "It bypasses the load balancer."),
+    (
+        "LH538",
+        "deployment-pod-selector-labels-match-template-metadata-labels",
+        "A Deployment selects its own pods",
+        "The API server rejects it.",
+    ),
+    (
+        "LH539",
+        "statefulset-pod-selector-labels-match-template-metadata-labels",
+        "A StatefulSet selects its own pods",
+        "The API server rejects it.",
+    ),
+    ("LH540", "horizontalpodautoscaler-has-target", "An autoscaler has a target", "It scales nothing."),
+    ("LH541", "ingress-targets-service", "An Ingress has a Service", "It answers 503."),
+)
 KUBE_SCORE: Final = {
-    rule.check: rule
-    for rule in (
-        ValidationRule(
-            "LH521",
-            "Requests and limits are set",
-            "One pod can starve a node.",
-            engine="kube-score",
-            check="container-resources",
-        ),
-        ValidationRule(
-            "LH522",
-            "Images have a fixed tag",
-            "`latest` can become another image at any time.",
-            engine="kube-score",
-            check="container-image-tag",
-        ),
-        ValidationRule(
-            "LH523",
-            "Pods behind a Service have safe probes",
-            "A hung pod keeps receiving traffic.",
-            engine="kube-score",
-            check="pod-probes",
-        ),
-        ValidationRule(
-            "LH524",
-            "Root file systems are read-only",
-            "An attacker could install a program.",
-            engine="kube-score",
-            check="container-security-context-readonlyrootfilesystem",
-        ),
-        ValidationRule(
-            "LH525",
-            "Environment variables are set once",
-            "The last value wins, while a reader may believe the first.",
-            engine="kube-score",
-            check="environment-variable-key-duplication",
-        ),
-        ValidationRule(
-            "LH526",
-            "A Service selects pods",
-            "Its name resolves, but nothing answers.",
-            engine="kube-score",
-            check="service-targets-pod",
-            is_about_absence=True,
-        ),
-        ValidationRule(
-            "LH527",
-            "A NetworkPolicy selects pods",
-            "It protects nothing.",
-            engine="kube-score",
-            check="networkpolicy-targets-pod",
-            is_about_absence=True,
-        ),
-        ValidationRule(
-            "LH529",
-            "A StatefulSet has its headless Service",
-            "Its pods get no DNS names.",
-            engine="kube-score",
-            check="statefulset-has-servicename",
-            is_about_absence=True,
-        ),
-        ValidationRule(
-            "LH530",
-            "A Deployment of more than one replica has a disruption budget",
-            "Draining a node stops all of them at once.",
-            engine="kube-score",
-            check="deployment-has-poddisruptionbudget",
-            is_about_absence=True,
-        ),
-        ValidationRule(
-            "LH531",
-            "A StatefulSet of more than one replica has a disruption budget",
-            "Draining a node stops all of them at once.",
-            engine="kube-score",
-            check="statefulset-has-poddisruptionbudget",
-            is_about_absence=True,
-        ),
-        ValidationRule(
-            "LH532",
-            "A disruption budget has a limit",
-            "Without one it protects nothing.",
-            engine="kube-score",
-            check="poddisruptionbudget-has-policy",
-        ),
-        ValidationRule(
-            "LH534",
-            "Label values are valid",
-            "The API server rejects the resource.",
-            engine="kube-score",
-            check="label-values",
-        ),
-        ValidationRule(
-            "LH535",
-            "A CronJob has a deadline",
-            "After 100 missed starts it never starts again.",
-            engine="kube-score",
-            check="cronjob-has-deadline",
-        ),
-        ValidationRule(
-            "LH536",
-            "A CronJob's pods have a valid restart policy",
-            "The API server rejects it.",
-            engine="kube-score",
-            check="cronjob-restartpolicy",
-        ),
-        ValidationRule(
-            "LH537",
-            "A Service opens no node port",
-            "It bypasses the load balancer.",
-            engine="kube-score",
-            check="service-type",
-        ),
-        ValidationRule(
-            "LH538",
-            "A Deployment selects its own pods",
-            "The API server rejects it.",
-            engine="kube-score",
-            check="deployment-pod-selector-labels-match-template-metadata-labels",
-        ),
-        ValidationRule(
-            "LH539",
-            "A StatefulSet selects its own pods",
-            "The API server rejects it.",
-            engine="kube-score",
-            check="statefulset-pod-selector-labels-match-template-metadata-labels",
-        ),
-        ValidationRule(
-            "LH540",
-            "An autoscaler has a target",
-            "It scales nothing.",
-            engine="kube-score",
-            check="horizontalpodautoscaler-has-target",
-            is_about_absence=True,
-        ),
-        ValidationRule(
-            "LH541",
-            "An Ingress has a Service",
-            "It answers 503.",
-            engine="kube-score",
-            check="ingress-targets-service",
-            is_about_absence=True,
-        ),
-    )
+    check: ValidationRule(id_, title, why, "kube-score", check, is_about_absence=id_ in _ABSENCE)
+    for id_, check, title, why in _CHECKS
 }
 """The rules that kube-score judges, by its names."""
 
@@ -290,24 +217,28 @@ def pod_security(pods: Sequence[Pod]) -> list[Violation]:
     Raises:
         HarnessError: The evaluator is unavailable.
     """
-    from harness.machine.tools import tool
+    from harness.machine.tools import tool, tool_folder
 
     if not pods:
         return []
-    templates = [
-        {"id": str(index), "metadata": _plain(pod.metadata), "spec": pod.spec} for index, pod in enumerate(pods)
-    ]
-    command = [str(tool("podsecurity"))]
-    done = subprocess.run(command, input=json.dumps(templates), capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        # One malformed pod must not hide the others.
-        if len(pods) == 1:
-            message = f"{pods[0].owner} cannot be read: {telling_line(done.stderr)}."
-            return [Violation(LH201, message, pods[0].owner, pods[0].path)]
-        half = len(pods) // 2
-        return pod_security(pods[:half]) + pod_security(pods[half:])
+    templates = json.dumps(
+        [{"id": str(index), "metadata": _plain(pod.metadata), "spec": pod.spec} for index, pod in enumerate(pods)]
+    )
+    cache, key = Cache("podsecurity"), content_key(tool_folder("podsecurity").name, templates)
+    answer = cache.get(key)
+    if answer is None:
+        done = subprocess.run([tool("podsecurity")], input=templates, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            # One malformed pod must not hide the others.
+            if len(pods) == 1:
+                message = f"{pods[0].owner} cannot be read: {telling_line(done.stderr)}."
+                return [Violation(LH201, message, pods[0].owner, pods[0].path)]
+            half = len(pods) // 2
+            return pod_security(pods[:half]) + pod_security(pods[half:])
+        answer = json.loads(done.stdout)
+        cache.put(key, answer)
     found = []
-    for violation in json.loads(done.stdout):
+    for violation in answer:
         pod = pods[int(violation["id"])]
         role = f" {pod.role}" if pod.role else ""
         message = f"{pod.owner}{role}: {violation['reason']} ({violation['detail']})."

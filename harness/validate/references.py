@@ -1,6 +1,7 @@
 """References that have to resolve: what a resource names must exist, and offer what is asked of it."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,58 +17,27 @@ from harness.validate.model import BuiltResource, Environment, Pod
 from harness.validate.rule import ValidationRule
 from harness.validate.secrets import Origins
 
-LH301: Final = ValidationRule(
-    "LH301", "A ConfigMap that is used exists", "The pod waits for it forever.", is_about_absence=True
+_rule: Final = partial(ValidationRule, is_about_absence=True)
+LH301: Final = _rule("LH301", "A ConfigMap that is used exists", "The pod waits for it forever.")
+LH302: Final = _rule(
+    "LH302", "A key that is used exists in the ConfigMap or Secret", "The container does not start."
 )
-LH302: Final = ValidationRule(
-    "LH302",
-    "A key that is used exists in the ConfigMap or Secret",
-    "The container does not start.",
-    is_about_absence=True,
+LH303: Final = _rule("LH303", "A Secret that is used is created by something", "The pod waits for it forever.")
+LH304: Final = _rule("LH304", "A ServiceAccount that is used exists", "No pod is created.")
+LH305: Final = _rule("LH305", "A PersistentVolumeClaim that is used exists", "The pod stays pending.")
+LH306: Final = _rule("LH306", "A Service that is referenced exists", "The name does not resolve.")
+LH307: Final = _rule("LH307", "A port that is used is open", "The connection is refused.")
+LH308: Final = _rule("LH308", "A Role that is bound exists", "The binding silently grants nothing.")
+LH309: Final = _rule(
+    "LH309", "A selector matches something", "The rule or budget that it belongs to protects nothing."
 )
-LH303: Final = ValidationRule(
-    "LH303", "A Secret that is used is created by something", "The pod waits for it forever.", is_about_absence=True
+LH310: Final = _rule(
+    "LH310", "An image is in its environment's list of images", "Other images cannot be overridden or preloaded."
 )
-LH304: Final = ValidationRule(
-    "LH304", "A ServiceAccount that is used exists", "No pod is created.", is_about_absence=True
-)
-LH305: Final = ValidationRule(
-    "LH305", "A PersistentVolumeClaim that is used exists", "The pod stays pending.", is_about_absence=True
-)
-LH306: Final = ValidationRule(
-    "LH306", "A Service that is referenced exists", "The name does not resolve.", is_about_absence=True
-)
-LH307: Final = ValidationRule(
-    "LH307", "A port that is used is open", "The connection is refused.", is_about_absence=True
-)
-LH308: Final = ValidationRule(
-    "LH308", "A Role that is bound exists", "The binding silently grants nothing.", is_about_absence=True
-)
-LH309: Final = ValidationRule(
-    "LH309",
-    "A selector matches something",
-    "The rule or budget that it belongs to protects nothing.",
-    is_about_absence=True,
-)
-LH310: Final = ValidationRule(
-    "LH310",
-    "An image is in its environment's list of images",
-    "Other images cannot be overridden or preloaded.",
-    is_about_absence=True,
-)
-LH312: Final = ValidationRule(
-    "LH312", "An Application's path exists", "Argo CD has nothing to sync.", is_about_absence=True
-)
-LH313: Final = ValidationRule(
-    "LH313", "A StorageClass exists in its environment", "The claim stays pending.", is_about_absence=True
-)
-LH314: Final = ValidationRule(
-    "LH314", "A PriorityClass that is used exists", "No pod is created.", is_about_absence=True
-)
-LH315: Final = ValidationRule(
-    "LH315", "A volume that is mounted is declared", "The API server rejects the pod.", is_about_absence=True
-)
-
+LH312: Final = _rule("LH312", "An Application's path exists", "Argo CD has nothing to sync.")
+LH313: Final = _rule("LH313", "A StorageClass exists in its environment", "The claim stays pending.")
+LH314: Final = _rule("LH314", "A PriorityClass that is used exists", "No pod is created.")
+LH315: Final = _rule("LH315", "A volume that is mounted is declared", "The API server rejects the pod.")
 _WORKLOAD_KINDS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"})
 
 

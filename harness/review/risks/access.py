@@ -5,54 +5,36 @@ from typing import Any, Final
 
 from harness.manifests.values import canonical, dig, mappings, strings
 from harness.review.fieldpath import path_text
-from harness.review.model import Level
 from harness.review.risks.context import Change, Judgement, container_path, containers
-from harness.review.risks.rule import RiskRule
+from harness.review.risks.rule import high, low, medium
 from harness.review.risks.running import DF310
 
-DF201: Final = RiskRule(
-    "DF201", Level.MEDIUM, "A role grants more", "Every account that is bound to it can do more."
+DF201: Final = medium("DF201", "A role grants more", "Every account that is bound to it can do more.")
+DF202: Final = high("DF202", "A role grants wildcards, Secrets or escalation", "It is close to cluster-admin.")
+DF203: Final = medium("DF203", "A role is bound to more accounts", "They gain its permissions.")
+DF204: Final = high(
+    "DF204", "cluster-admin is granted, or a role to everybody", "A stolen token controls the cluster."
 )
-DF202: Final = RiskRule(
-    "DF202", Level.HIGH, "A role grants wildcards, Secrets or escalation", "It is close to cluster-admin."
+DF205: Final = medium("DF205", "A workload uses another service account", "It gains that account's permissions.")
+DF206: Final = medium(
+    "DF206", "A service account's token is mounted", "Whoever breaks into the pod gains its permissions."
 )
-DF203: Final = RiskRule("DF203", Level.MEDIUM, "A role is bound to more accounts", "They gain its permissions.")
-DF204: Final = RiskRule(
-    "DF204", Level.HIGH, "cluster-admin is granted, or a role to everybody", "A stolen token controls the cluster."
-)
-DF205: Final = RiskRule(
-    "DF205", Level.MEDIUM, "A workload uses another service account", "It gains that account's permissions."
-)
-DF206: Final = RiskRule(
-    "DF206",
-    Level.MEDIUM,
-    "A service account's token is mounted",
-    "Whoever breaks into the pod gains its permissions.",
-)
-DF207: Final = RiskRule("DF207", Level.HIGH, "NetworkPolicy removed", "Without a policy, all traffic is allowed.")
-DF208: Final = RiskRule(
-    "DF208", Level.MEDIUM, "NetworkPolicy allows more traffic", "More traffic reaches or leaves the pods."
-)
-DF209: Final = RiskRule(
-    "DF209", Level.HIGH, "Pod Security is relaxed", "The namespace admits pods that it rejected before."
-)
-DF210: Final = RiskRule(
+DF207: Final = high("DF207", "NetworkPolicy removed", "Without a policy, all traffic is allowed.")
+DF208: Final = medium("DF208", "NetworkPolicy allows more traffic", "More traffic reaches or leaves the pods.")
+DF209: Final = high("DF209", "Pod Security is relaxed", "The namespace admits pods that it rejected before.")
+DF210: Final = high(
     "DF210",
-    Level.HIGH,
     "A container gains access to its node",
     "Privileges, host namespaces and host paths allow it to escape.",
 )
-DF211: Final = RiskRule("DF211", Level.MEDIUM, "A container is less isolated", "An attacker in it can do more.")
-DF212: Final = RiskRule(
-    "DF212",
-    Level.MEDIUM,
-    "An AppProject allows more",
-    "Applications can deploy more resources or from more repositories.",
+DF211: Final = medium("DF211", "A container is less isolated", "An attacker in it can do more.")
+DF212: Final = medium(
+    "DF212", "An AppProject allows more", "Applications can deploy more resources or from more repositories."
 )
-DF213: Final = RiskRule(
-    "DF213", Level.MEDIUM, "An admission check is removed or changed", "Requests that it rejected may be accepted."
+DF213: Final = medium(
+    "DF213", "An admission check is removed or changed", "Requests that it rejected may be accepted."
 )
-DF214: Final = RiskRule("DF214", Level.LOW, "Permissions are revoked", "Whatever relies on them fails.")
+DF214: Final = low("DF214", "Permissions are revoked", "Whatever relies on them fails.")
 
 _ROLES: Final = ("Role", "ClusterRole")
 _BINDINGS: Final = ("RoleBinding", "ClusterRoleBinding")

@@ -5,46 +5,28 @@ from typing import Any, Final
 
 from harness.manifests.quantity import quantity
 from harness.manifests.values import canonical, dig, mappings, strings
-from harness.review.model import Level
 from harness.review.risks.context import Change, Judgement
-from harness.review.risks.rule import RiskRule
+from harness.review.risks.rule import high, low, medium
 
-DF101: Final = RiskRule(
-    "DF101",
-    Level.HIGH,
-    "Volume claim removed",
-    "The claim is deleted, with reclaim policy Delete its data as well.",
+DF101: Final = high(
+    "DF101", "Volume claim removed", "The claim is deleted, with reclaim policy Delete its data as well."
 )
-DF102: Final = RiskRule(
-    "DF102", Level.HIGH, "Volume claim shrinks", "Kubernetes refuses a smaller claim; a new one starts empty."
-)
-DF103: Final = RiskRule(
-    "DF103", Level.HIGH, "Immutable field of a volume claim changes", "It must be recreated, without its data."
-)
-DF104: Final = RiskRule(
-    "DF104", Level.HIGH, "Immutable field of a StatefulSet changes", "It must be deleted and recreated."
-)
-DF105: Final = RiskRule(
-    "DF105", Level.HIGH, "Namespace removed", "Everything in it is deleted, volume claims included."
-)
-DF106: Final = RiskRule(
+DF102: Final = high("DF102", "Volume claim shrinks", "Kubernetes refuses a smaller claim; a new one starts empty.")
+DF103: Final = high("DF103", "Immutable field of a volume claim changes", "It must be recreated, without its data.")
+DF104: Final = high("DF104", "Immutable field of a StatefulSet changes", "It must be deleted and recreated.")
+DF105: Final = high("DF105", "Namespace removed", "Everything in it is deleted, volume claims included.")
+DF106: Final = high(
     "DF106",
-    Level.HIGH,
     "CustomResourceDefinition removed or narrowed",
     "Resources of that kind are deleted or become inaccessible.",
 )
-DF107: Final = RiskRule(
-    "DF107",
-    Level.HIGH,
-    "Stateful workload or store removed",
-    "Its data is no longer served and may be deleted.",
+DF107: Final = high(
+    "DF107", "Stateful workload or store removed", "Its data is no longer served and may be deleted."
 )
-DF108: Final = RiskRule("DF108", Level.HIGH, "Bucket or database removed", "Its content may be deleted with it.")
-DF109: Final = RiskRule("DF109", Level.MEDIUM, "Retention is shortened", "Volumes that were retained are deleted.")
-DF110: Final = RiskRule(
-    "DF110", Level.HIGH, "A workload's volume is replaced", "It starts with other data or none."
-)
-DF111: Final = RiskRule("DF111", Level.LOW, "Volume claim grows", "It cannot be shrunk again.")
+DF108: Final = high("DF108", "Bucket or database removed", "Its content may be deleted with it.")
+DF109: Final = medium("DF109", "Retention is shortened", "Volumes that were retained are deleted.")
+DF110: Final = high("DF110", "A workload's volume is replaced", "It starts with other data or none.")
+DF111: Final = low("DF111", "Volume claim grows", "It cannot be shrunk again.")
 
 _UPDATABLE: Final = frozenset(
     {

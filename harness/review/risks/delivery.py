@@ -6,53 +6,33 @@ from typing import Any, Final
 from harness.manifests.applications import WAVE
 from harness.manifests.values import canonical, dig, mappings, strings
 from harness.review.fieldpath import path_text
-from harness.review.model import FieldKind, Level
+from harness.review.model import FieldKind
 from harness.review.risks.context import Change, Judgement
-from harness.review.risks.rule import RiskRule
+from harness.review.risks.rule import high, low, medium
 
-DF601: Final = RiskRule(
-    "DF601",
-    Level.HIGH,
-    "Application removed",
-    "With prune or its finalizer, everything that it deployed is deleted.",
+DF601: Final = high(
+    "DF601", "Application removed", "With prune or its finalizer, everything that it deployed is deleted."
 )
-DF602: Final = RiskRule("DF602", Level.MEDIUM, "Pruning is turned on", "Resources that are not in git are deleted.")
-DF603: Final = RiskRule("DF603", Level.LOW, "Automated sync changes", "Changes reach the cluster at another time.")
-DF604: Final = RiskRule(
-    "DF604", Level.MEDIUM, "Sync wave or hook changes", "Resources are applied in another order."
+DF602: Final = medium("DF602", "Pruning is turned on", "Resources that are not in git are deleted.")
+DF603: Final = low("DF603", "Automated sync changes", "Changes reach the cluster at another time.")
+DF604: Final = medium("DF604", "Sync wave or hook changes", "Resources are applied in another order.")
+DF605: Final = medium(
+    "DF605", "Application source changes", "Everything in it may change, beyond what this review shows."
 )
-DF605: Final = RiskRule(
-    "DF605",
-    Level.MEDIUM,
-    "Application source changes",
-    "Everything in it may change, beyond what this review shows.",
+DF606: Final = high("DF606", "Application's destination changes", "It is deployed from scratch there.")
+DF607: Final = high("DF607", "A resource moves to another Application", "One may prune what the other applies.")
+DF608: Final = low(
+    "DF608", "Protection against pruning or deletion is removed", "A later removal deletes the resource."
 )
-DF606: Final = RiskRule(
-    "DF606", Level.HIGH, "Application's destination changes", "It is deployed from scratch there."
-)
-DF607: Final = RiskRule(
-    "DF607", Level.HIGH, "A resource moves to another Application", "One may prune what the other applies."
-)
-DF608: Final = RiskRule(
-    "DF608", Level.LOW, "Protection against pruning or deletion is removed", "A later removal deletes the resource."
-)
-DF701: Final = RiskRule("DF701", Level.HIGH, "Service is exposed", "It is reachable from outside the cluster.")
-DF702: Final = RiskRule(
-    "DF702", Level.HIGH, "More addresses are allowed", "The load balancer accepts traffic from more clients."
-)
-DF703: Final = RiskRule(
-    "DF703", Level.MEDIUM, "Ingress or route changes", "Other host names or paths lead to the workload."
-)
-DF704: Final = RiskRule("DF704", Level.MEDIUM, "Service's ports change", "Connections to the old port fail.")
-DF705: Final = RiskRule("DF705", Level.MEDIUM, "Service removed", "Its name no longer resolves.")
-DF706: Final = RiskRule("DF706", Level.HIGH, "TLS is removed", "Traffic is no longer encrypted.")
-DF801: Final = RiskRule("DF801", Level.MEDIUM, "Secret changes", "Whatever uses the key needs the new value.")
-DF802: Final = RiskRule(
-    "DF802", Level.HIGH, "Secret or one of its keys removed", "Pods that need it fail to start."
-)
-DF803: Final = RiskRule(
-    "DF803", Level.MEDIUM, "An external secret's origin changes", "Another value or none reaches the cluster."
-)
+DF701: Final = high("DF701", "Service is exposed", "It is reachable from outside the cluster.")
+DF702: Final = high("DF702", "More addresses are allowed", "The load balancer accepts traffic from more clients.")
+DF703: Final = medium("DF703", "Ingress or route changes", "Other host names or paths lead to the workload.")
+DF704: Final = medium("DF704", "Service's ports change", "Connections to the old port fail.")
+DF705: Final = medium("DF705", "Service removed", "Its name no longer resolves.")
+DF706: Final = high("DF706", "TLS is removed", "Traffic is no longer encrypted.")
+DF801: Final = medium("DF801", "Secret changes", "Whatever uses the key needs the new value.")
+DF802: Final = high("DF802", "Secret or one of its keys removed", "Pods that need it fail to start.")
+DF803: Final = medium("DF803", "An external secret's origin changes", "Another value or none reaches the cluster.")
 
 _FINALIZER: Final = "resources-finalizer.argocd.argoproj.io"
 _APPLICATIONS: Final = ("Application", "ApplicationSet")

@@ -1,6 +1,8 @@
 """What a risk rule is. Each stands in the module that judges it; `rules.py` collects them."""
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Final
 
 from harness.review.model import Level
 
@@ -10,13 +12,18 @@ class RiskRule:
     """One rule.
 
     Attributes:
-        id: `DF` and three digits; the first is the subject.
         level: How bad it can get.
+        id: `DF` and three digits; the first is the subject.
         title: What it is about.
         why: What happens then, in one sentence.
     """
 
-    id: str
     level: Level
+    id: str
     title: str
     why: str
+
+
+low: Final = partial(RiskRule, Level.LOW)
+medium: Final = partial(RiskRule, Level.MEDIUM)
+high: Final = partial(RiskRule, Level.HIGH)

@@ -8,73 +8,41 @@ from harness.manifests.quantity import quantity
 from harness.manifests.values import canonical, dig
 from harness.review.fieldpath import FieldPath, path_text
 from harness.review.images import replaced
-from harness.review.model import Level
 from harness.review.risks.context import Change, Judgement, container_path, containers
-from harness.review.risks.rule import RiskRule
+from harness.review.risks.rule import high, low, medium
 
-DF301: Final = RiskRule("DF301", Level.LOW, "Pods restart", "The pod template changes, so its pods are replaced.")
-DF302: Final = RiskRule(
-    "DF302",
-    Level.HIGH,
-    "A workload's selector changes",
-    "It is immutable: the workload must be recreated.",
+DF301: Final = low("DF301", "Pods restart", "The pod template changes, so its pods are replaced.")
+DF302: Final = high("DF302", "A workload's selector changes", "It is immutable: the workload must be recreated.")
+DF303: Final = medium("DF303", "Service selects other pods", "Traffic goes to other pods or none.")
+DF304: Final = medium("DF304", "Immutable field of a Job changes", "The sync fails until the old Job is deleted.")
+DF305: Final = medium("DF305", "Probe removed", "A broken pod receives traffic or is never restarted.")
+DF306: Final = medium("DF306", "Disruption budget removed or changed", "Draining a node may stop all pods at once.")
+DF307: Final = low(
+    "DF307", "Configuration changes without a restart", "Pods that read it at start-up keep the old values."
 )
-DF303: Final = RiskRule("DF303", Level.MEDIUM, "Service selects other pods", "Traffic goes to other pods or none.")
-DF304: Final = RiskRule(
-    "DF304", Level.MEDIUM, "Immutable field of a Job changes", "The sync fails until the old Job is deleted."
+DF308: Final = medium("DF308", "Workload removed", "Its work is no longer done.")
+DF309: Final = medium("DF309", "Rollout strategy changes", "Pods may be unavailable during a rollout.")
+DF310: Final = medium(
+    "DF310", "An immutable field changes", "The API server rejects it until the resource is recreated."
 )
-DF305: Final = RiskRule(
-    "DF305", Level.MEDIUM, "Probe removed", "A broken pod receives traffic or is never restarted."
-)
-DF306: Final = RiskRule(
-    "DF306", Level.MEDIUM, "Disruption budget removed or changed", "Draining a node may stop all pods at once."
-)
-DF307: Final = RiskRule(
-    "DF307",
-    Level.LOW,
-    "Configuration changes without a restart",
-    "Pods that read it at start-up keep the old values.",
-)
-DF308: Final = RiskRule("DF308", Level.MEDIUM, "Workload removed", "Its work is no longer done.")
-DF309: Final = RiskRule(
-    "DF309", Level.MEDIUM, "Rollout strategy changes", "Pods may be unavailable during a rollout."
-)
-DF310: Final = RiskRule(
-    "DF310",
-    Level.MEDIUM,
-    "An immutable field changes",
-    "The API server rejects it until the resource is recreated.",
-)
-DF311: Final = RiskRule(
+DF311: Final = medium(
     "DF311",
-    Level.MEDIUM,
     "A resource is renamed or moves to another namespace",
     "The old one is deleted, and the new one starts empty.",
 )
-DF312: Final = RiskRule(
-    "DF312", Level.MEDIUM, "CronJob's schedule changes", "It runs more often, less often or never."
+DF312: Final = medium("DF312", "CronJob's schedule changes", "It runs more often, less often or never.")
+DF401: Final = low("DF401", "Image replaced", "Different code runs.")
+DF402: Final = medium("DF402", "Image is downgraded", "It may not read data that the newer version wrote.")
+DF403: Final = medium("DF403", "Image is less pinned", "The code that runs may change without a commit.")
+DF404: Final = medium("DF404", "Image comes from another repository", "Its publisher may be another.")
+DF501: Final = medium("DF501", "Fewer replicas", "Less capacity, and less remains when one fails.")
+DF502: Final = high("DF502", "No replica left", "Nothing runs.")
+DF503: Final = low("DF503", "More replicas", "They need capacity in the cluster and in the quota.")
+DF504: Final = medium(
+    "DF504", "Resources reduced or limit removed", "Pods may be killed or throttled, or starve others."
 )
-DF401: Final = RiskRule("DF401", Level.LOW, "Image replaced", "Different code runs.")
-DF402: Final = RiskRule(
-    "DF402", Level.MEDIUM, "Image is downgraded", "It may not read data that the newer version wrote."
-)
-DF403: Final = RiskRule(
-    "DF403", Level.MEDIUM, "Image is less pinned", "The code that runs may change without a commit."
-)
-DF404: Final = RiskRule(
-    "DF404", Level.MEDIUM, "Image comes from another repository", "Its publisher may be another."
-)
-DF501: Final = RiskRule("DF501", Level.MEDIUM, "Fewer replicas", "Less capacity, and less remains when one fails.")
-DF502: Final = RiskRule("DF502", Level.HIGH, "No replica left", "Nothing runs.")
-DF503: Final = RiskRule("DF503", Level.LOW, "More replicas", "They need capacity in the cluster and in the quota.")
-DF504: Final = RiskRule(
-    "DF504",
-    Level.MEDIUM,
-    "Resources reduced or limit removed",
-    "Pods may be killed or throttled, or starve others.",
-)
-DF505: Final = RiskRule("DF505", Level.LOW, "More resources", "Pods may stay pending or exceed the quota.")
-DF506: Final = RiskRule("DF506", Level.MEDIUM, "Quota or limit range changes", "Pods that fitted may be rejected.")
+DF505: Final = low("DF505", "More resources", "Pods may stay pending or exceed the quota.")
+DF506: Final = medium("DF506", "Quota or limit range changes", "Pods that fitted may be rejected.")
 
 _WORKLOADS: Final = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "CronJob", "Job", "Pod")
 _PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
