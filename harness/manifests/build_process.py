@@ -97,6 +97,8 @@ class BuildProcess:
         self._end()
 
     def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is not None and self._process.poll() is not None:
+            self._end()
         if self._process is None:
             # A group of its own: what it starts can be ended with it.
             self._process = subprocess.Popen(

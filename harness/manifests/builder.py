@@ -2,12 +2,14 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Final, Self
 
+from harness.console import working
 from harness.errors import HarnessError
 from harness.manifests.build import Answer, Build, Root
 from harness.manifests.build_process import BuildProcess, Request
@@ -106,12 +108,13 @@ class Builder:
                 requests = {}
         if requests:
             running.append(self._start(requests))
-        for keys, future in running:
-            for key, answer in zip(keys, future.result(), strict=True):
-                answers[key] = answer
-                if not answer.header.get("error"):
-                    self._read[key] = answer
-                    self._cache.write(key, answer.encoded())
+        with _announced(missing.values()):
+            for keys, future in running:
+                for key, answer in zip(keys, future.result(), strict=True):
+                    answers[key] = answer
+                    if not answer.header.get("error"):
+                        self._read[key] = answer
+                        self._cache.write(key, answer.encoded())
         return answers
 
     def _start(self, requests: dict[str, Request]) -> tuple[list[str], "Future[list[Answer]]"]:
@@ -154,6 +157,12 @@ class Builder:
 
         wanted = {**with_certificates(os.environ), **git_environment(inputs.remote_bases, offline=self._offline)}
         return {name: value for name, value in wanted.items() if os.environ.get(name) != value}
+
+
+def _announced(roots: Iterable[Root]) -> AbstractContextManager[object]:
+    """Says what git fetches on the way, if it fetches anything from elsewhere."""
+    elsewhere = [remote.url for root in roots for remote in root.inputs.remotes if remote.parsed() is None]
+    return working(f"fetching {elsewhere[0]}") if elsewhere else nullcontext()
 
 
 def _result(root: Root, key: str, answer: Answer | Problem | None) -> Build:

@@ -1,0 +1,127 @@
+"""The builder's process: its code is in order, it ends with whoever started it, and it leaves nothing behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from harness.machine.gobuild import go, go_environment
+from harness.machine.tools import module_folder, tool
+from harness.manifests.build_process import CRASHED, BuildProcess, Request
+
+pytestmark = pytest.mark.tools
+
+MODULE = module_folder("builder")
+SMALL = Request("app", {"app/kustomization.yaml": b"configMapGenerator: [{name: c, literals: [a=b]}]\n"})
+LARGE = Request(
+    "app",
+    {
+        "app/kustomization.yaml": b"resources: [all.yaml]\nnamePrefix: x-\n",
+        "app/all.yaml": b"---\n".join(
+            b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c%d}\ndata: {a: b}\n" % number
+            for number in range(20_000)
+        ),
+    },
+)
+"""Takes minutes: kustomize compares each resource with each other one."""
+
+
+def running(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def ticks(pid: int) -> int:
+    """How long a process has computed, in hundredths of a second."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11])
+
+
+def gone(pid: int) -> bool:
+    deadline = time.monotonic() + 60
+    while running(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not running(pid)
+
+
+def test_its_code_is_formatted_and_tested() -> None:
+    program = go(MODULE)
+    formatter = program.with_name("gofmt")
+    unformatted = subprocess.run([formatter, "-l", "."], cwd=MODULE, capture_output=True, text=True, check=True)
+    assert unformatted.stdout == ""
+    for command in (["vet", "."], ["test", "."]):
+        done = subprocess.run(
+            [program, command[0], "-mod=readonly", *command[1:]],
+            cwd=MODULE,
+            env=go_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_it_ends_when_it_is_closed_though_it_builds() -> None:
+    process = BuildProcess(tool("builder"))
+    started = process._started()
+    assert started.stdin is not None
+    started.stdin.write(LARGE.encoded())
+    started.stdin.flush()
+    process.close()
+    assert started.returncode is not None
+
+
+def test_it_is_started_again_after_a_crash() -> None:
+    process = BuildProcess(tool("builder"))
+    try:
+        (first,) = process.build([SMALL])
+        started = process._started()
+        with ThreadPoolExecutor(1) as thread:
+            before = ticks(started.pid)
+            answers = thread.submit(process.build, [LARGE, SMALL])
+            while ticks(started.pid) < before + 20:
+                time.sleep(0.02)
+            started.kill()
+            crashed, second = answers.result()
+        started = process._started()
+        started.kill()
+        assert gone(started.pid)
+        (third,) = process.build([SMALL])
+    finally:
+        process.close()
+    assert first.payload == second.payload == third.payload != b""
+    assert crashed.header["error"] == CRASHED
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_it_ends_with_the_process_that_started_it(sent: signal.Signals) -> None:
+    script = (
+        "from harness.machine.tools import tool\n"
+        "from harness.manifests.build_process import BuildProcess\n"
+        "from tests.harness.manifests.test_build_process import LARGE\n"
+        "process = BuildProcess(tool('builder'))\n"
+        "print(process._started().pid, flush=True)\n"
+        "process.build([LARGE])\n"
+    )
+    root = Path(__file__).parents[3]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment,
+    ) as parent:
+        assert parent.stdout is not None
+        builder = int(parent.stdout.readline())
+        assert running(builder)
+        parent.send_signal(sent)
+        parent.wait()
+    assert gone(builder)
