@@ -10,9 +10,8 @@ from harness.paths import checkout
 
 def environment_names(ctx: typer.Context, incomplete: str) -> list[str]:
     """What a shell completes the name of an environment to."""
-    from harness.manifests.environments import environments
-
-    return [name for name in environments(checkout(ctx.params.get("root"))) if name.startswith(incomplete)]
+    folders = (checkout(ctx.params.get("root")) / "overlays").glob("[!.]*/")
+    return sorted(folder.name for folder in folders if folder.name.startswith(incomplete))
 
 
 def output(help_: str) -> Any:

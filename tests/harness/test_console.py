@@ -4,8 +4,9 @@ import pytest
 from rich.console import Console
 
 from harness import console
-from harness.console import print_error, working
-from harness.errors import HarnessError
+from harness.console import exit_code_of, print_error, working
+from harness.errors import HarnessError, Terminated, UsageError
+from harness.exits import ExitCode
 
 
 @pytest.mark.parametrize(
@@ -74,3 +75,33 @@ def test_no_colour_where_none_is_wanted(variables: dict[str, str], monkeypatch: 
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert not console.colour(sent)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (HarnessError("It failed."), ExitCode.FAILED, "error: It failed.\n"),
+        (UsageError("There is none."), ExitCode.USAGE, "error: There is none.\n"),
+        (KeyboardInterrupt(), ExitCode.INTERRUPTED, "error: Interrupted.\n"),
+        (Terminated(), ExitCode.TERMINATED, "error: Terminated.\n"),
+        (BrokenPipeError(), ExitCode.CLOSED_PIPE, ""),
+        (
+            OSError(28, "No space left on device", "/x"),
+            ExitCode.FAILED,
+            "error: /x: No space left on device; free ",
+        ),
+    ],
+)
+def test_what_ends_a_program_has_an_exit_code(
+    error: BaseException, code: ExitCode, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def work() -> int:
+        raise error
+
+    assert exit_code_of(work) == code
+    assert capsys.readouterr().err.startswith(says)
+
+
+def test_an_error_of_the_program_itself_keeps_its_traceback() -> None:
+    with pytest.raises(ZeroDivisionError):
+        exit_code_of(lambda: 1 // 0)
