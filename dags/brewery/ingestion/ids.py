@@ -30,9 +30,10 @@ class IdCheck:
             )
 
     def repeated_on(self) -> set[int]:
-        """The pages with an id that came more than once."""
+        """The pages with an id that came more than once; gives the memory back, so it can be asked once."""
         pages: set[int] = set()
-        for bucket in self._buckets:
+        while self._buckets:
+            bucket = self._buckets.pop()
             first_page: dict[int, int] = {}
             for entry in bucket:
                 digest, page = entry >> _PAGE_BITS, entry & _PAGE_MASK

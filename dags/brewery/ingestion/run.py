@@ -275,17 +275,18 @@ def _confirm(settings: Settings, client: BreweryClient, paging: Paging, files: S
         _MovedError: A page is not what it was.
     """
 
-    def differs(index: int) -> int | None:
+    def differs(index: int) -> str | None:
         file = files[(index - 1) % len(files)]
         page = client.page(file.page, file.records, paging.size)
-        same = hashlib.sha256(_content(page)).hexdigest() == file.sha256
-        return None if same else file.page
+        if hashlib.sha256(_content(page)).hexdigest() == file.sha256:
+            return None
+        reason = f"page {file.page} repeats breweries of other pages and changed when it was requested again"
+        ids = [str(record.get("id")) for record in page.records if record]
+        return reason if ids == sorted(ids) else f"{reason}, and the API ignores the requested order"
 
-    with closing(_concurrently(settings, client, CONFIRMATIONS * len(files), differs)) as different:
-        for number in different:
-            raise _MovedError(
-                f"page {number} repeats breweries of other pages and changed when it was requested again"
-            )
+    with closing(_concurrently(settings, client, CONFIRMATIONS * len(files), differs)) as reasons:
+        for reason in reasons:
+            raise _MovedError(reason)
 
 
 def _concurrently(

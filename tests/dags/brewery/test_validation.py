@@ -133,6 +133,21 @@ def test_a_count_other_than_the_api_s_is_a_fault(
     assert "the manifest has 420 records, the API said 421" in refused(storage, day)
 
 
+def test_lines_that_are_malformed_are_as_many_as_the_manifest_says(
+    edit_manifest: Callable[[Edit], None], storage: Storage, day: dt.date
+) -> None:
+    edit_manifest(lambda manifest: manifest["files"][1].update(malformed=1))
+    assert "page-00002.jsonl.gz has 0 lines that are not JSON objects instead of 1" in refused(storage, day)
+
+
+def test_a_manifest_from_before_responses_were_kept_is_valid(
+    edit_manifest: Callable[[Edit], None], storage: Storage, day: dt.date
+) -> None:
+    edit_manifest(lambda manifest: manifest.pop("responses"))
+    assert validate(storage, day).records == 420
+    assert newest_run(storage, day).responses == ()
+
+
 def test_all_faults_are_in_the_result_and_the_first_in_the_sentence(
     folder: Path, storage: Storage, day: dt.date
 ) -> None:
