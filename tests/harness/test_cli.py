@@ -236,6 +236,15 @@ def test_a_command_loads_no_other_command(repo: Path) -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+def test_a_review_and_a_validation_load_neither_rich_nor_pydantic(repo: Path) -> None:
+    """Either takes a quarter of a second to import, which is half of what a small review may take."""
+    for arguments in (("diff", "HEAD"), ("validate", "minikube")):
+        done = harness(repo, *arguments, PYTHONPROFILEIMPORTTIME="1")
+        imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+        assert "harness.cli" in imported
+        assert imported & {"rich.console", "pydantic"} == set()
+
+
 def test_a_closed_pipe_ends_a_command_silently(repo: Path) -> None:
     for arguments in (("--help",), ("diff", "HEAD", "--format", "json"), ("doctor",)):
         with subprocess.Popen(
