@@ -1,7 +1,7 @@
 """`python -m harness.bench.by_hand BRONZE_RUN LAKEHOUSE DATE`: bronze to gold in DuckDB and delta-rs; prints JSON.
 
-What somebody would write by hand for the same tables, in one process: no manifest, no checksums, no gate, no repair
-after an interruption. The same cleaning, rejection, deduplication, history columns and five gold tables.
+The same tables as somebody would write them by hand, in one process: with cleaning, rejection, deduplication and
+history columns, but without a manifest, checksums, gates, or repair after an interruption.
 """
 
 import json
@@ -15,6 +15,8 @@ from deltalake import DeltaTable, write_deltalake
 
 from brewery.contract.fields import COORDINATE_FIELDS, REQUIRED_FIELDS, SOURCE_FIELDS, TEXT_FIELDS
 from harness.bench.spark_stages import peak_bytes
+from lakehouse.gold import GOLD
+from lakehouse.gold_table import BREWERY_COUNT, GoldTable
 
 _COORDINATES: Final = (
     "longitude between -180 and 180 and latitude between -90 and 90 and "
@@ -85,40 +87,45 @@ def _silver(db: duckdb.DuckDBPyConnection, table: str, date: str) -> None:
 
 
 def _gold(db: duckdb.DuckDBPyConnection, root: str, date: str) -> None:
+    for name, table in GOLD.items():
+        rows = db.sql(_GOLD_SQL[name](date) if name in _GOLD_SQL else _counts_sql(table)).to_arrow_reader()
+        write_deltalake(f"{root}/{table.name}", rows, mode="append" if name == "daily_changes" else "overwrite")
+
+
+def _counts_sql(table: GoldTable) -> str:
+    """A table of keys and the number of current breweries."""
+    *keys, count = table.column_names
+    if count != BREWERY_COUNT.name:
+        raise ValueError(f"{table.name} is not a table of counts: give it a query in _GOLD_SQL")
+    return f"select {', '.join(keys)}, count(*) as {count} from silver where is_current group by all"
+
+
+def _coverage_sql(_: str) -> str:
     share = "count({}) / count(*)::double"
-    tables = {
-        "breweries_by_type_and_location": """
-            select country, state_province, city, brewery_type, count(*) as brewery_count
-            from silver where is_current group by all""",
-        "breweries_by_type": """
-            select brewery_type, count(*) as brewery_count from silver where is_current group by all""",
-        "breweries_by_country": """
-            select country, count(*) as brewery_count from silver where is_current group by all""",
-        "location_coverage": f"""
-            select country, count(*) as brewery_count, {share.format("longitude")} as share_with_coordinates,
-                   {share.format("website_url")} as share_with_website, {share.format("phone")} as share_with_phone,
-                   {share.format("postal_code")} as share_with_postal_code
-            from silver where is_current group by all""",
-        "daily_changes": f"""
-            select date '{date}' as ingestion_date, count_if(is_current) as total,
-                   count_if(last_change = 'added' and last_change_on = date '{date}') as added,
-                   count_if(last_change = 'changed' and last_change_on = date '{date}') as changed,
-                   count_if(last_change = 'removed' and last_change_on = date '{date}') as removed,
-                   (select count(*) from judged where len(reasons) > 0) as rejected,
-                   (select count(*) from judged where len(reasons) = 0)
-                       - (select count(*) from snapshot) as duplicates
-            from silver""",
-    }
-    for name, query in tables.items():
-        rows = db.sql(query).to_arrow_reader()
-        if name == "daily_changes":
-            write_deltalake(f"{root}/gold/{name}", rows, mode="append")
-        else:
-            write_deltalake(f"{root}/gold/{name}", rows, mode="overwrite")
+    return f"""
+        select country, count(*) as brewery_count, {share.format("longitude")} as share_with_coordinates,
+               {share.format("website_url")} as share_with_website, {share.format("phone")} as share_with_phone,
+               {share.format("postal_code")} as share_with_postal_code
+        from silver where is_current group by all"""
+
+
+def _daily_changes_sql(date: str) -> str:
+    return f"""
+        select date '{date}' as ingestion_date, count_if(is_current) as total,
+               count_if(last_change = 'added' and last_change_on = date '{date}') as added,
+               count_if(last_change = 'changed' and last_change_on = date '{date}') as changed,
+               count_if(last_change = 'removed' and last_change_on = date '{date}') as removed,
+               (select count(*) from judged where len(reasons) > 0) as rejected,
+               (select count(*) from judged where len(reasons) = 0)
+                   - (select count(*) from snapshot) as duplicates
+        from silver"""
+
+
+_GOLD_SQL: Final = {"location_coverage": _coverage_sql, "daily_changes": _daily_changes_sql}
+"""Gold table -> its query for a date; a table that is not here has keys and a count."""
 
 
 def main(bronze_run: Path, root: str, date: str) -> None:
-    """Do the work and print how long it took."""
     started = time.monotonic()
     with duckdb.connect() as db:
         _snapshot(db, bronze_run)

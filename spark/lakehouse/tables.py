@@ -10,14 +10,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
 from lakehouse import deltalog
-from lakehouse.definitions import QUALITY_RESULTS, SILVER_BREWERIES, SILVER_REJECTED, SILVER_RUNS, Table
-from lakehouse.gold import GOLD
+from lakehouse.definitions import Table
 from lakehouse.storage import Lakehouse
-
-TABLES: Final[Mapping[str, Table]] = {
-    table.name: table for table in (SILVER_BREWERIES, SILVER_REJECTED, SILVER_RUNS, *GOLD.values(), QUALITY_RESULTS)
-}
-"""Path below the lakehouse's root -> the Delta table there."""
 
 PROPERTIES: Final = {
     # Every query reads whole columns of a few files: statistics on columns would cost each write and skip nothing.

@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from lakehouse.definitions import SILVER_RUNS
 from lakehouse.gold import GOLD
-from lakehouse.gold._table import Inputs, location_counts
+from lakehouse.gold_table import Inputs, location_counts
 from lakehouse.tables import shaped
 from tests.live import frames
 from tests.oracle.gold import GOLD as ORACLE

@@ -3,8 +3,10 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from brewery.contract.ledger import LedgerRow
+from lakehouse.definitions import Table
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,15 @@ class DailyChange:
 
 
 @dataclass(frozen=True)
+class GoldRows:
+    """The first rows of a gold table that has no section of its own in the report."""
+
+    table: Table
+    rows: Sequence[Mapping[str, Any]]
+    row_count: int
+
+
+@dataclass(frozen=True)
 class MapCell:
     """The current breweries of one square of the map, at the mean of their coordinates in degrees."""
 
@@ -71,7 +82,7 @@ class MapCell:
 
 @dataclass(frozen=True)
 class RejectedRecord:
-    """One record that silver refused, and why."""
+    """A rejected record and its reasons."""
 
     ingestion_date: dt.date
     record_id: str | None
@@ -170,6 +181,8 @@ class Summary:
         location_rows: Rows of gold/breweries_by_type_and_location.
         coverage: Every country, most breweries first.
         daily_changes: Oldest first.
+        other_gold: The gold tables of which none of the above shows anything.
+        missing: Paths of the gold tables that this lakehouse lacks, because an older version built it.
         runs: The ledger, oldest first; never empty.
         current: Current rows of silver.
         gone: Rows of silver that the source no longer has.
@@ -195,6 +208,8 @@ class Summary:
     location_rows: int
     coverage: Sequence[Coverage]
     daily_changes: Sequence[DailyChange]
+    other_gold: Sequence[GoldRows]
+    missing: Sequence[str]
     runs: Sequence[LedgerRow]
     current: int
     gone: int
@@ -212,6 +227,10 @@ class Summary:
     def latest(self) -> LedgerRow:
         """The run of the newest ingestion date."""
         return self.runs[-1]
+
+    def has(self, gold_table: str) -> bool:
+        """Whether this lakehouse has a gold table."""
+        return f"gold/{gold_table}" not in self.missing
 
     @property
     def gold_published_at(self) -> dt.datetime:

@@ -22,6 +22,7 @@ from harness.pipeline.lakehouse.model import (
     Coverage,
     DailyChange,
     Gate,
+    GoldRows,
     MapCell,
     Place,
     RejectedRecord,
@@ -37,12 +38,45 @@ _EXAMPLES: Final = 5
 _RAW_SHOWN: Final = 400
 _MOST_CELLS: Final = 1500
 _CELL_DEGREES: Final = (0.5, 1.0, 2.0, 4.0)
+_SHOWN: Final = frozenset(
+    {
+        "breweries_by_type_and_location",
+        "breweries_by_type",
+        "breweries_by_country",
+        "location_coverage",
+        "daily_changes",
+    }
+)
+"""The gold tables that fields of `Summary` are made from."""
+
+_COVERAGE: Final = (
+    "select country, brewery_count as breweries, share_with_coordinates as coordinates,"
+    " share_with_website as website, share_with_phone as phone, share_with_postal_code as postal_code"
+    " from t order by brewery_count desc, country"
+)
+_DAILY_CHANGES: Final = (
+    "select ingestion_date, total, added, changed, removed, rejected, duplicates from t order by ingestion_date"
+)
+_LOCATION_SIZES: Final = (
+    "select count(*) as location_rows, count(distinct country || '/' || state_province) as state_count,"
+    " count(distinct country || '/' || coalesce(state_province, '') || '/' || city) as city_count from t"
+)
+_STATES: Final = (
+    "select state_province, country, cast(sum(brewery_count) as bigint) as breweries from t"
+    " where state_province is not null group by country, state_province"
+    " order by breweries desc, country, state_province"
+)
+_CITIES: Final = (
+    "select city, state_province, country, cast(sum(brewery_count) as bigint) as breweries from t"
+    " where city is not null group by country, state_province, city"
+    " order by breweries desc, country, state_province, city"
+)
 
 Row = dict[str, Any]
 
 
 class Lakehouse:
-    """A lakehouse to be read.
+    """A lakehouse, open for reading.
 
     Attributes:
         layout: Where its tables lie.
@@ -60,10 +94,10 @@ class Lakehouse:
         self._tables: dict[str, DeltaTable | None] = {}
 
     def table(self, uri: str) -> DeltaTable:
-        """A table that has to be there.
+        """A table.
 
         Raises:
-            HarnessError: It is not, or it cannot be read.
+            HarnessError: It does not exist or cannot be read.
         """
         table = self.find(uri)
         if table is None:
@@ -74,10 +108,10 @@ class Lakehouse:
         return table
 
     def find(self, uri: str) -> DeltaTable | None:
-        """A table that may not exist yet.
+        """A table, or None if it does not exist.
 
         Raises:
-            HarnessError: There is one, but it cannot be read.
+            HarnessError: It exists but cannot be read.
         """
         if uri not in self._tables:
             try:
@@ -105,6 +139,11 @@ class Lakehouse:
             raise _unreadable(uri, error) from None
         return list(rows)
 
+    def gold(self, name: str, sql: str, *, limit: int | None = None) -> list[Row]:
+        """Rows of an SQL query over a gold table; none if an older version built this lakehouse without it."""
+        uri = self.layout.gold(name)
+        return [] if self.find(uri) is None else self.query(uri, sql, limit=limit)
+
 
 def summarise(
     root: str | Path,
@@ -130,12 +169,9 @@ def summarise(
     lakehouse = Lakehouse(root, storage_options)
     layout = lakehouse.layout
     runs = _runs(lakehouse)
-    places = layout.gold("breweries_by_type_and_location")
-    sizes = lakehouse.query(
-        places,
-        "select count(*) as location_rows, count(distinct country || '/' || state_province) as state_count,"
-        " count(distinct country || '/' || coalesce(state_province, '') || '/' || city) as city_count from t",
-    )[0]
+    missing = [name for name in GOLD if lakehouse.find(layout.gold(name)) is None]
+    if len(missing) == len(GOLD):
+        lakehouse.table(layout.gold(missing[0]))
     silver = lakehouse.query(
         layout.silver_breweries,
         "select count(*) filter (where is_current) as current, count(*) filter (where not is_current) as gone,"
@@ -146,45 +182,12 @@ def summarise(
     return Summary(
         root=layout.root,
         read_at=dt.datetime.now(dt.UTC),
-        by_type=_counts(lakehouse, layout.gold("breweries_by_type"), "brewery_type"),
-        by_country=_counts(lakehouse, layout.gold("breweries_by_country"), "country"),
-        states=[
-            State(**row)
-            for row in lakehouse.query(
-                places,
-                "select state_province, country, cast(sum(brewery_count) as bigint) as breweries from t"
-                " where state_province is not null group by country, state_province"
-                " order by breweries desc, country, state_province",
-                limit=_TOP,
-            )
-        ],
-        cities=[
-            Place(**row)
-            for row in lakehouse.query(
-                places,
-                "select city, state_province, country, cast(sum(brewery_count) as bigint) as breweries from t"
-                " where city is not null group by country, state_province, city"
-                " order by breweries desc, country, state_province, city",
-                limit=_TOP,
-            )
-        ],
-        coverage=[
-            Coverage(**row)
-            for row in lakehouse.query(
-                layout.gold("location_coverage"),
-                "select country, brewery_count as breweries, share_with_coordinates as coordinates,"
-                " share_with_website as website, share_with_phone as phone,"
-                " share_with_postal_code as postal_code from t order by brewery_count desc, country",
-            )
-        ],
-        daily_changes=[
-            DailyChange(**row)
-            for row in lakehouse.query(
-                layout.gold("daily_changes"),
-                "select ingestion_date, total, added, changed, removed, rejected, duplicates from t"
-                " order by ingestion_date",
-            )
-        ],
+        by_type=_counts(lakehouse, "breweries_by_type", "brewery_type"),
+        by_country=_counts(lakehouse, "breweries_by_country", "country"),
+        coverage=[Coverage(**row) for row in lakehouse.gold("location_coverage", _COVERAGE)],
+        daily_changes=[DailyChange(**row) for row in lakehouse.gold("daily_changes", _DAILY_CHANGES)],
+        other_gold=[_other(lakehouse, name) for name in GOLD if name not in _SHOWN and name not in missing],
+        missing=[GOLD[name].name for name in missing],
         runs=runs,
         cells=cells,
         cell_degrees=degrees,
@@ -194,7 +197,7 @@ def summarise(
         tables=_versions(lakehouse),
         stages=tuple(stages),
         versions=dict(versions or {}),
-        **sizes,
+        **_locations(lakehouse),
         **silver,
     )
 
@@ -211,13 +214,33 @@ def _runs(lakehouse: Lakehouse) -> list[LedgerRow]:
     return runs
 
 
-def _counts(lakehouse: Lakehouse, uri: str, column: str) -> list[Count]:
+def _counts(lakehouse: Lakehouse, table: str, column: str) -> list[Count]:
     sql = f"select {column} as name, brewery_count as breweries from t order by brewery_count desc, {column}"  # noqa: S608 - our own names
-    return [Count(**row) for row in lakehouse.query(uri, sql)]
+    return [Count(**row) for row in lakehouse.gold(table, sql)]
+
+
+def _locations(lakehouse: Lakehouse) -> dict[str, Any]:
+    """The fields of `Summary` that gold/breweries_by_type_and_location gives."""
+    table = "breweries_by_type_and_location"
+    sizes = lakehouse.gold(table, _LOCATION_SIZES) or [{"location_rows": 0, "state_count": 0, "city_count": 0}]
+    return {
+        "states": [State(**row) for row in lakehouse.gold(table, _STATES, limit=_TOP)],
+        "cities": [Place(**row) for row in lakehouse.gold(table, _CITIES, limit=_TOP)],
+        **sizes[0],
+    }
+
+
+def _other(lakehouse: Lakehouse, name: str) -> GoldRows:
+    """The first rows of any gold table: those with most breweries, or in the order of its columns."""
+    table, uri = GOLD[name], lakehouse.layout.gold(name)
+    columns = ", ".join(table.column_names)
+    first = "brewery_count desc, " if "brewery_count" in table.column_names else ""
+    rows = lakehouse.query(uri, f"select {columns} from t order by {first}{columns}", limit=_TOP)  # noqa: S608 - our own names
+    return GoldRows(table, rows, lakehouse.query(uri, "select count(*) as rows from t")[0]["rows"])
 
 
 def _cells(lakehouse: Lakehouse) -> tuple[float, list[MapCell]]:
-    """Bins the current breweries as finely as keeps the map's squares few enough to draw."""
+    """Bins the current breweries into squares as small as the number that can be drawn allows."""
     for degrees in _CELL_DEGREES:
         rows = lakehouse.query(
             lakehouse.layout.silver_breweries,
@@ -300,11 +323,10 @@ def _gate(lakehouse: Lakehouse) -> Gate | None:
 
 def _versions(lakehouse: Lakehouse) -> list[TableVersion]:
     layout = lakehouse.layout
-    required = [layout.silver_breweries, layout.silver_runs, *(layout.gold(name) for name in GOLD)]
-    optional = [layout.silver_rejected, layout.quality_results]
+    silver = [layout.silver_breweries, layout.silver_rejected, layout.silver_runs]
     versions = []
-    for uri in sorted({*required, *optional}):
-        table = lakehouse.table(uri) if uri in required else lakehouse.find(uri)
+    for uri in sorted([*silver, *map(layout.gold, GOLD), layout.quality_results]):
+        table = lakehouse.find(uri)
         if table is None:
             continue
         try:

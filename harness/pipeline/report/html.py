@@ -1,5 +1,6 @@
 """The report: one HTML file that needs no network and no other file."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -33,8 +34,9 @@ def render(summary: Summary) -> str:
         "size": text.size,
         "moment": text.moment,
         "heat": heat_class,
+        "cell": text.cell,
     }
-    environment.globals["width"] = bar_width
+    environment.globals |= {"width": bar_width, "missing": text.MISSING}
     return environment.get_template("report.html.j2").render(summary=summary, **_derived(summary))
 
 
@@ -84,13 +86,19 @@ def bar_width(value: float, largest: float) -> str:
 
 def _derived(summary: Summary) -> dict[str, Any]:
     """What the template shows that the summary does not say by itself."""
-    region_name, region_cells = _largest_region(summary)
+    mapped = Counter[str]()
+    for cell in summary.cells:
+        mapped[cell.country] += cell.breweries
+    fullest, most = next(iter(mapped.most_common(1)), ("", 0))
+    region_name = fullest if most >= _REGION_SHARE * mapped.total() else ""
+    region_cells = [cell for cell in summary.cells if cell.country == region_name]
     later = summary.daily_changes[1:]
     gate = summary.gate
     return {
         "age": max((summary.read_at - summary.gold_published_at).total_seconds(), 0),
         "mapped": summary.current - summary.without_coordinates,
         "world": world_map(summary.cells) if summary.cells else None,
+        "fullest": fullest,
         "region": region_map(region_cells) if region_cells else None,
         "region_name": region_name,
         "region_cells": region_cells,
@@ -102,19 +110,6 @@ def _derived(summary: Summary) -> dict[str, Any]:
         "checks": _worst_first(gate.checks) if gate else [],
         "longest_stage": max((stage.seconds for stage in summary.stages), default=0),
     }
-
-
-def _largest_region(summary: Summary) -> tuple[str, list[Any]]:
-    """The cells of the country that fills most of the map, if it fills enough to be worth a closer look."""
-    totals: dict[str, int] = {}
-    for cell in summary.cells:
-        totals[cell.country] = totals.get(cell.country, 0) + cell.breweries
-    if not totals:
-        return "", []
-    name = max(totals, key=lambda country: totals[country])
-    if totals[name] < _REGION_SHARE * sum(totals.values()):
-        return "", []
-    return name, [cell for cell in summary.cells if cell.country == name]
 
 
 def _worst_first(checks: Sequence[Check]) -> list[Check]:

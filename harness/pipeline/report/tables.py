@@ -1,15 +1,15 @@
 """The gold tables and the run's outcome for a terminal, readable at 80 columns."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.pipeline.lakehouse.model import Count, DailyChange, Summary
-from harness.pipeline.report.text import number, percent, signed
+from harness.pipeline.lakehouse.model import Count, DailyChange, GoldRows, Summary
+from harness.pipeline.report.text import MISSING, cell, number, percent, signed
 
 _ROWS: Final = 8
 _TYPES: Final = 16
@@ -17,25 +17,23 @@ _STYLES: Final = {"pass": "green", "warn": "yellow", "fail": "bold red"}
 
 
 def print_summary(summary: Summary, console: Console) -> None:
-    """Prints the gold tables, the days, and the quality gate's outcome.
+    """Prints the gold tables, the days, and the quality gate's outcome; 80 columns suffice.
 
     Names come from the data, so they are printed as text and never as Rich markup.
-
-    Args:
-        summary: What to print.
-        console: Where to; a width of 80 columns is enough.
     """
-    blocks: list[RenderableType] = [
-        _types(summary),
-        _countries(summary),
-        _places(summary),
-        _coverage(summary),
-        _days(summary),
-        _records(summary),
-    ]
-    for block in blocks:
+    sections: dict[str, Callable[[Summary], Table]] = {
+        "breweries_by_type": _types,
+        "breweries_by_country": _countries,
+        "breweries_by_type_and_location": _places,
+        "location_coverage": _coverage,
+        "daily_changes": _days,
+    }
+    blocks = [section(summary) for table, section in sections.items() if summary.has(table)]
+    for block in [*blocks, *map(_other, summary.other_gold), _records(summary)]:
         console.print(block)
         console.print()
+    for name in summary.missing:
+        console.print(Text(f"{name}: {MISSING}", style="yellow"))
     if summary.daily_changes:
         console.print(Text(day_line(len(summary.daily_changes), summary.daily_changes[-1])))
     for line in gate_lines(summary):
@@ -159,6 +157,16 @@ def _days(summary: Summary) -> Table:
             number(change.rejected),
             number(change.duplicates),
         )
+    return table
+
+
+def _other(gold: GoldRows) -> Table:
+    shown = gold.rows[:_ROWS]
+    table = _table(gold.table.name, shown=len(shown), rows=gold.row_count)
+    for column in gold.table.columns:
+        (_figures if column.type in ("bigint", "double") else _names)(table, column.name)
+    for row in shown:
+        table.add_row(*(Text(cell(column, row[column.name])) for column in gold.table.columns))
     return table
 
 

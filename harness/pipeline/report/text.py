@@ -1,9 +1,14 @@
 """Figures as people read them; shared by the terminal's tables and the HTML report."""
 
 import datetime as dt
-from typing import Final
+from typing import Any, Final
+
+from lakehouse.definitions import Column
 
 _STEPS: Final = ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
+
+
+MISSING: Final = "not in this lakehouse, which an older version built; the next run of the pipeline adds it"
 
 
 def number(value: int) -> str:
@@ -35,6 +40,21 @@ def percent(share: float) -> str:
     if share in (0, 1):
         return f"{share:.0%}"
     return f"{min(max(share, 0.001), 0.999):.1%}"
+
+
+def cell(column: Column, value: Any) -> str:
+    """A value of any gold table.
+
+    >>> cell(Column("share_with_phone", "double", ""), 0.5), cell(Column("n", "bigint", ""), 1234)
+    ('50.0%', '1,234')
+    """
+    if value is None:
+        return "unknown"
+    if column.type == "bigint":
+        return number(value)
+    if column.type == "double":
+        return percent(value) if column.name.startswith("share_") else f"{value:,.6g}"
+    return str(value)
 
 
 def duration(seconds: float) -> str:

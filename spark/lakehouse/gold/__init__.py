@@ -10,11 +10,9 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Final
 
-from lakehouse.gold._table import GoldTable
+from lakehouse.gold_table import GoldTable
 
 GOLD: Final[Mapping[str, GoldTable]] = {
-    module.name: import_module(f"{__name__}.{module.name}").TABLE
-    for module in pkgutil.iter_modules(__path__)
-    if not module.name.startswith("_")
+    module.name: import_module(f"{__name__}.{module.name}").TABLE for module in pkgutil.iter_modules(__path__)
 }
 """Name of each gold table -> the table, in alphabetical order."""

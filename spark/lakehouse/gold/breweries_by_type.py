@@ -3,7 +3,7 @@
 from typing import Final
 
 from lakehouse.definitions import Column
-from lakehouse.gold._table import BREWERY_COUNT, GoldTable, all_breweries_counted, counted_by
+from lakehouse.gold_table import BREWERY_COUNT, GoldTable, all_breweries_counted, counted_by
 
 TABLE: Final = GoldTable(
     "gold/breweries_by_type",

@@ -3,7 +3,7 @@
 from typing import Final
 
 from lakehouse.definitions import Column
-from lakehouse.gold._table import BREWERY_COUNT, GoldTable, all_breweries_counted
+from lakehouse.gold_table import BREWERY_COUNT, GoldTable, all_breweries_counted
 
 TABLE: Final = GoldTable(
     "gold/breweries_by_type_and_location",

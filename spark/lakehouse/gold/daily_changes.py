@@ -5,7 +5,7 @@ from typing import Final
 
 from brewery.contract.ledger import LedgerRow
 from lakehouse.definitions import Column
-from lakehouse.gold._table import GoldTable
+from lakehouse.gold_table import GoldTable
 from lakehouse.quality.expectations import Expectation, equals, none_of
 
 

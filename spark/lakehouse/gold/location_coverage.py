@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from brewery.contract.ledger import LedgerRow
 from lakehouse.definitions import Column
-from lakehouse.gold._table import BREWERY_COUNT, GoldTable, Inputs, aggregated, all_breweries_counted
+from lakehouse.gold_table import BREWERY_COUNT, GoldTable, Inputs, aggregated, all_breweries_counted
 from lakehouse.quality.expectations import Expectation, none_of
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from pyspark.sql import SparkSession
 
 from brewery.contract.layout import Layout
 from lakehouse import maintenance
+from lakehouse.definitions import QUALITY_RESULTS, SILVER_BREWERIES, SILVER_REJECTED, SILVER_RUNS
 from lakehouse.errors import LakehouseError, explained
+from lakehouse.gold import GOLD
 from lakehouse.storage import spark_layout
-from lakehouse.tables import TABLES
 
 Action = Literal["optimize", "vacuum", "history", "restore"]
 
@@ -70,7 +71,8 @@ def run(
 
 
 def _paths(spark: SparkSession, layout: Layout, table: str | None) -> dict[str, str]:
-    known = {name: f"{layout.root}/{name}" for name in TABLES}
+    tables = (SILVER_BREWERIES, SILVER_REJECTED, SILVER_RUNS, *GOLD.values(), QUALITY_RESULTS)
+    known = {known.name: f"{layout.root}/{known.name}" for known in tables}
     if table is not None:
         if table not in known:
             raise LakehouseError(f"There is no table {table}: name one of {', '.join(known)}.")

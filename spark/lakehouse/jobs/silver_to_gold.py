@@ -9,7 +9,7 @@ from lakehouse import publish
 from lakehouse.definitions import SILVER_BREWERIES, SILVER_RUNS
 from lakehouse.errors import explained
 from lakehouse.gold import GOLD
-from lakehouse.gold._table import Inputs, location_counts
+from lakehouse.gold_table import Inputs, location_counts
 from lakehouse.ledger import require_ledger
 from lakehouse.session import interpreted
 from lakehouse.storage import Lakehouse

@@ -13,6 +13,7 @@ from deltalake import DeltaTable
 from harness.errors import HarnessError
 from harness.pipeline.lakehouse.model import Count, Coverage, DailyChange, Place, StageTime, State
 from harness.pipeline.lakehouse.read import summarise
+from lakehouse.gold import GOLD
 
 DAY_1, DAY_2 = dt.date(2026, 3, 1), dt.date(2026, 3, 2)
 
@@ -105,6 +106,23 @@ def test_tables_that_only_trouble_brings_may_be_absent(lakehouse: Path) -> None:
     assert summary.gate is None
 
 
+@pytest.mark.parametrize("table", GOLD)
+def test_an_older_lakehouse_lacks_a_gold_table_and_has_the_rest(lakehouse: Path, table: str) -> None:
+    shutil.rmtree(lakehouse / "gold" / table)
+    summary = summarise(lakehouse)
+    assert summary.missing == [f"gold/{table}"]
+    assert not summary.has(table)
+    fields = {
+        "breweries_by_type_and_location": summary.cities,
+        "breweries_by_type": summary.by_type,
+        "breweries_by_country": summary.by_country,
+        "location_coverage": summary.coverage,
+        "daily_changes": summary.daily_changes,
+    }
+    assert [name for name, rows in fields.items() if not rows] == [table]
+    assert {version.name for version in summary.tables} >= {f"gold/{name}" for name in GOLD if name != table}
+
+
 def test_versions_are_those_of_the_delta_log(
     lakehouse: Path, lakehouse_rows: dict[str, Any], write: Callable[..., Path]
 ) -> None:
@@ -132,23 +150,25 @@ def test_no_lakehouse_is_one_sentence(tmp_path: Path) -> None:
         summarise(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("table", ["gold/breweries_by_type", "silver/breweries", "silver/runs"])
+@pytest.mark.parametrize("table", ["gold", "silver/breweries", "silver/runs"])
 def test_a_missing_table_is_named(lakehouse: Path, table: str) -> None:
     shutil.rmtree(lakehouse / table)
-    with pytest.raises(HarnessError, match=rf"{table} is not a Delta table: run `harness run`"):
+    with pytest.raises(HarnessError, match=rf"{table}\S* is not a Delta table: run `harness run`"):
         summarise(lakehouse)
 
 
 def test_a_folder_of_something_else_is_not_a_table(lakehouse: Path) -> None:
-    shutil.rmtree(lakehouse / "gold/breweries_by_type/_delta_log")
-    with pytest.raises(HarnessError, match="gold/breweries_by_type is not a Delta table"):
+    shutil.rmtree(lakehouse / "silver/runs/_delta_log")
+    with pytest.raises(HarnessError, match="silver/runs is not a Delta table"):
         summarise(lakehouse)
 
 
 def test_a_corrupt_log_is_one_line(lakehouse: Path) -> None:
     for log in (lakehouse / "gold/location_coverage/_delta_log").glob("*.json"):
         log.write_text("{{{")
-    with pytest.raises(HarnessError, match=r"gold/location_coverage cannot be read \(.*\): restore it") as caught:
+    with pytest.raises(
+        HarnessError, match=r"gold/location_coverage cannot be read \(.*\): restore it"
+    ) as caught:
         summarise(lakehouse)
     assert "\n" not in str(caught.value)
 

@@ -4,6 +4,7 @@ import datetime as dt
 import doctest
 import html.parser
 import re
+import shutil
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +16,7 @@ from harness.errors import HarnessError
 from harness.pipeline.lakehouse.model import Check, Count, Gate, Place, RejectedRecord, StageTime, Summary
 from harness.pipeline.lakehouse.read import summarise
 from harness.pipeline.report.html import render, write_report
+from lakehouse.gold import GOLD
 
 EVIL = "<script>alert('1')</script>"
 
@@ -138,6 +140,18 @@ def test_a_first_day_has_nothing_to_compare(summary: Summary) -> None:
     text = render(replace(summary, daily_changes=summary.daily_changes[:1]))
     assert "The first snapshot in this lakehouse." in text
     assert "One day so far." in text
+
+
+@pytest.mark.parametrize("table", GOLD)
+def test_a_missing_gold_table_is_named_and_the_rest_is_shown(lakehouse: Path, table: str) -> None:
+    whole = Outline(render(summarise(lakehouse)))
+    shutil.rmtree(lakehouse / "gold" / table)
+    text = render(summarise(lakehouse))
+    outline = Outline(text)
+    assert f"<code>gold/{table}</code>: not in this lakehouse" in text
+    assert 0 < len(outline.rows) < len(whole.rows)
+    assert {r[1:] for r in outline.references if r.startswith("#")} <= set(outline.ids)
+    assert "The first snapshot" not in text
 
 
 def test_a_failed_gate_leads(summary: Summary) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.console import Console
 from harness.pipeline.lakehouse.model import Check, Gate, Place, Summary
 from harness.pipeline.lakehouse.read import summarise
 from harness.pipeline.report.tables import day_line, gate_lines, print_summary
+from lakehouse.gold import GOLD
 
 
 def printed(summary: Summary, width: int = 80) -> str:
@@ -43,6 +45,16 @@ def test_each_gold_table_has_its_rows(summary: Summary) -> None:
     assert cells(text, "2026-03-02") == [["2026-03-02", "5", "+1", "3", "−1", "2", "2"]]  # noqa: RUF001 - minus
     assert ["9", "5", "2", "2", "0"] in cells(text, " ")
     assert cells(text, "total") == [["total", "5"], ["total", "5"]]
+
+
+@pytest.mark.parametrize("table", GOLD)
+def test_a_missing_gold_table_is_named_and_the_rest_is_shown(lakehouse: Path, table: str) -> None:
+    shutil.rmtree(lakehouse / "gold" / table)
+    text = printed(summarise(lakehouse))
+    assert f"gold/{table}: not in this lakehouse" in text
+    titles = [line.split(",")[0].strip() for line in text.splitlines() if line.startswith("gold/")]
+    assert {f"gold/{name}" for name in GOLD if name != table} <= set(titles)
+    assert f"gold/{table}" not in titles
 
 
 def test_counts_are_right_aligned(summary: Summary) -> None:
