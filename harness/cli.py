@@ -14,7 +14,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from brewery.errors import BreweryError
+from brewery.contract.errors import PipelineError
 from harness.console import exit_code_of
 from harness.conversion import Conversion
 from harness.errors import HarnessError, Terminated, UsageError, interrupted
@@ -163,7 +163,7 @@ def _run() -> int:
         code = get_command(app).main(sys.argv[1:], prog_name="harness", standalone_mode=False)
     except TyperException as error:
         return _wrong_use(error)
-    except BreweryError as error:
+    except PipelineError as error:
         raise HarnessError(str(error)) from None
     sys.stdout.flush()
     return code or ExitCode.OK

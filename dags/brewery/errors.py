@@ -1,85 +1,71 @@
-"""What can go wrong between the API and bronze; every message is one sentence with the next step.
+"""What can go wrong between the API and bronze."""
 
-A DAG turns `retryable` into a retry (another attempt of the task may help) or an immediate failure (a person has
-to change something first); the harness prints the message as it is.
-"""
-
-from typing import ClassVar
+from brewery.contract.errors import PipelineError
 
 
-class BreweryError(Exception):
-    """Base of every error that a user sees.
-
-    Attributes:
-        retryable: Whether the same task may succeed later without anybody changing anything.
-    """
-
-    retryable: ClassVar[bool] = False
-
-
-class SettingsError(BreweryError):
+class SettingsError(PipelineError):
     """An environment variable or option that cannot be used."""
 
 
-class ApiError(BreweryError):
-    """Base of what the brewery API did wrong."""
+class ApiError(PipelineError):
+    """The Brewery API failed."""
 
 
 class ApiUnavailableError(ApiError):
-    """The API did not give a usable answer within the attempts and the time that it is allowed."""
+    """The API gave no usable answer within the allowed attempts and time."""
 
     retryable = True
 
 
 class ApiRefusedError(ApiError):
-    """The API answered, and will answer the same again: a wrong address, a certificate, a 4xx status."""
+    """The API will give the same answer again: a wrong address, a certificate, a 4xx status."""
 
 
 class SourceMovedError(ApiError):
-    """The source changed under every attempt to take a snapshot of it."""
+    """The API's data changed during every attempt to ingest a snapshot."""
 
     retryable = True
 
 
 class EmptySourceError(ApiError):
-    """The API says that there are no breweries, which would mark every known one as removed."""
+    """The API has no breweries, which would mark every known one as removed."""
 
     retryable = True
 
 
-class StorageError(BreweryError):
-    """Base of what the lakehouse's storage did wrong."""
+class StorageError(PipelineError):
+    """The storage of the lakehouse failed."""
 
 
 class StorageFullError(StorageError):
-    """No space, or a quota is used up."""
+    """The disk is full, or a quota is used up."""
 
 
 class StorageDeniedError(StorageError):
-    """Not writable or not readable with these rights or credentials."""
+    """These permissions or credentials do not allow it."""
 
 
 class StorageMissingError(StorageError):
-    """The bucket, or a file that has to be there, is not."""
+    """The bucket or a required file does not exist."""
 
 
 class StorageUnavailableError(StorageError):
-    """The storage did not answer, or failed on its side."""
+    """The storage did not answer, or failed."""
 
     retryable = True
 
 
-class BronzeError(BreweryError):
-    """Base of what is wrong with the bronze layer itself."""
+class BronzeError(PipelineError):
+    """Bronze itself is wrong."""
 
 
 class NoCommittedRunError(BronzeError):
-    """A date without a committed run."""
+    """A date has no committed run."""
 
 
 class ManifestInvalidError(BronzeError):
-    """A manifest that is corrupt, or that belongs to something else."""
+    """A manifest is corrupt, or belongs to something else."""
 
 
 class BronzeInvalidError(BronzeError):
-    """A committed run whose files are not what its manifest says."""
+    """The files of a committed run differ from its manifest."""

@@ -1,14 +1,14 @@
 """The lakehouse's files: one small interface over a local folder and an S3 bucket.
 
-A write is whole or not there: on a local file system it goes to a file beside the target, is flushed to the disk
-and renamed; on S3 it is a single PUT. Whatever the file system raises leaves here as one sentence.
+Writes are atomic: on a local file system the data goes to a file beside the target, is flushed to the disk and
+renamed; on S3 it is a single PUT. Exceptions of the file system become one sentence.
 """
 
 import datetime as dt
 import errno
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from brewery.contract.errors import ACCESS_REFUSED, DISK_FULL, NO_BUCKET, NO_PERMISSION, Cause
 from brewery.contract.layout import Layout
 from brewery.errors import (
     SettingsError,
@@ -29,22 +30,24 @@ from brewery.errors import (
 )
 
 _S3_SCHEMES: Final = ("s3", "s3a")
-_NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_DENIED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _NOT_A_FOLDER: Final = frozenset({errno.ENOTDIR, errno.EEXIST, errno.EISDIR})
-_FULL_CODES: Final = frozenset({"XMinioStorageFull", "InsufficientStorage", "507"})
-_DENIED_CODES: Final = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "ExpiredToken"})
+_ERRORS: Final[Mapping[Cause, type[StorageError]]] = {
+    DISK_FULL: StorageFullError,
+    ACCESS_REFUSED: StorageDeniedError,
+    NO_PERMISSION: StorageDeniedError,
+    NO_BUCKET: StorageMissingError,
+}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing in a folder.
+    """A file or folder in a folder.
 
     Attributes:
         name: Last part of its path.
         is_folder: Whether it is a folder (on S3: a common prefix).
         size: Bytes; 0 for a folder.
-        modified: When it was last written, UTC; None where the storage does not say (S3 prefixes).
+        modified: When it was last written, UTC; None if the storage does not say (S3 prefixes).
     """
 
     name: str
@@ -62,7 +65,7 @@ class Storage:
     """
 
     def __init__(self, fs: Any, uri: str) -> None:
-        """Take a ready file system, such as `ObjectStoragePath("s3://conn@lakehouse").fs` in Airflow.
+        """Use an open file system, such as `ObjectStoragePath("s3://conn@lakehouse").fs` in Airflow.
 
         Args:
             fs: fsspec file system that `uri` lies on.
@@ -88,10 +91,10 @@ class Storage:
         return cls(fsspec.filesystem("s3" if root.startswith("s3://") else "file"), uri)
 
     def write(self, path: str, data: bytes) -> None:
-        """Write a file, whole or not at all, replacing one that is there; folders are made as needed.
+        """Write or replace a file atomically; folders are created as needed.
 
         Raises:
-            StorageError: It could not be written; nothing is left of it.
+            StorageError: It could not be written; no part of it is left.
         """
         target = self._fs_path(path)
         with self._explained("write", path):
@@ -101,10 +104,10 @@ class Storage:
                 self.fs.pipe_file(target, data)
 
     def read(self, path: str) -> bytes:
-        """A whole file.
+        """A file's content.
 
         Raises:
-            StorageMissingError: It is not there.
+            StorageMissingError: It does not exist.
             StorageError: It could not be read.
         """
         with self._explained("read", path):
@@ -112,7 +115,7 @@ class Storage:
             return content
 
     def list_folder(self, path: str) -> list[Entry]:
-        """What is in a folder, by name; nothing where there is no such folder.
+        """The contents of a folder, sorted by name; nothing if the folder does not exist.
 
         Raises:
             StorageError: It could not be listed.
@@ -131,7 +134,7 @@ class Storage:
         return sorted(entries, key=lambda entry: entry.name)
 
     def delete(self, path: str) -> None:
-        """Remove a folder and what is in it; nothing happens where there is none.
+        """Remove a folder and its contents, if it exists.
 
         Raises:
             StorageError: It could not be removed.
@@ -151,7 +154,7 @@ class Storage:
 
     @contextmanager
     def _explained(self, verb: str, path: str) -> Iterator[None]:
-        """Turns what a file system raises into one sentence."""
+        """Turns exceptions of a file system into one sentence."""
         try:
             yield
         # botocore's errors have no base in common with OSError, and are not importable where only a local
@@ -164,7 +167,7 @@ class Storage:
 
 
 def _normalise(uri: str) -> tuple[str, str]:
-    """Root for the layout, and the same as the file system's own path."""
+    """The root for the layout, and as the file system's own path."""
     parts = urlsplit(uri)
     if parts.scheme in _S3_SCHEMES:
         bucket = parts.netloc.rpartition("@")[2]
@@ -213,7 +216,7 @@ def _entry(info: dict[str, Any]) -> Entry:
 
 
 def _s3_code(error: BaseException) -> str:
-    """S3's own error code, from botocore's error or from what s3fs made of it."""
+    """S3's own error code, from botocore's error or the one with which s3fs replaced it."""
     cause: BaseException | None = error
     while cause is not None:
         response = getattr(cause, "response", None)
@@ -228,29 +231,22 @@ def _explain(error: Exception, verb: str, path: str, local: bool) -> StorageErro
     code = _s3_code(error)
     number = error.errno if isinstance(error, OSError) else None
     kind = type(error).__name__
-    if number in _NO_SPACE or code in _FULL_CODES:
-        return StorageFullError(f"No space left to {verb} {path}: free some, then run it again.")
-    if kind in ("NoCredentialsError", "PartialCredentialsError") or code in _DENIED_CODES:
-        reason = code or "no credentials"
-        return StorageDeniedError(
-            f"S3 refused to {verb} {path} ({reason}): check the access key, its secret and its policy."
-        )
-    if number in _DENIED or isinstance(error, PermissionError):
-        return StorageDeniedError(
-            f"No permission to {verb} {path}: give this user the right to, or choose another lakehouse."
-        )
-    if code == "NoSuchBucket":
-        return StorageMissingError(f"The bucket of {path} does not exist: create it, or choose another lakehouse.")
+    for cause, error_type in _ERRORS.items():
+        if number in cause.errnos or code in cause.s3_codes or cause.explains(kind):
+            detail = code or "no credentials" if cause is ACCESS_REFUSED else ""
+            return error_type(cause.sentence(f"{verb} {path}", detail))
+    if isinstance(error, PermissionError):
+        return StorageDeniedError(NO_PERMISSION.sentence(f"{verb} {path}"))
     if isinstance(error, FileNotFoundError):
-        return StorageMissingError(f"{path} is not there: see whether something removed it.")
+        return StorageMissingError(f"{path} does not exist: check whether something removed it.")
     if number in _NOT_A_FOLDER:
         return StorageDeniedError(
-            f"Cannot {verb} {path}, a part of it is a file and not a folder: choose another lakehouse."
+            f"Could not {verb} {path}: a part of the path is a file and not a folder; choose another lakehouse."
         )
     if isinstance(error, OSError) or type(error).__module__.startswith(("botocore", "aiobotocore", "aiohttp")):
         where = "the disk" if local else "S3"
         detail = " ".join(str(error).split()) or kind
         return StorageUnavailableError(
-            f"Could not {verb} {path} ({detail.rstrip('.')}): see whether {where} is in order, then run it again."
+            f"Could not {verb} {path} ({detail.rstrip('.')}): check {where}, then run it again."
         )
     return None

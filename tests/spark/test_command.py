@@ -134,12 +134,12 @@ def test_a_lakehouse_that_cannot_be_written(
         (
             "An error occurred while calling o1.save.\n: org.apache.spark.SparkException: Job aborted.\n"
             "\tat a.b(C.scala:1)\nCaused by: java.io.IOException: No space left on device\n",
-            "Could not write it: the disk is full; free some space and run the job again.",
+            "Could not write it: the disk is full; free some space, then run it again.",
         ),
         (
             "An error occurred while calling o1.save.\n: java.io.FileNotFoundException: /x (Permission denied)\n",
-            "Could not write it: the lakehouse is not writable; give this user the right to write to it, "
-            "then run the job again.",
+            "Could not write it: this user lacks the permission; grant it, or choose another lakehouse "
+            "(--lakehouse, LAKEHOUSE_URI).",
         ),
         (
             "An error occurred while calling o1.save.\n: a.b.Outer: x\nCaused by: a.b.SomeException: odd.\n",

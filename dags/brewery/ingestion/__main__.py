@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from brewery.errors import BreweryError
+from brewery.contract.errors import PipelineError
 from brewery.ingestion import ingest
 from brewery.settings import Settings
 from brewery.storage import Storage
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             lakehouse_uri=options.lakehouse,
         )
         result = ingest(settings, Storage.for_uri(settings.lakehouse_uri), options.date)
-    except BreweryError as error:
+    except PipelineError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     except KeyboardInterrupt:

@@ -5,8 +5,9 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Stats
 
+from brewery.contract.errors import PipelineError
 from brewery.contract.figures import Figures
-from brewery.errors import BreweryError, StorageMissingError
+from brewery.errors import StorageMissingError
 from brewery.orchestration.tasks import open_lakehouse
 from brewery.settings import Settings
 
@@ -42,7 +43,7 @@ def send_figures(_context: Any) -> None:
     except StorageMissingError:
         log.info("No quality gate has left figures yet.")
         return
-    except (BreweryError, ValueError) as error:
+    except (PipelineError, ValueError) as error:
         log.warning("The figures of the quality gate were not sent: %s", error)
         return
     for name, value in gauges(figures).items():

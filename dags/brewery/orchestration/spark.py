@@ -5,10 +5,10 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-from airflow.exceptions import AirflowException, AirflowFailException
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from brewery.contract.layout import Layout
+from brewery.orchestration.failures import for_airflow
 from brewery.orchestration.settings import OrchestrationSettings
 from brewery.settings import Settings
 
@@ -38,20 +38,12 @@ def spark_task(job: str, settings: OrchestrationSettings, **arguments: Any) -> B
 
 
 def run_locally(job: str) -> None:
-    """Run a job in this process, in the Spark session that the process shares.
-
-    Raises:
-        AirflowFailException: The job refused, with its sentence: a second try would refuse as well.
-        AirflowException: Another try may help.
-    """
-    from lakehouse.errors import LakehouseError
+    """Run a job in this process, in the Spark session that the process shares; raises what `for_airflow` does."""
     from lakehouse.session import get_session
 
     module = importlib.import_module(f"lakehouse.jobs.{job}")
-    try:
+    with for_airflow():
         module.run(get_session(), Layout(Settings.from_env().lakehouse_uri))
-    except LakehouseError as error:
-        raise (AirflowException if error.retryable else AirflowFailException)(str(error)) from error
 
 
 def _on_kubernetes(job: str, settings: OrchestrationSettings, arguments: Mapping[str, Any]) -> BaseOperator:

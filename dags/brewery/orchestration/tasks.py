@@ -2,16 +2,13 @@
 
 import datetime as dt
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
-from airflow.exceptions import AirflowException, AirflowFailException
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from brewery.bronze import remove_uncommitted
-from brewery.errors import BreweryError
 from brewery.ingestion import Progress, ingest
+from brewery.orchestration.failures import for_airflow
 from brewery.orchestration.settings import OrchestrationSettings
 from brewery.settings import Settings
 from brewery.storage import Storage
@@ -26,26 +23,19 @@ KEEP_INTERRUPTED: Final = dt.timedelta(days=7)
 
 
 def ingest_date(ingestion_date: dt.date) -> None:
-    """Take a snapshot of the API into bronze.
-
-    Raises:
-        AirflowFailException: Somebody has to change something first.
-        AirflowException: Another try may help.
-    """
-    with _for_airflow():
+    """Ingest a snapshot of the API into bronze; raises what `for_airflow` does."""
+    with for_airflow():
         settings = Settings.from_env()
         result = ingest(settings, open_lakehouse(settings), ingestion_date, on_progress=_report)
     log.info("Committed %s: %s records in %s pages", result.manifest_path, result.records, result.pages)
 
 
 def validate_date(ingestion_date: dt.date) -> None:
-    """Read a date's committed run back and check it against its manifest; then remove old uncommitted runs.
+    """Check the run that counts for a date against its manifest, then remove old uncommitted runs.
 
-    Raises:
-        AirflowFailException: The run is not what its manifest says.
-        AirflowException: Another try may help.
+    Raises what `for_airflow` does.
     """
-    with _for_airflow():
+    with for_airflow():
         storage = open_lakehouse(Settings.from_env())
         log.info("Validated: %s", validate(storage, ingestion_date))
         for folder in remove_uncommitted(storage, KEEP_INTERRUPTED, dt.datetime.now(dt.UTC)):
@@ -69,12 +59,3 @@ def _report(progress: Progress) -> None:
         progress.pages_total,
         extra={"done": progress.pages, "total": progress.pages_total, "note": f"{progress.records:,} breweries"},
     )
-
-
-@contextmanager
-def _for_airflow() -> Iterator[None]:
-    """What cannot heal by itself fails at once; the rest keeps the task's retries."""
-    try:
-        yield
-    except BreweryError as error:
-        raise (AirflowException if error.retryable else AirflowFailException)(str(error)) from error

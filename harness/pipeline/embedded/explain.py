@@ -1,30 +1,17 @@
-"""Turn what went wrong deep inside a task into one sentence.
+"""Turns the error of a task into one sentence.
 
-The DAG's own errors already are sentences; what remains are the errors of the machine, which arrive wrapped in
-the traces of Python, Spark and Java.
+The pipeline's own errors are sentences already. Those of the machine are hidden in traces of Python and Java.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
-_MACHINE: Final = (
-    (
-        re.compile(r"No space left on device|ENOSPC|Disk quota exceeded"),
-        "the disk is full; free some space, or put the lakehouse on another disk with --lakehouse, and run again",
-    ),
-    (
-        re.compile(r"java\.lang\.OutOfMemoryError|GC overhead limit exceeded"),
-        "Spark ran out of memory; give it more with SPARK_DRIVER_MEMORY (for example 3g), and run again",
-    ),
-    (
-        re.compile(r"Permission denied|Read-only file system|AccessDeniedException"),
-        "a folder of the lakehouse cannot be written; change its owner or mode, or name another with --lakehouse",
-    ),
-    (
-        re.compile(r"JAVA_GATEWAY_EXITED|Java gateway process exited"),
-        "Java did not start; `harness doctor` shows which Java is used and how to get another",
-    ),
+from brewery.contract.errors import CAUSES, Cause
+
+_NO_JAVA: Final = Cause(
+    "Java did not start",
+    "`harness doctor` shows which Java is used and how to get another",
+    words=("JAVA_GATEWAY_EXITED", "Java gateway process exited"),
 )
 
 
@@ -55,8 +42,8 @@ def explain(error: BaseException | str | None, *, own: tuple[type[BaseException]
         text = "\n".join(f"{type(link).__name__}: {link}" for link in chain(error))
     else:
         text = error or ""
-    for pattern, sentence in _MACHINE:
-        if pattern.search(text):
-            return sentence
+    for cause in (*CAUSES, _NO_JAVA):
+        if cause.explains(text):
+            return f"{cause.reason}; {cause.next_step}"
     first = next((line.strip() for line in text.splitlines() if line.strip()), "it gave no reason")
     return first if len(first) <= 300 else f"{first[:297]}..."

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from brewery.bronze import list_dates, list_runs
+from brewery.contract.errors import CAUSES
 from brewery.storage import Storage
 from harness.errors import HarnessError, UsageError
 from harness.pipeline.embedded import simulation
@@ -75,12 +76,7 @@ def committed_dates(root: Path) -> list[dt.date]:
 
 
 def _reason(error: OSError) -> str:
-    match error.errno:
-        case errno.EACCES | errno.EROFS | errno.EPERM:
-            return "cannot be written: change its owner or mode, or name another folder with --lakehouse"
-        case errno.ENOSPC | errno.EDQUOT:
-            return "is on a full disk: free some space, or name another folder with --lakehouse"
-        case errno.ENOTDIR | errno.EEXIST:
-            return "is not a folder: name another one with --lakehouse"
-        case _:
-            return f"cannot be used ({error.strerror}): name another folder with --lakehouse"
+    if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        return "is not a folder: name another one with --lakehouse"
+    reason = next((cause.reason for cause in CAUSES if error.errno in cause.errnos), error.strerror)
+    return f"cannot be used ({reason}): correct that, or name another folder with --lakehouse"

@@ -195,10 +195,9 @@ def run(date: dt.date, emit: Callable[[Any], None]) -> None:
     dags = _load_dags()
     from airflow.exceptions import AirflowException
 
-    from brewery.errors import BreweryError
-    from lakehouse.errors import LakehouseError
+    from brewery.contract.errors import PipelineError
 
-    own = (BreweryError, LakehouseError, AirflowException)
+    own = (PipelineError, AirflowException)
     listener = TaskListener(emit)
     _register(listener)
     logging.getLogger(PROGRESS_LOGGER).addHandler(ProgressHandler(emit))
