@@ -61,7 +61,7 @@ _SOURCE: Final = (
     Column("latitude", "double", "Degrees north, -90 to 90; null unless both coordinates are valid"),
 )
 CONTENT_COLUMNS: Final = tuple(column.name for column in _SOURCE)
-"""What the source says about a brewery; new columns of the source come on top."""
+"""The content of a brewery; columns that the API adds come on top."""
 
 SILVER_BREWERIES: Final = Table(
     "silver/breweries",

@@ -1,6 +1,6 @@
-"""The commits of a Delta table, read from its log as the protocol lays it down.
+"""The commits of a Delta table, read from its log as the protocol specifies it.
 
-`DESCRIBE HISTORY` says the same, but costs a Spark job and seconds in a fresh JVM, for what one small file holds
+`DESCRIBE HISTORY` returns the same, but costs a Spark job and seconds in a new JVM, for what one small file holds
 (https://github.com/delta-io/delta/blob/master/PROTOCOL.md, "Delta Log Entries", "Commit Provenance Information").
 """
 
@@ -32,12 +32,11 @@ class Commit:
 
 
 def exists(files: Files, path: str) -> bool:
-    """Whether there is a Delta table."""
     return files.exists(f"{path}/_delta_log")
 
 
 def commits(files: Files, path: str) -> Iterator[Commit]:
-    """Commits newest first, as far back as the log has them; each is read when it is asked for.
+    """Commits, newest first, as far back as the log reaches; each is read when it is needed.
 
     Raises:
         LakehouseError: The log cannot be read.
@@ -48,7 +47,7 @@ def commits(files: Files, path: str) -> Iterator[Commit]:
 
 
 def parse(version: int, text: str) -> Commit:
-    """One commit file: an action of the log in each line, of which only `commitInfo` matters here."""
+    """One commit file: each line is an action of the log; only `commitInfo` matters here."""
     for line in text.splitlines():
         if '"commitInfo"' in line:
             info = json.loads(line).get("commitInfo")

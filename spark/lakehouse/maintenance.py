@@ -1,4 +1,4 @@
-"""What keeps Delta tables healthy, and what brings an earlier state back."""
+"""OPTIMIZE, VACUUM, history and restore of one Delta table."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ def history(spark: SparkSession, path: str, limit: int = 20) -> list[Version]:
     """The newest commits of a table, newest first.
 
     Raises:
-        LakehouseError: There is no table.
+        LakehouseError: The table does not exist.
     """
     table = _table(spark, path)
     with explained(f"read the history of {path}"):
@@ -45,10 +45,10 @@ def history(spark: SparkSession, path: str, limit: int = 20) -> list[Version]:
 
 
 def optimize(spark: SparkSession, path: str) -> None:
-    """Join small files into larger ones; readers and history are not disturbed.
+    """Combine small files into larger ones; readers and history are not affected.
 
     Raises:
-        LakehouseError: There is no table, or it cannot be written.
+        LakehouseError: The table does not exist or cannot be written.
     """
     table = _table(spark, path)
     with explained(f"optimise {path}"):
@@ -59,7 +59,7 @@ def vacuum(spark: SparkSession, path: str, retention_hours: int = MIN_RETENTION_
     """Delete data files that no version within the retention needs.
 
     Raises:
-        LakehouseError: The retention is shorter than a week, there is no table, or it cannot be written.
+        LakehouseError: The retention is shorter than a week, or the table does not exist or cannot be written.
     """
     if retention_hours < MIN_RETENTION_HOURS:
         raise LakehouseError(
@@ -72,16 +72,16 @@ def vacuum(spark: SparkSession, path: str, retention_hours: int = MIN_RETENTION_
 
 
 def restore(spark: SparkSession, path: str, *, version: int | None = None, at: dt.datetime | None = None) -> int:
-    """Bring an earlier state of a table back, as a new version.
+    """Restore an earlier version of a table, as a new version.
 
     Args:
         spark: Session.
         path: The table.
-        version: Version to bring back.
-        at: Or the moment (aware) whose state to bring back.
+        version: Version to restore.
+        at: Or the aware time whose state to restore.
 
     Returns:
-        The version that was brought back.
+        The restored version.
 
     Raises:
         LakehouseError: Neither or both are named, or the state is no longer available.
@@ -97,15 +97,15 @@ def restore(spark: SparkSession, path: str, *, version: int | None = None, at: d
 
 
 def version_at(versions: list[Version], at: dt.datetime, path: str) -> int:
-    """The newest version that was there at a moment.
+    """The newest version at a given time.
 
     Raises:
         LakehouseError: The table's history does not reach that far back.
     """
-    there = [row.version for row in versions if row.committed_at <= at]
-    if not there:
+    earlier = [row.version for row in versions if row.committed_at <= at]
+    if not earlier:
         raise LakehouseError(f"The history of {path} does not reach back to {at.isoformat()}: name a later time.")
-    return max(there)
+    return max(earlier)
 
 
 def _table(spark: SparkSession, path: str) -> DeltaTable:

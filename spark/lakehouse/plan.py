@@ -1,4 +1,4 @@
-"""What has to happen so that silver holds the run that counts for each date, in order of the dates; pure."""
+"""Plans how silver comes to hold the run that counts for each date, in order of the dates. Pure."""
 
 import datetime as dt
 import json
@@ -20,7 +20,7 @@ class Mark:
         ingestion_date: Date of the run.
         run_id: The run.
         bronze_records: Records in bronze.
-        duplicates: Records passed over.
+        duplicates: Records whose id occurs again later.
         rejected: Records rejected.
     """
 
@@ -36,7 +36,7 @@ class Mark:
 
     @classmethod
     def from_json(cls, text: str | None) -> "Mark | None":
-        """Read `userMetadata`; None for that of any other commit."""
+        """Read `userMetadata`; None if another commit wrote it."""
         try:
             values = json.loads(text or "")[_MARK]
             return cls(**{**values, "ingestion_date": dt.date.fromisoformat(values["ingestion_date"])})
@@ -46,11 +46,11 @@ class Mark:
 
 @dataclass(frozen=True)
 class Held:
-    """What silver holds: every date up to and including that of `mark`.
+    """What silver holds: every date up to that of `mark`, inclusive.
 
     Attributes:
-        mark: Of the newest run applied.
-        version: Version of silver that has it.
+        mark: Of the newest applied run.
+        version: Version of silver that the run left.
     """
 
     mark: Mark
@@ -58,13 +58,13 @@ class Held:
 
 
 def resolve(newest_first: Iterable[Commit]) -> Held | None:
-    """Work out from its commits what a table holds now: a RESTORE leads back to the version that it restored.
+    """What a table holds, from its commits; a RESTORE leads to the version that it restored.
 
     Args:
-        newest_first: Commits; no more of them are taken than it needs.
+        newest_first: Commits; read only as far as necessary.
 
     Returns:
-        None for a table to which no run was applied.
+        None if no run was applied to the table.
     """
     wanted: int | None = None
     for commit in newest_first:
@@ -90,8 +90,8 @@ class Plan:
     """Steps, in this order.
 
     Attributes:
-        repair: The ledger differs from what silver bears out: make it `effective`.
-        restore_to: Version of silver to go back to before applying anything.
+        repair: The ledger contradicts silver's history: make it `effective`.
+        restore_to: Version of silver to restore before anything is applied.
         from_nothing: The first run replaces all of silver.
         apply: Dates to apply, in order.
     """
@@ -103,7 +103,7 @@ class Plan:
 
 
 def effective(ledger: Mapping[dt.date, Applied], held: Held | None) -> dict[dt.date, Applied]:
-    """The ledger as far as silver bears it out: without dates that a restore took back, with one that it lacks."""
+    """The ledger, corrected by silver's history: without dates that a restore removed, with one that it lacks."""
     if held is None:
         return {}
     rows = {date: row for date, row in ledger.items() if date < held.mark.ingestion_date}
@@ -123,7 +123,7 @@ def make_plan(ledger: Mapping[dt.date, Applied], held: Held | None, committed: M
         committed: Date -> the run that counts.
 
     Raises:
-        LakehouseError: A date has to be applied again that bronze no longer has.
+        LakehouseError: A date must be applied again, but bronze no longer has it.
     """
     rows = effective(ledger, held)
     repair = rows != dict(ledger)
@@ -143,10 +143,10 @@ def make_plan(ledger: Mapping[dt.date, Applied], held: Held | None, committed: M
 
 
 def rebuild(rows: Mapping[dt.date, Applied], committed: Mapping[dt.date, str]) -> Plan:
-    """The plan when silver cannot go back to the version that it should: everything again, from bronze.
+    """The plan if the version to restore no longer exists: apply everything again, from bronze.
 
     Raises:
-        LakehouseError: Bronze no longer has all the dates that silver holds.
+        LakehouseError: Bronze no longer has every date that silver holds.
     """
     require_bronze(rows, committed)
     return Plan(from_nothing=True, apply=tuple(sorted(committed)))
@@ -156,11 +156,11 @@ def require_bronze(dates: Sequence[dt.date] | Mapping[dt.date, Applied], committ
     """Check that each date can be applied again.
 
     Raises:
-        LakehouseError: Bronze has no committed run of one.
+        LakehouseError: Bronze has no committed run for one of them.
     """
     gone = sorted(date for date in dates if date not in committed)
     if gone:
         raise LakehouseError(
-            f"Silver would have to apply {gone[0].isoformat()} again, of which bronze has no committed run: "
-            "bring that run back into bronze, or ingest the date again."
+            f"Silver must apply {gone[0].isoformat()} again, but bronze has no committed run for it: restore that "
+            "run in bronze, or ingest the date again."
         )

@@ -1,8 +1,7 @@
 """Bronze lines to typed records: trimming, normal form, types, coordinates, reasons to reject.
 
-What the manifest's profile rules out is not looked for: a field that was only ever seen as a string needs no check
-of its type, one that never had a blank at an end needs no trimming, a snapshot without strings outside of normal
-form C needs no normalisation.
+The manifest's profile saves work: a field that only had strings needs no check of its type, one without whitespace
+at its ends needs no trimming, and a snapshot whose strings are all in normal form C needs no normalisation.
 """
 
 import re
@@ -50,10 +49,10 @@ _BLANK_CODES: Final = (
     0x3000,
 )
 BLANKS: Final = "".join(map(chr, _BLANK_CODES))
-"""Characters that count as blank at either end of a text: Unicode's White_Space and the four ASCII separators."""
+"""Characters that are trimmed at either end of a text: Unicode's White_Space and the four ASCII separators."""
 
 _NUMBER: Final = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
-# What a value of a JSON type other than string is read as, to find out that it is there: others give null.
+# The type as which a JSON value other than a string is read, to detect it: any other value gives null.
 _PROBES: Final[Mapping[str, DataType]] = {
     "number": DoubleType(),
     "boolean": BooleanType(),
@@ -64,16 +63,16 @@ _PROBES: Final[Mapping[str, DataType]] = {
 
 @dataclass(frozen=True)
 class ParsePlan:
-    """How to read the records of one run, worked out from its profile.
+    """How to read the records of one run, derived from its profile.
 
     Attributes:
-        fields: Fields that are read by their name.
-        numeric_coordinates: Both coordinates were only ever JSON numbers.
-        retyped: (field, JSON type) of fields that should be text and once were not.
-        new_columns: Silver column -> the new fields of the source that it takes; the first with text wins.
-        by_map: New fields whose name differs only by case from another's, and so cannot be read by name.
-        spaced: Fields with text that is empty, or has a space (but no other blank) at an end.
-        blanked: Fields with text that has another blank at an end.
+        fields: Fields that are read by name.
+        numeric_coordinates: Both coordinates had only JSON numbers.
+        retyped: (field, JSON type) of text fields that had another type.
+        new_columns: Silver column -> the new fields that it takes; the first with text wins.
+        by_map: New fields whose names differ only in case, and so cannot be read by name.
+        spaced: Fields with text that is empty, or has a space (but no other whitespace) at an end.
+        blanked: Fields with text that has other whitespace at an end.
         normalise: Some string is not in normal form C.
     """
 
@@ -88,7 +87,6 @@ class ParsePlan:
 
 
 def plan_parsing(profile: SourceProfile) -> ParsePlan:
-    """Work out from the profile what has to be looked for."""
     seen = set(profile.fields)
     new = sorted(seen.difference(SOURCE_FIELDS))
     lowered = [name.lower() for name in (*SOURCE_FIELDS, *new)]
@@ -96,7 +94,7 @@ def plan_parsing(profile: SourceProfile) -> ParsePlan:
     columns: dict[str, list[str]] = {}
     for name in new:
         columns.setdefault(column_name(name), []).append(name)
-    # A manifest that does not say may have any blank anywhere.
+    # Without `blank_ends` in the manifest, any text may have any whitespace.
     ends = {name: {"other": 1} for name in seen} if profile.blank_ends is None else profile.blank_ends
     blanked = frozenset(name for name, kinds in ends.items() if kinds.get("other"))
     return ParsePlan(
@@ -116,7 +114,7 @@ def plan_parsing(profile: SourceProfile) -> ParsePlan:
 
 
 def column_name(field: str) -> str:
-    """The silver column of a new field of the source.
+    """The silver column of a new field of the API.
 
     >>> column_name("Opening Hours"), column_name("run_id")
     ('opening_hours', 'source_run_id')
@@ -129,7 +127,7 @@ _RESERVED: Final = frozenset({*SILVER_BREWERIES.column_names, *DEPRECATED_FIELDS
 
 
 def parse(lines: DataFrame, plan: ParsePlan) -> DataFrame:
-    """Type, clean and judge each line.
+    """Convert, clean and judge each line.
 
     Args:
         lines: `value`, `source_file`, `position` (see `bronze.read_lines`).
@@ -141,16 +139,16 @@ def parse(lines: DataFrame, plan: ParsePlan) -> DataFrame:
     """
     if not plan.normalise:
         return _clean(_extract(lines, plan), plan)
-    # Only rows that may need it go through Python; both branches read the same files, so positions stay comparable.
+    # Only rows that may need it go through Python. Both branches read the same files, so positions stay comparable.
     doubtful = sf.col("value").rlike(not_quite_nfc()) | sf.col("value").contains("\\u")
     plain = _extract(lines.where(~doubtful), plan)
     return _clean(plain.unionByName(_normalised(_extract(lines.where(doubtful), plan), plan)), plan)
 
 
 def _extract(lines: DataFrame, plan: ParsePlan) -> DataFrame:
-    """The fields as the source wrote them, each under its name with `_` before it, beside the line.
+    """The fields as received, each under its name with a leading `_`, beside the line.
 
-    A text field that holds another JSON type is null here, and named in `_retyped`.
+    A text field with another JSON type is null here, and named in `_retyped`.
     """
     schema = StructType([StructField(name, _read_as(name, plan)) for name in plan.fields])
     value = sf.col("value")
@@ -158,7 +156,7 @@ def _extract(lines: DataFrame, plan: ParsePlan) -> DataFrame:
         "value",
         "source_file",
         "position",
-        # In pure ASCII without escapes only a space can be a blank, and trimming is cheap.
+        # In pure ASCII without escapes the only whitespace is the space, and trimming is cheap.
         *(
             [((sf.octet_length(value) == sf.length(value)) & ~value.contains("\\")).alias("_simple")]
             if plan.blanked
@@ -180,10 +178,10 @@ def _extract(lines: DataFrame, plan: ParsePlan) -> DataFrame:
             return sf.col("_map").getItem(name)
         if name not in plan.fields:
             return sf.lit(None).cast(StringType())
-        found = sf.col("_record").getField(name)
+        value = sf.col("_record").getField(name)
         for kind in (kind for retyped, kind in plan.retyped if retyped == name):
-            found = sf.when(~sf.col(_probe(name, kind)), found)
-        return found
+            value = sf.when(~sf.col(_probe(name, kind)), value)
+        return value
 
     return parsed.select(
         "value",
@@ -259,10 +257,10 @@ def _clean(extracted: DataFrame, plan: ParsePlan) -> DataFrame:
 
 
 def _trimmed(name: str, plan: ParsePlan) -> Column:
-    """The text of a field or new column without blanks at its ends; null where nothing is left."""
+    """The text of a field or new column without whitespace at its ends; null if nothing is left."""
     sources = {name, *plan.new_columns.get(name, ())}
     if sources & plan.blanked:
-        # The codes are written as escapes of Spark's SQL, so that no blank has to survive a copy of this text.
+        # The codes are written as escapes of Spark's SQL, because plain whitespace is easily lost.
         blanks = "".join(f"\\u{code:04x}" for code in _BLANK_CODES)
         return sf.expr(f"nullif(if(_simple, trim(`_{name}`), trim(BOTH '{blanks}' FROM `_{name}`)), '')")
     if sources & plan.spaced:
@@ -302,11 +300,11 @@ def _reasons(plan: ParsePlan) -> Column:
 
 
 def record_hash(new_columns: Iterable[str]) -> Column:
-    """xxHash64 of what the source says about a brewery.
+    """xxHash64 of a brewery's content.
 
-    A null would leave the hash as it is, and a text moved from one column to the next would go unnoticed: known
+    A null does not change the hash, so a text that moves from one column to the next would go unnoticed: known
     columns are hashed with an empty text for null (no cleaned text is empty). New columns are hashed with their
-    name and only where they hold something, so that a column that appears changes only the rows that have it.
+    name, and only if they have a value, so that a new column changes only the rows that have it.
     """
     known = [
         sf.col(name) if name in COORDINATE_FIELDS else sf.coalesce(sf.col(name), sf.lit(""))
@@ -322,7 +320,7 @@ def record_hash(new_columns: Iterable[str]) -> Column:
 def _normalised(extracted: DataFrame, plan: ParsePlan) -> DataFrame:
     texts = [f"_{name}" for name in (*TEXT_FIELDS, *DEPRECATED_FIELDS, *plan.new_columns)]
 
-    # Within this function, so that it travels by value: executors need not have this package.
+    # A nested function is pickled by value, so that executors do not need this package.
     def nfc(values: list[str | None]) -> list[str | None]:
         return [None if value is None else unicodedata.normalize("NFC", value) for value in values]
 
@@ -339,8 +337,8 @@ def _normalised(extracted: DataFrame, plan: ParsePlan) -> DataFrame:
 def not_quite_nfc() -> str:
     """A regular expression for text that may not be in normal form C.
 
-    Such text holds a character that normalisation replaces, reorders or composes with the one before it: one whose
-    own normal form differs, one with a combining class, or the second half of a composition
+    Such text has a character that normalisation replaces, reorders or composes with the previous one: its own
+    normal form differs, it has a combining class, or it is the second half of a composition
     (https://www.unicode.org/reports/tr15/#Detecting_Normalization_Forms).
     """
     second_halves = set()

@@ -1,6 +1,6 @@
-"""The Spark session of the jobs: every setting that matters in one place, with its reason.
+"""The Spark session of the jobs: every setting in one place, with its reason.
 
-On Kubernetes spark-submit sets master, jars and credentials; what it has set is kept, the rest comes from here.
+On Kubernetes spark-submit sets master, jars and credentials, which take precedence over the settings here.
 """
 
 import os
@@ -19,7 +19,7 @@ _DELTA: Final = {
 _SEMANTICS: Final = {
     # Dates and timestamps mean the same on every machine.
     "spark.sql.session.timeZone": "UTC",
-    # A task tried twice at once would be two writers, which Delta on an object store does not allow.
+    # Two simultaneous tries of a task would be two writers, which Delta does not allow on an object store.
     "spark.speculation": "false",
 }
 
@@ -52,9 +52,9 @@ _SPEED: Final = {
 }
 
 _PARQUET: Final = {
-    # Columns in which hardly a value comes twice: Parquet would enter each in a dictionary, find it too large and
-    # write the values after all. The files are as large without, and the tasks of a MERGE that write them took
-    # 8.2 instead of 11.9 CPU seconds (together with the hash join).
+    # Columns with hardly any repeated values: Parquet would build a dictionary, find it too large and write the
+    # plain values after all. The files are as large without it, and the tasks of a MERGE that write them took 8.2
+    # instead of 11.9 CPU seconds (together with the hash join).
     f"spark.hadoop.parquet.enable.dictionary#{column}": "false"
     for column in ("id", "name", "address_1", "phone", "website_url", "longitude", "latitude", "record_hash")
 }
@@ -62,7 +62,7 @@ _PARQUET: Final = {
 _LOCAL: Final = {
     "spark.master": "local[*]",
     "spark.driver.memory": "2g",
-    # Nobody looks at it, and starting it costs a second.
+    # Nobody uses it, and starting it costs a second.
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.driver.host": "127.0.0.1",
@@ -105,7 +105,7 @@ def interpreted(spark: SparkSession) -> Iterator[None]:
 
 
 def session_config(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Settings of a session, before what spark-submit has set.
+    """Settings of a session; those of spark-submit take precedence.
 
     Args:
         environ: `SPARK_MASTER`, `SPARK_DRIVER_MEMORY` (for example `2g`), `SPARK_JARS` (comma-separated), and for
@@ -133,7 +133,7 @@ def _object_store(environ: Mapping[str, str]) -> dict[str, str]:
     config = {
         "spark.hadoop.fs.s3a.endpoint": endpoint,
         "spark.hadoop.fs.s3a.endpoint.region": environ.get("AWS_REGION", "us-east-1"),
-        # MinIO and other servers know no bucket by host name.
+        # MinIO and other servers do not resolve buckets by host name.
         "spark.hadoop.fs.s3a.path.style.access": "true",
         "spark.hadoop.fs.s3a.connection.ssl.enabled": str(endpoint.startswith("https")).lower(),
     }
@@ -145,7 +145,7 @@ def _object_store(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def get_session(app_name: str = "lakehouse", environ: Mapping[str, str] = os.environ) -> SparkSession:
-    """The session of this process; started on first use.
+    """The session of this process, started on first use.
 
     Args:
         app_name: Name of the application.
@@ -156,7 +156,7 @@ def get_session(app_name: str = "lakehouse", environ: Mapping[str, str] = os.env
         return active
     config = session_config(environ)
     if "PYSPARK_GATEWAY_PORT" in environ:
-        # Under spark-submit the JVM runs already and knows what was asked for.
+        # Under spark-submit the JVM already runs, with the settings of its command line.
         submitted = SparkConf()
         config = {key: value for key, value in config.items() if key not in _LOCAL and not submitted.contains(key)}
     builder = SparkSession.builder.appName(app_name)

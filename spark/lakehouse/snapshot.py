@@ -1,4 +1,4 @@
-"""One snapshot: its records split into accepted, duplicate and rejected, each counted."""
+"""A snapshot: its records, split into accepted, duplicate and rejected ones, with their numbers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from lakehouse.bronze import page_of
 from lakehouse.records import REASON_SEPARATOR
 
 _BROADCAST_IDS = 200_000
-"""Ids that come more than once and still fit in every task's memory (about 20 MB)."""
+"""So many repeated ids still fit in every task's memory (about 20 MB)."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Snapshot:
         new_columns: Columns of `accepted` that silver's definition does not have.
         records: Records of the run.
         rejected_count: Rows of `rejected`.
-        duplicates: Records passed over because their id comes again later.
+        duplicates: Records whose id occurs again later.
         reasons: Reason -> records that have it.
-        cache: What `release` gives back.
+        cache: The cached rows, which `release` frees.
     """
 
     accepted: DataFrame
@@ -40,18 +40,16 @@ class Snapshot:
 
     @property
     def accepted_count(self) -> int:
-        """Rows of `accepted`."""
         return self.records - self.rejected_count - self.duplicates
 
     def release(self) -> None:
-        """Give the cached rows back."""
         self.cache.unpersist()
 
 
 def take(records: DataFrame, new_columns: Sequence[str]) -> Snapshot:
     """Cache the parsed records, count them and drop duplicates: the last page wins, then the last line.
 
-    Rejected records take no part in it: a good record is not lost to a bad one of the same id.
+    Rejected records do not count as duplicates: a bad record must not replace a good one with the same id.
 
     Args:
         records: From `records.parse`.
@@ -59,7 +57,7 @@ def take(records: DataFrame, new_columns: Sequence[str]) -> Snapshot:
     """
     cached = records.persist(StorageLevel.MEMORY_AND_DISK)
     good = sf.col("reasons") == ""
-    # Equal ids have equal hashes, so as many hashes as rows means no duplicate, without moving the ids about.
+    # Equal ids have equal hashes, so as many hashes as rows means no duplicates, without a shuffle of the ids.
     counts = cached.agg(
         sf.count(sf.lit(1)).alias("records"),
         sf.count(sf.when(good, 1)).alias("accepted"),
@@ -88,7 +86,7 @@ def take(records: DataFrame, new_columns: Sequence[str]) -> Snapshot:
 
 
 def _without_duplicates(accepted: DataFrame) -> tuple[DataFrame, int]:
-    """Find the ids that come more than once by narrow rows, then look only those up in the wide ones."""
+    """Find the repeated ids in narrow rows, then look up only those in the wide rows."""
     order = sf.struct(page_of(sf.col("source_file")).alias("page"), sf.col("position").alias("position"))
     repeated = (
         accepted.groupBy("id")

@@ -1,4 +1,4 @@
-"""What a quality gate leaves for monitoring: one small file, written by the Spark job and read by Airflow."""
+"""The figures of a quality gate for monitoring: a small file that the Spark job writes and Airflow reads."""
 
 import json
 from dataclasses import asdict, dataclass, fields
@@ -12,12 +12,12 @@ class Figures:
         run_id: The run.
         bronze: Records as received.
         silver: Current breweries in silver.
-        gold: Breweries in the gold tables; None where the gate did not let them be published.
+        gold: Breweries in the gold tables; None if the gate did not publish them.
         rejected: Records of the run that were rejected.
-        duplicates: Records of the run whose id came again later.
+        duplicates: Records of the run whose id occurs again later.
         failed_expectations: Expectations of severity error that did not hold.
         ingested: Unix time at which the snapshot was complete.
-        gold_published: Unix time at which gold was published; None where it was not.
+        gold_published: Unix time at which gold was published; None if it was not.
     """
 
     run_id: str
@@ -31,7 +31,6 @@ class Figures:
     gold_published: float | None
 
     def to_json(self) -> str:
-        """As one JSON object."""
         return json.dumps(asdict(self))
 
     @classmethod
@@ -39,7 +38,7 @@ class Figures:
         """Read what `to_json` wrote.
 
         Raises:
-            ValueError: It is something else.
+            ValueError: The text is something else.
         """
         try:
             values = json.loads(text)

@@ -1,4 +1,4 @@
-"""Where everything lies in the lakehouse, below one root URI (a local path, `s3://…` or `s3a://…`).
+"""The paths of the lakehouse, below one root URI (a local path, `s3://…` or `s3a://…`).
 
 >>> Layout("/data/lakehouse").silver_breweries
 '/data/lakehouse/silver/breweries'
@@ -72,7 +72,7 @@ class Layout:
         return f"{self.root}/gold/{table}"
 
     def gold_staging(self, table: str) -> str:
-        """Parquet folder where a gold table waits for the quality gate (write, audit, publish)."""
+        """Parquet folder in which a gold table waits for the quality gate (write, audit, publish)."""
         return f"{self.root}/gold/_staging/{table}"
 
     @property
@@ -92,7 +92,7 @@ def is_run_id(text: str) -> bool:
 
 
 def page_file(page: int) -> str:
-    """Name of the bronze file that holds one page of the API, counted from 1.
+    """Name of the bronze file with one page of the API, counted from 1.
 
     >>> page_file(1)
     'page-00001.jsonl.gz'

@@ -6,20 +6,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class LedgerRow:
-    """One applied run; its fields are the table's columns.
+    """One applied run; its fields are the columns of the table.
 
     Attributes:
         ingestion_date: The day that the snapshot stands for.
         run_id: The bronze run that was applied.
         bronze_records: Records as received.
         silver_records: Records that became a silver row.
-        duplicates: Records whose id came again later in the snapshot.
+        duplicates: Records whose id occurs again later in the snapshot.
         rejected: Records that lack what silver requires.
         added: Rows new to silver.
         changed: Rows whose values changed.
         removed: Rows that the snapshot no longer has.
         total: Current rows afterwards.
-        silver_version: Version of silver/breweries that this run left.
+        silver_version: Version of silver/breweries that the run left.
         applied_at: When, UTC.
     """
 
@@ -38,5 +38,5 @@ class LedgerRow:
 
     @property
     def unaccounted(self) -> int:
-        """Bronze records that are neither in silver nor duplicates nor rejected; 0 in a sound run."""
+        """Bronze records that are neither in silver nor duplicates nor rejected; 0 unless something is wrong."""
         return self.bronze_records - self.silver_records - self.duplicates - self.rejected

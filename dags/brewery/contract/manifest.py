@@ -1,4 +1,4 @@
-"""The manifest of a bronze run: written last, it is the run's commit. A run without a valid one does not exist."""
+"""The manifest of a bronze run: written last, it commits the run. A run without a valid manifest does not exist."""
 
 import datetime as dt
 import json
@@ -11,11 +11,11 @@ FORMAT_VERSION: Final = 1
 JSON_TYPES: Final = ("string", "number", "boolean", "null", "object", "array")
 
 BLANK_KINDS: Final = ("space", "other")
-"""A space, or any other character that Unicode or Python calls white space."""
+"""A space, or any other whitespace of Unicode or Python."""
 
 
 class ManifestError(ValueError):
-    """A manifest that is not ours, not whole, or that contradicts itself; the message is one sentence."""
+    """A manifest that is not this pipeline's, incomplete or inconsistent."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ class BronzeFile:
 
 @dataclass(frozen=True)
 class SourceProfile:
-    """What was seen in the records while they streamed by, so that no later step has to infer a schema.
+    """What the ingestion saw in the records, so that no later step has to infer a schema.
 
     Attributes:
-        fields: Field name -> JSON type (one of `JSON_TYPES`) -> number of records that had it so.
+        fields: Field name -> JSON type (one of `JSON_TYPES`) -> number of records with that type.
         not_nfc: Records with a string value that is not in Unicode normalisation form C.
         blank_ends: Field name -> kind of blank (`BLANK_KINDS`) -> number of records whose text begins or ends with
             one, or is empty (which counts as a space). None: unknown, as in manifests of older versions.
@@ -55,7 +55,7 @@ class SourceProfile:
     blank_ends: Mapping[str, Mapping[str, int]] | None = None
 
     def types(self, name: str) -> frozenset[str]:
-        """JSON types other than null that a field was seen with."""
+        """JSON types of a field, other than null."""
         return frozenset(kind for kind, count in self.fields.get(name, {}).items() if count and kind != "null")
 
 
@@ -65,7 +65,7 @@ class Manifest:
 
     Attributes:
         ingestion_date: The day that the snapshot stands for.
-        run_id: Unique for each attempt.
+        run_id: Unique for each run.
         source: URL of the API.
         api_total: `total` of the API's meta answer, the same before and after the run.
         records: Sum of the files' records.
@@ -90,7 +90,6 @@ class Manifest:
 
     @property
     def pages(self) -> int:
-        """Number of pages, which is the number of files."""
         return len(self.files)
 
     def to_json(self) -> str:
@@ -128,11 +127,11 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: str) -> "Manifest":
-        """Read a manifest and check that it is whole and consistent.
+        """Read a manifest and check that it is complete and consistent.
 
         Raises:
-            ManifestError: Not JSON, another format or version, a field missing or of another type, counts
-                that do not add up, a file named twice, or a page missing.
+            ManifestError: It is not JSON, has another format or version, lacks a field or has one of another type,
+                its counts do not add up, or it does not name each page once.
         """
         try:
             raw = json.loads(text)
@@ -201,5 +200,5 @@ def _counts(raw: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, int]]:
 
 
 def sorted_counts(counts: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
-    """A profile's counts by field and kind, in the order of their names: the same manifest for the same records."""
+    """A profile's counts, sorted by field and kind: equal records give equal manifests."""
     return {name: dict(sorted(kinds.items())) for name, kinds in sorted(counts.items())}

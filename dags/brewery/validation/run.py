@@ -20,14 +20,14 @@ from brewery.storage import Storage
 
 _THREADS: Final = 4
 _BATCH: Final = 64
-"""Files looked at between two looks at the results; bounds what waits in memory."""
+"""Files that are checked before the results are collected; bounds the results in memory."""
 _NAMED: Final = 3
-"""Faults that the one sentence names; all of them are in the result."""
+"""Faults that the sentence names; the result has all of them."""
 
 
 @dataclass(frozen=True)
 class ValidationResult:
-    """What the check of one run found.
+    """The result of checking one run.
 
     Attributes:
         ingestion_date: Date.
@@ -37,9 +37,9 @@ class ValidationResult:
         files: Files of the manifest.
         bytes: Their size together.
         faults: What is wrong, one phrase each; empty for a run that can be used.
-        unknown_files: Names in the run's folder that the manifest does not know; no reader looks at them.
-        superseded_runs: Committed runs of the date that an ingestion after them has replaced.
-        seconds: Time taken.
+        unknown_files: Names in the run's folder that the manifest does not name; readers ignore them.
+        superseded_runs: Committed runs of the date that a later one has superseded.
+        seconds: Duration.
     """
 
     ingestion_date: dt.date
@@ -54,28 +54,28 @@ class ValidationResult:
     seconds: float
 
     def require_valid(self) -> None:
-        """Refuse a run with faults.
+        """Check that the run has no faults.
 
         Raises:
-            BronzeInvalidError: There are any; the sentence names the first ones.
+            BronzeInvalidError: It has some; the sentence names the first ones.
         """
         if not self.faults:
             return
         named = "; ".join(self.faults[:_NAMED])
         more = f"; and {len(self.faults) - _NAMED} more" if len(self.faults) > _NAMED else ""
         raise BronzeInvalidError(
-            f"Bronze run {self.run_id} of {self.ingestion_date.isoformat()} is not what its manifest says "
-            f"({named}{more}): ingest that date again, the new run replaces it."
+            f"Bronze run {self.run_id} of {self.ingestion_date.isoformat()} differs from its manifest "
+            f"({named}{more}): ingest that date again, which replaces it."
         )
 
 
 def validate(storage: Storage, ingestion_date: dt.date) -> ValidationResult:
-    """Inspect a date's run and refuse one that has faults.
+    """Like `inspect`, but a run with faults is an error.
 
     Raises:
-        BronzeInvalidError: Something is not as the manifest says; the sentence names it.
+        BronzeInvalidError: The run differs from its manifest.
         NoCommittedRunError: The date has no committed run.
-        ManifestInvalidError: A manifest of the date is corrupt or foreign.
+        ManifestInvalidError: A manifest of the date is invalid.
         StorageError: Bronze could not be read.
     """
     result = inspect(storage, ingestion_date)
@@ -84,18 +84,18 @@ def validate(storage: Storage, ingestion_date: dt.date) -> ValidationResult:
 
 
 def inspect(storage: Storage, ingestion_date: dt.date) -> ValidationResult:
-    """Check the newest committed run of a date: its files, their sizes, checksums and lines, and the counts.
+    """Check the run that counts for a date: its files, their sizes, checksums and lines, and the counts.
 
     Args:
         storage: The lakehouse.
         ingestion_date: Date.
 
     Returns:
-        What was found, faults included.
+        The result, faults included.
 
     Raises:
         NoCommittedRunError: The date has no committed run.
-        ManifestInvalidError: A manifest of the date is corrupt or foreign.
+        ManifestInvalidError: A manifest of the date is invalid.
         StorageError: Bronze could not be read.
     """
     begun = time.monotonic()
@@ -156,7 +156,7 @@ def _check_file(storage: Storage, path: str, file: BronzeFile, size: int | None)
         lines = gzip.decompress(content).split(b"\n")
     except (OSError, EOFError, zlib.error):
         return 0, f"{file.name} is not a gzip file"
-    # The last line ends with a line break as well.
+    # The last line must end with a line break as well.
     if lines.pop() != b"":
         return 0, f"the last line of {file.name} is not whole"
     malformed = len(lines) - sum(map(_is_object, lines))

@@ -1,4 +1,4 @@
-"""The jobs from a command line: what was done on standard output, an expected failure as one sentence."""
+"""The jobs as a command: results on standard output, an expected failure as one sentence."""
 
 import argparse
 import datetime as dt
@@ -22,7 +22,6 @@ _DEFAULTS = Limits()
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line of the jobs."""
     root = argparse.ArgumentParser(prog="lakehouse.jobs", description="Runs one job of the lakehouse.")
     root.add_argument(
         "--lakehouse",
@@ -59,8 +58,8 @@ def main(arguments: Sequence[str]) -> int:
     """Run one job.
 
     Returns:
-        0; after a failure, which the sentence on standard error explains, 1 where another try may help, and
-        `refusal.EXIT_CODE` where it would end the same.
+        0; after a failure, which the sentence on standard error explains, 1 if a retry may help, and
+        `refusal.EXIT_CODE` if it would fail in the same way.
     """
     options = parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -75,7 +74,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _leave_word(sentence: str) -> None:
-    """Keep the sentence for Kubernetes; the exit code counts even where that fails."""
+    """Write the sentence for Kubernetes; a failure to do so does not change the exit code."""
     path = os.environ.get(refusal.TERMINATION_LOG)
     if not path:
         return

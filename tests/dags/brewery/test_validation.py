@@ -84,7 +84,7 @@ def test_a_run_without_a_manifest_does_not_exist(
 def refused(storage: Storage, day: dt.date) -> str:
     with pytest.raises(BronzeInvalidError) as error:
         validate(storage, day)
-    assert str(error.value).endswith("ingest that date again, the new run replaces it.")
+    assert str(error.value).endswith("ingest that date again, which replaces it.")
     assert not error.value.retryable
     return str(error.value)
 

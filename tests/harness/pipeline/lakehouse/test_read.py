@@ -166,9 +166,7 @@ def test_a_folder_of_something_else_is_not_a_table(lakehouse: Path) -> None:
 def test_a_corrupt_log_is_one_line(lakehouse: Path) -> None:
     for log in (lakehouse / "gold/location_coverage/_delta_log").glob("*.json"):
         log.write_text("{{{")
-    with pytest.raises(
-        HarnessError, match=r"gold/location_coverage cannot be read \(.*\): restore it"
-    ) as caught:
+    with pytest.raises(HarnessError, match=r"gold/location_coverage cannot be read \(.*\): restore it") as caught:
         summarise(lakehouse)
     assert "\n" not in str(caught.value)
 
