@@ -84,7 +84,7 @@ def wait_for(condition: Any, what: str) -> None:
 def test_an_interrupted_first_run_leaves_nothing_and_says_so(
     cli: Cli, api: MockApi, days: list[list[dict[str, Any]]]
 ) -> None:
-    api.add_faults("latency:ms=2000")
+    api.add_faults("latency:ms=15000")
     before = api.stats()["requests"]
     process = cli.start("--api", f"{api.url}/v1", "--date", DATES[0])
     wait_for(lambda: api.stats()["requests"] > before, "request of the ingestion")
