@@ -35,7 +35,7 @@ def summary(lakehouse: Path) -> Summary:
 
 
 def test_each_gold_table_has_its_rows(summary: Summary) -> None:
-    text = printed(summary)
+    text = printed(replace(summary, other_gold=[]))
     assert cells(text, "micro") == [["micro", "3", "60.0%"]]
     assert cells(text, "United States") == [
         ["United States", "4", "80.0%"],
