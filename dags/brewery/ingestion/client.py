@@ -45,6 +45,7 @@ SUSPICIOUS_ATTEMPTS: Final = 3
 """A page of an unexpected length is asked for so often before the source is taken to have changed."""
 _CHUNK: Final = 256 * 1024
 _RETRIED_4XX: Final = frozenset({408, 425, 429})
+_COUNTS: Final = ("by_state", "by_country", "by_type")
 ORDER: Final = "id:asc"
 """The API orders by nothing unless it is asked to, and an order that differs between two requests loses records."""
 
@@ -68,6 +69,20 @@ class Page(NamedTuple):
 
     lines: list[str]
     records: list[dict[str, Any] | None]
+    receipt: Receipt
+
+
+class Totals(NamedTuple):
+    """What the API says of its list as a whole.
+
+    Attributes:
+        total: How many breweries there are.
+        counts: By state, country and type, where it says so.
+        receipt: When and how old the response came.
+    """
+
+    total: int
+    counts: dict[str, Any]
     receipt: Receipt
 
 
@@ -157,16 +172,17 @@ class BreweryClient:
     def _wait(self, seconds: float) -> None:
         self.clock.wait(self._cancelled, seconds)
 
-    def total(self) -> tuple[int, Receipt]:
-        """How many breweries the API has (`/breweries/meta`), and when it said so.
+    def total(self) -> Totals:
+        """How many breweries the API has (`/breweries/meta`).
 
         Raises:
             ApiUnavailableError: No usable answer within attempts and deadline.
             ApiRefusedError: An answer that will not change.
         """
 
-        def parse(body: bytes, receipt: Receipt) -> tuple[int, Receipt]:
-            return _total(body), receipt
+        def parse(body: bytes, receipt: Receipt) -> Totals:
+            meta = parse_object(body)
+            return Totals(_total(meta), {name: meta[name] for name in _COUNTS if name in meta}, receipt)
 
         return self._ask("the number of breweries", f"{self._settings.api_url}/breweries/meta", {}, parse)
 
@@ -332,9 +348,9 @@ class BreweryClient:
             log.info("Again in %.1f s: %s", state.upcoming_sleep, state.outcome.exception())
 
 
-def _total(body: bytes) -> int:
+def _total(meta: Mapping[str, Any]) -> int:
     """`total` of the meta answer: an integer, or a string of digits in older answers."""
-    total = parse_object(body).get("total")
+    total = meta.get("total")
     if isinstance(total, str) and total.isascii() and total.isdigit():
         total = int(total[:18])
     if type(total) is not int or total < 0:

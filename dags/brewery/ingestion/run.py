@@ -164,7 +164,8 @@ def _snapshot(
     """One attempt: everything is stored and committed, or nothing is left of it."""
     started_at = dt.datetime.now(dt.UTC)
     run_id = new_run_id(started_at)
-    total, before = client.total()
+    before = client.total()
+    total = before.total
     if total == 0:
         raise EmptySourceError(
             f"{settings.api_url} has no breweries, and an empty snapshot would mark every known one as removed: "
@@ -192,10 +193,13 @@ def _snapshot(
                 ids.add(number, stored.page.lines, stored.page.records)
                 records += stored.file.records
                 report(Progress(len(files), paging.pages, records, client.retries, fresh_starts))
-        after, end = client.total()
-        if after != total:
-            raise _MovedError(f"the total went from {total} to {after}")
-        if seconds := spread((before, *receipts.values(), end)):
+        after = client.total()
+        if after.total != total:
+            raise _MovedError(f"the total went from {total} to {after.total}")
+        # One brewery removed and another added leave the total, and may hide a third one between two pages.
+        if after.counts != before.counts:
+            raise _MovedError("the numbers of breweries by state, country or type changed")
+        if seconds := spread((before.receipt, *receipts.values(), after.receipt)):
             raise _MovedError(f"caches served states of the source that lie {seconds:,.0f} s apart")
         _confirm(settings, client, paging, [files[number] for number in sorted(ids.repeated_on())])
         manifest = Manifest(

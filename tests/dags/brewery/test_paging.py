@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -104,6 +105,33 @@ def test_breweries_that_the_source_itself_lists_twice_are_kept(
     with serving(answering(cut, twice)) as url:
         result = ingest(make_settings(url), storage, day)
     assert (result.records, result.fresh_starts) == (len(twice), 0)
+
+
+def test_one_removed_and_another_added_while_pages_are_read_is_drift(
+    make_settings: MakeSettings, storage: Storage, day: dt.date
+) -> None:
+    breweries = [{"id": f"{number:04d}", "brewery_type": "nano"} for number in range(420)]
+    later = [*breweries[1:], {"id": "0420", "brewery_type": "micro"}]
+    seen: list[int] = []
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        asked = {
+            name: int(values[0])
+            for name, values in parse_qs(urlsplit(handler.path).query).items()
+            if name != "sort"
+        }
+        current = later if len(seen) > 4 else breweries
+        if handler.path.startswith("/v1/breweries/meta"):
+            counts = Counter(one["brewery_type"] for one in current)
+            send(handler, json.dumps({"total": 420, "by_type": counts, "asked": len(seen)}).encode())
+        else:
+            seen.append(asked["page"])
+            send(handler, json.dumps(cut(current, asked["page"], asked["per_page"])).encode())
+
+    with serving(answer) as url:
+        result = ingest(make_settings(url, concurrency=1), storage, day)
+    # Nothing but the counts by type shows that the first attempt lacks a brewery.
+    assert (result.records, result.fresh_starts) == (420, 1)
 
 
 def alternating(*lists: list[dict[str, Any]]) -> PageOf:
