@@ -103,7 +103,7 @@ class Catalogue:
             return found[0]
         if found:
             places = " or ".join(str(secret.place) for secret in found)
-            raise UsageError(f"There is more than one secret {name!r}: say {places}.")
+            raise UsageError(f"There is more than one Secret {name!r}: name {places}.")
         raise errors.unknown("secret", name, (secret.place.name for secret in self.secrets))
 
     def places(self) -> Iterator[tuple[NamespacedName, Secret]]:

@@ -49,7 +49,7 @@ def edit(fields: dict[str, Any], options: dict[str, Any]) -> None:
     try:
         _edit(fields, options)
     except (AttributeError, TypeError) as error:
-        raise ValueError("the Application's options for its kustomization are not what Argo CD takes") from error
+        raise ValueError("the Application's kustomize options are not valid for Argo CD") from error
 
 
 def _edit(fields: dict[str, Any], options: dict[str, Any]) -> None:

@@ -46,7 +46,9 @@ class Repository:
         answers = self._answers("rev-parse", "--is-bare-repository", "--absolute-git-dir", "--show-toplevel")
         self.bare: Final = answers[:1] == ["true"]
         if len(answers) < (2 if self.bare else 3):
-            raise UsageError(f"{folder} is in no git repository: run it in a checkout, or name one with -C.")
+            raise UsageError(
+                f"{folder} is not in a git repository: run the command in a checkout, or name one with -C."
+            )
         self.root: Final = Path(answers[1 if self.bare else 2])
         self._folder = self.root
         self._objects: subprocess.Popen[bytes] | None = None
@@ -108,8 +110,8 @@ class Repository:
         if found is None:
             if self.shallow:
                 raise UsageError(
-                    f"This clone is shallow and does not reach back to where {base[:10]} and {head[:10]} parted: "
-                    f"{_FETCH_HINT}."
+                    f"This clone is shallow and does not reach back to the merge base of {base[:10]} and "
+                    f"{head[:10]}: {_FETCH_HINT}."
                 )
             raise UsageError(
                 f"{base[:10]} and {head[:10]} have no common ancestor: compare the two trees with --direct."
@@ -138,7 +140,7 @@ class Repository:
             HarnessError: The repository is bare.
         """
         if self.bare:
-            raise UsageError(f"{self.root} is a bare repository without a working tree: name HEAD, too.")
+            raise UsageError(f"{self.root} is a bare repository without a working tree: name HEAD as well.")
         commit = self._resolved("HEAD")
         entries = self.tree(commit) if commit else {}
         status = self._git("status", "--porcelain=v2", "-z", "--untracked-files=all", "--no-renames")

@@ -236,7 +236,7 @@ class Kustomizations:
         direct.charts = any(fields.get(name) for name in ("helmCharts", "helmChartInflationGenerator"))
         for name in _LISTS:
             if fields.get(name) is not None and not isinstance(fields[name], list):
-                message = f"{file} has '{name}' that is not a list."
+                message = f"{file} has a '{name}' that is not a list."
                 direct.problems.append(Problem("LH101", message, self._location(file, (name,))))
         for reference, where, what in references(fields):
             self._add(direct, folder, reference, where, what)
@@ -279,13 +279,13 @@ class Kustomizations:
                 direct.problems.append(error.problem(Location(path)))
         elif what == "base" and self._tree.is_folder(path):
             if self.file(path) is None:
-                message = f"{reference} is a folder without a kustomization.yaml, but it is named here."
+                message = f"{reference} is a folder without a kustomization.yaml, but it is referenced here."
                 direct.problems.append(Problem("LH103", message, self._location(direct.file, where)))
             else:
                 direct.folders.append((path, where))
         else:
             state = "is a folder" if self._tree.is_folder(path) else "does not exist"
-            message = f"{reference} {state}, but it is named here."
+            message = f"{reference} {state}, but it is referenced here."
             direct.problems.append(Problem("LH103", message, self._location(direct.file, where)))
 
     def _fields(self, file: str) -> dict[str, Any] | Problem:
@@ -298,7 +298,7 @@ class Kustomizations:
                     return fields
                 self._known[oid] = fields
         except KeyError:
-            return Problem("LH103", f"{file} is a link to nothing.", Location(file))
+            return Problem("LH103", f"{file} is a broken link.", Location(file))
         except UnreadableError as error:
             return error.problem(Location(file))
         return self._known[oid]

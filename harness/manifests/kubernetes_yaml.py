@@ -157,9 +157,9 @@ def _documents(text: str) -> Iterator[Document]:
         raise YamlError(error.problem or "not YAML", line) from None
     except yaml.reader.ReaderError as error:
         line = text.encode().count(b"\n", 0, error.position) + 1
-        raise YamlError("it holds a character that YAML does not allow", line) from None
+        raise YamlError("it contains a character that YAML does not allow", line) from None
     except (UnicodeError, RecursionError):
-        raise YamlError("it holds what no manifest can hold", None) from None
+        raise YamlError("it contains a value that no manifest can contain", None) from None
 
 
 class _Values:
@@ -173,14 +173,14 @@ class _Values:
         if isinstance(node, yaml.ScalarNode):
             value = _scalar(node)
             if isinstance(value, float) and not math.isfinite(value):
-                raise _refused(node, "JSON has no such number")
+                raise _refused(node, "JSON cannot represent this number")
             return value
         if id(node) in self._known:
             return self._known[id(node)]
         if id(node) in self._open:
             raise _refused(node, "an anchor contains itself")
         if node.tag not in _COLLECTIONS:
-            raise _refused(node, "Kubernetes knows no such tag")
+            raise _refused(node, "Kubernetes does not know this tag")
         self._open.add(id(node))
         value = (
             self._mapping(node) if isinstance(node, yaml.MappingNode) else [self.of(item) for item in node.value]
@@ -211,7 +211,7 @@ class _Values:
 def _key(node: Any) -> str:
     value = _scalar(node) if isinstance(node, yaml.ScalarNode) else None
     if value is None or (isinstance(value, int) and value > _LARGEST_SIGNED):
-        raise _refused(node, "a key has to be a text, a number or a truth value")
+        raise _refused(node, "a key must be a string, a number or a boolean")
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
@@ -232,9 +232,9 @@ def _scalar(node: Any) -> Any:
     value = _plain(node.value)
     types = _TYPES.get(node.tag)
     if types is None:
-        raise _refused(node, "Kubernetes knows no such tag")
+        raise _refused(node, "Kubernetes does not know this tag")
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-        raise _refused(node, "a value is not what its tag says")
+        raise _refused(node, "a value does not match its tag")
     return float(value) if float in types and isinstance(value, int) else value
 
 

@@ -118,14 +118,14 @@ def of_checkout(root: Path) -> Settings:
 
 def _strings(name: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise _wrong(f"has {name!r} that is not a list of texts")
+        raise _wrong(f"has {name!r} that is not a list of strings")
     return tuple(value)
 
 
 def _expected(item: Any) -> Expected:
     known = ("path", "reason", "kind", "name", "namespace")
     if not isinstance(item, dict) or not all(isinstance(value, str) for value in item.values()):
-        raise _wrong("has a 'parity' entry that is not a table of texts")
+        raise _wrong("has a 'parity' entry that is not a table of strings")
     if not item.get("path") or not item.get("reason") or set(item) - set(known):
         raise _wrong("has a 'parity' entry without path and reason, or with an unknown field")
     return Expected(**item)

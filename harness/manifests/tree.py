@@ -144,7 +144,7 @@ class Tree:
             links.append(link)
             target = posixpath.join(posixpath.dirname(link), self.content(link).decode("utf-8", "replace"))
             path = posixpath.normpath(posixpath.join(target, posixpath.relpath(path, link)))
-        raise UnreadableError(f"{named} has links that go round in circles")
+        raise UnreadableError(f"{named} has circular links")
 
     def is_file(self, path: str) -> bool:
         """Whether a resolved path is a file."""

@@ -32,7 +32,9 @@ def write(builds: Sequence[Build], folder: Path) -> int:
         HarnessError: `folder` is something else than an earlier rendering, or cannot be written.
     """
     if folder.exists() and not (folder / _MARK).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise HarnessError(f"{folder} exists and is not an earlier rendering: name another --output, or remove it.")
+        raise HarnessError(
+            f"{folder} exists and was not written by 'harness render': name another --output, or remove it."
+        )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))

@@ -88,12 +88,12 @@ def diff(
 
     _show(result, form, target, limit, link)
     if any(problem.side is not SideName.BASE for problem in result.problems):
-        raise HarnessError("The review is incomplete: something could not be rendered; it is named above.")
+        raise HarnessError("The review is incomplete: see above what could not be built.")
     hits = [risk for *_, risk in result.risks if risk.rule in rules or (level is not None and risk.level >= level)]
     if hits:
         count = f"{len(hits)} risk{'' if len(hits) == 1 else 's'}"
         raise HarnessError(
-            f"{count} of what --fail-on names, the worst: {hits[0].sentence}", exit_code=ExitCode.ATTENTION
+            f"{count} matched by --fail-on, the worst: {hits[0].sentence}", exit_code=ExitCode.ATTENTION
         )
 
 

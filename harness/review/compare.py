@@ -185,7 +185,7 @@ class Environment:
             self._notes.append(Note(self._name, item.shown.name, f"{sentence}.", changed))
 
     def _tell(self, item: _Match) -> None:
-        """Reports what could not be rendered."""
+        """Reports what could not be built."""
         sides: dict[Problem, SideName] = {}
         for side, application in ((SideName.BASE, item.before), (SideName.HEAD, item.after)):
             for problem in application.problems if application else []:
@@ -211,9 +211,7 @@ class Environment:
                 continue
             broken = {build.folder for other in others or [] for build in other.builds if build.problems}
             if there.parent in broken:
-                sentence = (
-                    f"{there.name} is not compared, because {there.parent}, which defines it, is not rendered."
-                )
+                sentence = f"{there.name} is not compared, because {there.parent}, which defines it, is not built."
                 self._problems.append(BuildProblem(side, self._name, there.name, sentence))
                 return False
         return True

@@ -197,7 +197,7 @@ class Totals:
     changed: int = 0
     moved: int = 0
     folded: int = 0
-    """Differences that were folded away, those in otherwise unchanged resources included."""
+    """Differences that were folded, those in otherwise unchanged resources included."""
 
     @property
     def resources(self) -> int:
@@ -304,7 +304,7 @@ class EnvironmentReview:
 
 @dataclass(frozen=True)
 class BuildProblem:
-    """Something that could not be rendered, and is therefore missing from the review.
+    """Something that could not be built, and is therefore missing from the review.
 
     Attributes:
         side: The side.
@@ -393,11 +393,7 @@ class Parity:
         count = f"{self.after} undeclared difference{'' if self.after == 1 else 's'}"
         if self.before is None or self.before == self.after:
             state = "" if self.before is None else ", as before"
-            return (
-                f"{names} are alike but for what is declared{state}"
-                if not self.after
-                else (f"{names} have {count}{state}")
-            )
+            return f"{names} differ only as declared{state}" if not self.after else (f"{names} have {count}{state}")
         word = "drift apart" if self.after > self.before else "come closer"
         return f"{names} {word}: {count}, {self.before} before"
 
@@ -428,7 +424,7 @@ class Review:
         base: What is compared with: the merge base of the two refs unless told otherwise.
         head: What is reviewed.
         environments: Every environment, touched or not, sorted by name.
-        problems: What could not be rendered.
+        problems: What could not be built.
         notes: What is not covered by design.
         parity: How environments differ from each other, where that was asked for or the change moves it.
         repository: The repository's name, for titles.
@@ -475,13 +471,13 @@ class Review:
         rest = [environment.name for environment in self.environments if not environment.touched]
         others = [name for name in rest if name not in incomplete]
         unknown = [name for name in rest if name in incomplete]
-        broken = f"{_count(len(self.problems), 'part')} could not be rendered" if self.problems else ""
+        broken = f"{_count(len(self.problems), 'part')} could not be built" if self.problems else ""
         if unknown:
-            broken = f"whether it touches {_join(unknown, 'or')} is not known, {broken}"
+            broken = f"it is unknown whether it touches {_join(unknown, 'or')}, because {broken}"
         end = f"; {broken}." if broken else "."
         if not touched:
             names = f" ({_join(others)})" if others else ""
-            return f"Touches no environment{' that could be rendered' if unknown else ''}{names}{end}"
+            return f"Touches no environment{' that could be built' if unknown else ''}{names}{end}"
         not_ = f", not {_join(others, 'or')}" if others else ""
         named = [f"{environment.name} ({environment.totals})" for environment in touched]
         return f"Touches {_join(named)}{not_}{end}"

@@ -145,7 +145,7 @@ def _names(sides: Sequence[Side], wanted: Sequence[str]) -> list[str]:
     there = sorted({name for side in sides for name in side.environments})
     if not there:
         raise HarnessError(
-            "No environment was found: no kustomization and no Application is in this repository; "
+            "There is no kustomization and no Application in this repository: "
             "name their folders in [tool.harness.diff] (docs/diff.md).",
         )
     for name in wanted:
@@ -167,7 +167,7 @@ def _unread(changed: Sequence[str], sides: Sequence[Side]) -> list[Note]:
     more = f" and {len(unread) - _MOST_FILES} more" if len(unread) > _MOST_FILES else ""
     files = ", ".join(unread[:_MOST_FILES])
     count = "A changed manifest is" if len(unread) == 1 else f"{len(unread)} changed manifests are"
-    return [Note("", "", f"{count} read by no environment: {files}{more}.", True)]
+    return [Note("", "", f"{count} used by no environment: {files}{more}.", True)]
 
 
 def _is_manifest(snapshot: Tree, path: str) -> bool:

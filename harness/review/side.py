@@ -181,7 +181,7 @@ class Side:
             elif other or (source.repository and not self._exists(source.path) and not self._is_own(source)):
                 notes.append(f"{deployer.name} deploys {source.path} of another repository ({source.repository})")
             elif self.tree.entry(posixpath.join(source.path, _CHART)) is not None:
-                notes.append(f"{deployer.name}: the Helm chart in {source.path} is not rendered")
+                notes.append(f"{deployer.name}: the Helm chart in {source.path} is not built")
                 charts.append(source.path)
             else:
                 sources.append(source)
@@ -267,7 +267,7 @@ class Side:
                 key += [posixpath.relpath(path, folder), self.tree.oid(resolved)]
                 resources += plain_manifests(self.tree.text(resolved), path)
             except KeyError:
-                problems.append(Problem("LH103", f"{path} is a link to nothing.", Location(path)))
+                problems.append(Problem("LH103", f"{path} is a broken link.", Location(path)))
             except UnreadableError as error:
                 problems.append(error.problem(Location(path)))
             except YamlError as error:

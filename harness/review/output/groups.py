@@ -192,7 +192,7 @@ def worst(resource: ResourceChange) -> int:
 
 
 def folded(review: Review) -> Mapping[str, int]:
-    """All that was folded away, by reason, the most frequent first."""
+    """All that was folded, by reason, the most frequent first."""
     counts: dict[str, int] = {}
     for environment in review.environments:
         for application in environment.applications:

@@ -4,7 +4,7 @@ What a comment always has, as far as the limit allows, in the order in which it 
 
 1. the first line (which environments), the table of environments, where to find what is left out;
 2. the name of every resource;
-3. what could not be rendered, risks, images, parity, what is not covered;
+3. what could not be built, risks, images, parity, what is not covered;
 4. details, the riskiest resource first: a short piece of each, then the whole of each.
 
 The order on the page is another one: names of resources without details come last.
@@ -115,7 +115,7 @@ def markdown(review: Review, *, limit: int = 65_536, link: str = "") -> str:
         HarnessError: The limit is below `MINIMUM`.
     """
     if limit < MINIMUM:
-        raise UsageError(f"A comment of {limit:,} characters says too little: give at least {MINIMUM:,}.")
+        raise UsageError(f"A comment of {limit:,} characters is too short: allow at least {MINIMUM:,}.")
     return _Comment(review, limit, link).compose()
 
 
@@ -161,9 +161,9 @@ class _Comment:
         if review.files_changed:
             trees += f", {plural(review.files_changed, 'file')}"
         counts = folded(review)
-        away = f" · folded away: {prose(folded_text(counts))}" if counts else ""
+        away = f" · folded: {prose(folded_text(counts))}" if counts else ""
         if len(away) > room // 10:
-            away = f" · folded away: {sum(counts.values()):,}"
+            away = f" · folded: {sum(counts.values()):,}"
         touched = [environment for environment in review.environments if environment.touched]
         first = f"### {prose(headline(review))}\n\n"
         if len(first) > room // 4:
@@ -197,7 +197,7 @@ class _Comment:
             return f"- and {count:,} more, none of them higher"
 
         return [
-            _List("**Not rendered, so not reviewed**\n", problems, lambda count: f"- and {count:,} more"),
+            _List("**Not built, so not reviewed**\n", problems, lambda count: f"- and {count:,} more"),
             _List("**Risks**\n", risks[:shown], more),
             _List(
                 f"<details><summary>More risks: {counted}</summary>\n",
@@ -222,7 +222,7 @@ class _Comment:
         ]
         notes = [
             f"- {code(where(note.environment, note.application))}: "
-            f"{'**changed, look at it yourself**: ' if note.changed else ''}{prose(note.sentence)}"
+            f"{'**changed, review it manually**: ' if note.changed else ''}{prose(note.sentence)}"
             for note in sorted(self._review.notes, key=lambda note: not note.changed)
         ]
         return [
@@ -238,7 +238,7 @@ class _Comment:
 
     def _cut_sentence(self, missing: int) -> str:
         if not missing:
-            return f"Some details are left out to keep to {self._limit:,} characters: {self._elsewhere}.\n\n"
+            return f"Some details are omitted to keep to {self._limit:,} characters: {self._elsewhere}.\n\n"
         kinds: dict[str, int] = {}
         for entry in self._entries:
             kinds[entry.resource.identity.kind] = kinds.get(entry.resource.identity.kind, 0) + 1
@@ -272,7 +272,7 @@ def _table(review: Review) -> _List:
         counts: list[int] = [totals.added, totals.changed, totals.moved, totals.removed]
         counts += levels(risk for part in environment.applications for risk in part.risks).values()
         name = cell(environment.name) + (f" ({environment.change})" if whole else "")
-        name += " (not all of it was rendered)" if unknown else ""
+        name += " (not all of it was built)" if unknown else ""
         rows.append(f"| {name} | {' | '.join(f'{count:,}' if count else '' for count in counts)} |")
     marks = " | ".join(f"{_MARKS[level]} {level}" for level in sorted(Level, reverse=True))
     return _List(

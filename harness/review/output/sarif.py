@@ -9,13 +9,11 @@ from harness.review.risks.rules import RULES
 from harness.sarif import Result, SarifRule, log
 
 NOT_RENDERED: Final = SarifRule(
-    "not-rendered", "A part could not be rendered", "What it would change is not in the review."
+    "not-rendered", "Something could not be built", "The review does not show what it changes."
 )
-NOT_COVERED: Final = SarifRule(
-    "not-covered", "A source that is not rendered changed", "Somebody has to look at what it changes."
-)
+NOT_COVERED: Final = SarifRule("not-covered", "Something that is not built changed", "Review it manually.")
 DRIFT: Final = SarifRule(
-    "drift", "Environments drift apart", "What is only in one of them was tested in one of them only."
+    "drift", "Environments drift apart", "Such a difference is tested in one environment only."
 )
 
 _LEVELS: Final[Mapping[Level, str]] = {Level.HIGH: "error", Level.MEDIUM: "warning", Level.LOW: "note"}

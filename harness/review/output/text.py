@@ -94,7 +94,7 @@ class _Writer:
         counts = folded(review)
         if counts:
             self._blank()
-            self._line(0, (f"Folded away: {folded_text(counts)}.", "dim"))
+            self._line(0, (f"Folded: {folded_text(counts)}.", "dim"))
 
     def _line(self, indent: int, *parts: Part) -> None:
         pairs = [(part, "") if isinstance(part, str) else part for part in parts]
@@ -118,7 +118,7 @@ class _Writer:
     def _problems(self) -> None:
         if not self._review.problems:
             return
-        self._heading(("Not rendered, so not reviewed", "bold red"))
+        self._heading(("Not built, so not reviewed", "bold red"))
         for problem in self._review.problems:
             place = f" {problem.file}{f':{problem.line}' if problem.line else ''}" if problem.file else ""
             side = f"{where(problem.environment, problem.application)} at {problem.side}"
@@ -230,5 +230,5 @@ class _Writer:
             return
         self._heading(("Not covered", "bold"))
         for note in self._review.notes:
-            changed = ("changed, look at it yourself: ", "yellow") if note.changed else ""
+            changed = ("changed, review it manually: ", "yellow") if note.changed else ""
             self._line(2, (f"{where(note.environment, note.application)}: ", "dim"), changed, note.sentence)

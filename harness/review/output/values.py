@@ -158,7 +158,7 @@ def plural(count: int, noun: str) -> str:
 
 
 def folded_text(counts: Mapping[str, int]) -> str:
-    """What was folded away, in words.
+    """What was folded, in words.
 
     >>> folded_text({"managed label": 2, "generated name": 1})
     '2 managed labels, 1 generated name'

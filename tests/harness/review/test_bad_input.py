@@ -53,7 +53,7 @@ def test_what_is_no_ref_is_never_taken_for_an_option(repo: Any, ref: str) -> Non
 
 
 def test_no_repository(tmp_path: Path) -> None:
-    with pytest.raises(HarnessError, match="is in no git repository") as caught:
+    with pytest.raises(HarnessError, match="is not in a git repository") as caught:
         diff("HEAD", root=tmp_path)
     assert caught.value.exit_code == 2
     with pytest.raises(HarnessError, match="is not a folder"):
@@ -79,7 +79,7 @@ def test_shallow_clone_without_the_merge_base(repo: Any, tmp_path: Path) -> None
     clone = tmp_path / "clone"
     url = repo.root.as_uri()
     subprocess.run(["git", "clone", "-q", "--depth=1", "--no-single-branch", url, str(clone)], check=True)
-    with pytest.raises(HarnessError, match=r"does not reach back to where .* parted.*--unshallow"):
+    with pytest.raises(HarnessError, match=r"does not reach back to the merge base of .*--unshallow"):
         diff("origin/main", "origin/other", root=clone)
 
 
@@ -112,7 +112,7 @@ def test_bare_repository(repo: Any, tmp_path: Path) -> None:
 
 def test_no_environment(checkout: Any) -> None:
     checkout.commit({"README": "nothing"})
-    with pytest.raises(HarnessError, match="No environment was found"):
+    with pytest.raises(HarnessError, match="There is no kustomization and no Application"):
         checkout.review()
 
 
@@ -123,7 +123,7 @@ def test_unknown_environment(repo: Any) -> None:
 
 
 BROKEN: list[tuple[dict[str, str | bytes], str]] = [
-    ({"kustomization.yaml": "resources: [gone.yaml]\n"}, "gone.yaml does not exist, but it is named here"),
+    ({"kustomization.yaml": "resources: [gone.yaml]\n"}, "gone.yaml does not exist, but it is referenced here"),
     ({"kustomization.yaml": "resources: [{]\n"}, "kustomization.yaml is not valid YAML"),
     ({"kustomization.yaml": "- a\n"}, "is not one kustomization"),
     ({"kustomization.yaml": b"resources: [\xff]\n"}, "is not UTF-8 at byte 12"),
@@ -148,7 +148,7 @@ def test_one_side_that_does_not_build_is_named_and_the_rest_reviewed(
     assert sentence(review).startswith("head one: ")
     assert tempfile.gettempdir() not in sentence(review)
     assert review.headline == (
-        "Touches two (1 changed); whether it touches one is not known, 1 part could not be rendered."
+        "Touches two (1 changed); it is unknown whether it touches one, because 1 part could not be built."
     )
     with pytest.raises(HarnessError, match="is incomplete") as caught:
         diff("HEAD", root=repo.root)
@@ -180,7 +180,7 @@ def test_links_in_the_repository_are_followed_and_out_of_it_refused(repo: Any) -
     assert "overlays/one/linked.yaml is a link that leads outside the repository" in sentence(repo.review())
     link.unlink()
     link.symlink_to("linked.yaml")
-    assert "go round in circles" in sentence(repo.review())
+    assert "circular links" in sentence(repo.review())
 
 
 def test_links_to_folders_are_followed(repo: Any) -> None:

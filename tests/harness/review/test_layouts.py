@@ -131,12 +131,12 @@ def test_plain_manifests_and_helm(layout: Callable[[str], Any]) -> None:
     assert review.environments[0].applications[0].wave_after == 1
     notes = {(note.sentence, note.changed) for note in review.notes if note.environment == "dev"}
     assert notes == {
-        ("metrics: the Helm chart metrics is not rendered.", True),
-        ("metrics: the Helm chart in charts/own is not rendered.", True),
+        ("metrics: the Helm chart metrics is not built.", True),
+        ("metrics: the Helm chart in charts/own is not built.", True),
         ("metrics deploys deploy of another repository (https://git.example.com/other/place.git).", True),
     }
     assert [note.sentence for note in review.notes if not note.environment] == [
-        "2 changed manifests are read by no environment: "
+        "2 changed manifests are used by no environment: "
         "charts/own/templates/service.yaml, manifests/shop/jobs/old.skip.yaml."
     ]
 

@@ -56,7 +56,7 @@ def test_what_differs_by_nature_is_expected_with_its_reason(repo: Any) -> None:
     }
     assert all(item.reason for item in parity.differences)
     assert (parity.before, parity.after) == (None, 0)
-    assert parity.sentence == "one and two are alike but for what is declared"
+    assert parity.sentence == "one and two differ only as declared"
 
 
 def test_drift_is_the_rest_and_a_change_of_it_is_said(repo: Any) -> None:
@@ -124,7 +124,7 @@ def test_a_plain_review_compares_with_the_reference_environment_alone(repo: Any)
 def test_the_command_takes_a_ref_or_the_working_tree(repo: Any, capsys: pytest.CaptureFixture[str]) -> None:
     repo.write({"overlays/one/kustomization.yaml": patch(TTY)})
     diff(parity=("one", "two"), at="HEAD", root=repo.root)
-    assert "alike" in capsys.readouterr().out
+    assert "one and two differ only as declared" in capsys.readouterr().out
     diff(parity=("one", "two"), root=repo.root)
     assert "1 undeclared difference" in capsys.readouterr().out
     with pytest.raises(HarnessError, match="no environment 'three'"):

@@ -309,7 +309,7 @@ def broken() -> Review:
                 SideName.HEAD,
                 "eks",
                 "monitoring",
-                "grafana.yaml does not exist, but it is named here.",
+                "grafana.yaml does not exist, but it is referenced here.",
                 "base/monitoring/kustomization.yaml",
                 7,
             ),

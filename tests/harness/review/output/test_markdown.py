@@ -102,7 +102,7 @@ def test_the_same_change_is_shown_once(review: Reviews) -> None:
 
 
 def test_a_limit_below_the_minimum_is_refused(review: Reviews) -> None:
-    with pytest.raises(HarnessError, match=r"give at least 2,000"):
+    with pytest.raises(HarnessError, match=r"allow at least 2,000"):
         markdown(review("nothing"), limit=MINIMUM - 1)
 
 
