@@ -45,6 +45,7 @@ SUSPICIOUS_ATTEMPTS: Final = 3
 """A page of an unexpected length is asked for so often before the source is taken to have changed."""
 _CHUNK: Final = 256 * 1024
 _RETRIED_4XX: Final = frozenset({408, 425, 429})
+_BAD_REQUEST: Final = frozenset({400, 422})
 _COUNTS: Final = ("by_state", "by_country", "by_type")
 ORDER: Final = "id:asc"
 """The API orders by nothing unless it is asked to, and an order that differs between two requests loses records."""
@@ -52,6 +53,10 @@ ORDER: Final = "id:asc"
 _Answer = TypeVar("_Answer")
 
 log = logging.getLogger(__name__)
+
+
+class BadRequestError(ApiRefusedError):
+    """The API does not take a parameter."""
 
 
 class CancelledError(Exception):
@@ -124,6 +129,7 @@ class BreweryClient:
 
     Attributes:
         clock: What deadlines and waits are measured with.
+        ordered: Whether the list is requested in an order.
         retries: Attempts beyond the first, over all requests so far.
         bytes_received: Bytes of all usable and unusable bodies, after decompression.
     """
@@ -133,6 +139,7 @@ class BreweryClient:
         self._settings = settings
         self._cancelled = threading.Event()
         self.clock = clock or Clock()
+        self.ordered = True
         self._gate = Gate(self._wait, self.clock.now)
         self._lock = threading.Lock()
         self.retries = 0
@@ -215,8 +222,9 @@ class BreweryClient:
         params: dict[str, int | str] = {
             "page": number,
             "per_page": size or self._settings.page_size,
-            "sort": ORDER,
         }
+        if self.ordered:
+            params["sort"] = ORDER
         return self._ask(f"page {number}", f"{self._settings.api_url}/breweries", params, parse)
 
     def _ask(
@@ -321,7 +329,8 @@ class BreweryClient:
             asked = f" and asked for a pause of {pause:,.0f} s" if pause else ""
             kind = RateLimitedError if status == HTTPStatus.TOO_MANY_REQUESTS else TransientError
             raise kind(f"the server answered with status {status}{asked}", retry_after=pause)
-        raise ApiRefusedError(
+        refused = BadRequestError if status in _BAD_REQUEST else ApiRefusedError
+        raise refused(
             f"The API answered {url} with status {status}: see whether {self._settings.api_option} is right."
         )
 

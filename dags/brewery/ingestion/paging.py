@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 from typing import Final
 
-from brewery.ingestion.client import BreweryClient, Page
+from brewery.ingestion.client import BadRequestError, BreweryClient, Page
 from brewery.ingestion.retry import SuspiciousPageError
 
 _TRIES: Final = 4
@@ -51,6 +51,13 @@ def find_paging(client: BreweryClient, total: int, size: int) -> Paging:
     for _ in range(_TRIES):
         try:
             return Paging(total, size, client.page(1, min(size, total), size))
+        except BadRequestError as error:
+            # Without the order too, the check of the ids tells whether every brewery is there.
+            if not client.ordered:
+                raise
+            log.warning("The API does not take an order; reading the list as it comes.")
+            client.ordered = False
+            last: Exception = error
         except SuspiciousPageError as error:
             own = len(error.lines)
             if not 0 < own <= total:

@@ -107,6 +107,36 @@ def test_breweries_that_the_source_itself_lists_twice_are_kept(
     assert (result.records, result.fresh_starts) == (len(twice), 0)
 
 
+@pytest.mark.parametrize("status", [400, 422])
+def test_an_api_that_takes_no_order_is_read_without(
+    make_settings: MakeSettings, storage: Storage, day: dt.date, status: int
+) -> None:
+    in_order = answering(cut)
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        if "sort=" in handler.path:
+            send(handler, b"{}", status)
+        else:
+            in_order(handler)
+
+    with serving(answer) as url:
+        result = ingest(make_settings(url), storage, day)
+    assert (result.records, result.fresh_starts) == (420, 0)
+
+
+def test_an_api_that_takes_no_request_is_refused(
+    make_settings: MakeSettings, storage: Storage, day: dt.date
+) -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        if handler.path.startswith("/v1/breweries/meta"):
+            send(handler, b'{"total":7}')
+        else:
+            send(handler, b"{}", 400)
+
+    with serving(answer) as url, pytest.raises(ApiRefusedError, match="with status 400"):
+        ingest(make_settings(url), storage, day)
+
+
 def test_one_removed_and_another_added_while_pages_are_read_is_drift(
     make_settings: MakeSettings, storage: Storage, day: dt.date
 ) -> None:
