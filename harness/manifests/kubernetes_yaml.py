@@ -111,14 +111,6 @@ def load(text: str) -> list[Any]:
     return [document.value for document in _documents(text)]
 
 
-def split(text: str) -> list[str]:
-    """Splits a stream that kustomize wrote into its documents' texts."""
-    return [part for part in _SEPARATOR.split(text) if part.strip()]
-
-
-_SEPARATOR: Final = re.compile(r"^---[ \t]*\n", re.MULTILINE)
-
-
 class _Composer(CParser):
     """Makes nodes of YAML; what a plain scalar is, is left to the reader of its value."""
 

@@ -140,7 +140,7 @@ class Tree:
                 return path, links
             link, entry = special
             if entry.mode == SUBMODULE:
-                raise UnreadableError(f"{named} is in the submodule {link}, which the review does not read")
+                raise UnreadableError(f"{named} is in the submodule {link}, which is not read")
             links.append(link)
             target = posixpath.join(posixpath.dirname(link), self.content(link).decode("utf-8", "replace"))
             path = posixpath.normpath(posixpath.join(target, posixpath.relpath(path, link)))

@@ -12,7 +12,7 @@ from harness.machine.proxy.certificates import with_certificates
 from harness.machine.tools import tool
 from harness.manifests.builder import build_all
 from harness.manifests.environments import roots
-from harness.manifests.kubernetes_yaml import load, split
+from harness.manifests.kubernetes_yaml import load
 from harness.manifests.upstream import git_environment
 from harness.manifests.values import canonical
 from tests.overlays.listing import listings
@@ -86,7 +86,7 @@ def test_the_whole_is_the_sum_of_its_parts(repo: Path, name: str) -> None:
         check=True,
     )
     # A CRD is no different for being built beside others, and takes a second to parse.
-    texts = [text for text in split(done.stdout) if "\nkind: CustomResourceDefinition\n" not in text]
+    texts = [text for text in done.stdout.split("\n---\n") if "\nkind: CustomResourceDefinition\n" not in text]
     whole = [item for text in texts for item in load(text)]
     built = [
         item.value for build in build_all([root for root in parts if root.in_whole]) for item in build.resources

@@ -203,7 +203,7 @@ def test_submodules_are_not_read(repo: Any, checkouts: Callable[[str], Any]) -> 
     other.commit({"kustomization.yaml": "resources: [service.yaml]\n", "service.yaml": SERVICE.format("sub")})
     repo.git("submodule", "--quiet", "add", str(other.root), "sub")
     repo.commit(overlay("one", "../../sub"))
-    assert "is in the submodule sub, which the review does not read" in sentence(repo.review())
+    assert "is in the submodule sub, which is not read" in sentence(repo.review())
 
 
 def test_huge_files_are_refused(repo: Any) -> None:
