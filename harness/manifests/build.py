@@ -51,7 +51,6 @@ class Kustomization:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """Its fields."""
         return mapping(self.document.value)
 
     def location(self, *field: Step) -> Location:
@@ -89,7 +88,6 @@ class BuiltManifest:
 
     @property
     def name(self) -> str:
-        """Its name."""
         return str((self.value.get("metadata") or {}).get("name", ""))
 
     @property

@@ -50,7 +50,6 @@ class BuildProcess:
     """A process that is started when it is needed, and started again when a root was too much for it."""
 
     def __init__(self, program: Path, options: Sequence[str] = (), limits: Sequence[str] = ()) -> None:
-        """Takes the program, options of `kustomize build`, and options of the program itself."""
         self._command = [str(program), *limits, "--", *options]
         self._process: subprocess.Popen[bytes] | None = None
         self._closed = False

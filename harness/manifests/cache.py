@@ -21,7 +21,6 @@ class Cache:
     """A folder of files named by key: JSON, or bytes as they are."""
 
     def __init__(self, name: str) -> None:
-        """Takes the cache's name."""
         self.folder = cache_root() / "manifests" / name
 
     def path(self, key: str) -> Path:

@@ -46,7 +46,6 @@ class NamespacedName:
     name: str
 
     def __str__(self) -> str:
-        """`namespace/name`, as Reflector has it too."""
         return f"{self.namespace}/{self.name}"
 
 

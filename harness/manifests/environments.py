@@ -62,7 +62,6 @@ def roots(checkout: Path, environment: str) -> list[Root]:
 
 
 def root_at(checkout: Path, folder: str, name: str) -> Root:
-    """A folder of a checkout as a root with a name."""
     tree = working_copy(checkout)
     return Root(name, tree, Kustomizations(tree).inputs(folder))
 

@@ -55,13 +55,11 @@ class Repository:
         self._trees: dict[str, dict[str, Entry]] = {}
 
     def __enter__(self) -> Self:
-        """Starts using it."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Ends git's reading process."""
         if self._objects is not None:
             assert self._objects.stdin is not None  # noqa: S101 - opened as a pipe below
             assert self._objects.stdout is not None  # noqa: S101 - likewise

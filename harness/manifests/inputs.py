@@ -137,7 +137,6 @@ class Kustomizations:
     """The kustomizations of a tree."""
 
     def __init__(self, tree: Tree, fields: dict[str, dict[str, Any]] | None = None) -> None:
-        """Takes the tree, and what is known of kustomization files by content, which several trees may share."""
         self._tree = tree
         self._known = {} if fields is None else fields
         self._direct: dict[str, _Direct] = {}

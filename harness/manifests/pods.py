@@ -51,7 +51,6 @@ class PodTemplate(Generic[R]):
 
     @property
     def labels(self) -> dict[str, str]:
-        """Its labels."""
         return string_map(self.metadata.get("labels"))
 
     @property

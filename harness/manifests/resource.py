@@ -113,6 +113,5 @@ class Resource:
         return content_key(self.text)
 
     def __str__(self) -> str:
-        """Kind, namespace and name, as messages have it."""
         place = f"{self.namespace}/{self.name}" if self.namespace else self.name
         return f"{self.kind} {place}"

@@ -54,7 +54,6 @@ class Store:
     """Content by object id, read once, for all trees of a repository."""
 
     def __init__(self, root: Path, repository: Repository | None = None) -> None:
-        """Takes the folder of the working copy, and the repository whose objects may be asked for."""
         self._root = root
         self._repository = repository
         self._content: dict[str, bytes] = {}
@@ -88,7 +87,6 @@ class Tree:
     """The files of a commit or of a working copy."""
 
     def __init__(self, listing: Listing, store: Store, *, may_link: bool = True) -> None:
-        """Takes what there is, and where its content is; `may_link` is false where there is no link."""
         self._listing = listing
         self._store = store
         self._may_link = may_link

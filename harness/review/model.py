@@ -62,7 +62,6 @@ class Level(IntEnum):
     HIGH = 3
 
     def __str__(self) -> str:
-        """The level's name as people and `--fail-on` write it."""
         return self.name.lower()
 
 
@@ -205,7 +204,6 @@ class Totals:
         return self.added + self.removed + self.changed + self.moved
 
     def __add__(self, other: "Totals") -> "Totals":
-        """The sum of both."""
         return Totals(
             self.added + other.added,
             self.removed + other.removed,
@@ -411,7 +409,6 @@ class Revision:
     commit: str = ""
 
     def __str__(self) -> str:
-        """The ref, with the commit where that says more."""
         short = self.commit[:10]
         return self.ref if not short or self.ref.startswith(short) else f"{self.ref} ({short})"
 

@@ -27,7 +27,6 @@ class Declared:
     """The differences that are meant to be: by their nature, by configuration, by exemption."""
 
     def __init__(self, snapshot: Tree, settings: Settings, environments: tuple[str, str]) -> None:
-        """Reads what a snapshot declares about two environments."""
         self._settings = settings
         self._exemptions = list(_exemptions(snapshot))
         self._environments = environments

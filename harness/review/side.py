@@ -62,7 +62,6 @@ class Application:
         return [problem for build in self.builds for problem in build.problems]
 
     def resources(self) -> list[BuiltManifest]:
-        """Its resources."""
         return [item for build in self.builds for item in build.resources]
 
 

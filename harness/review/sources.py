@@ -13,7 +13,6 @@ class Locator:
     """Finds files and lines for both sides."""
 
     def __init__(self, base: Side, head: Side, changed: Sequence[str]) -> None:
-        """Takes both sides and the files that differ between them."""
         self._snapshots = {SideName.BASE: base.tree, SideName.HEAD: head.tree}
         self._changed = set(changed)
         self._inputs: dict[tuple[SideName, str], frozenset[str]] = {}

@@ -84,7 +84,6 @@ def as_json(report: Report) -> str:
 
 
 def sarif(report: Report) -> str:
-    """SARIF 2.1.0."""
     rules = {rule.id: SarifRule(rule.id, rule.title, rule.why, {"engine": rule.engine}) for rule in RULES.values()}
     results = [_result(finding, report.root) for finding in report.findings]
     return log("harness validate", rules, results, report.root.as_uri() + "/")

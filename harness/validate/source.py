@@ -21,7 +21,6 @@ class Sources:
     """The sources of one root, read when the first finding asks for them."""
 
     def __init__(self, root: Root) -> None:
-        """Takes the root."""
         self._root = root
 
     def locate(self, kind: str, name: str, path: tuple[Step, ...] = ()) -> Location:
@@ -113,7 +112,6 @@ class SourceMap:
     """The sources of all roots."""
 
     def __init__(self) -> None:
-        """Starts with nothing read."""
         self._roots: dict[str, Sources] = {}
 
     def sources(self, build: Build) -> Sources:

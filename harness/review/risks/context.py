@@ -55,7 +55,6 @@ class Change:
 
     @property
     def kind(self) -> str:
-        """Its kind."""
         return self.resource.kind
 
     @property
@@ -156,5 +155,4 @@ def containers(spec: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def container_path(template: tuple[str, ...], where: tuple[str, str]) -> FieldPath:
-    """The path of a container."""
     return (*template, "spec", where[0], Key(f"name={where[1]}"))
