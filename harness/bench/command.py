@@ -11,7 +11,7 @@ from harness.console import err, out
 from harness.errors import HarnessError
 from harness.paths import ROOT, require_own_checkout
 
-PAGE: Final = ROOT / "docs" / "benchmarks.md"
+PAGE: Final = ROOT / "docs" / "reference" / "benchmarks.md"
 CHART: Final = ROOT / "docs" / "images" / "benchmarks.svg"
 SIZES: Final = (10_000, 100_000, 1_000_000)
 
@@ -25,7 +25,7 @@ def bench(
     ] = None,
     only: Annotated[Literal["pipeline", "diff"] | None, typer.Option(help="Time one of the two.")] = None,
     write: Annotated[
-        bool, typer.Option("--write", help="Put the figures into docs/benchmarks.md and its chart.")
+        bool, typer.Option("--write", help="Put the figures into docs/reference/benchmarks.md and its chart.")
     ] = False,
 ) -> None:
     """Time the pipeline and the overlay review.

@@ -1,4 +1,4 @@
-"""docs/benchmarks.md and its chart, from what was measured."""
+"""docs/reference/benchmarks.md and its chart, from what was measured."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ def markdown(command: str, machine: Machine, results: Mapping[int, Sequence[Day]
     lines = [
         _origin(command, machine, date),
         "",
-        "![Seconds from bronze to gold by number of breweries, pipeline and by hand](images/benchmarks.svg)",
+        "![Seconds from bronze to gold by number of breweries, pipeline and by hand](../images/benchmarks.svg)",
         "",
         f"| breweries | day | {' | '.join(STAGES)} | total | records/s | memory | by hand | memory | ratio |",
         f"| ---: | --- |{' ---: |' * (len(STAGES) + 6)}",
