@@ -14,6 +14,7 @@ from harness.manifests.resource import Identity
 from harness.manifests.values import canonical
 from harness.review.fields import CHECKSUM, GENERATED_NAME, LAYOUT, Fields, compare
 from harness.review.images import Replaced, replaced, table
+from harness.review.locations import Locator
 from harness.review.model import (
     ApplicationReview,
     BuildProblem,
@@ -30,7 +31,6 @@ from harness.review.risks.context import Change
 from harness.review.risks.judge import judge, risk
 from harness.review.risks.running import DF301
 from harness.review.side import Application
-from harness.review.sources import Locator
 
 ELSEWHERE: Final = "also in another Application"
 

@@ -20,7 +20,7 @@ from harness.review.model import Difference, DifferenceStatus, Parity
 from harness.review.pair import ReviewedResource, pair, parse
 from harness.review.side import Application
 
-Found = dict[tuple[Identity, str], Difference]
+Differences = dict[tuple[Identity, str], Difference]
 
 
 class Declared:
@@ -66,7 +66,7 @@ def differences(
     right: Sequence[Application],
     declared: Declared,
     only: frozenset[str] | None = None,
-) -> Found:
+) -> Differences:
     """How two environments differ from each other.
 
     Args:
@@ -90,7 +90,7 @@ def differences(
                 continue
             resources += parse([item], application.name, application.namespace, bare)
         sides.append(resources)
-    found: Found = {}
+    found: Differences = {}
     for matched in pair(*sides):
         resource = matched.before or matched.after
         assert resource is not None  # noqa: S101 - one side always exists
@@ -127,7 +127,7 @@ def _resources(
     ]
 
 
-def parity(left: str, right: str, before: Found | None, after: Found) -> Parity:
+def parity(left: str, right: str, before: Differences | None, after: Differences) -> Parity:
     """The differences of two environments, with what a change made of them.
 
     Args:
@@ -148,5 +148,5 @@ def parity(left: str, right: str, before: Found | None, after: Found) -> Parity:
     return Parity(left, right, tuple(items), None if before is None else _drift(before), _drift(after))
 
 
-def _drift(found: Found) -> int:
+def _drift(found: Differences) -> int:
     return sum(not item.reason for item in found.values())

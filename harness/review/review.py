@@ -14,10 +14,10 @@ from harness.manifests.discover import SUFFIXES
 from harness.manifests.git import Repository
 from harness.manifests.tree import Store, Tree, UnreadableError, git_tree
 from harness.review.compare import Environment, Result
+from harness.review.locations import Locator
 from harness.review.model import ChangeKind, DifferenceStatus, EnvironmentReview, Note, Parity, Review, Revision
 from harness.review.parity import Declared, differences, parity
 from harness.review.side import Side
-from harness.review.sources import Locator
 
 WORKING_TREE: Final = "working tree"
 _FORMAT: Final = "1"

@@ -1,4 +1,4 @@
-"""Validates environments: builds them, asks every judge, takes exemptions away, and looks up the sources."""
+"""Validates environments: builds them, asks every judge, takes exemptions away, and looks up the locations."""
 
 import subprocess
 import time
@@ -18,11 +18,11 @@ from harness.manifests.exemptions import Exemption
 from harness.manifests.settings import of_checkout
 from harness.validate import building, engines, exemptions, metrics, parity, policy, references, schemas, waves
 from harness.validate.finding import Finding, Violation
+from harness.validate.locations import Locations
 from harness.validate.model import Environment
 from harness.validate.model import environment as collect
 from harness.validate.rules import RULES
 from harness.validate.secrets import origins
-from harness.validate.source import SourceMap
 
 
 @dataclass
@@ -61,35 +61,37 @@ def validate(root: Path, names: Sequence[str] = (), *, offline: bool = False) ->
         return Report(root, [])
     parts = {name: roots(root, name) for name in chosen}
     builds = iter(build_all([part for name in chosen for part in parts[name]], offline=offline))
-    found = [collect(name, root, [next(builds) for _ in parts[name]]) for name in chosen]
-    report = Report(root, chosen, {environment.name: len(environment.resources) for environment in found})
+    environments = [collect(name, root, [next(builds) for _ in parts[name]]) for name in chosen]
+    report = Report(root, chosen, {environment.name: len(environment.resources) for environment in environments})
     accepted, problems = exemptions.read(root, RULES)
     reference = of_checkout(root).reference
-    problems += building.findings(found)
-    report.incomplete = [found.name for found in found if any(build.problems for build in found.builds)]
+    problems += building.findings(environments)
+    report.incomplete = [
+        environment.name for environment in environments if any(build.problems for build in environment.builds)
+    ]
     complete = set(chosen) >= set(everything)
     catalogue = read_catalogue(root / CATALOGUE_FILE.relative_to(CATALOGUE_FILE.parents[2]))
     with ThreadPoolExecutor(2) as pool:
         leaks = pool.submit(engines.credentials, root, _tracked(root))
-        everyone = {resource.key: resource for environment in found for resource in environment.everything}
+        everyone = {resource.key: resource for environment in environments for resource in environment.everything}
         broken = schemas.check(list(everyone.values()))
-        for environment in found:
+        for environment in environments:
             environment.malformed = {
                 violation.resource.key for violation in broken if violation.rule is schemas.LH201
             }
-        violations = list(pool.map(lambda environment: list(_judge(environment, catalogue)), found))
+        violations = list(pool.map(lambda environment: list(_judge(environment, catalogue)), environments))
         problems += leaks.result()
     judged = [
         (environment.name, violation)
-        for environment, list_ in zip(found, violations, strict=True)
+        for environment, list_ in zip(environments, violations, strict=True)
         for violation in list_
     ]
-    judged += _for_each(broken, found)
-    judged += parity.check(found, reference)
+    judged += _for_each(broken, environments)
+    judged += parity.check(environments, reference)
     if complete:
-        problems += building.unused_files(root, found)
+        problems += building.unused_files(root, environments)
         problems += parity.undeclared(root, everything, reference)
-    unclear = {*report.incomplete, *(environment.name for environment in found if environment.malformed)}
+    unclear = {*report.incomplete, *(environment.name for environment in environments if environment.malformed)}
     judged = [
         (name, violation) for name, violation in judged if not (violation.rule.is_about_absence and name in unclear)
     ]
@@ -145,21 +147,21 @@ def _judge(environment: Environment, catalogue: Catalogue) -> Iterator[Violation
         yield violation
 
 
-def _for_each(violations: Iterable[Violation], found: list[Environment]) -> Iterator[tuple[str, Violation]]:
+def _for_each(violations: Iterable[Violation], environments: list[Environment]) -> Iterator[tuple[str, Violation]]:
     """Gives what was found once, by content, to each environment that has the same resource."""
     by_key: dict[str, list[Violation]] = {}
     for violation in violations:
         by_key.setdefault(violation.resource.key, []).append(violation)
-    for environment in found:
+    for environment in environments:
         for resource in environment.everything:
             for violation in by_key.get(resource.key, ()):
                 yield environment.name, Violation(violation.rule, violation.message, resource, violation.path)
 
 
 def _locate(violations: list[tuple[str, Violation]], root: Path) -> Iterator[Finding]:
-    sources: dict[str, SourceMap] = {}
+    locations: dict[str, Locations] = {}
     for name, violation in violations:
-        location = sources.setdefault(name, SourceMap()).locate(violation.resource, violation.path)
+        location = locations.setdefault(name, Locations()).locate(violation.resource, violation.path)
         file, resource = root / location.file, str(violation.resource)
         yield Finding(violation.rule.id, violation.message, (name,), resource, file, location.line)
 

@@ -32,7 +32,7 @@ class Environment:
     Attributes:
         name: The environment.
         root: The checkout.
-        builds: Its units.
+        builds: The builds of its roots.
         resources: Everything that was rendered.
         malformed: Content keys of resources that do not match their schema; what they make is not judged further.
         embedded: Manifests inside ConfigMaps, which a program submits later (pod templates, SparkApplications).
@@ -87,7 +87,7 @@ class Environment:
 
 
 def environment(name: str, root: Path, builds: list[Build]) -> Environment:
-    """Collects what the units of an environment rendered."""
+    """Collects the resources of an environment's builds."""
     found = Environment(name, root, builds)
     for build in builds:
         for rendered in build.resources:

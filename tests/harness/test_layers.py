@@ -18,7 +18,7 @@ LAYERS: Final = (
     ("manifests.command",),
     ("validate", "review"),
     ("review.risks",),
-    ("review.sources",),
+    ("review.locations",),
     ("review.compare",),
     ("review.review",),
     ("review.output",),

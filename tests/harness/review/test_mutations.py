@@ -18,11 +18,11 @@ from harness.manifests.tree import Store, git_tree
 from harness.paths import ROOT
 from harness.review.compare import Environment
 from harness.review.fields import CHECKSUM, MANAGED, NUMBER, SERVER, compare
+from harness.review.locations import Locator
 from harness.review.pair import ReviewedResource
 from harness.review.risks.context import Change
 from harness.review.risks.judge import judge
 from harness.review.side import Application, Side
-from harness.review.sources import Locator
 
 pytestmark = pytest.mark.tools
 

@@ -4,21 +4,19 @@ import posixpath
 import re
 from collections import defaultdict
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
 from harness.manifests.build import Build, Root
+from harness.manifests.generated_names import HASH
 from harness.manifests.kubernetes_yaml import Document, Step, YamlError, parse
 from harness.manifests.problem import Location
 from harness.manifests.tree import UnreadableError
 from harness.manifests.values import dig, mappings, sequence
 from harness.validate.model import BuiltResource
 
-HASH: Final = re.compile(r"-[bcdfghkmt2456789]{10}$")
-"""What kustomize appends to the names of generated ConfigMaps: hexadecimal digits in an alphabet of its own."""
 
-
-class Sources:
-    """The sources of one root, read when the first finding asks for them."""
+class RootLocations:
+    """The locations in one root, read when the first finding asks for them."""
 
     def __init__(self, root: Root) -> None:
         self._root = root
@@ -108,18 +106,18 @@ class Sources:
         return Location(self._root.inputs.kustomization, 1)
 
 
-class SourceMap:
-    """The sources of all roots."""
+class Locations:
+    """The locations in all roots."""
 
     def __init__(self) -> None:
-        self._roots: dict[str, Sources] = {}
+        self._roots: dict[str, RootLocations] = {}
 
-    def sources(self, build: Build) -> Sources:
-        """The sources of a root."""
-        return self._roots.setdefault(build.folder, Sources(build.root))
+    def of(self, build: Build) -> RootLocations:
+        """The locations in a root."""
+        return self._roots.setdefault(build.folder, RootLocations(build.root))
 
     def locate(self, resource: BuiltResource, path: tuple[Step, ...] = ()) -> Location:
         """The file and line of a field of a resource; for one inside a ConfigMap, of the key that holds it."""
         if resource.parent is not None:
             return self.locate(resource.parent, resource.inside)
-        return self.sources(resource.build).locate(resource.kind, resource.name, path)
+        return self.of(resource.build).locate(resource.kind, resource.name, path)
