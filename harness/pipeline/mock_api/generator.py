@@ -11,7 +11,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
-from harness.pipeline.mock_api import places, words
+from harness.pipeline.mock_api import places
 
 Brewery: TypeAlias = dict[str, Any]
 """One record with the API's fields in the API's order; its values are JSON values."""
@@ -88,7 +88,7 @@ class _Place(NamedTuple):
 
     country: str
     region: str
-    language: words.Language
+    language: places.Language
     slugs: tuple[tuple[str, ...], tuple[str, ...]]
     cities: tuple[tuple[str, int, int], ...]
     has_towns: bool
@@ -106,8 +106,7 @@ def _slug(text: str) -> str:
 
 
 def _place(country: places.Country, region: places.Region) -> _Place:
-    language = words.LANGUAGES[country.language]
-    spread = places.TOWN_SPREAD.get(country.name, places.TOWN_SPREAD_ELSEWHERE)
+    language = places.LANGUAGES[country.language]
     return _Place(
         country=country.name,
         region=region.name,
@@ -115,11 +114,11 @@ def _place(country: places.Country, region: places.Region) -> _Place:
         slugs=(tuple(map(_slug, language.first)), tuple(map(_slug, language.second))),
         cities=tuple((c.name, round(c.latitude * 1e7), round(c.longitude * 1e7)) for c in region.cities),
         has_towns=region.name not in places.CITY_REGIONS,
-        spread=round(spread * 1e7),
+        spread=round(country.town_spread * 1e7),
         latitude=round(region.latitude * 1e7),
         longitude=round(region.longitude * 1e7),
-        postal_codes=tuple(_Pattern(p) for p in words.POSTAL_CODES.get(country.name, words.POSTAL_CODE_ELSEWHERE)),
-        telephones=tuple(_Pattern(p) for p in words.TELEPHONES.get(country.name, words.TELEPHONE_ELSEWHERE)),
+        postal_codes=tuple(_Pattern(p) for p in country.postal_codes),
+        telephones=tuple(_Pattern(p) for p in country.telephones),
         street_numbers=9000 if language.number_first else 180,
         missing=tuple(min(_MASK32, round(share * (1 << 32))) for share in country.missing),
     )
@@ -283,7 +282,7 @@ def _street(place: _Place, draw: int) -> str:
 
 
 def _rename(brewery: Brewery, draw: int) -> Brewery:
-    language = words.LANGUAGES["en"]
+    language = places.LANGUAGES["en"]
     draw, i = divmod(draw, len(language.first))
     name = f"{language.first[i]}{language.second[draw % len(language.second)]} Brewing Collective"
     return {"name": name if name != brewery["name"] else f"{name} II"}
@@ -310,7 +309,7 @@ def _move_website(brewery: Brewery, draw: int) -> Brewery:
 
 def _move(brewery: Brewery, draw: int) -> Brewery:
     draw, number = divmod(draw, 9000)
-    streets = words.LANGUAGES["en"].streets
+    streets = places.LANGUAGES["en"].streets
     address = f"{number + 1}{streets[draw % len(streets)]}"
     if address == brewery["address_1"]:
         address = f"{number + 2}{streets[draw % len(streets)]}"
