@@ -62,23 +62,19 @@ class Commands(TyperGroup):
         self.commands = {name: TyperCommand(name, help=entry.summary) for name, entry in COMMANDS.items()}
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Replaces the listed command by the real one."""
         name, listed, rest = super().resolve_command(ctx, args)
         return name, listed and load(args[0]), rest
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's signature
-        """Lists the commands panel by panel."""
         for panel, entries in groupby(COMMANDS.items(), lambda item: item[1].panel):
             with formatter.section(panel):
                 formatter.write_dl([(name, entry.summary) for name, entry in entries])
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Prints the help, among others."""
         with _stopped():
             return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
-        """Runs a command."""
         with _stopped():
             return super().invoke(ctx)
 
@@ -95,7 +91,6 @@ def _stopped() -> Iterator[None]:
 
 
 def load(name: str) -> Any:
-    """Imports a command of the map."""
     module = importlib.import_module(f"harness.{COMMANDS[name].package}.command")
     target = getattr(module, "app", None)
     if target is None:

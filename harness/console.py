@@ -78,11 +78,7 @@ def working(text: str, *, usually: str = "") -> Iterator[Callable[[str], None]]:
     """Shows on the standard error what is being done, while it is; yields what changes the text.
 
     Within another display it shows nothing: Rich has one at a time. Where nothing can be redrawn, as in a log, work
-    that takes long is announced by a line.
-
-    Args:
-        text: What is being done.
-        usually: How long that usually takes, for what takes long.
+    that takes long (`usually` says how long) is announced by a line.
     """
     from rich.errors import LiveError
     from rich.markup import escape

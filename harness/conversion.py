@@ -15,7 +15,6 @@ class Conversion:
     """What Typer asks for the value of a parameter."""
 
     def coerce(self, value: Any, param: Any, ctx: typer.Context) -> Any:
-        """The value of what was given, or of the default."""
         descriptor = param.type_descriptor
         try:
             return converted(value, descriptor.annotation, descriptor.parameter_info)
@@ -24,11 +23,7 @@ class Conversion:
 
 
 def converted(value: Any, annotation: Any, limits: Any) -> Any:
-    """A value as what its annotation says.
-
-    Raises:
-        ValueError: It is none.
-    """
+    """A value as what its annotation says; a ValueError says what is wrong with it."""
     if value is None:
         return None
     if get_origin(annotation) is list:

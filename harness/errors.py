@@ -10,14 +10,9 @@ from harness.exits import ExitCode
 
 
 class HarnessError(Exception):
-    """Something that the user has to know and can act on.
-
-    Attributes:
-        exit_code: What the process exits with.
-    """
+    """Something that the user has to know and can act on, in one sentence: the thing, the cause, the next step."""
 
     def __init__(self, message: str, *, exit_code: int = ExitCode.FAILED) -> None:
-        """Takes one sentence: the thing, the cause, the next step."""
         super().__init__(message)
         self.exit_code = exit_code
 

@@ -9,7 +9,6 @@ class ExitCode(IntEnum):
     meaning: str
 
     def __new__(cls, code: int, meaning: str) -> "ExitCode":
-        """Keeps the meaning beside the number."""
         member = int.__new__(cls, code)
         member._value_ = code
         member.meaning = meaning

@@ -36,11 +36,7 @@ def write(path: Path, content: str | bytes) -> None:
 
 
 def write_output(path: Path, content: str) -> None:
-    """Writes the file of an --output, and its folder.
-
-    Raises:
-        HarnessError: It cannot be written.
-    """
+    """Writes the file of an --output, and its folder."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(path, content if content.endswith("\n") else f"{content}\n")

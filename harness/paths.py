@@ -13,25 +13,14 @@ RUN_DIR: Final = ROOT / ".run"
 
 
 def require_own_checkout() -> None:
-    """For what proves or times the harness's own code: in another checkout it would not do what its user means.
-
-    Raises:
-        UsageError: The current folder belongs to another checkout.
-    """
+    """For what proves or times the harness's own code: in another checkout it would not do what its user means."""
     folder = _around(Path().resolve())
     if folder not in (None, ROOT):
         raise UsageError(f"This harness is of {ROOT}, not {folder}: use the .venv/bin/harness there.")
 
 
 def checkout(folder: Path | None = None) -> Path:
-    """The checkout that a command acts on: the nearest folder with overlays/, upward from `folder`.
-
-    Args:
-        folder: Where to start; the current folder when None.
-
-    Raises:
-        UsageError: There is none, or `folder` is not a folder.
-    """
+    """The checkout that a command acts on: the nearest folder with overlays/, upward from `folder` or here."""
     start = (folder or Path()).resolve()
     if not start.is_dir():
         raise UsageError(f"{start} is not a folder: name a checkout with -C.")

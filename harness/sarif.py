@@ -11,14 +11,7 @@ SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 
 @dataclass(frozen=True)
 class SarifRule:
-    """What a result breaks.
-
-    Attributes:
-        id: Its id.
-        title: What it is about.
-        why: Why that matters.
-        properties: What else is known of it.
-    """
+    """What a result breaks, and why that matters."""
 
     id: str
     title: str
@@ -28,15 +21,11 @@ class SarifRule:
 
 @dataclass(frozen=True)
 class Result:
-    """One thing that was found.
+    """A violation of the rule whose id is `rule`.
 
     Attributes:
-        rule: Id of the rule.
         level: `error`, `warning` or `note`.
-        message: One sentence.
         file: Path from the repository's root, with slashes; empty when not known.
-        line: 1-based; None when not known.
-        properties: What else is known of it.
         fingerprint: What makes it the same result in another run, although lines move; empty for none.
     """
 
@@ -52,11 +41,7 @@ class Result:
 def log(tool: str, rules: Mapping[str, SarifRule], results: Sequence[Result], root: str | None = None) -> str:
     """A SARIF log with one run; of the rules, those that the results name.
 
-    Args:
-        tool: Name of the program that found the results.
-        rules: The rules by id; every result's rule must be among them.
-        results: What was found.
-        root: URI of the repository's root, with a slash at the end; None leaves it to the reader.
+    `root` is the URI of the repository's root, with a slash at the end; None leaves it to the reader.
     """
     used = sorted({result.rule for result in results})
     run: dict[str, Any] = {

@@ -43,15 +43,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Need:
-    """Something that tiers need.
-
-    Attributes:
-        name: What is needed.
-        tiers: Who needs it.
-        state: What is fetched on first use is not missing.
-        detail: What the machine has.
-        remedy: The command that gets it, or "".
-    """
+    """Something that tiers need; `detail` is what the machine has, `remedy` the command that gets it."""
 
     name: str
     tiers: tuple[Tier, ...]
@@ -85,7 +77,6 @@ def needs() -> Iterator[Need]:
 
 
 def _either(name: str, tiers: tuple[Tier, ...], *, met: bool, detail: str, remedy: str) -> Need:
-    """A need that is ready or missing."""
     return Need(name, tiers, State.READY if met else State.MISSING, detail, "" if met else remedy)
 
 

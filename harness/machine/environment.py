@@ -17,14 +17,7 @@ def spark_environment(
     python: Path = Path(sys.executable),
     home: Path | None = None,
 ) -> dict[str, str]:
-    """Variables to set before pyspark is imported; Java and the jars are fetched on first use.
-
-    Args:
-        groups: Groups of jars (`requirements/jars.json`) for the driver's class path.
-        environ: Where to look for the machine's Java.
-        python: The Python of driver and workers.
-        home: SPARK_HOME, by default this environment's pyspark.
-    """
+    """Variables to set before pyspark is imported; Java and the jars are fetched on first use."""
     home = home or spark_home()
     class_path = os.pathsep.join(str(jar) for jar in jars(*groups))
     return {

@@ -38,7 +38,7 @@ def programs(
     users_caches: bool = False,
     on_line: Callable[[str], None] | None = None,
 ) -> Path:
-    """Builds main packages as static programs, on first use.
+    """The folder of the cache that holds main packages, as static programs, and nothing else; built on first use.
 
     Args:
         module: The folder of the go.mod that pins them.
@@ -46,10 +46,7 @@ def programs(
         ldflags: The linker's flags; `-X` sets a version that upstream's own build would.
         users_caches: Use the user's own caches of Go, for small programs that share most of it. Kubernetes, Argo CD
             and the other images would leave 18 GB there.
-        on_line: Gets Go's own lines, for who shows progress himself.
-
-    Returns:
-        A folder of the cache that holds the programs and nothing else.
+        on_line: Gets Go's own lines, for a caller that shows progress itself.
     """
     target = programs_folder(module, packages, ldflags=ldflags)
     on_the_way = _on_the_way() / target.name

@@ -31,16 +31,11 @@ LOCK: Final = REQUIREMENTS / "jars.json"
 
 @dataclass(frozen=True)
 class JarGroup:
-    """Jars that are fetched together.
-
-    Attributes:
-        coordinates: `group:artifact:version`.
-        jars: What they resolve to: SHA-256 in hexadecimal by file name.
-        excludes: Excluded dependencies, as `group:artifact`: Spark has them, or nothing needs them.
-    """
+    """Jars that are fetched together, by `group:artifact:version`; `jars` has the SHA-256 of each file."""
 
     coordinates: tuple[str, ...]
     jars: Mapping[str, str]
+    # As `group:artifact`: Spark has them, or nothing needs them.
     excludes: tuple[str, ...] = ()
 
 

@@ -33,7 +33,7 @@ LOCKS: Final[tuple[tuple[str, str, str | None], ...]] = (
 
 
 def main() -> int:
-    """Writes all locks or, when one cannot be resolved, none; returns the exit code."""
+    """Writes all locks or, when one cannot be resolved, none."""
     with tempfile.TemporaryDirectory(prefix="lock-") as folder:
         aside = Path(folder) / REQUIREMENTS.name
         shutil.copytree(REQUIREMENTS, aside)

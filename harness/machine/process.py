@@ -23,17 +23,10 @@ def run(
     together: bool = False,
     explain: Callable[[str], HarnessError | None] = lambda _: None,
 ) -> str:
-    """Runs `command` to its end without a standard input.
+    """Runs `command` to its end without a standard input; `on_line` gets each line of its standard error.
 
-    Args:
-        command: Program and arguments.
-        doing: What it is for, in words that go after "Could not".
-        hint: The next step when it fails, without the full stop.
-        env: Its whole environment.
-        cwd: Its folder; the current one when None.
-        on_line: Gets each line of its standard error as it comes, for progress.
-        together: Treats its standard output as part of its standard error, and returns both.
-        explain: The error for what a failed program printed; None for the general one.
+    With `together`, its standard output counts as part of its standard error, and both are returned. `explain` has
+    the error for what a failed program printed; where it has none, the error is "Could not {doing} (…): {hint}."
     """
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as results:
         try:

@@ -24,8 +24,6 @@ class Cause:
     """One reason.
 
     Attributes:
-        application: Whose.
-        wave: The Application's wave.
         rank: Lower is nearer to the origin: an image before the process, a process before the sync.
         what: The start of a sentence.
         help: Its end: what to do.

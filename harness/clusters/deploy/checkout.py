@@ -26,13 +26,8 @@ def served_commit(
 ) -> str:
     """A commit of the working tree whose overlay follows the git server in the cluster.
 
-    Args:
-        git: In the checkout.
-        root: The checkout.
-        environment: The environment.
-        without_aws: The environment is made for AWS and the cluster is elsewhere: the waves must not wait for what
-            only AWS does, and its containers request less CPU.
-        absent: Repositories of unavailable images, of those in `replaced.REPLACED`.
+    `without_aws` is for an environment for AWS on another cluster: the waves must not wait for what only AWS does,
+    and its containers request less CPU. `absent` names the unavailable images among `replaced.REPLACED`.
     """
     where = overlay(root, environment).relative_to(root)
     wanted = {"cicd": [MANIFESTS / "delivery"]}

@@ -28,7 +28,6 @@ class Scratch:
     """Git in a repository whose new objects and index are in a temporary folder, gone at the end of the block."""
 
     def __init__(self, repository: Path) -> None:
-        """Takes the top folder of a checkout, or a bare repository; reads nothing yet."""
         self.repository = repository
         self.folder = Path()
         self._more: dict[str, str] = {}

@@ -53,11 +53,9 @@ class Served:
                 self._push(git, name, f"+refs/tags/{remote.tag}:refs/tags/{remote.tag}")
 
     def head(self) -> str:
-        """The head of the served branch."""
         return self._git("rev-parse", BRANCH, doing="read the served branch").strip()
 
     def read(self, path: str) -> str:
-        """A text file of the served branch."""
         return self._git("show", f"{BRANCH}:{path}", doing=f"read {path} of the served branch")
 
     def commit(self, changes: Mapping[str, bytes | None], message: str) -> str:

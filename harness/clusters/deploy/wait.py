@@ -47,7 +47,6 @@ class Wait:
 
 
 def observe(cluster: Kubectl) -> State:
-    """The cluster's state now."""
     kinds: dict[str, list[Object]] = {"Application": [], "Pod": [], "Job": [], "StatefulSet": []}
     for item in cluster.get("applications.argoproj.io,pods,jobs.batch,statefulsets.apps"):
         kinds[str(item["kind"])].append(item)

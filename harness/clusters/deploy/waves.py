@@ -19,14 +19,7 @@ _ARROW: Final = " -> "
 
 @dataclass(frozen=True)
 class Step:
-    """How one Application came up.
-
-    Attributes:
-        wave: Its wave.
-        application: Its name.
-        created: When its parent made it.
-        ready: When it was first Synced and Healthy after its first sync; None while it is not.
-    """
+    """How one Application came up; `ready` is when it was first Synced and Healthy after its first sync."""
 
     wave: int
     application: str
@@ -35,7 +28,6 @@ class Step:
 
 
 def wave(application: Object) -> int:
-    """The wave of an Application; 0 by default."""
     return declared_wave(application) or 0
 
 

@@ -48,16 +48,7 @@ STAND_IN: Final = "stand-in"
 
 @dataclass(frozen=True)
 class Deployed:
-    """The outcome of a deployment.
-
-    Attributes:
-        environment: Its environment.
-        commit: What Argo CD follows now.
-        seconds: Length of each phase.
-        steps: The Applications and when they came up.
-        left_out: Applications that are missing because no image registry answers.
-        stand_ins: Images that stand in for unavailable ones.
-    """
+    """The outcome of a deployment; `left_out` are Applications whose images only a registry has."""
 
     environment: str
     commit: str

@@ -24,7 +24,7 @@ LOOK: Final = "'harness doctor e2e' tells what this machine lacks"
 
 @dataclass(frozen=True)
 class Cause:
-    """A failure of docker that the user can correct: what it prints, cause and next step of the error."""
+    """A failure of docker that the user can correct."""
 
     pattern: re.Pattern[str]
     message: str
@@ -71,13 +71,9 @@ def docker_program() -> Path:
 def docker(
     *arguments: str | Path, doing: str, hint: str = LOOK, on_line: Callable[[str], None] | None = None
 ) -> str:
-    """Runs `docker ARGUMENTS` to its end.
+    """Runs `docker ARGUMENTS` to its end; `on_line` gets each line of both outputs, and makes both the result.
 
-    Args:
-        arguments: The command's arguments.
-        doing: What it is for, in words that go after "Could not".
-        hint: The next step when it fails for a reason that is not in `CAUSES`, without the full stop.
-        on_line: Gets each line of both outputs, and makes both the result.
+    When it fails for a reason that is not in `CAUSES`, the error is "Could not {doing} (…): {hint}."
     """
     return run(
         [docker_program(), *arguments],

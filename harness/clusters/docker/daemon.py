@@ -33,7 +33,6 @@ SYSTEMD: Final = Path("/run/systemd/system")
 
 
 def state_folder() -> Path:
-    """Has the daemon's log and process id."""
     folder = cache_root() / "docker"
     folder.mkdir(exist_ok=True)
     return folder

@@ -36,7 +36,6 @@ APT: Final = "'apt-get update' tells more; another mirror or a proxy can be set 
 
 
 def missing_programs() -> list[str]:
-    """Packages of missing programs."""
     absent = [package for program, package in PROGRAMS.items() if not _which(program)]
     return [*absent, "docker.io"] if dockerd_version() is None or dockerd_too_old() else absent
 

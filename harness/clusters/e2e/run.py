@@ -23,9 +23,6 @@ class Suite:
     """What is deployed and tested.
 
     Attributes:
-        environment: The environment.
-        folder: The scenarios.
-        cluster: The name of the cluster.
         stand_ins: Parts of the names of images, of the tests' environment, that stand in for images that only a
             registry has. Empty where the environment names them itself.
     """
@@ -57,17 +54,7 @@ def prove(
     cluster: Cluster | None = None,
     run: Run | None = None,
 ) -> None:
-    """Brings the platform up and runs the scenarios.
-
-    Args:
-        phases: Reports progress.
-        suite: What is deployed and tested.
-        keyword: Only these scenarios; a cluster that is up is used as it is.
-        keep: Keep a cluster that this creates.
-        full: Also the scenarios that break something.
-        cluster: The suite's by default.
-        run: Runs commands.
-    """
+    """Brings the platform up and runs the scenarios; with a keyword, a cluster that is up is used as it is."""
     cluster, run = cluster or Cluster(suite.cluster), run or run_to_its_end
     made = not cluster.exists()
     try:

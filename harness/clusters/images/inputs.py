@@ -20,12 +20,7 @@ _REVISION_TIMEOUT_SECONDS: Final = 30
 
 @dataclass(frozen=True)
 class Revision:
-    """The commit that an image's files are from.
-
-    Attributes:
-        name: Its hash, with `-modified` when the files have changed since; `unknown` outside of git.
-        time: Seconds since 1970 of the commit.
-    """
+    """The commit that files are from: its hash, with `-modified` when they have changed since, and its time."""
 
     name: str
     time: int

@@ -22,10 +22,8 @@ class Recipe:
     """How one image is built.
 
     Attributes:
-        folder: The folder with its Dockerfile, and go.mod where it has programs of Go's.
         own: Whether it is the platform's own; else it stands in for upstream's.
         version: The command that prints the version of what is in it; empty when that is known otherwise.
-        root: The checkout.
     """
 
     folder: Path
@@ -39,7 +37,6 @@ class Recipe:
 
     @property
     def ignore(self) -> Path:
-        """Lists the files that the Dockerfile reads."""
         return self.folder / "Dockerfile.dockerignore"
 
     @property

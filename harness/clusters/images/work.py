@@ -39,14 +39,7 @@ class Plan:
 
 
 def plan(images: Sequence[Wanted], *, registry: bool, base: str, fresh: bool = False) -> list[Plan]:
-    """What has to be done for each image; the Spark image comes first, because others are built on it.
-
-    Args:
-        images: The environment's images.
-        registry: Whether registries may be asked.
-        base: The id of the base image.
-        fresh: Whether to build unchanged images, too.
-    """
+    """What has to be done for each image; the Spark image comes first, because others are built on it."""
     recipes = {image.name: image.recipe for image in images}
     own_spark = next((name for name, how in recipes.items() if how and how.own and how.folder.name == "spark"), "")
     spark_recipe = recipes.get(own_spark)
@@ -81,14 +74,7 @@ def ensure(
 ) -> list[Plan]:
     """Pulls or builds what Docker does not have yet, as many at the same time as there are processors.
 
-    Args:
-        images: The environment's images.
-        only: Names of those to get, with what they are built on; all when empty.
-        registry: Whether registries may be asked.
-        fresh: Whether to build all of them again, with the newest packages of Debian.
-
-    Returns:
-        What was done, plans with `Origin.NONE` included.
+    Of the images of `only` and what they are built on, if it names any; `fresh` rebuilds unchanged images, too.
     """
     with Display() as display:
         with display.row("debian:bookworm-slim") as say:

@@ -62,7 +62,6 @@ class Cluster:
 
     @property
     def kubeconfig(self) -> Path:
-        """Of its administrator."""
         return self.folder / "kubeconfig"
 
     @property
@@ -80,7 +79,6 @@ class Cluster:
         return f"{self.name}-control-plane"
 
     def containers(self) -> list[str]:
-        """Its containers, running or not."""
         return containers(label=f"{CLUSTER_LABEL}={self.name}")
 
     def exists(self) -> bool:
@@ -89,17 +87,13 @@ class Cluster:
 
     @property
     def kubectl(self) -> Kubectl:
-        """Its kubectl, as administrator; built on first use."""
         return Kubectl(self.kubeconfig, self.context, kubectl_program())
 
 
 def up(cluster: Cluster, *, api_port: int = 0, on_failure: Callable[[], None] = lambda: None) -> None:
     """Creates a cluster and waits until it is ready; an incomplete one is removed, after an interrupt too.
 
-    Args:
-        cluster: Which.
-        api_port: The port of its API server on 127.0.0.1; any free one when 0.
-        on_failure: Called before a cluster that did not become ready is removed, to save its logs.
+    `on_failure` is called before a cluster that did not become ready is removed, to save its logs.
     """
     info = check_machine()
     _check_name(cluster)
@@ -132,7 +126,6 @@ def down(cluster: Cluster) -> bool:
 
 
 def remove(cluster: Cluster) -> None:
-    """As `down`, for a caller that holds the cluster's lock."""
     held = cluster.containers()
     if held:
         docker("rm", "--force", "--volumes", *held, doing=f"remove the cluster {cluster.name}")

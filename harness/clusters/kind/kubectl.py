@@ -29,7 +29,6 @@ def status_hint(cluster: str) -> str:
 
 
 def kubectl_program() -> Path:
-    """Where kubectl is; built on first use."""
     return KUBECTL.programs() / "kubectl"
 
 
@@ -43,7 +42,6 @@ class Kubectl:
 
     @property
     def command(self) -> list[str]:
-        """Kubectl with the options that choose the cluster."""
         # An empty context is the file's current one.
         return [str(self.program), "--kubeconfig", str(self.kubeconfig), "--context", self.context]
 
@@ -53,14 +51,9 @@ class Kubectl:
     def run(
         self, *arguments: str, doing: str, hint: str | None = None, stdin: str = "", timeout: float = 120
     ) -> str:
-        """Runs `kubectl ARGUMENTS` to its end.
+        """Runs `kubectl ARGUMENTS` to its end; when that fails, the error is "Could not {doing} (…): {hint}."
 
-        Args:
-            arguments: The command's arguments.
-            doing: What it is for, in words that go after "Could not".
-            hint: The next step when it fails, without the full stop; by default, what the failure suggests.
-            stdin: Its standard input.
-            timeout: Seconds after which it is stopped.
+        Without a hint, the next step is what the failure suggests.
         """
         try:
             done = subprocess.run(

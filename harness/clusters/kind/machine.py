@@ -18,13 +18,7 @@ GIB: Final = 2**30
 
 @dataclass(frozen=True)
 class DaemonInfo:
-    """What `docker info` says that matters to a cluster.
-
-    Attributes:
-        cgroup_version: 1 or 2.
-        rootless: Whether the daemon runs without root's rights.
-        data: Where its images and volumes are.
-    """
+    """What `docker info` says that matters to a cluster; `data` has the images and volumes."""
 
     cgroup_version: int
     rootless: bool
@@ -42,7 +36,6 @@ def parse_info(text: str) -> DaemonInfo:
 
 
 def daemon_info() -> DaemonInfo:
-    """What Docker's daemon says of itself."""
     return parse_info(docker("info", "--format", "{{json .}}", doing="ask Docker's daemon about itself"))
 
 

@@ -16,11 +16,8 @@ class PodProblem:
     """One thing that is wrong with a pod.
 
     Attributes:
-        namespace: The pod's.
-        pod: Its name.
         container: Which of its containers, or "" when it is the pod as a whole.
         reason: In one word, as Kubernetes has it.
-        message: More about it, without line breaks.
         now: False when the container has started again since.
     """
 

@@ -16,7 +16,6 @@ class Status:
     Attributes:
         summary: Version and pods, or why it does not answer.
         well: Whether it answers, and no pod has a problem now.
-        problems: What is, or was, wrong with its pods.
     """
 
     name: str

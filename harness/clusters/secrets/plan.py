@@ -35,9 +35,7 @@ class Change:
     """A Secret to write.
 
     Attributes:
-        place: Where.
         data: All values of the catalogue's keys; never printed.
-        annotations: Reflector's annotations.
         why: For each key that changes, `made`, `rotated`, `copied` or `set`.
         version: resourceVersion of the Secret that it replaces; None for a new one.
     """

@@ -24,7 +24,6 @@ class Store:
     """Reads and writes Secrets in the cluster of one named context."""
 
     def __init__(self, context: str, kubeconfig: Path | None = None) -> None:
-        """Connects to nothing yet."""
         from kubernetes import client, config
 
         file = str(kubeconfig) if kubeconfig else None
@@ -53,11 +52,7 @@ class Store:
         return Present(data, dict(secret.metadata.annotations or {}), str(secret.metadata.resource_version))
 
     def write(self, change: Change) -> None:
-        """Creates a Secret, or applies a change to it server-side.
-
-        Raises:
-            ConflictError: It was changed since the change was planned.
-        """
+        """Creates a Secret, or applies a change to it server-side, unless others have changed it meanwhile."""
         doing, body = f"write Secret {change.place}", change.manifest()
         where, options = change.place.namespace, {"field_manager": _MANAGER}
         if change.version is None:

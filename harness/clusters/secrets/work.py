@@ -24,11 +24,7 @@ class State:
 def bring(
     store: Store, catalogue: Catalogue, secret: Secret, rotate: frozenset[str] = frozenset(), *, dry: bool = False
 ) -> list[Change]:
-    """Creates what a Secret and its copies lack, and replaces the values of `rotate`.
-
-    Returns:
-        What was changed, or with `dry` would be.
-    """
+    """Creates what a Secret and its copies lack, and replaces the values of `rotate`; `dry` only plans it."""
     done: list[Change] = []
     for _ in range(_TRIES):
         try:

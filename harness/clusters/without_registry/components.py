@@ -26,7 +26,6 @@ class Component:
         return SOURCES / self.folder
 
     def programs(self) -> Path:
-        """Builds them on first use."""
         return gobuild.programs(self.module, self.packages, ldflags=self.ldflags)
 
     def programs_folder(self) -> Path:

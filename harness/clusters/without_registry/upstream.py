@@ -10,12 +10,7 @@ FOLDER: Final = "images/without-registry"
 
 @dataclass(frozen=True)
 class Upstream:
-    """How an image of another project is built.
-
-    Attributes:
-        folder: Its folder below `FOLDER`.
-        version: The command that prints the version of the program in it; empty when go.mod names it.
-    """
+    """How an image of another project is built; `version` prints its program's, unless go.mod names it."""
 
     folder: str
     version: tuple[str, ...] = ()
