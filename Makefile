@@ -17,7 +17,7 @@ VENV := PYTHON='$(PYTHON)' sh harness/machine/venv.sh
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
-run: ## The whole pipeline on this machine: mocked API, Airflow, Spark, gold tables (ARGS="--breweries 10000")
+run: ## The whole pipeline on this machine: mock API, Airflow, Spark, gold tables (ARGS="--breweries 10000")
 	@$(VENV) run
 	@$(BIN)/harness run $(ARGS)
 

@@ -32,7 +32,7 @@ class Entry(NamedTuple):
 _PIPELINE, _PLATFORM, _MACHINE = "Pipeline", "Platform", "This machine"
 COMMANDS: Final = {
     "run": Entry("pipeline.embedded", _PIPELINE, "Run the whole pipeline on this machine, API to report."),
-    "mock-api": Entry("pipeline.mock_api", _PIPELINE, "Serve a mocked Open Brewery DB v1 API."),
+    "mock-api": Entry("pipeline.mock_api", _PIPELINE, "Serve a mock of the Open Brewery DB v1 API."),
     "report": Entry("pipeline.report", _PIPELINE, "Write the HTML report of an existing lakehouse."),
     "bench": Entry("bench", _PIPELINE, "Time the pipeline and the overlay review."),
     "render": Entry("manifests", _PLATFORM, "Build the overlay of an environment."),

@@ -74,7 +74,7 @@ def measure(breweries: int, tell: Callable[[str], None], *, seed: int = 1) -> li
 
 
 class _api:  # noqa: N801  (used as a function)
-    """The mocked API in a process of its own, for as long as the block runs."""
+    """The mock API in a process of its own, for as long as the block runs."""
 
     def __init__(self, breweries: int, day: int, seed: int, environment: Mapping[str, str]) -> None:
         self._command = [sys.executable, "-u", "-m", "harness", "mock-api", "--port", "0"]
@@ -90,7 +90,7 @@ class _api:  # noqa: N801  (used as a function)
         url = next((word for word in first if word.startswith("http://")), None)
         if url is None:
             self.__exit__()
-            raise HarnessError("The mocked API did not start: try 'harness mock-api --port 0'.")
+            raise HarnessError("The mock API did not start: try 'harness mock-api --port 0'.")
         return url
 
     def __exit__(self, *_: object) -> None:

@@ -1,1 +1,1 @@
-"""What runs the pipeline on one machine: the mocked API, the embedded platform, the lakehouse, the report."""
+"""What runs the pipeline on one machine: the mock API, the embedded platform, the lakehouse, the report."""

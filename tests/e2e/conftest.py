@@ -1,4 +1,4 @@
-"""The platform on a cluster that `harness e2e` has brought up, and days of the mocked API on it."""
+"""The platform on a cluster that `harness e2e` has brought up, and days of the mock API on it."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Driving the mocked API over HTTP."""
+"""Driving the mock API over HTTP."""
 
 from collections.abc import Iterator
 

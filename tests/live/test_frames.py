@@ -1,4 +1,4 @@
-"""The suite's comparison, rehearsed: two days of the mocked API through the pipeline on this machine."""
+"""The suite's comparison, rehearsed: two days of the mock API through the pipeline on this machine."""
 
 import datetime as dt
 from typing import Any

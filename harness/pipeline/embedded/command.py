@@ -24,9 +24,7 @@ _Result = TypeVar("_Result")
 
 
 def run(
-    breweries: Annotated[
-        int, typer.Option(min=1, help="Number of breweries of the mocked API.", metavar="N")
-    ] = 4000,
+    breweries: Annotated[int, typer.Option(min=1, help="Number of breweries of the mock API.", metavar="N")] = 4000,
     data: Annotated[
         Path | None, typer.Option(help="Serve this CSV or JSON file of breweries instead.", metavar="FILE")
     ] = None,
@@ -34,7 +32,7 @@ def run(
         str | None,
         typer.Option(help="Ingest from this API, such as https://api.openbrewerydb.org/v1.", metavar="URL"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the mocked API's data.", metavar="N")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the mock API's data.", metavar="N")] = 1,
     lakehouse: Lakehouse = RUN_DIR / "lakehouse",
     fresh: Annotated[bool, typer.Option("--fresh", help="Empty the lakehouse first.")] = False,
     date: Annotated[
@@ -50,7 +48,7 @@ def run(
 ) -> None:
     """Run the whole pipeline on this machine, API to report.
 
-    Without --data or --api it starts a mocked Brewery API. Each run adds a day to the lakehouse.
+    Without --data or --api it starts the mock API. Each run adds a day to the lakehouse.
 
     Examples:
         harness run

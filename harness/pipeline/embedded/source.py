@@ -1,4 +1,4 @@
-"""The API that a run ingests from: a given one, or the mocked one for as long as the run lasts."""
+"""The API that a run ingests from: a given one, or the mock for as long as the run lasts."""
 
 import contextlib
 import datetime as dt

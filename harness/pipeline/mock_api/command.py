@@ -1,4 +1,4 @@
-"""`harness mock-api`: the mocked Brewery API as a server in the foreground."""
+"""`harness mock-api`: the mock API as a server in the foreground."""
 
 import signal
 from pathlib import Path
@@ -40,7 +40,7 @@ def mock_api(
     ] = None,
     old_format: Annotated[bool, typer.Option("--old-format", help="Answer in the API's older format.")] = False,
 ) -> None:
-    """Serve a mocked Open Brewery DB v1 API.
+    """Serve a mock of the Open Brewery DB v1 API.
 
     It serves until it is interrupted.
 
@@ -67,11 +67,11 @@ def mock_api(
         with api:
             total = len(api.catalog.at(day))
             out.print(
-                f"Mocked Open Brewery DB at {api.url}/v1 with {total:,} breweries, day {day}.", soft_wrap=True
+                f"Mock of Open Brewery DB at {api.url}/v1 with {total:,} breweries, day {day}.", soft_wrap=True
             )
             out.print(f"Try:  curl '{api.url}/v1/breweries?per_page=3'", highlight=False, soft_wrap=True)
             out.print("Stop: Ctrl-C")
             signal.sigwait(stop)
-        out.print("Mocked API stopped.")
+        out.print("Mock API stopped.")
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

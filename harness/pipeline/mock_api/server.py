@@ -169,7 +169,7 @@ class _Server(http.server.ThreadingHTTPServer):
 
 
 class MockApi:
-    """The mocked API, served from this process on a thread while the `with` block runs.
+    """The mock API, served from this process on a thread while the `with` block runs.
 
     Args:
         breweries: How many breweries to generate; without meaning where `data` is given.
@@ -214,7 +214,7 @@ class MockApi:
     def port(self) -> int:
         """The port that it listens on."""
         if self._server is None:
-            raise RuntimeError("The mocked API has not been started.")
+            raise RuntimeError("The mock API has not been started.")
         return int(self._server.server_address[1])
 
     @property

@@ -1,4 +1,4 @@
-"""What the mocked API does not do: compressed answers, endless ones, redirects, a certificate that nobody knows."""
+"""What the mock API does not do: compressed answers, endless ones, redirects, a certificate that nobody knows."""
 
 import datetime as dt
 import gzip

@@ -1,4 +1,4 @@
-"""The ingestion against the mocked API over HTTP: what is stored, and what commits it."""
+"""The ingestion against the mock API over HTTP: what is stored, and what commits it."""
 
 import csv
 import datetime as dt

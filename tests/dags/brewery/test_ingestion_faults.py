@@ -1,4 +1,4 @@
-"""Every fault of the mocked API against the ingestion: settled, passed on, or failed with bronze untouched."""
+"""Every fault of the mock API against the ingestion: settled, passed on, or failed with bronze untouched."""
 
 import datetime as dt
 import json

@@ -1,4 +1,4 @@
-"""Servers with pages of their own, which the mocked API does not have; and lists that hold breweries twice."""
+"""Servers with pages of their own, which the mock API does not have; and lists that hold breweries twice."""
 
 import datetime as dt
 import json

@@ -25,7 +25,7 @@ ANSWERS = {
     "argocd": (("argocd", "version", "--client"), r"argocd: v3\.3\.0"),
     "kube-state-metrics": (("version",), r"v?2\.\d+\.\d+"),
     "minio": (("minio", "--version"), r"minio version RELEASE\.\d{4}-"),
-    "mock-api": (("--help",), r"Serves a mocked Open Brewery DB"),
+    "mock-api": (("--help",), r"Serve a mock of the Open Brewery DB"),
     "postgres": (("postgres", "--version"), r"PostgreSQL\) 15\."),
     "postgres-exporter": (("--version",), r"postgres_exporter, version 0\.\d+"),
     "prometheus": (("--version",), r"prometheus, version 3\."),
@@ -203,7 +203,7 @@ def test_the_mocked_api_serves(image: Callable[[str], str], start: Start) -> Non
     )
     base = f"http://{address(container)}:8000"
 
-    until(lambda: answers(f"{base}/healthz"), "the mocked API's answer")
+    until(lambda: answers(f"{base}/healthz"), "the mock API's answer")
 
     assert len(requests.get(f"{base}/v1/breweries", params={"per_page": 7}, timeout=10).json()) == 7
 

@@ -1,4 +1,4 @@
-"""A mocked API for a test to ask."""
+"""A mock API for a test to ask."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -11,7 +11,7 @@ from harness.pipeline.mock_api import MockApi
 
 @pytest.fixture
 def mock_api() -> Iterator[Callable[..., MockApi]]:
-    """Starts a mocked API with the arguments of MockApi; it ends with the test."""
+    """Starts a mock API with the arguments of MockApi; it ends with the test."""
     with ExitStack() as running:
 
         def start(**options: Any) -> MockApi:

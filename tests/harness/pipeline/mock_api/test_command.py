@@ -32,5 +32,5 @@ def test_it_serves_until_it_is_interrupted(repo: Path, how: signal.Signals) -> N
         assert "x" in brewery
         process.send_signal(how)
         assert process.wait(timeout=30) == 0
-        assert process.stdout.read() == "Mocked API stopped.\n"
+        assert process.stdout.read() == "Mock API stopped.\n"
         assert process.stderr.read() == ""
