@@ -241,6 +241,21 @@ def test_a_line_that_is_no_object_is_rejected(spark: SparkSession) -> None:
     assert [row["reasons"] for row in parsed.collect()] == ["malformed:record"] * 2
 
 
+@pytest.mark.parametrize("odd", ["NaN", "1" * 1_500, '"half \\udfff"', '"a\x01b"', "[" * 600 + "]" * 600])
+def test_what_the_ingestion_marked_with_a_space_is_malformed(spark: SparkSession, brewery: Make, odd: str) -> None:
+    line = json.dumps(brewery("a", name="@")).replace('"@"', odd)
+    lines = spark.createDataFrame([(f" {line}", "f", 1)], "value string, source_file string, position long")
+    (row,) = records.parse(lines, records.plan_parsing(SourceProfile({"id": {"string": 1}}))).collect()
+    assert (row["reasons"], row["raw"]) == ("malformed:record", f" {line}")
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 1_000_000, "\u200b", "\ufffd"])
+def test_an_odd_text_that_every_reader_takes_is_kept(parse: Parse, brewery: Make, name: str) -> None:
+    for ascii_only in (True, False):
+        (row,) = parse([brewery("a", name=name)], ascii_only=ascii_only).collect()
+        assert (row["name"], row["reasons"]) == (name, "")
+
+
 def test_new_fields_become_text_columns(spark: SparkSession, parse: Parse, brewery: Make) -> None:
     actual = parse(
         [
