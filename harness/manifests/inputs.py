@@ -133,12 +133,16 @@ class _Direct:
     charts: bool = False
 
 
+_FIELDS: Final[dict[str, dict[str, Any]]] = {}
+"""What the kustomization files that this process has read say, by content."""
+
+
 class Kustomizations:
     """The kustomizations of a tree."""
 
     def __init__(self, tree: Tree, fields: dict[str, dict[str, Any]] | None = None) -> None:
         self._tree = tree
-        self._known = {} if fields is None else fields
+        self._known = _FIELDS if fields is None else fields
         self._direct: dict[str, _Direct] = {}
 
     def file(self, folder: str) -> str | None:
