@@ -24,21 +24,21 @@ _INDEX: Final = re.compile(r"\{\{-?\s*index \.([\w.]+) (\d+)\s*-?\}\}")
 
 @dataclass(frozen=True)
 class ApplicationSource:
-    """A folder that an Application renders.
+    """A folder that an Application deploys.
 
     Attributes:
         path: The folder.
         repository: URL of its repository; empty for this one.
         edits: What it changes in the kustomization; empty for nothing.
         directory: Options for a folder of plain manifests.
-        not_rendered: Why it is not followed, as the end of a sentence; empty when it is.
+        not_built: Why it is not followed, as the end of a sentence; empty when it is.
     """
 
     path: str
     repository: str = ""
     edits: dict[str, Any] = field(default_factory=dict, hash=False)
     directory: dict[str, Any] = field(default_factory=dict, hash=False)
-    not_rendered: str = ""
+    not_built: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Deployer:
         name: Its name.
         wave: Its sync wave; None without one.
         namespace: Where resources without a namespace go.
-        sources: What it renders.
+        sources: What it deploys.
         definition: Its spec, as canonical text.
         cluster: What tells the destination from others; empty for the cluster itself.
         problem: What cannot be resolved in it, as the end of a sentence.
@@ -121,13 +121,13 @@ def _source(source: dict[str, Any]) -> ApplicationSource:
     path = posixpath.normpath(str(source.get("path") or "."))
     url = str(source.get("repoURL") or "")
     if source.get("chart"):
-        return ApplicationSource(path, url, not_rendered=f"the Helm chart {source['chart']} is not built")
+        return ApplicationSource(path, url, not_built=f"the Helm chart {source['chart']} is not built")
     if source.get("plugin") is not None:
-        return ApplicationSource(path, url, not_rendered="a config management plugin is not run")
+        return ApplicationSource(path, url, not_built="a config management plugin is not run")
     options = source.get("kustomize")
     kustomize = options if isinstance(options, dict) and options else {}
     if strange := edits.unknown(kustomize):
-        return ApplicationSource(path, url, not_rendered=f"its kustomize option {strange[0]} is not followed")
+        return ApplicationSource(path, url, not_built=f"its kustomize option {strange[0]} is not followed")
     directory = source.get("directory") if isinstance(source.get("directory"), dict) else {}
     return ApplicationSource(path, url, kustomize, directory or {})
 

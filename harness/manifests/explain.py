@@ -86,6 +86,7 @@ _SENTENCES: Final[tuple[tuple[str, str, str], ...]] = (
         "{url} cannot be fetched: {what}.",
     ),
     (r"limit: (?P<what>.*)", "LH101", "{root} cannot be built: {what}."),
+    (r"kustomize crashed.*", "LH101", "kustomize crashed while it built {root}."),
 )
 
 

@@ -1,4 +1,4 @@
-"""Makes the review of a change: reads both sides, renders them, compares environment by environment."""
+"""Makes the review of a change: reads both sides, builds them, compares environment by environment."""
 
 import itertools
 from collections.abc import Sequence
@@ -58,7 +58,7 @@ def review(
             start = repository.merge_base(tip, commit or repository.commit("HEAD"))
         before = git_tree(repository.tree(start), store)
         after = git_tree(repository.tree(commit) if head else repository.working_tree(), store)
-        sides = _render(repository, [before, after])
+        sides = _built(repository, [before, after])
         changed = after.changed(before)
         names = _names(sides, environments)
         locator = Locator(sides[0], sides[1], changed)
@@ -102,7 +102,7 @@ def parity_at(folder: Path, ref: str, left: str, right: str) -> Review:
         store = Store(repository.root, repository)
         commit = repository.commit(ref) if ref else ""
         snapshot = git_tree(repository.tree(commit) if ref else repository.working_tree(), store)
-        (side,) = _render(repository, [snapshot])
+        (side,) = _built(repository, [snapshot])
         _names([side], (left, right))
         locator = Locator(side, side, ())
         results = [
@@ -124,7 +124,7 @@ def parity_at(folder: Path, ref: str, left: str, right: str) -> Review:
         )
 
 
-def _render(repository: Repository, trees: Sequence[Tree]) -> list[Side]:
+def _built(repository: Repository, trees: Sequence[Tree]) -> list[Side]:
     remotes = repository.remotes()
     cache, key = Cache("kustomizations"), content_key(_FORMAT, str(repository.root))
     known: dict[str, dict[str, Any]] = cache.get(key) or {}
@@ -135,7 +135,7 @@ def _render(repository: Repository, trees: Sequence[Tree]) -> list[Side]:
     with Builder(declared.kustomize_options) as builder:
         sides = [Side(tree, known, declared, builder, remotes) for tree in trees]
         for side in sides:
-            side.render()
+            side.build()
     if len(known) > count:
         cache.put(key, known if len(known) < _MOST_KNOWN else {})
     return sides

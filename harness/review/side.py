@@ -23,7 +23,7 @@ _CHART: Final = "Chart.yaml"
 
 @dataclass
 class Application:
-    """An Application of an environment, rendered; or a folder that none deploys.
+    """An Application of an environment, built; or a folder that none deploys.
 
     Attributes:
         name: Its name; the folder where no Application deploys it.
@@ -33,9 +33,9 @@ class Application:
         namespace: Where resources without a namespace go.
         cluster: What tells the destination.
         builds: What it deploys, one for each Application source.
-        notes: What is not rendered, as sentences.
-        extra: Its definition, where something of it is not rendered.
-        watched: Folders of this repository that are not rendered: Helm charts.
+        notes: What is not built, as sentences.
+        extra: Its definition, where something of it is not built.
+        watched: Folders of this repository that are not built: Helm charts.
         parent: The folder that holds its definition.
     """
 
@@ -66,7 +66,7 @@ class Application:
 
 
 class Side:
-    """One side of the comparison, rendered."""
+    """One side of the comparison, built."""
 
     def __init__(
         self,
@@ -92,8 +92,8 @@ class Side:
         self._remotes = {normalised_url(url) for url in (*remotes, *settings.repositories)}
         self.environments: dict[str, list[Application]] = {}
 
-    def render(self) -> None:
-        """Renders everything.
+    def build(self) -> None:
+        """Builds everything.
 
         Raises:
             HarnessError: kustomize is unavailable, or the configuration is wrong.
@@ -116,10 +116,10 @@ class Side:
                     seen.add((name, deployer))
                     batch.append((name, certain, deployer, parent))
             followed = [self._followed(deployer) for _, _, deployer, _ in batch]
-            rendered = iter(self._build([source for sources, _, _ in followed for source in sources]))
+            built = iter(self._build([source for sources, _, _ in followed for source in sources]))
             waiting = []
             for (name, certain, deployer, parent), (sources, notes, charts) in zip(batch, followed, strict=True):
-                parts = [next(rendered) for _ in sources]
+                parts = [next(built) for _ in sources]
                 application = _application(deployer, parts, notes)
                 application.watched, application.parent = charts, parent
                 deployed.append((name, application, parts))
@@ -169,14 +169,14 @@ class Side:
         return self._remotes & used
 
     def _followed(self, deployer: Deployer) -> tuple[list[ApplicationSource], list[str], list[str]]:
-        """The sources of an Application that are rendered, what is said of the others, and charts among them."""
+        """The sources of an Application that are built, what is said of the others, and charts among them."""
         sources: list[ApplicationSource] = []
         charts: list[str] = []
         notes = [f"{deployer.name} {deployer.problem}"] if deployer.problem else []
         for source in deployer.sources:
             other = self._own and source.repository and normalised_url(source.repository) not in self._own
-            if source.not_rendered:
-                notes.append(f"{deployer.name}: {source.not_rendered}")
+            if source.not_built:
+                notes.append(f"{deployer.name}: {source.not_built}")
             elif other or (source.repository and not self._exists(source.path) and not self._is_own(source)):
                 notes.append(f"{deployer.name} deploys {source.path} of another repository ({source.repository})")
             elif self.tree.entry(posixpath.join(source.path, _CHART)) is not None:

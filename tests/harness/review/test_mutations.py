@@ -35,7 +35,7 @@ def sides() -> Iterator[tuple[Side, Side]]:
         for _ in range(2):
             tree = git_tree(repository.working_tree(), Store(repository.root, repository))
             side = Side(tree, {}, read(tree), builder, repository.remotes())
-            side.render()
+            side.build()
             found.append(side)
         yield found[0], found[1]
 
