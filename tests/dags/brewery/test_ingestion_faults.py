@@ -146,7 +146,7 @@ FAILED: dict[str, tuple[type[ApiError], str]] = {
 # What ends by time and not by attempts needs less of it here.
 LIMITS = {
     "latency": {"read_timeout": 0.1},
-    "slow-drip": {"page_deadline": 2},
+    "slow-drip": {"page_deadline": 2.0},
     "rate-limit": {"page_deadline": 0.3},
 }
 
