@@ -197,7 +197,7 @@ class Environment:
             )
 
     def _comparable(self, item: _Match) -> bool:
-        """Whether both sides could be rendered; an Application whose definition could not is not taken as gone."""
+        """Whether both sides could be built; an Application is not removed if its definition could not."""
         for application in (item.before, item.after):
             if application is not None and any(
                 build.problems and build.plain is None for build in application.builds

@@ -1,4 +1,4 @@
-"""Finds where a changed resource is written: the file that the change is in, where that can be told."""
+"""Finds where a changed resource is written: the file with the change, if that is known."""
 
 import re
 from collections.abc import Sequence

@@ -462,7 +462,7 @@ class Review:
 
     @property
     def headline(self) -> str:
-        """The first line: which environments the change touches, which it does not, and of which nobody can say."""
+        """The first line: which environments the change touches, which not, and for which this is unknown."""
         touched = [environment for environment in self.environments if environment.touched]
         incomplete = {problem.environment for problem in self.problems}
         rest = [environment.name for environment in self.environments if not environment.touched]

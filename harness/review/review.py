@@ -155,7 +155,7 @@ def _names(sides: Sequence[Side], wanted: Sequence[str]) -> list[str]:
 
 
 def _unread(changed: Sequence[str], sides: Sequence[Side]) -> list[Note]:
-    """Says which changed manifests no environment reads, so that nobody takes them as reviewed."""
+    """Names changed manifests that no environment uses, so that nobody considers them reviewed."""
     read = {path for side in sides for path in side.read_files()}
     unread = [
         path

@@ -1,4 +1,4 @@
-"""Validates environments: builds them, asks every judge, takes exemptions away, and looks up the locations."""
+"""Validates environments: builds them, evaluates all rules, drops exempted findings, and looks up locations."""
 
 import subprocess
 import time

@@ -27,7 +27,7 @@ LH511: Final = ValidationRule(
     engine="podsecurity",
 )
 _ABSENCE: Final = frozenset({"LH526", "LH527", "LH529", "LH530", "LH531", "LH540", "LH541"})
-"""Those of them that speak of what is missing."""
+"""Those that are about something missing."""
 _CHECKS: Final = (
     ("LH521", "container-resources", "Requests and limits are set", "One pod can starve a node."),
     ("LH522", "container-image-tag", "Images have a fixed tag", "`latest` can become another image at any time."),
@@ -251,7 +251,7 @@ def _plain(metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def credentials(root: Path, files: Sequence[Path]) -> list[Finding]:
-    """What gitleaks takes for a credential in files; files that have not changed are not read again.
+    """What gitleaks considers a credential in files; files that have not changed are not read again.
 
     Raises:
         HarnessError: gitleaks is unavailable.

@@ -1,4 +1,4 @@
-"""Policy that no engine at hand judges: access, Secrets in git, what a namespace must have, one owner."""
+"""Policy that no engine checks: access, Secrets in git, what a namespace must have, one owner per resource."""
 
 from collections.abc import Iterator
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""References that have to resolve: what a resource names must exist, and offer what is asked of it."""
+"""References must resolve: what a resource names must exist and provide what is used."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -56,7 +56,7 @@ def check(environment: Environment, origins: Origins, cluster: Cluster) -> Itera
 
 
 def uses(pod: Pod) -> Iterator[tuple[str, str, str | None, bool, tuple[Step, ...]]]:
-    """What a pod takes from ConfigMaps and Secrets: (kind, name, key or None, whether it is optional, path)."""
+    """What a pod uses of ConfigMaps and Secrets: (kind, name, key or None, whether it is optional, path)."""
     base = pod.path if pod.role else (*pod.path, "spec")
     for index, volume in enumerate(mappings(pod.spec.get("volumes"))):
         path = (*base, "volumes", str(volume.get("name") or index))

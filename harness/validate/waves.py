@@ -104,7 +104,7 @@ class Order:
 
     @cached_property
     def roots(self) -> set[str]:
-        """The Applications that are applied by hand: those that make others, and that no other makes.
+        """The Applications that are applied by hand: those that create others and that no other creates.
 
         One that (through others) syncs its own manifest was applied by hand first, and took itself over; so were
         the others of its circle, and what they sync.

@@ -126,7 +126,7 @@ def test_a_rule_reads_series_that_exist(prometheus: Prometheus, failed: None, ru
             continue
         series = prometheus.query(f"last_over_time({selector.promql}[{WINDOW}])")
         assert series, selector.promql
-        # A matcher on a label that no series has would match all, or nothing, for ever.
+        # A matcher on a label that no series has would always match everything or nothing.
         assert any(selector.labels <= item["metric"].keys() for item in series), selector
 
 

@@ -43,7 +43,7 @@ def filled_in(schema: dict[str, Any], value: Any, path: str = "") -> Iterator[st
 def test_nothing_is_left_for_the_api_server_to_fill_in(
     overlay_of: Callable[[str], Any], schemas: dict[tuple[str, str], dict[str, Any]]
 ) -> None:
-    """Argo CD compares `misc` without the API server's help, and would see a difference for ever."""
+    """Argo CD compares `misc` without the API server's help, and would always see a difference."""
     resources = [item for item in overlay_of("eks").resources if item["apiVersion"].startswith(f"{GROUP}/")]
     assert len(resources) > 15
     missing = [

@@ -102,7 +102,7 @@ def _prepare_database() -> None:
     """Create or upgrade the SQLite metadata; an interrupted creation leaves no database behind."""
     from pathlib import Path
 
-    # The user table that runs refer to: without it SQLAlchemy cannot replace the run of a day that is taken again.
+    # The user table that runs refer to: without it SQLAlchemy cannot replace the run of a re-ingested day.
     import airflow.providers.fab.auth_manager.models  # noqa: F401  (imported for that effect)
     from airflow import settings
     from airflow.utils.db import initdb

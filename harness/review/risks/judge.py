@@ -1,4 +1,4 @@
-"""Puts the rules to a changed resource."""
+"""Applies the rules to a changed resource."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Rules on running: restarts, images, replicas and resources, and what cannot change in place."""
+"""Rules on running: restarts, images, replicas and resources, and immutable fields."""
 
 from collections.abc import Iterator
 from typing import Any, Final
