@@ -53,7 +53,7 @@ def _pipeline(sizes: tuple[int, ...], write: bool) -> None:
     out.print(text, highlight=False, markup=False, soft_wrap=True)
     if write:
         files.write(CHART, chart(results))
-        files.write(PAGE, with_section(_page(), "pipeline", text))
+        _write("pipeline", text)
 
 
 def _diff(write: bool) -> None:
@@ -64,19 +64,15 @@ def _diff(write: bool) -> None:
     text = review_markdown(machine(), bench_diff(), dt.datetime.now(dt.UTC).date())
     out.print(text, highlight=False, markup=False, soft_wrap=True)
     if write:
-        files.write(PAGE, with_section(_page(), "diff", text))
+        _write("diff", text)
 
 
-def _page() -> str:
-    return PAGE.read_text(encoding="utf-8")
+def _write(section: str, text: str) -> None:
+    files.write(PAGE, with_section(PAGE.read_text(encoding="utf-8"), section, text))
 
 
 def with_section(page: str, name: str, text: str) -> str:
-    """The page with the text between `<!-- name -->` and `<!-- /name -->` replaced.
-
-    Raises:
-        HarnessError: The page has no such marks.
-    """
+    """The page with the text between `<!-- name -->` and `<!-- /name -->` replaced."""
     pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
     if not pattern.search(page):
         raise HarnessError(

@@ -9,13 +9,7 @@ STAGES: Final = ("ingestion", "session", "silver", "gold", "gate")
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of one day.
-
-    Attributes:
-        name: One of `STAGES`.
-        seconds: Wall time.
-        peak_bytes: Largest resident size up to the stage's end, of the Python process and the JVM together.
-    """
+    """One stage of one day; `peak_bytes` is the largest resident size so far, of Python and the JVM together."""
 
     name: str
     seconds: float
@@ -24,15 +18,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Day:
-    """One day of one size.
-
-    Attributes:
-        label: `first load` or `next day`.
-        records: Records in bronze.
-        stages: The pipeline's, in order.
-        by_hand_seconds: Bronze to gold by hand.
-        by_hand_peak_bytes: Largest resident size of that process.
-    """
+    """One day of one size: the pipeline's stages, and bronze to gold by hand."""
 
     label: str
     records: int
@@ -41,7 +27,6 @@ class Day:
     by_hand_peak_bytes: int
 
     def stage(self, name: str) -> Stage:
-        """A stage by name."""
         return next(stage for stage in self.stages if stage.name == name)
 
     @property
@@ -51,7 +36,6 @@ class Day:
 
     @property
     def peak_bytes(self) -> int:
-        """Of the stage that used the most."""
         return max(stage.peak_bytes for stage in self.stages)
 
     @property
@@ -62,7 +46,7 @@ class Day:
 
 @dataclass(frozen=True)
 class Machine:
-    """Where it was measured."""
+    """The machine that the figures are of."""
 
     cores: int
     memory_bytes: int

@@ -14,14 +14,7 @@ _MIB: Final = 1024 * 1024
 
 
 def markdown(command: str, machine: Machine, results: Mapping[int, Sequence[Day]], date: dt.date) -> str:
-    """The section on the pipeline.
-
-    Args:
-        command: What was run.
-        machine: Where.
-        results: Number of breweries -> its days.
-        date: When.
-    """
+    """The section on the pipeline; the results are by number of breweries."""
     lines = [
         _origin(command, machine, date),
         "",
@@ -42,13 +35,7 @@ def markdown(command: str, machine: Machine, results: Mapping[int, Sequence[Day]
 
 
 def review_markdown(machine: Machine, figures: Sequence[Figure], date: dt.date) -> str:
-    """The section on the overlay review.
-
-    Args:
-        machine: Where.
-        figures: What was measured.
-        date: When.
-    """
+    """The section on the review."""
     lines = [
         _origin("harness bench --only diff", machine, date),
         "",
@@ -56,9 +43,7 @@ def review_markdown(machine: Machine, figures: Sequence[Figure], date: dt.date) 
         "| --- | ---: | ---: | ---: |",
     ]
     lines += [
-        f"| {figure.name} | {figure.seconds:.2f} | {figure.limit:g} | "
-        f"{'' if figure.plain is None else f'{figure.plain:.2f}'} |"
-        for figure in figures
+        f"| {figure.name} | {figure.seconds:.2f} | {figure.limit:g} | {figure.plain:.2f} |" for figure in figures
     ]
     return "\n".join(lines) + "\n"
 

@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +21,6 @@ LABELS: Final = ("first load", "next day")
 
 
 def machine() -> Machine:
-    """This machine."""
     processor = next(
         (
             line.split(":", 1)[1].strip()
@@ -33,17 +33,8 @@ def machine() -> Machine:
     return Machine(len(os.sched_getaffinity(0)), memory, processor)
 
 
-def measure(breweries: int, tell: Callable[[str], None], *, seed: int = 1) -> list[Day]:
-    """Two days of one size: a first load and a MERGE.
-
-    Args:
-        breweries: How many the API has on the first day.
-        tell: Receives a line as each stage ends.
-        seed: Of the generated breweries.
-
-    Raises:
-        HarnessError: A stage failed; the message has the end of what it printed.
-    """
+def measure(breweries: int, tell: Callable[[str], None]) -> list[Day]:
+    """Two days of one size, a first load and a MERGE; `tell` receives a line as each stage ends."""
     environment = {
         **os.environ,
         **spark_environment(),
@@ -53,7 +44,7 @@ def measure(breweries: int, tell: Callable[[str], None], *, seed: int = 1) -> li
         pipeline, by_hand = f"{folder}/pipeline", f"{folder}/by-hand"
         days = []
         for number, (date, label) in enumerate(zip(DATES, LABELS, strict=True)):
-            with _api(breweries, number, seed, environment) as url:
+            with _api(breweries, number, environment) as url:
                 taken = _run(
                     "brewery.ingestion", "--date", date, "--api", url, "--lakehouse", pipeline, env=environment
                 )
@@ -73,29 +64,22 @@ def measure(breweries: int, tell: Callable[[str], None], *, seed: int = 1) -> li
         return days
 
 
-class _api:  # noqa: N801  (used as a function)
-    """The mock API in a process of its own, for as long as the block runs."""
-
-    def __init__(self, breweries: int, day: int, seed: int, environment: Mapping[str, str]) -> None:
-        self._command = [sys.executable, "-u", "-m", "harness", "mock-api", "--port", "0"]
-        self._command += ["--breweries", str(breweries), "--day", str(day), "--seed", str(seed)]
-        self._environment = environment
-
-    def __enter__(self) -> str:
-        self._process = subprocess.Popen(
-            self._command, env=dict(self._environment), cwd=ROOT, stdout=subprocess.PIPE, text=True
-        )
-        assert self._process.stdout is not None  # noqa: S101  (a pipe was asked for)
-        first = self._process.stdout.readline().split()
+@contextmanager
+def _api(breweries: int, day: int, environment: Mapping[str, str]) -> Iterator[str]:
+    """The mock API in a process of its own; yields its URL."""
+    command = [sys.executable, "-u", "-m", "harness", "mock-api", "--port", "0"]
+    command += ["--breweries", str(breweries), "--day", str(day)]
+    process = subprocess.Popen(command, env=dict(environment), cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None  # noqa: S101  (a pipe was asked for)
+        first = process.stdout.readline().split()
         url = next((word for word in first if word.startswith("http://")), None)
         if url is None:
-            self.__exit__()
             raise HarnessError("The mock API did not start: try 'harness mock-api --port 0'.")
-        return url
-
-    def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        self._process.communicate()
+        yield url
+    finally:
+        process.terminate()
+        process.communicate()
 
 
 def _run(module: str, *arguments: str, env: Mapping[str, str]) -> dict[str, Any]:
@@ -111,5 +95,5 @@ def _run(module: str, *arguments: str, env: Mapping[str, str]) -> dict[str, Any]
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
         raise HarnessError(f"The benchmark's step {module} failed ({last}): run it by hand to see more.")
-    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return found
+    result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return result

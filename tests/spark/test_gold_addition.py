@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,7 +64,7 @@ def test_jobs_gate_report_and_contract_find_a_new_table(
     assert checks == {"breweries_all_counted", "keys_unique", "counts_positive"}
     assert "gold/breweries_by_state: optimised" in maintenance.run(spark, layout, ["optimize"])
 
-    summary = summarise(layout.root)
+    summary = summarise(Path(layout.root))
     console = Console(file=io.StringIO(), width=80, force_terminal=False)
     print_summary(summary, console)
     assert isinstance(console.file, io.StringIO)

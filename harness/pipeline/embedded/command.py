@@ -2,7 +2,8 @@
 
 import datetime as dt
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -10,6 +11,7 @@ import typer
 
 from harness.console import err, out
 from harness.errors import UsageError, interrupted
+from harness.files import write_output
 from harness.options import Lakehouse, output
 from harness.paths import RUN_DIR
 from harness.pipeline.embedded.display import Display
@@ -17,8 +19,9 @@ from harness.pipeline.embedded.environment import worker_environment
 from harness.pipeline.embedded.events import Event, Progress, StageEnded, StageStarted
 from harness.pipeline.embedded.lakehouse import choose_date, prepare
 from harness.pipeline.embedded.lock import exclusive
-from harness.pipeline.embedded.source import open_source
+from harness.pipeline.embedded.simulation import day_number
 from harness.pipeline.embedded.supervisor import run_worker
+from harness.pipeline.mock_api.server import MockApi
 
 _Result = TypeVar("_Result")
 
@@ -68,7 +71,7 @@ def run(
         try:
             with (
                 Display(err).live() as display,
-                open_source(api, data, breweries=breweries, seed=seed, date=ingestion_date) as url,
+                nullcontext(api) if api is not None else _mock_api(breweries, data, seed, ingestion_date) as url,
             ):
                 _run(root, url, ingestion_date, log_file, report_file, display)
         except KeyboardInterrupt as request:
@@ -77,12 +80,18 @@ def run(
             ) from None
 
 
+@contextmanager
+def _mock_api(breweries: int, data: Path | None, seed: int, date: dt.date) -> Iterator[str]:
+    with MockApi(breweries=breweries, data=data, seed=seed, day=day_number(date)) as server:
+        yield f"{server.url}/v1"
+
+
 def _run(root: Path, url: str, date: dt.date, log_file: Path, report_file: Path, display: Display) -> None:
     # Imported here: `harness --help` should not wait for Arrow and the charts.
     from harness.machine.environment import spark_environment
     from harness.pipeline.lakehouse.model import StageTime
     from harness.pipeline.lakehouse.read import summarise
-    from harness.pipeline.report.html import write_report
+    from harness.pipeline.report.html import render
     from harness.pipeline.report.tables import print_summary
 
     stages: list[StageTime] = []
@@ -109,11 +118,11 @@ def _run(root: Path, url: str, date: dt.date, log_file: Path, report_file: Path,
     home.mkdir(exist_ok=True)
     environment = worker_environment(home=home, lakehouse=root, api=url, spark=spark)
     finished = run_worker(date, environment, log_file, follow)
-    summary = timed("summary", lambda: summarise(str(root), stages=stages, versions=dict(finished.versions)))
-    written = timed("report", lambda: write_report(summary, report_file))
+    summary = timed("summary", lambda: summarise(root, stages, finished.versions))
+    timed("report", lambda: write_output(report_file, render(summary)))
     display.close()
     print_summary(summary, out)
-    out.print(f"Report: {written}", highlight=False, soft_wrap=True)
+    out.print(f"Report: {report_file}", highlight=False, soft_wrap=True)
 
 
 def _new_log(folder: Path, date: dt.date) -> Path:

@@ -25,7 +25,6 @@ class Display:
     """Shows stages as they start, move and end; on anything but a terminal, one plain line for each end."""
 
     def __init__(self, console: Console) -> None:
-        """Takes the console to draw on."""
         self._console = console
         self._progress = Progress(
             SpinnerColumn(finished_text="[green]✓[/]"),
@@ -49,17 +48,14 @@ class Display:
         self._progress.stop()
 
     def start(self, stage: str) -> None:
-        """A stage starts."""
         if stage not in self._tasks:
             self._tasks[stage] = self._progress.add_task(TITLES.get(stage, stage), total=None, note="")
 
     def move(self, stage: str, done: int, total: int, note: str) -> None:
-        """A stage has done `done` of `total` units."""
         self.start(stage)
         self._progress.update(self._tasks[stage], completed=done, total=total or None, note=note)
 
     def end(self, stage: str, seconds: float) -> None:
-        """A stage ended well."""
         self.start(stage)
         self._progress.update(self._tasks[stage], completed=1, total=1)
         if not redraws(self._console):

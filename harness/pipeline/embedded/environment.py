@@ -8,11 +8,7 @@ from harness.paths import ROOT
 
 
 def airflow_environment(home: Path) -> dict[str, str]:
-    """Airflow's configuration as environment variables.
-
-    Args:
-        home: AIRFLOW_HOME; holds the SQLite metadata database and the task logs.
-    """
+    """Airflow's configuration; `home` holds the SQLite metadata database and the task logs."""
     return {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
@@ -35,15 +31,7 @@ def airflow_environment(home: Path) -> dict[str, str]:
 def worker_environment(
     *, home: Path, lakehouse: Path, api: str, spark: Mapping[str, str], base: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
-    """The whole environment of the worker process.
-
-    Args:
-        home: AIRFLOW_HOME.
-        lakehouse: Root of the lakehouse.
-        api: URL of the Brewery API, up to and including its version (`http://127.0.0.1:8000/v1`).
-        spark: Variables that Spark needs (Java, jars).
-        base: What to start from; Airflow's own variables in it are dropped.
-    """
+    """The whole environment of the worker process; Airflow's own variables in `base` are dropped."""
     clean = {key: value for key, value in base.items() if not key.startswith("AIRFLOW")}
     return {
         **clean,
@@ -53,7 +41,7 @@ def worker_environment(
         "BREWERY_API_URL": api,
         "BREWERY_API_OPTION": "--api",
         "BREWERY_SPARK_MODE": "local",
-        # The ingestion retries each page by itself; a second try of the whole task would only hide the reason.
+        # The ingestion retries each page by itself; a retry of the whole task would only hide the reason.
         "BREWERY_TASK_RETRIES": "0",
         "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "dags"), str(ROOT / "spark"))),
     }

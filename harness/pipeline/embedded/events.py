@@ -23,7 +23,7 @@ class StageEnded:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a stage is: `done` of `total` units; `total` 0 means unknown."""
+    """`done` of `total` units; `total` 0 means unknown."""
 
     stage: str
     done: int
@@ -41,12 +41,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class Finished:
-    """Both DAGs succeeded.
-
-    Attributes:
-        dataset_events: Number of Dataset events that the first DAG left for the second one.
-        versions: Software -> version.
-    """
+    """Both DAGs succeeded; `dataset_events` is how many the first one left for the second one."""
 
     dataset_events: int
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -57,13 +52,11 @@ _KINDS = {kind.__name__: kind for kind in (StageStarted, StageEnded, Progress, F
 
 
 def write_event(stream: IO[str], event: Event) -> None:
-    """Write one event and flush, so that the front sees it now."""
     stream.write(json.dumps({"kind": type(event).__name__, **asdict(event)}) + "\n")
     stream.flush()
 
 
 def read_events(stream: IO[str]) -> Iterator[Event]:
-    """Yield events until the worker closes the pipe."""
     for line in stream:
         raw: dict[str, Any] = json.loads(line)
         yield _KINDS[raw.pop("kind")](**raw)

@@ -15,7 +15,7 @@ _NO_JAVA: Final = Cause(
 )
 
 
-def chain(error: BaseException) -> Iterator[BaseException]:
+def _chain(error: BaseException) -> Iterator[BaseException]:
     """The error and what caused it, outermost first."""
     seen: set[int] = set()
     current: BaseException | None = error
@@ -26,20 +26,17 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def explain(error: BaseException | str | None, *, own: tuple[type[BaseException], ...] = ()) -> str:
-    """One sentence for a failure.
+    """A sentence without a traceback, never empty.
 
     Args:
         error: The exception of the task, or what Airflow kept of it.
         own: Exception types whose message already is a sentence for the user.
-
-    Returns:
-        A sentence without a traceback; never empty.
     """
     if isinstance(error, BaseException):
-        for link in chain(error):
+        for link in _chain(error):
             if isinstance(link, own) and str(link):
                 return str(link)
-        text = "\n".join(f"{type(link).__name__}: {link}" for link in chain(error))
+        text = "\n".join(f"{type(link).__name__}: {link}" for link in _chain(error))
     else:
         text = error or ""
     for cause in (*CAUSES, _NO_JAVA):

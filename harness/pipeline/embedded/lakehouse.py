@@ -12,46 +12,28 @@ from harness.errors import HarnessError, UsageError
 from harness.pipeline.embedded import simulation
 
 _LAYERS = ("bronze", "silver", "gold", "quality")
-_OWN_FILES = (".lock",)
 
 
 def prepare(root: Path, *, fresh: bool) -> None:
-    """Make the folder, and empty it when asked.
-
-    Args:
-        root: The lakehouse.
-        fresh: Remove its layers first; anything else in the folder is a reason to refuse.
-
-    Raises:
-        HarnessError: The folder cannot be made or written, or holds what is not a lakehouse's.
-    """
+    """Create the folder, and remove its layers if `fresh`; a folder with anything else in it is refused."""
     try:
         root.mkdir(parents=True, exist_ok=True)
-        strangers = sorted(p.name for p in root.iterdir() if p.name not in _LAYERS + _OWN_FILES)
+        strangers = sorted(p.name for p in root.iterdir() if p.name not in (*_LAYERS, ".lock"))
         if strangers:
             raise HarnessError(
                 f"{root} holds {strangers[0]!r}, so it is not a lakehouse: name an empty folder with --lakehouse."
             )
         if fresh:
             for layer in _LAYERS:
-                shutil.rmtree(root / layer, ignore_errors=False) if (root / layer).exists() else None
-        probe = root / ".lock"
-        probe.touch()
+                if (root / layer).exists():
+                    shutil.rmtree(root / layer)
+        (root / ".lock").touch()
     except OSError as error:
         raise HarnessError(f"The lakehouse {root} {_reason(error)}.") from None
 
 
 def choose_date(root: Path, given: str | None, *, simulated: bool) -> dt.date:
-    """The ingestion date of this run.
-
-    Args:
-        root: The lakehouse.
-        given: What the user asked for, YYYY-MM-DD.
-        simulated: Whether the source is simulated: then each run is the next day.
-
-    Raises:
-        HarnessError: Not a date, or one that the simulated source does not have.
-    """
+    """The date that was given, else the day after the newest one of a mock API, else today (UTC)."""
     if given is not None:
         try:
             date = dt.date.fromisoformat(given)

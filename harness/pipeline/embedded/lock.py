@@ -12,14 +12,7 @@ from harness.exits import ExitCode
 
 @contextlib.contextmanager
 def exclusive(lakehouse: Path) -> Iterator[None]:
-    """Hold the lakehouse for this process; the kernel lets go when the process ends, however it ends.
-
-    Args:
-        lakehouse: Existing folder.
-
-    Raises:
-        HarnessError: Another run holds it.
-    """
+    """Hold the lakehouse for this process; the kernel releases it when the process ends, however it ends."""
     path = lakehouse / ".lock"
     with path.open("a+") as handle:
         try:

@@ -1,4 +1,4 @@
-"""The calendar of a simulated source: each run stands for the next day.
+"""The calendar of the mock API: each run stands for the next day.
 
 >>> next_date([])
 datetime.date(2025, 1, 1)
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 FIRST_DATE: Final = dt.date(2025, 1, 1)
-"""A fixed first day makes simulated lakehouses the same on every machine."""
+"""Fixed, so that lakehouses of the mock API are the same on every machine."""
 
 
 def next_date(committed: Iterable[dt.date]) -> dt.date:
@@ -21,11 +21,7 @@ def next_date(committed: Iterable[dt.date]) -> dt.date:
 
 
 def day_number(date: dt.date) -> int:
-    """Day of the simulated source, from 0.
-
-    Raises:
-        ValueError: The date lies before the first day.
-    """
+    """Day of the mock API's data, from 0; a ValueError for a date before the first day."""
     if date < FIRST_DATE:
-        raise ValueError(f"the simulated source starts on {FIRST_DATE}, so it has no data for {date}")
+        raise ValueError(f"the mock API starts on {FIRST_DATE} and has no data for {date}")
     return (date - FIRST_DATE).days

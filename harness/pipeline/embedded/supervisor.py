@@ -23,15 +23,9 @@ def run_worker(
 
     Args:
         ingestion_date: The date to ingest.
-        environment: Whole environment of the process (`environment.worker_environment`).
+        environment: Whole environment of the process.
         log_file: Receives what Airflow and Spark print.
-        on_event: Called for each event but the last.
-
-    Returns:
-        The worker's last event.
-
-    Raises:
-        HarnessError: The run failed; the sentence names the stage, the reason and the log.
+        on_event: Called for each event but the last, which is returned.
     """
     read_fd, write_fd = os.pipe()
     with log_file.open("ab") as log, os.fdopen(read_fd, encoding="utf-8") as events:

@@ -13,6 +13,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import IO, Any
 
 from harness.pipeline.embedded.events import Failed, Finished, Progress, StageEnded, StageStarted, write_event
@@ -29,7 +30,6 @@ class RunError(Exception):
     """The run cannot go on; the message is a sentence for the user."""
 
     def __init__(self, stage: str, sentence: str) -> None:
-        """Takes the stage that failed and the sentence."""
         super().__init__(sentence)
         self.stage = stage
 
@@ -38,22 +38,18 @@ class TaskListener:
     """Airflow listener: tells the front when a task starts and ends, and keeps the error of one that failed."""
 
     def __init__(self, emit: Callable[[Any], None]) -> None:
-        """Takes where events go."""
         self._emit = emit
         self._started: dict[str, float] = {}
         self.error: BaseException | str | None = None
 
     def running(self, task_id: str) -> None:
-        """A task starts."""
         self._started[task_id] = time.monotonic()
         self._emit(StageStarted(task_id))
 
     def success(self, task_id: str) -> None:
-        """A task succeeded."""
         self._emit(StageEnded(task_id, time.monotonic() - self._started[task_id]))
 
     def failed(self, error: BaseException | str | None) -> None:
-        """A task failed."""
         self.error = error
 
 
@@ -66,17 +62,14 @@ def _register(listener: TaskListener) -> None:
 
         @hookimpl
         def on_task_instance_running(self, task_instance: Any) -> None:
-            """Hook."""
             listener.running(task_instance.task_id)
 
         @hookimpl
         def on_task_instance_success(self, task_instance: Any) -> None:
-            """Hook."""
             listener.success(task_instance.task_id)
 
         @hookimpl
         def on_task_instance_failed(self, error: Any) -> None:
-            """Hook."""
             listener.failed(error)
 
     manager: Any = get_listener_manager()
@@ -87,12 +80,10 @@ class ProgressHandler(logging.Handler):
     """Forwards the ingestion's progress records (`done`, `total`, `note` as extras) to the front."""
 
     def __init__(self, emit: Callable[[Any], None]) -> None:
-        """Takes where events go."""
         super().__init__()
         self._emit = emit
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Forward one record."""
         fields = vars(record)
         if "done" in fields:
             self._emit(Progress("ingest_to_bronze", fields["done"], fields["total"], fields.get("note", "")))
@@ -100,8 +91,6 @@ class ProgressHandler(logging.Handler):
 
 def _prepare_database() -> None:
     """Create or upgrade the SQLite metadata; an interrupted creation leaves no database behind."""
-    from pathlib import Path
-
     # The user table that runs refer to: without it SQLAlchemy cannot replace the run of a re-ingested day.
     import airflow.providers.fab.auth_manager.models  # noqa: F401  (imported for that effect)
     from airflow import settings
@@ -142,11 +131,7 @@ def _run_dag(
 
 
 def _take_dataset_events() -> int:
-    """Take the Dataset events that wait for the second DAG out of Airflow's queue, as its scheduler would.
-
-    Returns:
-        How many there were.
-    """
+    """Remove the Dataset events that wait for the second DAG, as Airflow's scheduler would; how many there were."""
     from airflow.models.dataset import DatasetDagRunQueue
     from airflow.utils.session import create_session
 
@@ -178,15 +163,7 @@ def _start_spark() -> threading.Thread:
 
 
 def run(date: dt.date, emit: Callable[[Any], None]) -> None:
-    """Run both DAGs for one date.
-
-    Args:
-        date: The ingestion date.
-        emit: Receives the events, except the final `Failed`.
-
-    Raises:
-        RunError: A DAG does not load or fails, or the Dataset event between them is missing.
-    """
+    """Run both DAGs for one date; `emit` receives the events, except the final `Failed`."""
     warnings.filterwarnings("ignore")
     emit(StageStarted("airflow"))
     started = time.monotonic()
@@ -219,7 +196,6 @@ def run(date: dt.date, emit: Callable[[Any], None]) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Entry point; takes the date and the number of the file descriptor for events."""
     date = dt.date.fromisoformat(arguments[0])
     stream: IO[str] = os.fdopen(int(arguments[1]), "w", encoding="utf-8")
     guard = threading.Lock()

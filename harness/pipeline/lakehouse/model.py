@@ -93,11 +93,7 @@ class RejectedRecord:
 
 @dataclass(frozen=True)
 class Check:
-    """The outcome of one expectation of the quality gate.
-
-    Attributes:
-        severity: `error` fails the gate; anything else is a warning.
-    """
+    """The outcome of one expectation of the quality gate; only severity `error` fails the gate."""
 
     gate: str
     table: str
@@ -126,27 +122,15 @@ class Gate:
 
     @property
     def passed(self) -> bool:
-        """Whether gold was published."""
         return all(check.outcome != "fail" for check in self.checks)
 
     def count(self, outcome: str) -> int:
-        """Number of checks with that outcome."""
         return sum(check.outcome == outcome for check in self.checks)
 
 
 @dataclass(frozen=True)
 class TableVersion:
-    """Where a Delta table's history stands.
-
-    Attributes:
-        name: Path below the lakehouse's root.
-        version: Latest version.
-        operation: What wrote it (`MERGE`, `WRITE`, …).
-        written_at: When, UTC.
-        rows: Rows of that version.
-        files: Data files of that version.
-        bytes: Size of those files.
-    """
+    """The latest version of a Delta table; `name` is its path below the lakehouse's root."""
 
     name: str
     version: int
@@ -170,14 +154,10 @@ class Summary:
     """Everything that the terminal's tables and the HTML report show.
 
     Attributes:
-        root: The lakehouse.
-        read_at: When the summary was read, UTC.
         by_type: Every type, most breweries first.
         by_country: Every country, most breweries first.
         states: The states or provinces with most breweries.
         cities: The cities with most breweries.
-        state_count: Number of states and provinces.
-        city_count: Number of cities.
         location_rows: Rows of gold/breweries_by_type_and_location.
         coverage: Every country, most breweries first.
         daily_changes: Oldest first.
@@ -185,14 +165,11 @@ class Summary:
         missing: Paths of the gold tables that this lakehouse lacks, because an older version built it.
         runs: The ledger, oldest first; never empty.
         current: Current rows of silver.
-        gone: Rows of silver that the source no longer has.
+        gone: Rows of silver whose brewery the API no longer has.
         without_coordinates: Current rows that no map can show.
-        cells: The map, binned.
-        cell_degrees: Width of a map square in degrees.
+        cell_degrees: Width of a square of the map in degrees.
         rejected_reasons: Reason -> records, over the ledger's runs, most frequent first.
-        rejected_examples: A few of the latest.
-        gate: The latest outcome of the quality gate, if it ever ran.
-        tables: Versions of all tables.
+        gate: The latest decision of the quality gate, if it ever ran.
         stages: Times of the run that this summary ends; empty for a report made later.
         versions: Software -> version.
     """
@@ -229,7 +206,6 @@ class Summary:
         return self.runs[-1]
 
     def has(self, gold_table: str) -> bool:
-        """Whether this lakehouse has a gold table."""
         return f"gold/{gold_table}" not in self.missing
 
     @property

@@ -76,29 +76,13 @@ Row = dict[str, Any]
 
 
 class Lakehouse:
-    """A lakehouse, open for reading.
+    """A lakehouse, open for reading."""
 
-    Attributes:
-        layout: Where its tables lie.
-    """
-
-    def __init__(self, root: str | Path, storage_options: Mapping[str, str] | None = None) -> None:
-        """Opens nothing yet.
-
-        Args:
-            root: A local path or an `s3://` URI.
-            storage_options: What delta-rs needs to reach an object store (endpoint, credentials).
-        """
+    def __init__(self, root: Path) -> None:
         self.layout = Layout(str(root))
-        self._options = dict(storage_options or {})
         self._tables: dict[str, DeltaTable | None] = {}
 
     def table(self, uri: str) -> DeltaTable:
-        """A table.
-
-        Raises:
-            HarnessError: It does not exist or cannot be read.
-        """
         table = self.find(uri)
         if table is None:
             raise HarnessError(
@@ -108,15 +92,10 @@ class Lakehouse:
         return table
 
     def find(self, uri: str) -> DeltaTable | None:
-        """A table, or None if it does not exist.
-
-        Raises:
-            HarnessError: It exists but cannot be read.
-        """
+        """A table, or None if it does not exist."""
         if uri not in self._tables:
             try:
-                there = DeltaTable.is_deltatable(uri, self._options)
-                self._tables[uri] = DeltaTable(uri, storage_options=self._options) if there else None
+                self._tables[uri] = DeltaTable(uri) if DeltaTable.is_deltatable(uri) else None
             except TableNotFoundError:
                 self._tables[uri] = None
             except (DeltaError, OSError) as error:
@@ -124,11 +103,7 @@ class Lakehouse:
         return self._tables[uri]
 
     def query(self, uri: str, sql: str, *, limit: int | None = None) -> list[Row]:
-        """Rows of an SQL query over one table, which the query calls `t`; the first `limit` of them.
-
-        Raises:
-            HarnessError: The table is not there, cannot be read, or lacks a column.
-        """
+        """Rows of an SQL query over one table, which the query calls `t`; the first `limit` of them."""
         table = self.table(uri)
         if limit is not None:
             sql = f"{sql} limit {limit}"
@@ -145,28 +120,19 @@ class Lakehouse:
         return [] if self.find(uri) is None else self.query(uri, sql, limit=limit)
 
 
-def summarise(
-    root: str | Path,
-    stages: Sequence[StageTime] = (),
-    versions: Mapping[str, str] | None = None,
-    storage_options: Mapping[str, str] | None = None,
-) -> Summary:
+def summarise(root: Path, stages: Sequence[StageTime] = (), versions: Mapping[str, str] | None = None) -> Summary:
     """Reads the whole lakehouse and reduces it.
 
     Args:
-        root: A local path or an `s3://` URI.
+        root: The lakehouse's folder.
         stages: Times of the run that this summary ends.
         versions: Software -> version, for the report's footer.
-        storage_options: What delta-rs needs to reach an object store.
-
-    Raises:
-        HarnessError: No lakehouse there, or one of its tables is missing or unreadable.
     """
-    if "://" not in str(root) and not Path(root).is_dir():
+    if not root.is_dir():
         raise HarnessError(
             f"There is no lakehouse at {root}: run `harness run` to build one, or name another with --lakehouse."
         )
-    lakehouse = Lakehouse(root, storage_options)
+    lakehouse = Lakehouse(root)
     layout = lakehouse.layout
     runs = _runs(lakehouse)
     missing = [name for name in GOLD if lakehouse.find(layout.gold(name)) is None]
@@ -305,18 +271,7 @@ def _gate(lakehouse: Lakehouse) -> Gate | None:
     )
     if not rows:
         return None
-    checks = [
-        Check(
-            gate=row["gate"],
-            table=row["table"],
-            expectation=row["expectation"],
-            severity=row["severity"],
-            passed=row["passed"],
-            observed=str(row["observed"]),
-            expected=str(row["expected"]),
-        )
-        for row in rows
-    ]
+    checks = [Check(**{name: row[name] for name in Check.__dataclass_fields__}) for row in rows]
     newest = max(rows, key=lambda row: row["checked_at"])
     return Gate(newest["run_id"], newest["ingestion_date"], _utc(newest["checked_at"]), checks)
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from harness.console import out
+from harness.files import write_output
 from harness.options import Lakehouse, output
 from harness.paths import RUN_DIR
 
@@ -25,14 +26,15 @@ def report(
     # Imported here: `harness --help` should not wait for Arrow and the maps.
     from harness.pipeline.lakehouse.read import summarise
 
-    summary = summarise(lakehouse.expanduser().resolve())
+    root = lakehouse.expanduser().resolve()
+    summary = summarise(root)
     if print_:
         from harness.pipeline.report.tables import print_summary
 
         print_summary(summary, out)
         return
-    from harness.pipeline.report.html import write_report
+    from harness.pipeline.report.html import render
 
-    root = lakehouse.expanduser().resolve()
-    written = write_report(summary, (target or root.parent / "report.html").expanduser().resolve())
-    out.print(f"Report: {written}", highlight=False, markup=False, soft_wrap=True)
+    path = (target or root.parent / "report.html").expanduser().resolve()
+    write_output(path, render(summary))
+    out.print(f"Report: {path}", highlight=False, markup=False, soft_wrap=True)

@@ -2,13 +2,10 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from harness.errors import HarnessError
-from harness.files import write
 from harness.pipeline.lakehouse.model import Check, Summary
 from harness.pipeline.report import text
 from harness.pipeline.report.map import region_map, world_map
@@ -26,44 +23,10 @@ def render(summary: Summary) -> str:
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
-    environment.filters |= {
-        "number": text.number,
-        "signed": text.signed,
-        "percent": text.percent,
-        "duration": text.duration,
-        "size": text.size,
-        "moment": text.moment,
-        "heat": heat_class,
-        "cell": text.cell,
-    }
+    filters = (text.number, text.signed, text.percent, text.duration, text.size, text.moment, text.cell)
+    environment.filters |= {"heat": heat_class, **{function.__name__: function for function in filters}}
     environment.globals |= {"width": bar_width, "missing": text.MISSING}
     return environment.get_template("report.html.j2").render(summary=summary, **_derived(summary))
-
-
-def write_report(summary: Summary, path: Path) -> Path:
-    """Writes the report beside its place and then renames it, so that a reader never sees half of it.
-
-    Args:
-        summary: What to show.
-        path: The HTML file; its folder is made if need be.
-
-    Returns:
-        The path as given.
-
-    Raises:
-        HarnessError: The file cannot be written.
-    """
-    html = render(summary)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise IsADirectoryError(None, "it is a folder")
-        write(path, html)
-    except OSError as error:
-        raise HarnessError(
-            f"The report cannot be written to {path} ({error.strerror}): name another file."
-        ) from None
-    return path
 
 
 def heat_class(share: float) -> str:

@@ -51,27 +51,13 @@ _CLIP: Final = re.compile(r'(?<=[#"])clip\d+(?=[")])')
 
 
 def world_map(cells: Sequence[MapCell]) -> Markup:
-    """All breweries on the whole world, in the Equal Earth projection.
-
-    Args:
-        cells: Squares with their counts.
-
-    Returns:
-        An `<svg>` element; each dot has an `aria-label` that says what it stands for.
-    """
+    """All breweries on the whole world, in the Equal Earth projection; each dot has an `aria-label`."""
     world = {"type": "MultiPoint", "coordinates": [[-175, 0], [180, 0], [0, 83], [0, -56]]}
     return _draw("world", cells, {"type": "equalEarth", "fit": world}, round(_WIDTH * 0.44), _WORLD_DOT)
 
 
 def region_map(cells: Sequence[MapCell]) -> Markup:
-    """The area where most of some breweries are, closer.
-
-    Args:
-        cells: Squares with their counts; not empty. Those of outliers may fall outside the picture.
-
-    Returns:
-        An `<svg>` element like that of `world_map`.
-    """
+    """The area where most of some breweries are; outliers may fall outside the picture."""
     west, east = _middle([(cell.longitude, cell.breweries) for cell in cells])
     south, north = _middle([(cell.latitude, cell.breweries) for cell in cells])
     west, east, south, north = west - 1, east + 1, max(south - 1, -85), min(north + 1, 85)
@@ -183,9 +169,7 @@ def _draw(name: str, cells: Sequence[MapCell], projection: dict[str, Any], heigh
 def _slim(svg: str, name: str) -> Markup:
     """Rewrites each mark in its shortest form, which the page's style sheet colours, to a tenth of a pixel.
 
-    Args:
-        svg: What vl-convert drew; its text is escaped.
-        name: Makes the picture's ids unique in the page.
+    The name makes the picture's ids unique in the page.
     """
     svg = _GEOMETRY.sub(lambda match: _NUMBER.sub(_tenths, match[0]), svg)
     svg = _LAND.sub(r'<path d="\1"/>', svg)

@@ -41,12 +41,6 @@ def print_summary(summary: Summary, console: Console) -> None:
 
 
 def day_line(day: int, change: DailyChange) -> str:
-    """What one day brought, on one line.
-
-    Args:
-        day: Which day of the lakehouse it is, from 1.
-        change: Its row of gold/daily_changes.
-    """
     return (
         f"day {day} ({change.ingestion_date}): {signed(change.added)} ~{number(change.changed)} "
         f"{signed(-change.removed)}, {number(change.rejected)} rejected, {number(change.duplicates)} duplicates"

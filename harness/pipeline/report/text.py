@@ -7,7 +7,6 @@ from lakehouse.definitions import Column
 
 _STEPS: Final = ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
 
-
 MISSING: Final = "not in this lakehouse, which an older version built; the next run of the pipeline adds it"
 
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page
 
 from harness.pipeline.lakehouse.model import MapCell, StageTime
 from harness.pipeline.lakehouse.read import summarise
-from harness.pipeline.report.html import write_report
+from harness.pipeline.report.html import render
 from harness.pipeline.report.map import world_map
 
 pytestmark = pytest.mark.browser
@@ -16,7 +16,9 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def report(lakehouse: Path, tmp_path: Path) -> Path:
-    return write_report(summarise(lakehouse, [StageTime("bronze_to_silver", 2)]), tmp_path / "report.html")
+    path = tmp_path / "report.html"
+    path.write_text(render(summarise(lakehouse, [StageTime("bronze_to_silver", 2)])), encoding="utf-8")
+    return path
 
 
 def opened(browser: Browser, report: Path, width: int = 1280, scheme: str = "light") -> tuple[Page, list[str]]:

@@ -13,9 +13,10 @@ import pytest
 
 import harness.pipeline.report.html
 from harness.errors import HarnessError
+from harness.files import write_output
 from harness.pipeline.lakehouse.model import Check, Count, Gate, Place, RejectedRecord, StageTime, Summary
 from harness.pipeline.lakehouse.read import summarise
-from harness.pipeline.report.html import render, write_report
+from harness.pipeline.report.html import render
 from lakehouse.gold import GOLD
 
 EVIL = "<script>alert('1')</script>"
@@ -194,7 +195,7 @@ def test_an_empty_lakehouse_still_has_a_report(summary: Summary) -> None:
 
 def test_the_file_is_whole_or_not_there(summary: Summary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "reports" / "report.html"
-    assert write_report(summary, target) == target
+    write_output(target, render(summary))
     before = target.read_text()
     assert before.rstrip().endswith("</html>")
     assert [path.name for path in target.parent.iterdir()] == ["report.html"]
@@ -203,15 +204,17 @@ def test_the_file_is_whole_or_not_there(summary: Summary, tmp_path: Path, monkey
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(HarnessError, match=r"report\.html \(No space left on device\): name another file"):
-        write_report(summary, target)
+    with pytest.raises(
+        HarnessError, match=r"report\.html cannot be written \(No space left on device\): name another"
+    ):
+        write_output(target, render(summary))
     assert target.read_text() == before
     assert [path.name for path in target.parent.iterdir()] == ["report.html"]
 
 
 def test_a_place_that_cannot_be_written_is_named(summary: Summary, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(HarnessError, match="cannot be written to"):
-        write_report(summary, tmp_path / "file" / "report.html")
-    with pytest.raises(HarnessError, match=r"cannot be written to .* \(it is a folder\)"):
-        write_report(summary, tmp_path)
+    with pytest.raises(HarnessError, match=r"report\.html cannot be written \((File exists|Not a directory)\)"):
+        write_output(tmp_path / "file" / "report.html", render(summary))
+    with pytest.raises(HarnessError, match=r"cannot be written \(Is a directory\)"):
+        write_output(tmp_path, render(summary))
