@@ -17,14 +17,12 @@ from pytest_kind import KindCluster
 
 from harness.clusters.kind.cluster import Cluster, down, up
 from harness.clusters.kind.kubectl import kubectl_program
-from harness.clusters.without_registry.components import required_version
+from harness.clusters.without_registry.components import STORAGE
 from harness.machine.tools import tool
 
 Object = dict[str, Any]
 # The one image with a shell that every node holds.
-SHELL_IMAGE = "docker.io/rancher/local-path-provisioner:" + required_version(
-    "local-path-provisioner", "github.com/rancher/local-path-provisioner"
-)
+SHELL_IMAGE = f"docker.io/rancher/local-path-provisioner:{STORAGE.version}"
 # Answers every connection to port 8080 with one line.
 GREETER = (
     "my $server = IO::Socket::INET->new(LocalPort => 8080, Listen => 5, ReuseAddr => 1) or die;"

@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from harness.clusters.deploy.causes import is_ready
-from harness.clusters.deploy.served import Served
 from harness.clusters.deploy.wait import ARGOCD
 from harness.clusters.kind.kubectl import Kubectl
+from tests.live.served import ServedBranch
 from tests.live.wait import until
 
 pytestmark = pytest.mark.e2e
@@ -31,12 +31,12 @@ SECONDS = 180
 
 
 @pytest.fixture(scope="module")
-def served(cluster: Kubectl) -> Served:
-    return Served(cluster)
+def served(cluster: Kubectl) -> ServedBranch:
+    return ServedBranch(cluster)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def as_before(cluster: Kubectl, served: Served) -> Iterator[None]:
+def as_before(cluster: Kubectl, served: ServedBranch) -> Iterator[None]:
     """Leaves the served branch and the cluster as they were."""
     commit = served.head()
     yield
@@ -50,7 +50,7 @@ def as_before(cluster: Kubectl, served: Served) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def kustomization(served: Served) -> str:
+def kustomization(served: ServedBranch) -> str:
     """The Application's kustomization before any test."""
     return served.read(KUSTOMIZATION)
 
@@ -112,7 +112,7 @@ def becomes(cluster: Kubectl, wanted: str | None) -> None:
     )
 
 
-def test_a_commit_changes_the_cluster_by_itself(cluster: Kubectl, served: Served, kustomization: str) -> None:
+def test_a_commit_changes_the_cluster_by_itself(cluster: Kubectl, served: ServedBranch, kustomization: str) -> None:
     assert probe(cluster) is None
     changes = {PROBE: manifest("ours"), KUSTOMIZATION: with_resource(kustomization, "probe.yaml")}
     served.commit(changes, "Add a probe")
@@ -136,7 +136,7 @@ def test_a_manual_change_is_healed(cluster: Kubectl) -> None:
 
 
 def test_a_resource_that_leaves_git_leaves_the_cluster(
-    cluster: Kubectl, served: Served, kustomization: str
+    cluster: Kubectl, served: ServedBranch, kustomization: str
 ) -> None:
     becomes(cluster, "ours")
     served.commit({PROBE: None, KUSTOMIZATION: kustomization.encode()}, "Remove the probe")
@@ -161,7 +161,7 @@ def unharmed(cluster: Kubectl) -> Callable[[], None]:
 
 
 def test_a_commit_that_does_not_build_leaves_the_platform_alone_and_says_why(
-    cluster: Kubectl, served: Served, kustomization: str, unharmed: Callable[[], None]
+    cluster: Kubectl, served: ServedBranch, kustomization: str, unharmed: Callable[[], None]
 ) -> None:
     served.commit({KUSTOMIZATION: with_resource(kustomization, "nowhere.yaml")}, "Name a file that is not there")
 
@@ -175,7 +175,7 @@ def test_a_commit_that_does_not_build_leaves_the_platform_alone_and_says_why(
 
 
 def test_a_commit_that_may_not_be_applied_leaves_the_platform_alone_and_says_why(
-    cluster: Kubectl, served: Served, kustomization: str, unharmed: Callable[[], None]
+    cluster: Kubectl, served: ServedBranch, kustomization: str, unharmed: Callable[[], None]
 ) -> None:
     """Somebody with access to git only makes themselves an administrator of the cluster."""
     binding = {

@@ -5,10 +5,9 @@ import yaml
 
 from harness.clusters.deploy.causes import is_ready
 from harness.clusters.deploy.wait import ARGOCD, ROOT_APPLICATION
-from harness.clusters.deploy.waves import violations
 from harness.clusters.kind.kubectl import Kubectl
 from harness.paths import ROOT
-from tests.live.history import is_remembered, steps
+from tests.live.history import is_remembered, steps, violations
 
 pytestmark = pytest.mark.e2e
 

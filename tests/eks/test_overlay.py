@@ -12,12 +12,11 @@ import yaml
 
 from harness.clusters.deploy.causes import is_ready
 from harness.clusters.deploy.wait import ARGOCD, ROOT_APPLICATION, is_available
-from harness.clusters.deploy.waves import violations
 from harness.clusters.deploy.work import STAND_IN
 from harness.clusters.kind.kubectl import Kubectl
 from harness.clusters.kind.problems import pod_problems
 from harness.paths import ROOT
-from tests.live.history import is_remembered, steps
+from tests.live.history import is_remembered, steps, violations
 from tests.live.likeness import differences
 from tests.live.platform import NAMESPACES
 

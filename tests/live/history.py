@@ -1,5 +1,6 @@
 """How the platform came up, while its cluster remembers."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -24,3 +25,21 @@ def is_remembered(cluster: Kubectl) -> bool:
 def steps(cluster: Kubectl) -> list[Step]:
     events = cluster.get("events", ARGOCD, "--field-selector=involvedObject.kind=Application")
     return history(cluster.get("applications.argoproj.io", ARGOCD), events, root=ROOT_APPLICATION)
+
+
+def violations(steps: Sequence[Step]) -> list[str]:
+    """What came before an earlier wave was ready, one sentence each; within one second counts as together."""
+    told = []
+    for step in steps:
+        for before in steps:
+            if before.wave >= step.wave:
+                continue
+            if before.ready is None:
+                told.append(f"{step.application} (wave {step.wave}) is there, {before.application} is not ready.")
+            elif before.ready > step.created:
+                late = (before.ready - step.created).total_seconds()
+                told.append(
+                    f"{step.application} (wave {step.wave}) came {late:.0f} s before {before.application} "
+                    f"(wave {before.wave}) was ready."
+                )
+    return told

@@ -14,6 +14,12 @@ from harness.clusters.kind.objects import Object, name, namespace, one_line
 
 _NO_IMAGE: Final = frozenset({"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"})
 _NO_CONTAINER: Final = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+_REFUSALS: Final = {
+    "InvalidSpecError": (6, "does not accept the Application {}", 20),
+    "ComparisonError": (7, "cannot build {} from git", 30),
+    "SyncError": (8, "gave up on {}", 20),
+}
+"""Rank, words and patience by the type of an Application's condition."""
 _RESTARTS: Final = 3
 """Restarts after which a container is expected to keep crashing."""
 _LONGEST: Final = 300
@@ -179,12 +185,9 @@ def _of_application(application: Object) -> Iterator[Cause]:
     help_ = f"correct it, commit, and run this again; 'kubectl -n cicd describe application {app}' says more"
     for condition in objects.conditions(application):
         kind, message = str(condition.get("type", "")), _short(condition.get("message"))
-        if kind == "InvalidSpecError":
-            yield Cause(*whose, 6, f"Argo CD does not accept the Application {app} ({message})", help_, 20)
-        elif kind == "ComparisonError":
-            yield Cause(*whose, 7, f"Argo CD cannot build {app} from git ({message})", help_, 30)
-        elif kind == "SyncError":
-            yield Cause(*whose, 8, f"Argo CD gave up on {app} ({message})", help_, 20)
+        if kind in _REFUSALS:
+            rank, what, patience = _REFUSALS[kind]
+            yield Cause(*whose, rank, f"Argo CD {what.format(app)} ({message})", help_, patience)
     operation = status.get("operationState") or {}
     for resource in (operation.get("syncResult") or {}).get("resources") or []:
         if resource.get("status") == "SyncFailed" or resource.get("hookPhase") in ("Failed", "Error"):

@@ -1,18 +1,13 @@
 """The git server in the cluster, from which Argo CD pulls: this checkout, and the pinned upstream bases.
 
 Objects are pushed through `kubectl exec`, so the server itself takes nothing from anybody.
-
->>> Served(cluster).commit({"base/misc/note.yaml": b"…"}, "Add a note")
-'3f1c…'
 """
 
-import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-from harness.clusters.deploy.git import Scratch, with_files
+from harness.clusters.deploy.git import Scratch
 from harness.clusters.kind.kubectl import Kubectl
 from harness.manifests.upstream import Remote, repositories
 
@@ -23,8 +18,8 @@ REPOSITORY: Final = "lakehouse-platform.git"
 URL: Final = f"git://git-server.{NAMESPACE}.svc.cluster.local/{REPOSITORY}"
 """From where Argo CD pulls this checkout."""
 
-_SERVER: Final = "deployment/git-server"
-_FOLDER: Final = "/srv/git"
+SERVER: Final = "deployment/git-server"
+FOLDER: Final = "/srv/git"
 _OPTIONS: Final = (
     # Git runs no program as a transport unless told.
     ("protocol.ext.allow", "always"),
@@ -42,7 +37,7 @@ class Served:
     def serve(self, git: Scratch, commit: str) -> None:
         """Makes a commit the head of the served branch."""
         self._make(REPOSITORY)
-        self._push(git, REPOSITORY, f"+{commit}:refs/heads/{BRANCH}")
+        self.push(git, REPOSITORY, f"+{commit}:refs/heads/{BRANCH}")
 
     def serve_upstream(self, remotes: Iterable[Remote]) -> None:
         """Serves the pinned tags of upstream bases, from the Go module cache."""
@@ -50,48 +45,23 @@ class Served:
             name = f"{remote.org}/{remote.repo}.git"
             self._make(name)
             with Scratch(repository) as git:
-                self._push(git, name, f"+refs/tags/{remote.tag}:refs/tags/{remote.tag}")
-
-    def head(self) -> str:
-        return self._git("rev-parse", BRANCH, doing="read the served branch").strip()
-
-    def read(self, path: str) -> str:
-        return self._git("show", f"{BRANCH}:{path}", doing=f"read {path} of the served branch")
-
-    def commit(self, changes: Mapping[str, bytes | None], message: str) -> str:
-        """Commits to the served branch, as a push to the platform's repository does; None removes a file."""
-        with tempfile.TemporaryDirectory(prefix="harness-served-") as folder:
-            git = Scratch(Path(folder))
-            git.run("init", "--quiet", "--bare")
-            with git:
-                git.run(*_options(), "fetch", "--quiet", self._address(REPOSITORY), BRANCH)
-                commit = with_files(git, "FETCH_HEAD", changes, message)
-                self._push(git, REPOSITORY, f"{commit}:refs/heads/{BRANCH}")
-        return commit
-
-    def reset(self, commit: str) -> None:
-        """Makes an earlier commit the head again, as a force push does."""
-        self._git("update-ref", f"refs/heads/{BRANCH}", commit, doing=f"go back to {commit[:8]}")
+                self.push(git, name, f"+refs/tags/{remote.tag}:refs/tags/{remote.tag}")
 
     def _make(self, name: str) -> None:
-        folder = f"{_FOLDER}/{name}"
+        folder = f"{FOLDER}/{name}"
         doing = f"make {name} on the git server"
         # An existing one stays as it is.
         make = ["git", "init", "--quiet", "--bare", f"--initial-branch={BRANCH}", folder]
-        self.cluster.execute(NAMESPACE, _SERVER, make, doing=doing)
+        self.cluster.execute(NAMESPACE, SERVER, make, doing=doing)
         # A shallow checkout, as on a build machine, may be pushed.
         allow = ["git", f"--git-dir={folder}", "config", "receive.shallowUpdate", "true"]
-        self.cluster.execute(NAMESPACE, _SERVER, allow, doing=doing)
+        self.cluster.execute(NAMESPACE, SERVER, allow, doing=doing)
 
-    def _git(self, *arguments: str, doing: str) -> str:
-        command = ["git", f"--git-dir={_FOLDER}/{REPOSITORY}", *arguments]
-        return self.cluster.execute(NAMESPACE, _SERVER, command, doing=doing)
+    def push(self, git: Scratch, name: str, refspec: str) -> None:
+        git.run(*options(), "push", "--quiet", "--no-verify", self.address(name), refspec)
 
-    def _push(self, git: Scratch, name: str, refspec: str) -> None:
-        git.run(*_options(), "push", "--quiet", "--no-verify", self._address(name), refspec)
-
-    def _address(self, name: str) -> str:
-        return transport(self.cluster.exec_words(NAMESPACE, _SERVER), f"{_FOLDER}/{name}")
+    def address(self, name: str) -> str:
+        return transport(self.cluster.exec_words(NAMESPACE, SERVER), f"{FOLDER}/{name}")
 
 
 def transport(words: Sequence[str], folder: str) -> str:
@@ -104,5 +74,5 @@ def transport(words: Sequence[str], folder: str) -> str:
     return "ext::" + " ".join([*escaped, "%S", folder])
 
 
-def _options() -> list[str]:
+def options() -> list[str]:
     return [word for name, value in _OPTIONS for word in ("-c", f"{name}={value}")]

@@ -42,24 +42,6 @@ def history(applications: Iterable[Object], events: Sequence[Object], *, root: s
     return sorted(steps, key=lambda step: (step.wave, step.created, step.application))
 
 
-def violations(steps: Sequence[Step]) -> list[str]:
-    """What came before an earlier wave was ready, one sentence each; within one second counts as together."""
-    told = []
-    for step in steps:
-        for before in steps:
-            if before.wave >= step.wave:
-                continue
-            if before.ready is None:
-                told.append(f"{step.application} (wave {step.wave}) is there, {before.application} is not ready.")
-            elif before.ready > step.created:
-                late = (before.ready - step.created).total_seconds()
-                told.append(
-                    f"{step.application} (wave {step.wave}) came {late:.0f} s before {before.application} "
-                    f"(wave {before.wave}) was ready."
-                )
-    return told
-
-
 def _ready(application: Object, events: Sequence[Object]) -> datetime | None:
     now = status(application)
     deployed = [_time(item.get("deployedAt")) for item in now.get("history") or []]

@@ -63,12 +63,7 @@ def stop() -> bool:
     """Stops the daemon that `start` started, with its containers; returns whether there was one."""
     with locked(state_folder() / ".lock"):
         if _service_marker().exists():
-            run(
-                ["systemctl", "stop", "docker.service", "docker.socket"],
-                doing="stop Docker's daemon",
-                hint="'systemctl status docker' tells more",
-                env=os.environ,
-            )
+            _systemctl("stop", "docker.service", "docker.socket")
             _service_marker().unlink()
             return True
         process = started_here()
@@ -98,14 +93,14 @@ def started_here() -> int | None:
 
 
 def _start_service() -> None:
-    run(
-        ["systemctl", "start", "docker.service"],
-        doing="start Docker's daemon",
-        hint="'systemctl status docker' tells more",
-        env=os.environ,
-    )
+    _systemctl("start", "docker.service")
     _service_marker().touch()
     require_daemon()
+
+
+def _systemctl(action: str, *units: str) -> None:
+    hint = "'systemctl status docker' tells more"
+    run(["systemctl", action, *units], doing=f"{action} Docker's daemon", hint=hint, env=os.environ)
 
 
 def _start_process() -> None:

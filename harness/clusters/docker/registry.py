@@ -2,7 +2,6 @@
 
 import functools
 import json
-from collections.abc import Mapping
 from typing import Final
 
 import requests
@@ -42,7 +41,8 @@ def answers(image: str) -> bool:
     if name == _DEFAULT and any(_holds(mirror, image) for mirror in _mirrors()):
         return True
     scheme = "http" if name.partition(":")[0] in ("localhost", "127.0.0.1") else "https"
-    return _answers(f"{scheme}://{name}")
+    # Docker's own first request.
+    return _answers(f"{scheme}://{name}/v2/")
 
 
 def pull(image: str) -> None:
@@ -61,23 +61,17 @@ def _mirrors() -> tuple[str, ...]:
     return tuple(url.rstrip("/") for url in json.loads(mirrors) or ())
 
 
-@functools.lru_cache
 def _holds(mirror: str, image: str) -> bool:
     """Whether a mirror has an image; one that asks for credentials may have it."""
     repository, _, tag = local_name(image).partition(":")
     path = repository if "/" in repository else f"library/{repository}"
-    return _says(f"{mirror}/v2/{path}/manifests/{tag or 'latest'}", {"Accept": ", ".join(_MANIFESTS)})
+    return _answers(f"{mirror}/v2/{path}/manifests/{tag or 'latest'}", accept=", ".join(_MANIFESTS))
 
 
 @functools.lru_cache
-def _answers(url: str) -> bool:
-    # Docker's own first request.
-    return _says(f"{url}/v2/", {})
-
-
-def _says(url: str, headers: Mapping[str, str]) -> bool:
+def _answers(url: str, accept: str = "*/*") -> bool:
     """Whether a registry answers with 200, or with 401 because it wants credentials."""
     try:
-        return requests.get(url, headers=headers, timeout=_TIMEOUT_SECONDS).status_code in (200, 401)
+        return requests.get(url, headers={"Accept": accept}, timeout=_TIMEOUT_SECONDS).status_code in (200, 401)
     except requests.RequestException:
         return False

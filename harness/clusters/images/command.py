@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.markup import escape
 
+from harness.clusters.docker.client import image_label, require_daemon
+from harness.clusters.docker.image import INPUTS, local_name
+from harness.console import err, out, working
 from harness.errors import HarnessError, UsageError
 from harness.exits import ExitCode
 from harness.options import FORMAT, Environment, Root, group
@@ -41,12 +44,9 @@ def list_images(
         harness images list eks --only spark --users
         harness images list --format json
     """
-    from harness.clusters.docker.client import image_label, require_daemon
-    from harness.clusters.docker.image import INPUTS, local_name
     from harness.clusters.images.archive import sizes
     from harness.clusters.images.build import VERSION
 
-    require_daemon()
     images = _chosen(environment, only, root)
     there = sizes(image.name for image in images)
     rows = []
@@ -58,15 +58,8 @@ def list_images(
         if image.name in there:
             origin = "built here" if built else "a registry"
         version = image_label(local, VERSION) if built else None
-        rows.append(
-            {
-                "image": image.name,
-                "from": origin,
-                "version": version,
-                "bytes": there.get(image.name),
-                "users": list(image.users),
-            }
-        )
+        row = {"image": image.name, "from": origin, "version": version, "bytes": there.get(image.name)}
+        rows.append(row | {"users": list(image.users)})
     if form == "json":
         typer.echo(json.dumps(rows, indent=2))
     else:
@@ -94,14 +87,10 @@ def build(
         harness images build
         harness images build minikube --only spark --no-registry
     """
-    from harness.clusters.docker.client import require_daemon
     from harness.clusters.images.archive import disk_use
-    from harness.clusters.images.wanted import wanted
     from harness.clusters.images.work import Origin, ensure
-    from harness.console import err
 
-    require_daemon()
-    images = wanted(environment, checkout(root))
+    images = _wanted(environment, root)
     names = _names(images, only)
     plans = ensure(images, only=names, registry=registry, fresh=refresh)
     lacking = [plan.name for plan in plans if plan.origin is Origin.NONE]
@@ -123,12 +112,10 @@ def pull(environment: Environment = "minikube", only: Only = None, root: Root = 
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    from harness.clusters.docker.client import require_daemon
     from harness.clusters.docker.registry import answers, host
     from harness.clusters.docker.registry import pull as pull_image
     from harness.clusters.images.display import Display
 
-    require_daemon()
     foreign = [image.name for image in _chosen(environment, only, root) if not ((how := image.recipe) and how.own)]
     silent = [name for name in foreign if not answers(name)]
     if silent:
@@ -137,15 +124,12 @@ def pull(environment: Environment = "minikube", only: Only = None, root: Root = 
             f"or use 'harness images build {environment}', which builds what it can."
         )
 
-    with Display() as display:
+    def one(name: str) -> None:
+        with display.row(name):
+            pull_image(name)
 
-        def one(name: str) -> None:
-            with display.row(name):
-                pull_image(name)
-
-        with ThreadPoolExecutor(2) as pool:
-            for future in [pool.submit(one, name) for name in foreign]:
-                future.result()
+    with Display() as display, ThreadPoolExecutor(2) as pool:
+        list(pool.map(one, foreign))
 
 
 @app.command()
@@ -165,13 +149,10 @@ def load(
     """
     import time
 
-    from harness.clusters.docker.client import require_daemon
     from harness.clusters.images.archive import absent
     from harness.clusters.kind.cluster import Cluster
     from harness.clusters.kind.load import load as load_images
-    from harness.console import err, working
 
-    require_daemon()
     images = _chosen(environment, only, root)
     lacking = absent(image.name for image in images)
     for image in images:
@@ -199,12 +180,9 @@ def save(
     Examples:
         harness images save images.tar minikube
     """
-    from harness.clusters.docker.client import require_daemon
     from harness.clusters.images.archive import absent
     from harness.clusters.images.archive import save as save_images
-    from harness.console import err, working
 
-    require_daemon()
     images = _chosen(environment, only, root)
     recipes = {image.name: image.recipe for image in images}
     only_pulled = [name for name in absent(recipes) if recipes[name] is None]
@@ -225,9 +203,7 @@ def prune(
     Examples:
         harness images prune
     """
-    from harness.clusters.docker.client import require_daemon
     from harness.clusters.images.archive import prune as prune_images
-    from harness.console import err, working
     from harness.machine.gobuild import forget_interrupted
 
     require_daemon()
@@ -242,7 +218,6 @@ def _print_table(rows: "list[dict[str, Any]]", there: "Mapping[str, int]", *, us
     from rich.table import Column, Table
 
     from harness.clusters.images.archive import build_cache, disk_use
-    from harness.console import out
 
     table = Table(Column("image", overflow="fold"), "from", "holds", "size", box=box.SIMPLE)
     for row in rows:
@@ -260,10 +235,15 @@ def _print_table(rows: "list[dict[str, Any]]", there: "Mapping[str, int]", *, us
     )
 
 
-def _chosen(environment: str, only: Sequence[str] | None, root: Path | None) -> "list[Wanted]":
+def _wanted(environment: str, root: Path | None) -> "list[Wanted]":
     from harness.clusters.images.wanted import wanted
 
-    images = wanted(environment, checkout(root))
+    require_daemon()
+    return wanted(environment, checkout(root))
+
+
+def _chosen(environment: str, only: Sequence[str] | None, root: Path | None) -> "list[Wanted]":
+    images = _wanted(environment, root)
     names = _names(images, only)
     return [image for image in images if not names or image.name in names]
 
@@ -278,8 +258,6 @@ def _names(images: "Sequence[Wanted]", only: Sequence[str] | None) -> list[str]:
 
 def _say_lacking(names: Sequence[str]) -> None:
     """Names the images that need a registry, and ends with the exit code for that."""
-    from harness.console import err
-
     if not names:
         return
     err.print(

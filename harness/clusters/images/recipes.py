@@ -39,10 +39,6 @@ class Recipe:
     def ignore(self) -> Path:
         return self.folder / "Dockerfile.dockerignore"
 
-    @property
-    def module(self) -> Path | None:
-        return self.folder if (self.folder / "go.mod").is_file() else None
-
 
 def recipe(repository: str, root: Path = ROOT) -> Recipe | None:
     """How the image of a repository is built, or None when it can only be pulled."""

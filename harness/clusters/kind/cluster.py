@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import yaml
+
 from harness.clusters.docker.client import LOOK, containers, docker, known_cause
 from harness.clusters.docker.install import grants_every_capability
-from harness.clusters.kind.config import as_yaml, kind_config
+from harness.clusters.kind.config import kind_config
 from harness.clusters.kind.kubectl import Kubectl, kubectl_program, status_hint
 from harness.clusters.kind.machine import check_machine
 from harness.clusters.kind.node import ready_node_image
@@ -148,7 +150,7 @@ def _create(cluster: Cluster, image: str, api_port: int, say: Callable[[str], No
     shutil.copyfile(NETWORK_FILES / network.name, network)
     config = cluster.folder / "kind.yaml"
     settings = kind_config(network=network, every_capability=grants_every_capability(), api_port=api_port)
-    config.write_text(as_yaml(settings), encoding="utf-8")
+    config.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
     options = [f"--name={cluster.name}", f"--image={image}", f"--config={config}"]
 
     def listen(line: str) -> None:

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 
 def kind_config(*, network: Path, every_capability: bool, api_port: int = 0) -> dict[str, Any]:
     """A cluster of one node, whose pods the ptp plug-in connects.
@@ -33,7 +31,3 @@ def kind_config(*, network: Path, every_capability: bool, api_port: int = 0) -> 
     if not every_capability:
         config["featureGates"] = {"KubeletInUserNamespace": True}
     return config
-
-
-def as_yaml(config: dict[str, Any]) -> str:
-    return yaml.safe_dump(config, sort_keys=False)

@@ -88,10 +88,13 @@ class _Bundle:
         self.absent: list[tuple[str, str]] = []
 
     def write(self) -> None:
-        self._part("container.json", "the node's container, as Docker sees it", self._inspect)
-        self._part("container.log", "what the node's container printed at its start", self._container_log)
+        node = self.cluster.node
+        inspect = partial(docker, "inspect", node, doing="inspect the node")
+        self._part("container.json", "the node's container, as Docker sees it", inspect)
+        printed = partial(docker, "logs", node, doing="read the node's output")
+        self._part("container.log", "what the node's container printed at its start", printed)
         for name, what, command in NODE_FILES:
-            self._part(name, what, partial(self._on_node, *command))
+            self._part(name, what, partial(docker, "exec", node, *command, doing=f"run {command[0]} on the node"))
         self._pod_logs()
         pods = self._objects("pods.json", "all pods, whole", "pods")
         events = sorted(self._objects("events.json", "all events, whole", "events"), key=_when)
@@ -133,15 +136,6 @@ class _Bundle:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         self.files.append((name, what))
-
-    def _inspect(self) -> str:
-        return docker("inspect", self.cluster.node, doing="inspect the node")
-
-    def _container_log(self) -> str:
-        return docker("logs", self.cluster.node, doing="read the node's output")
-
-    def _on_node(self, *command: str) -> str:
-        return docker("exec", self.cluster.node, *command, doing=f"run {command[0]} on the node")
 
     def _pod_logs(self) -> None:
         """`pods/<namespace>/<pod>/<container>.<start>.log`: start 0 is the first, then one for each restart."""

@@ -1,6 +1,5 @@
 """The Go programs of a Kubernetes node, each pinned by a go.mod of `images/without-registry/kind-node`."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,18 +24,15 @@ class Component:
     def module(self) -> Path:
         return SOURCES / self.folder
 
+    @property
+    def version(self) -> str:
+        return gobuild.version_of(next(iter(self.packages.values())), self.module)
+
     def programs(self) -> Path:
         return gobuild.programs(self.module, self.packages, ldflags=self.ldflags)
 
     def programs_folder(self) -> Path:
         return gobuild.programs_folder(self.module, self.packages, ldflags=self.ldflags)
-
-
-def required_version(folder: str, module: str) -> str:
-    """The version of a module (`v1.2.3`) that the go.mod of a component requires."""
-    text = (SOURCES / folder / "go.mod").read_text(encoding="utf-8")
-    version: str = re.findall(rf"^(?:require )?\s*{re.escape(module)} (v\S+)", text, re.MULTILINE)[0]
-    return version
 
 
 def _kubernetes(*names: str) -> Component:
@@ -48,7 +44,7 @@ def _kubernetes(*names: str) -> Component:
     return Component("kubernetes", packages, f"{gobuild.LDFLAGS} {flags}")
 
 
-KUBERNETES_VERSION: Final = required_version("kubernetes", "k8s.io/kubernetes")
+KUBERNETES_VERSION: Final = gobuild.version_of("k8s.io/kubernetes", SOURCES / "kubernetes")
 CONTROL_PLANE: Final = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
 KUBERNETES: Final = _kubernetes("kubeadm", "kubelet", *CONTROL_PLANE)
 # Separate, because it is needed even where the node image is pulled.

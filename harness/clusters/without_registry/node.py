@@ -6,7 +6,6 @@ interruption, complete Go programs and Docker layers are kept.
 
 import contextlib
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -22,7 +21,6 @@ from harness.clusters.without_registry.components import (
     CONTROL_PLANE,
     KUBERNETES_VERSION,
     SOURCES,
-    required_version,
 )
 from harness.console import working
 from harness.errors import HarnessError
@@ -32,6 +30,7 @@ from harness.machine.packages import NETWORK_HINT
 from harness.paths import ROOT
 
 REPOSITORY: Final = "lakehouse/kind-node"
+KIND: Final = "sigs.k8s.io/kind"
 TOOLS: Final = ROOT / "tools"
 
 
@@ -39,14 +38,8 @@ def node_image() -> str:
     """The name of the image, with its content key; nothing is built."""
     sources = [SOURCES / "Dockerfile", *sorted(path for path in (SOURCES / "files").rglob("*") if path.is_file())]
     programs = [component.programs_folder().name for component in COMPONENTS]
-    key = content_key(*map(str, pod_images()), *programs, kind_version(), *sources)
+    key = content_key(*map(str, pod_images()), *programs, gobuild.version_of(KIND, TOOLS), *sources)
     return f"{REPOSITORY}:{KUBERNETES_VERSION}-{key}"
-
-
-def kind_version() -> str:
-    text = (TOOLS / "go.mod").read_text(encoding="utf-8")
-    version: str = re.findall(r"sigs\.k8s\.io/kind (v\S+)", text)[0]
-    return version
 
 
 def pod_images() -> Mapping[str, str]:
@@ -55,17 +48,13 @@ def pod_images() -> Mapping[str, str]:
     kubeadm asks for those of Kubernetes by these names; the build of the node checks that.
     """
     kubernetes = {f"registry.k8s.io/{name}:{KUBERNETES_VERSION}": name for name in CONTROL_PLANE}
-    etcd = required_version("etcd", "go.etcd.io/etcd/server/v3").removeprefix("v")
-    coredns = required_version("coredns", "github.com/coredns/coredns")
-    storage = required_version("local-path-provisioner", "github.com/rancher/local-path-provisioner")
-    network = required_version("kube-router", "github.com/cloudnativelabs/kube-router/v2")
     return {
         **kubernetes,
-        f"registry.k8s.io/etcd:{etcd}-0": "etcd",
-        f"registry.k8s.io/coredns/coredns:{coredns}": "coredns",
+        f"registry.k8s.io/etcd:{components.ETCD.version.removeprefix('v')}-0": "etcd",
+        f"registry.k8s.io/coredns/coredns:{components.COREDNS.version}": "coredns",
         "registry.k8s.io/pause:3.10.1": "pause",
-        f"docker.io/rancher/local-path-provisioner:{storage}": "local-path-provisioner",
-        f"docker.io/cloudnativelabs/kube-router:{network}": "kube-router",
+        f"docker.io/rancher/local-path-provisioner:{components.STORAGE.version}": "local-path-provisioner",
+        f"docker.io/cloudnativelabs/kube-router:{components.NETWORK.version}": "kube-router",
     }
 
 
@@ -123,9 +112,7 @@ def _context() -> Iterator[Path]:
             for program in component.programs().iterdir():
                 os.link(program, target / program.name)
         shutil.copytree(SOURCES / "files", context / "files")
-        _copy_writable(
-            gobuild.sources_of("sigs.k8s.io/kind", TOOLS) / "images" / "base" / "files", context / "kind"
-        )
+        _copy_writable(gobuild.sources_of(KIND, TOOLS) / "images" / "base" / "files", context / "kind")
         yield context
 
 

@@ -22,7 +22,7 @@ def test_what_only_a_registry_has_is_named_and_has_an_exit_code(monkeypatch: pyt
     from harness.clusters.images.work import Origin, Plan
 
     plans = [Plan("lakehouse/spark:1", Origin.PRESENT), Plan("docker.io/grafana/grafana:12", Origin.NONE)]
-    monkeypatch.setattr("harness.clusters.docker.client.require_daemon", lambda: None)
+    monkeypatch.setattr("harness.clusters.images.command.require_daemon", lambda: None)
     monkeypatch.setattr("harness.clusters.images.wanted.wanted", lambda *_: [])
     monkeypatch.setattr("harness.clusters.images.work.ensure", lambda *_, **__: plans)
     monkeypatch.setattr("harness.clusters.images.archive.disk_use", lambda _: 10**9)

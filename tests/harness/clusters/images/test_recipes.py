@@ -53,9 +53,9 @@ def test_every_recipe_is_whole(repo: Path) -> None:
         assert files(found.dockerfile.with_name("Dockerfile.dockerignore"), repo) is not None, name
         assert re.search(r"^USER \d+:\d+$", text, re.MULTILINE) or builds_on_spark(found), name
         assert not re.search(r"^USER (?:0|root)\s*$(?![\s\S]*^USER [1-9])", text, re.MULTILINE), name
-        if found.module:
+        if (found.folder / "go.mod").is_file():
             assert "programs" in contexts.needed(found), name
-            assert (found.module / "go.sum").stat().st_size, name
+            assert (found.folder / "go.sum").stat().st_size, name
 
 
 def test_no_recipe_is_for_nothing(repo: Path) -> None:
@@ -69,11 +69,11 @@ def test_no_recipe_is_for_nothing(repo: Path) -> None:
 
 def test_what_go_mod_names_is_what_dockerfiles_copy(repo: Path) -> None:
     for name, found in all_recipes(repo).items():
-        if found.module:
+        if (found.folder / "go.mod").is_file():
             text = found.dockerfile.read_text()
             copied = re.search(r"^COPY --from=programs (.+) \S+$", text, re.MULTILINE)
             assert copied, name
-            assert set(copied[1].split()) == {f"/{program}" for program in tools_of(found.module)}, name
+            assert set(copied[1].split()) == {f"/{program}" for program in tools_of(found.folder)}, name
 
 
 def test_argo_cd_and_the_operator_are_of_the_tag_that_the_overlay_names(repo: Path) -> None:

@@ -1,8 +1,6 @@
 from pathlib import Path
 
-import yaml
-
-from harness.clusters.kind.config import as_yaml, kind_config
+from harness.clusters.kind.config import kind_config
 
 NETWORK = Path("/state with spaces/10-ptp.conflist")
 
@@ -14,7 +12,7 @@ def test_a_sandboxed_machine_gets_the_gate_of_user_namespaces() -> None:
 
 
 def test_the_pods_network_is_ours_and_the_api_is_on_this_machine_only() -> None:
-    config = yaml.safe_load(as_yaml(kind_config(network=NETWORK, every_capability=True, api_port=6443)))
+    config = kind_config(network=NETWORK, every_capability=True, api_port=6443)
     assert config["networking"] == {
         "disableDefaultCNI": True,
         "kubeProxyMode": "nftables",

@@ -68,5 +68,5 @@ def test_the_image_is_named_by_its_content(monkeypatch: pytest.MonkeyPatch) -> N
     before = node.node_image()
     assert before.startswith(f"lakehouse/kind-node:{KUBERNETES_VERSION}-")
     assert node.node_image() == before
-    monkeypatch.setattr(node, "kind_version", lambda: "v0.99.0")
+    monkeypatch.setattr(node, "KIND", "example.org/another")
     assert node.node_image() != before
