@@ -27,7 +27,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Place:
+class City:
     """A city and how many current breweries it has."""
 
     city: str
@@ -179,7 +179,7 @@ class Summary:
     by_type: Sequence[Count]
     by_country: Sequence[Count]
     states: Sequence[State]
-    cities: Sequence[Place]
+    cities: Sequence[City]
     state_count: int
     city_count: int
     location_rows: int

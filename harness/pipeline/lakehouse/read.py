@@ -18,13 +18,13 @@ from brewery.contract.ledger import LedgerRow
 from harness.errors import HarnessError
 from harness.pipeline.lakehouse.model import (
     Check,
+    City,
     Count,
     Coverage,
     DailyChange,
     Gate,
     GoldRows,
     MapCell,
-    Place,
     RejectedRecord,
     StageTime,
     State,
@@ -191,7 +191,7 @@ def _locations(lakehouse: Lakehouse) -> dict[str, Any]:
     sizes = lakehouse.gold(table, _LOCATION_SIZES) or [{"location_rows": 0, "state_count": 0, "city_count": 0}]
     return {
         "states": [State(**row) for row in lakehouse.gold(table, _STATES, limit=_TOP)],
-        "cities": [Place(**row) for row in lakehouse.gold(table, _CITIES, limit=_TOP)],
+        "cities": [City(**row) for row in lakehouse.gold(table, _CITIES, limit=_TOP)],
         **sizes[0],
     }
 

@@ -30,12 +30,7 @@ _HTML: Final = b"<!DOCTYPE html><html><head><title>Maintenance</title></head><bo
 
 @dataclass(frozen=True)
 class Response:
-    """An answer and how it is to be delivered.
-
-    Attributes:
-        delay_ms: Milliseconds to wait first.
-        delivery: The fault that spoils the delivery, if any: `cut`, `truncated` or `slow-drip`.
-    """
+    """An answer, and the fault that spoils its delivery, if any."""
 
     status: int
     body: bytes
@@ -65,7 +60,6 @@ class Stats:
         self.reset()
 
     def reset(self) -> None:
-        """Resets the counters."""
         with self._lock:
             self._by_path: Counter[str] = Counter()
             self._by_page: Counter[int] = Counter()
@@ -130,8 +124,8 @@ class _Cache:
         with self._lock:
             if key in self._entries:
                 self._entries.move_to_end(key)
-                found: _T = self._entries[key]
-                return found
+                cached: _T = self._entries[key]
+                return cached
         value = make()
         with self._lock:
             self._entries[key] = value
@@ -169,7 +163,6 @@ class Application:
 
     @property
     def day(self) -> int:
-        """The day that is shown."""
         with self._lock:
             return self._day
 
@@ -183,13 +176,7 @@ class Application:
             self._day += 1
 
     def handle(self, method: str, target: str, body: bytes = b"") -> Response:
-        """Answers one request.
-
-        Args:
-            method: GET, POST or DELETE.
-            target: Path and query as in the request line.
-            body: Of a POST.
-        """
+        """Answers one request; the target is path and query as in the request line."""
         path, _, parameters_text = target.partition("?")
         path = path.rstrip("/")
         parameters = dict(parse_qsl(parameters_text))

@@ -1,6 +1,6 @@
 """The days of a data set: what is there on day d, in which order, and what differs between two days.
 
-Day 0 is the source itself. Each later day adds about 0.5 % new breweries (at the end of the list), changes about
+Day 0 shows the initial breweries. Each later day adds about 0.5 % new ones (at the end of the list), changes about
 1 % and removes about 0.2 % of them; every seventh removed brewery is back two days later, where it was. Which ones
 is arithmetic on (seed, day), so neither a day's state nor a difference needs the other days' records.
 """
@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from hashlib import blake2b
 from itertools import accumulate, chain
 from math import gcd
@@ -20,7 +20,7 @@ from typing import Final, NamedTuple, Protocol
 from harness.pipeline.mock_api.generator import Brewery, Generator, changed
 
 
-class Source(Protocol):
+class Breweries(Protocol):
     """Breweries by position; what day 0 shows."""
 
     def __len__(self) -> int: ...
@@ -28,8 +28,7 @@ class Source(Protocol):
     def brewery(self, index: int) -> Brewery:
         """The record at `index`; not to be changed by the caller."""
 
-    def id_of(self, index: int) -> str:
-        """The id of the record at `index`."""
+    def id_of(self, index: int) -> str: ...
 
     def id_prefixes(self) -> Iterable[str]:
         """The first two characters of each id, in the order of the indexes."""
@@ -41,7 +40,7 @@ class Source(Protocol):
         """How many there are of each (country, state_province, brewery_type)."""
 
 
-class GeneratedSource:
+class GeneratedBreweries:
     """The first `count` breweries of a generator."""
 
     def __init__(self, seed: int, count: int) -> None:
@@ -52,27 +51,22 @@ class GeneratedSource:
         return self._count
 
     def brewery(self, index: int) -> Brewery:
-        """The record at `index`."""
         return self._generator.brewery(index)
 
     def id_of(self, index: int) -> str:
-        """The id of the record at `index`."""
         return self._generator.id_of(index)
 
     def id_prefixes(self) -> Iterable[str]:
-        """The first two characters of each id, in the order of the indexes."""
         return self._generator.id_prefixes(self._count)
 
     def index_of(self, brewery_id: str) -> int | None:
-        """The index that may have the id."""
         return self._generator.index_of(brewery_id)
 
     def count_by(self) -> Counter[tuple[str, str, str]]:
-        """How many there are of each (country, state_province, brewery_type)."""
         return self._generator.count_by(self._count)
 
 
-class RecordSource:
+class GivenBreweries:
     """Records held in memory, such as those of a file."""
 
     def __init__(self, records: list[Brewery]) -> None:
@@ -83,34 +77,28 @@ class RecordSource:
         return len(self._records)
 
     def brewery(self, index: int) -> Brewery:
-        """The record at `index`."""
         return self._records[index]
 
     def id_of(self, index: int) -> str:
-        """The id of the record at `index`."""
         return str(self._records[index]["id"])
 
     def id_prefixes(self) -> Iterable[str]:
-        """The first two characters of each id, in the order of the indexes."""
         return (str(record["id"])[:2] for record in self._records)
 
     def index_of(self, brewery_id: str) -> int | None:
-        """The index that has the id."""
         return self._by_id.get(brewery_id)
 
     def count_by(self) -> Counter[tuple[str, str, str]]:
-        """How many there are of each (country, state_province, brewery_type)."""
         return Counter(map(counted_as, self._records))
 
 
 def counted_as(brewery: Brewery) -> tuple[str, str, str]:
     """What the totals of the API's metadata count a brewery under: (country, state_province, brewery_type)."""
-    country, state, kind = brewery["country"], brewery["state_province"], brewery["brewery_type"]
-    return (
-        "null" if country is None else str(country),
-        "null" if state is None else str(state),
-        "null" if kind is None else str(kind),
+    country, state, kind = (
+        "null" if brewery[field] is None else str(brewery[field])
+        for field in ("country", "state_province", "brewery_type")
     )
+    return country, state, kind
 
 
 class Changes(NamedTuple):
@@ -161,26 +149,22 @@ BACK_AFTER: Final = 2
 
 
 class Catalog:
-    """A source and its days.
+    """What day 0 shows, and the later days, which the seed decides.
 
-    A brewery's *slot* is its position among all that were ever there; slots from `len(source)` on are breweries
+    A brewery's *slot* is its position among all that were ever there; slots from `len(initial)` on are breweries
     that were added on a later day.
-
-    Args:
-        source: What day 0 shows.
-        seed: Decides what happens on the later days.
     """
 
-    def __init__(self, source: Source, seed: int) -> None:
-        self.source = source
+    def __init__(self, initial: Breweries, seed: int) -> None:
+        self.initial = initial
         self._seed = seed
-        self._base = len(source)
+        self._base = len(initial)
         self.added_per_day = max(2, self._base * 5 // 1000) if self._base else 0
         self._changed_per_day = max(1, self._base * 10 // 1000) if self._base else 0
         self._removed_per_day = max(1, self._base * 2 // 1000) if self._base > 1 else 0
         self._removals = _Pick.make(f"{seed}:removed", max(1, self._base), self._base // 2)
         self._edits = lru_cache(maxsize=512)(self._edits_of)
-        self.at = lru_cache(maxsize=4)(self._at)
+        self.at = lru_cache(maxsize=4)(partial(Snapshot, self))
 
     @cached_property
     def _newcomers(self) -> Generator:
@@ -214,16 +198,15 @@ class Catalog:
 
     def original(self, slot: int) -> Brewery:
         """The brewery of a slot as it was when it came."""
-        return self.source.brewery(slot) if slot < self._base else self._newcomers.brewery(slot)
+        return self.initial.brewery(slot) if slot < self._base else self._newcomers.brewery(slot)
 
     def id_of(self, slot: int) -> str:
-        """The id of the brewery of a slot."""
-        return self.source.id_of(slot) if slot < self._base else self._newcomers.id_of(slot)
+        return self.initial.id_of(slot) if slot < self._base else self._newcomers.id_of(slot)
 
     def id_prefixes(self, day: int) -> Iterable[str]:
         """The first two characters of each id that there is on a day or was before, in the order of the slots."""
         newcomers = (self._newcomers.id_of(slot)[:2] for slot in range(self._base, self.slots(day)))
-        return chain(self.source.id_prefixes(), newcomers)
+        return chain(self.initial.id_prefixes(), newcomers)
 
     def brewery(self, slot: int, day: int) -> Brewery:
         """The brewery of a slot as it is on a day, whether or not the slot is empty then."""
@@ -236,20 +219,13 @@ class Catalog:
 
     def slot_of(self, brewery_id: str, day: int) -> int | None:
         """The slot of the brewery with this id, whether or not it is empty on the day."""
-        for index in (self.source.index_of(brewery_id), self._newcomers.index_of(brewery_id)):
+        for index in (self.initial.index_of(brewery_id), self._newcomers.index_of(brewery_id)):
             if index is not None and index < self.slots(day) and self.original(index)["id"] == brewery_id:
                 return index
         return None
 
-    def _at(self, day: int) -> "Snapshot":
-        return Snapshot(self, day)
-
     def changes(self, before: int, after: int) -> Changes:
-        """What a reader of day `before` finds different on day `after` (the later one), by id.
-
-        Raises:
-            ValueError: `before` is negative or later than `after`.
-        """
+        """What a reader of day `before` finds different on day `after` (the later one), by id."""
         if not 0 <= before <= after:
             raise ValueError(f"changes need 0 <= before <= after, not {before} and {after}.")
         gone_before, gone_after = set(self.gone(before)), set(self.gone(after))
@@ -354,7 +330,7 @@ class Snapshot:
     def counts(self) -> Counter[tuple[str, str, str]]:
         """How many there are of each (country, state_province, brewery_type), without reading every brewery."""
         catalog, day = self._catalog, self.day
-        result = catalog.source.count_by()
+        result = catalog.initial.count_by()
         result.update(counted_as(catalog.original(slot)) for slot in range(catalog.slots(0), catalog.slots(day)))
         for slot in catalog.edited(0, day):
             result[counted_as(catalog.original(slot))] -= 1

@@ -70,10 +70,6 @@ def with_odd_bodies(body: bytes) -> bytes:
     return body
 
 
-def _bad_coordinates(fault: Fault, brewery: Brewery) -> Brewery:
-    return DIRT[f"coordinates-{fault.options['kind']}"](brewery)
-
-
 def _damaged(fault: Fault, brewery: Brewery) -> Brewery:
     options = fault.options
     match fault.name:
@@ -87,7 +83,7 @@ def _damaged(fault: Fault, brewery: Brewery) -> Brewery:
             marked = _mark(options["kind"])
             return marked if options["kind"] == "not-object" else {**brewery, options["field"]: marked}
         case "bad-coordinates":
-            return _bad_coordinates(fault, brewery)
+            return DIRT[f"coordinates-{options['kind']}"](brewery)
         case _:
             kind = dirt_of(fault, brewery["id"])
             return DIRT[kind](brewery) if kind else brewery

@@ -37,7 +37,7 @@ def _from_csv(text: str) -> list[dict[str, Any]]:
     result = []
     for row in rows:
         if None in row or None in row.values():
-            raise ValueError(f"line {rows.line_num} has not as many values as the first line has names")
+            raise ValueError(f"line {rows.line_num} does not have as many values as the first line has names")
         result.append({field: value or None for field, value in row.items()})
     return result
 
@@ -48,16 +48,12 @@ def _from_json(text: str) -> list[dict[str, Any]]:
     else:
         records = [json.loads(line) for line in text.splitlines() if line.strip()]
     if not all(isinstance(record, dict) for record in records):
-        raise ValueError("it holds something else than JSON objects")
+        raise ValueError("it holds something other than JSON objects")
     return list(records)
 
 
 def read(path: Path) -> list[Brewery]:
-    """Reads the breweries of a file: `.csv`, else JSON (a list of objects) or JSON Lines.
-
-    Raises:
-        HarnessError: The file cannot be read or parsed, holds no brewery, lacks a required field or repeats an id.
-    """
+    """Reads the breweries of a file: `.csv`, else JSON (a list of objects) or JSON Lines."""
     try:
         text = path.read_text(encoding="utf-8-sig")
         records = _from_csv(text) if path.suffix.lower() == ".csv" else _from_json(text)

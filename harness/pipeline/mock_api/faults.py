@@ -195,14 +195,7 @@ SCOPE: Final[dict[str, Option]] = {
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault with its options, ready to be asked.
-
-    Attributes:
-        text: How it was written.
-        options: Every option of its kind, with its value.
-        scope: Every option of SCOPE, with its value.
-        pages: Page numbers; None for all.
-    """
+    """A fault as it was written, with every option of its kind and of SCOPE; `pages` is None for all pages."""
 
     name: str
     text: str
@@ -212,7 +205,6 @@ class Fault:
 
     @property
     def kind(self) -> Kind:
-        """What it is."""
         return KINDS[self.name]
 
     def covers(self, endpoint: str, page: int) -> bool:
@@ -258,11 +250,7 @@ def _pages(name: str, text: str) -> frozenset[int] | None:
 
 
 def parse(text: str) -> Fault:
-    """Reads `NAME[:option=value,...]`.
-
-    Raises:
-        HarnessError: There is no such fault or option, or a value is not allowed.
-    """
+    """Reads `NAME[:option=value,...]`."""
     name, _, rest = text.partition(":")
     if name not in KINDS:
         raise unknown("fault", name, KINDS)

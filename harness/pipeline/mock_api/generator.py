@@ -83,7 +83,7 @@ class _Pattern:
         )
 
 
-class _Place(NamedTuple):
+class _PreparedRegion(NamedTuple):
     """A region with everything that a brewery in it needs, looked up once."""
 
     country: str
@@ -105,9 +105,9 @@ def _slug(text: str) -> str:
     return "".join(c for c in text.lower() if c.isascii() and c.isalnum())
 
 
-def _place(country: places.Country, region: places.Region) -> _Place:
+def _prepared(country: places.Country, region: places.Region) -> _PreparedRegion:
     language = places.LANGUAGES[country.language]
-    return _Place(
+    return _PreparedRegion(
         country=country.name,
         region=region.name,
         language=language,
@@ -134,7 +134,7 @@ def apportion(weights: list[int], seats: int) -> list[int]:
     return floors
 
 
-def _cells(seed: int) -> list[tuple[_Place, str]]:
+def _cells(seed: int) -> list[tuple[_PreparedRegion, str]]:
     """The BLOCK (place, type) pairs, in an order that depends on the seed."""
 
     def shuffled(items: list[_T], purpose: str) -> list[_T]:
@@ -143,9 +143,9 @@ def _cells(seed: int) -> list[tuple[_Place, str]]:
 
         return [items[i] for i in sorted(range(len(items)), key=key)]
 
-    cells: list[tuple[_Place, str]] = []
+    cells: list[tuple[_PreparedRegion, str]] = []
     for country, seats in zip(places.WORLD, apportion([c.weight for c in places.WORLD], BLOCK), strict=True):
-        regions = [_place(country, region) for region in country.regions]
+        regions = [_prepared(country, region) for region in country.regions]
         shares = apportion([region.weight for region in country.regions], seats)
         stands = [place for place, n in zip(regions, shares, strict=True) for _ in range(n)]
         names = list(country.types)
@@ -159,11 +159,7 @@ def _cells(seed: int) -> list[tuple[_Place, str]]:
 
 
 class Generator:
-    """An endless list of breweries.
-
-    Args:
-        seed: Another seed gives other breweries with the same distribution.
-    """
+    """An endless list of breweries; another seed gives others with the same distribution."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -175,7 +171,7 @@ class Generator:
         draw = int.from_bytes(blake2b(f"{self._seed}:block:{block}".encode(), digest_size=4).digest())
         return (draw >> 12) | 1, draw & (BLOCK - 1)
 
-    def _cell(self, index: int) -> tuple[_Place, str]:
+    def _cell(self, index: int) -> tuple[_PreparedRegion, str]:
         block, place_in_block = divmod(index, BLOCK)
         step, start = self._order(block)
         return self._cells[(place_in_block * step + start) & (BLOCK - 1)]
@@ -274,7 +270,7 @@ class Generator:
         }
 
 
-def _street(place: _Place, draw: int) -> str:
+def _street(place: _PreparedRegion, draw: int) -> str:
     streets = place.language.streets
     draw, i = divmod(draw, len(streets))
     number = draw % place.street_numbers + 1
@@ -339,9 +335,7 @@ _CHANGES: Final[tuple[Callable[[Brewery, int], Brewery], ...]] = (
 def changed(brewery: Brewery, draw: int) -> Brewery:
     """The same brewery after something about it changed: at least one field differs, never id, city or country.
 
-    Args:
-        brewery: A record with the fields of FIELDS.
-        draw: 0 or more; decides what changes and to what.
+    `draw` (0 or more) decides what changes and to what.
     """
     draw, kind = divmod(draw, len(_CHANGES))
     return {**brewery, **_CHANGES[kind](brewery, draw)}

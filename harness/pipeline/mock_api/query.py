@@ -71,11 +71,9 @@ class Query:
 
     Attributes:
         filters: Parameter -> its value, for the by_* parameters except by_dist.
-        origin: Latitude and longitude in degrees that the results are sorted by distance from.
+        origin: Latitude and longitude in degrees; the results are sorted by their distance from it.
         sort: (field, descending) pairs, the most significant first.
-        search: Words of a search; every one has to be in the brewery's name or place.
-        page: 1 or more.
-        per_page: 1 to MAX_PER_PAGE.
+        search: Words that all have to be in the brewery's name or location.
     """
 
     filters: tuple[tuple[str, str], ...] = ()
@@ -92,7 +90,6 @@ class Query:
 
     @property
     def by_id(self) -> bool:
-        """Whether the order is that of the ids."""
         return self.sort == (("id", False),)
 
 
@@ -109,11 +106,7 @@ def _number(value: str | None, default: int) -> int:
 
 
 def parse(parameters: Mapping[str, str]) -> Query:
-    """Reads a request's parameters; the API ignores those that it does not know.
-
-    Raises:
-        BadQueryError: A type or an origin that does not exist.
-    """
+    """Reads a request's parameters; the API ignores those that it does not know."""
     filters = []
     for name in _FILTERS:
         value = parameters.get(name)
@@ -159,10 +152,8 @@ def _condition(name: str, value: str) -> Callable[[Brewery], bool]:
     if name == "exclude_types":
         types = frozenset(map(_folded, value.split(",")))
         return lambda brewery: _text(brewery, "brewery_type") not in types
-    if name == "by_city":
-        return lambda brewery: wanted in _text(brewery, "city")
-    if name == "by_name":
-        return lambda brewery: wanted in _text(brewery, "name")
+    if name in ("by_city", "by_name"):
+        return lambda brewery: wanted in _text(brewery, name.removeprefix("by_"))
     if name == "by_postal":
         # An underscore stands for the hyphen of a ZIP+4 here.
         prefix = value.replace("_", "-").casefold()
@@ -172,15 +163,14 @@ def _condition(name: str, value: str) -> Callable[[Brewery], bool]:
 
 
 def matches(query: Query) -> Callable[[Brewery], bool]:
-    """The predicate of a query's filters and search words."""
     conditions = [_condition(name, value) for name, value in query.filters]
     if query.search:
 
-        def found(brewery: Brewery) -> bool:
+        def has_every_word(brewery: Brewery) -> bool:
             text = " ".join(_text(brewery, field) for field in ("name", "city", "state_province", "country"))
             return all(word in text for word in query.search)
 
-        conditions.append(found)
+        conditions.append(has_every_word)
     return lambda brewery: all(condition(brewery) for condition in conditions)
 
 
@@ -201,21 +191,21 @@ def distance(origin: tuple[float, float], brewery: Brewery) -> float:
 def select(snapshot: Snapshot, query: Query) -> "array[int]":
     """The ranks of the breweries that a query selects, in its order; reads every brewery of the snapshot."""
     matching = matches(query)
-    found: list[tuple[int, Any]] = []
+    ranked: list[tuple[int, Any]] = []
     for rank, brewery in enumerate(snapshot):
         if matching(brewery):
             if query.origin:
-                found.append((rank, distance(query.origin, brewery)))
+                ranked.append((rank, distance(query.origin, brewery)))
             else:
-                found.append((rank, tuple(_text(brewery, field) for field, _ in query.sort)))
+                ranked.append((rank, tuple(_text(brewery, field) for field, _ in query.sort)))
     if query.origin:
-        found.sort(key=lambda item: item[1])
+        ranked.sort(key=lambda item: item[1])
     else:
         # Python's sort is stable, so sorting by the least significant field first sorts by all of them.
         # mypy infers no type for a lambda with a default.
         for i in range(len(query.sort) - 1, -1, -1):
-            found.sort(key=lambda item, i=i: item[1][i], reverse=query.sort[i][1])  # type: ignore[misc]
-    return array("L", (rank for rank, _ in found))
+            ranked.sort(key=lambda item, i=i: item[1][i], reverse=query.sort[i][1])  # type: ignore[misc]
+    return array("L", (rank for rank, _ in ranked))
 
 
 def totals(counts: Counter[tuple[str, str, str]], query: Query) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any, Final, Self
 from harness.errors import HarnessError
 from harness.pipeline.mock_api import datafile
 from harness.pipeline.mock_api.app import Application, Response
-from harness.pipeline.mock_api.catalog import Catalog, GeneratedSource, RecordSource
+from harness.pipeline.mock_api.catalog import Breweries, Catalog, GeneratedBreweries, GivenBreweries
 from harness.pipeline.mock_api.faults import FaultPlan
 from harness.pipeline.mock_api.generator import Brewery
 
@@ -199,10 +199,10 @@ class MockApi:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if data is None:
-            source: GeneratedSource | RecordSource = GeneratedSource(seed, breweries)
+            initial: Breweries = GeneratedBreweries(seed, breweries)
         else:
-            source = RecordSource(datafile.read(data) if isinstance(data, Path) else data)
-        self.catalog = Catalog(source, seed)
+            initial = GivenBreweries(datafile.read(data) if isinstance(data, Path) else data)
+        self.catalog = Catalog(initial, seed)
         self.app = Application(
             self.catalog, FaultPlan(faults, clock), day=day, latency_ms=latency_ms, old_format=old_format
         )
@@ -212,7 +212,6 @@ class MockApi:
 
     @property
     def port(self) -> int:
-        """The port that it listens on."""
         if self._server is None:
             raise RuntimeError("The mock API has not been started.")
         return int(self._server.server_address[1])
@@ -225,7 +224,6 @@ class MockApi:
 
     @property
     def day(self) -> int:
-        """The day that is shown; may be set while it runs."""
         return self.app.day
 
     @day.setter
@@ -233,11 +231,9 @@ class MockApi:
         self.app.day = day
 
     def add_faults(self, *faults: str) -> None:
-        """Switches faults on."""
         self.app.plan.add(faults)
 
     def clear_faults(self, name: str | None = None) -> None:
-        """Switches every fault off, or those of one name."""
         self.app.plan.clear(name)
 
     def stats(self) -> dict[str, Any]:
@@ -245,11 +241,7 @@ class MockApi:
         return self.app.stats.as_json()
 
     def start(self) -> Self:
-        """Listens and serves on a thread.
-
-        Raises:
-            HarnessError: The address cannot be listened on.
-        """
+        """Listens and serves on a thread."""
         host, port = self._address
         try:
             self._server = _Server((host, port), self.app)

@@ -11,7 +11,7 @@ import pytest
 from deltalake import DeltaTable
 
 from harness.errors import HarnessError
-from harness.pipeline.lakehouse.model import Count, Coverage, DailyChange, Place, StageTime, State
+from harness.pipeline.lakehouse.model import City, Count, Coverage, DailyChange, StageTime, State
 from harness.pipeline.lakehouse.read import summarise
 from lakehouse.gold import GOLD
 
@@ -24,9 +24,9 @@ def test_gold_is_read_most_breweries_first(lakehouse: Path) -> None:
     assert summary.by_country == [Count("United States", 4), Count("Belgium", 1)]
     assert summary.states == [State("Oregon", "United States", 3), State("New York", "United States", 1)]
     assert summary.cities == [
-        Place("Portland", "Oregon", "United States", 3),
-        Place("Antwerp", None, "Belgium", 1),
-        Place("Cooperstown", "New York", "United States", 1),
+        City("Portland", "Oregon", "United States", 3),
+        City("Antwerp", None, "Belgium", 1),
+        City("Cooperstown", "New York", "United States", 1),
     ]
     assert (summary.location_rows, summary.state_count, summary.city_count) == (4, 2, 3)
     assert summary.coverage == [

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.pipeline.mock_api.catalog import BACK_AFTER, Catalog, GeneratedSource, RecordSource, counted_as
+from harness.pipeline.mock_api.catalog import BACK_AFTER, Catalog, GeneratedBreweries, GivenBreweries, counted_as
 from harness.pipeline.mock_api.generator import Generator
 
 LATEST = 12
@@ -24,8 +24,8 @@ def catalog(count: int, records: bool = False) -> Catalog:
     """A small catalog, generated or of records; its days do not depend on which."""
     if records:
         generator = Generator(99)
-        return Catalog(RecordSource([generator.brewery(index) for index in range(count)]), seed=5)
-    return Catalog(GeneratedSource(5, count), seed=5)
+        return Catalog(GivenBreweries([generator.brewery(index) for index in range(count)]), seed=5)
+    return Catalog(GeneratedBreweries(5, count), seed=5)
 
 
 @cache
@@ -132,7 +132,7 @@ def test_changes_go_forward() -> None:
 
 
 def test_a_million_breweries_are_not_made_to_show_one() -> None:
-    class Counting(GeneratedSource):
+    class Counting(GeneratedBreweries):
         made = 0
 
         def brewery(self, index: int) -> dict[str, Any]:
@@ -152,7 +152,7 @@ def test_a_later_day_is_pinned() -> None:
 
 def test_a_brewery_that_is_as_it_was_has_not_changed() -> None:
     # With this seed the only brewery closes on day 1 and opens again on day 2.
-    once = Catalog(RecordSource([Generator(99).brewery(0)]), seed=39)
+    once = Catalog(GivenBreweries([Generator(99).brewery(0)]), seed=39)
     original = once.brewery(0, 0)
     assert [once.brewery(0, day)["brewery_type"] for day in (0, 1, 2)] == ["micro", "closed", "micro"]
     assert once.changes(0, 1).changed == once.changes(1, 2).changed == {original["id"]}

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from harness.errors import HarnessError
 from harness.pipeline.mock_api import MockApi
 from harness.pipeline.mock_api.app import Application
-from harness.pipeline.mock_api.catalog import Catalog, GeneratedSource
+from harness.pipeline.mock_api.catalog import Catalog, GeneratedBreweries
 from harness.pipeline.mock_api.faults import FaultPlan
 
 Start = Callable[..., MockApi]
@@ -25,7 +25,7 @@ Start = Callable[..., MockApi]
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 450), st.integers(1, 200), st.integers(0, 4))
 def test_paging_covers_each_brewery_once(count: int, per_page: int, day: int) -> None:
-    app = Application(Catalog(GeneratedSource(3, count), seed=3), FaultPlan(), day=day)
+    app = Application(Catalog(GeneratedBreweries(3, count), seed=3), FaultPlan(), day=day)
     total = json.loads(app.handle("GET", "/v1/breweries/meta").body)["total"]
     pages = -(-total // per_page)
     sizes, ids = [], []

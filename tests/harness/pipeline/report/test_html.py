@@ -14,7 +14,7 @@ import pytest
 import harness.pipeline.report.html
 from harness.errors import HarnessError
 from harness.files import write_output
-from harness.pipeline.lakehouse.model import Check, Count, Gate, Place, RejectedRecord, StageTime, Summary
+from harness.pipeline.lakehouse.model import Check, City, Count, Gate, RejectedRecord, StageTime, Summary
 from harness.pipeline.lakehouse.read import summarise
 from harness.pipeline.report.html import render
 from lakehouse.gold import GOLD
@@ -122,7 +122,7 @@ def test_whatever_comes_from_the_data_is_escaped(summary: Summary) -> None:
         root=EVIL,
         by_type=[Count(EVIL, 3)],
         by_country=[Count(EVIL, 3)],
-        cities=[Place(EVIL, EVIL, EVIL, 3)],
+        cities=[City(EVIL, EVIL, EVIL, 3)],
         coverage=[replace(summary.coverage[0], country=EVIL)],
         cells=[replace(summary.cells[0], country=EVIL)],
         rejected_reasons={EVIL: 1},

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from harness.pipeline.lakehouse.model import Check, Gate, Place, Summary
+from harness.pipeline.lakehouse.model import Check, City, Gate, Summary
 from harness.pipeline.lakehouse.read import summarise
 from harness.pipeline.report.tables import day_line, gate_lines, print_summary
 from lakehouse.gold import GOLD
@@ -58,7 +58,7 @@ def test_a_missing_gold_table_is_named_and_the_rest_is_shown(lakehouse: Path, ta
 
 
 def test_counts_are_right_aligned(summary: Summary) -> None:
-    lines = printed(replace(summary, cities=[Place("A", "B", "C", 12_345), Place("D", "E", "F", 6)])).splitlines()
+    lines = printed(replace(summary, cities=[City("A", "B", "C", 12_345), City("D", "E", "F", 6)])).splitlines()
     (big,) = [line.rstrip() for line in lines if line.startswith("A ")]
     (small,) = [line.rstrip() for line in lines if line.startswith("D ")]
     assert len(big) == len(small)
@@ -66,14 +66,14 @@ def test_counts_are_right_aligned(summary: Summary) -> None:
 
 
 def test_nothing_is_wider_than_the_terminal(summary: Summary) -> None:
-    long = Place("Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch" * 2, "S" * 60, "C" * 60, 1_234_567)
+    long = City("Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch" * 2, "S" * 60, "C" * 60, 1_234_567)
     text = printed(replace(summary, cities=[long]))
     assert max(len(line) for line in text.splitlines()) <= 80
     assert "1,234,567" in text
 
 
 def test_names_are_not_markup(summary: Summary) -> None:
-    assert "[bold red]Ghent[/]" in printed(replace(summary, cities=[Place("[bold red]Ghent[/]", None, "X", 1)]))
+    assert "[bold red]Ghent[/]" in printed(replace(summary, cities=[City("[bold red]Ghent[/]", None, "X", 1)]))
 
 
 def test_the_last_day_on_one_line(summary: Summary) -> None:
