@@ -27,7 +27,6 @@ class ApplicationSource:
     """A folder that an Application deploys.
 
     Attributes:
-        path: The folder.
         repository: URL of its repository; empty for this one.
         edits: What it changes in the kustomization; empty for nothing.
         directory: Options for a folder of plain manifests.
@@ -46,10 +45,8 @@ class Deployer:
     """An Application, or what stands for one.
 
     Attributes:
-        name: Its name.
         wave: Its sync wave; None without one.
         namespace: Where resources without a namespace go.
-        sources: What it deploys.
         definition: Its spec, as canonical text.
         cluster: What tells the destination from others; empty for the cluster itself.
         problem: What cannot be resolved in it, as the end of a sentence.
@@ -69,9 +66,7 @@ class Folders:
     """What the git generators of an ApplicationSet look at.
 
     Attributes:
-        folders: All folders of the repository.
         read: Reads a file: its parsed documents.
-        files: All files of the repository.
     """
 
     folders: list[str]
@@ -111,7 +106,6 @@ def _application(resource: dict[str, Any]) -> Deployer:
 
 
 def sources_of(spec: Any) -> list[tuple[tuple[Step, ...], dict[str, Any]]]:
-    """The sources in an Application's spec, each with its path in the Application."""
     if several := mappings(dig(spec, "sources")):
         return [(("spec", "sources", index), source) for index, source in enumerate(several)]
     return [(("spec", "source"), source) for source in mappings([dig(spec, "source")])]

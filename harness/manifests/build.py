@@ -20,8 +20,6 @@ class Root:
 
     Attributes:
         name: Its folder below the environment's, or the environment's name for the overlay as a whole.
-        tree: The tree that it is in.
-        inputs: What it reads.
         in_whole: Whether the environment's own kustomization includes it.
     """
 
@@ -32,19 +30,13 @@ class Root:
 
     @cached_property
     def kustomizations(self) -> list["Kustomization"]:
-        """Its kustomization and those that it includes, as far as they can be read."""
         files = self.inputs.kustomizations
         return [Kustomization(file, found) for file in files if (found := document_of(self.tree, file))]
 
 
 @dataclass(frozen=True)
 class Kustomization:
-    """A kustomization with positions.
-
-    Attributes:
-        file: Its file.
-        document: Its content.
-    """
+    """A kustomization with positions."""
 
     file: str
     document: Document
@@ -54,7 +46,6 @@ class Kustomization:
         return mapping(self.document.value)
 
     def location(self, *field: Step) -> Location:
-        """Where a field is."""
         return Location(self.file, self.document.locate(field)[0])
 
 
@@ -63,9 +54,6 @@ class BuiltManifest:
     """One resource, as kustomize wrote it.
 
     Attributes:
-        text: Its YAML.
-        as_json: The same as JSON.
-        kind: Its kind.
         origin: The file that it comes from, relative to the tree; empty when not known.
     """
 
@@ -76,13 +64,11 @@ class BuiltManifest:
 
     @classmethod
     def of(cls, value: dict[str, Any], text: str = "", origin: str = "") -> Self:
-        """A resource of which the value is known."""
         as_json = json.dumps(value)
         return cls(text or as_json, as_json.encode(), str(value.get("kind") or ""), origin)
 
     @cached_property
     def value(self) -> dict[str, Any]:
-        """The resource."""
         value: dict[str, Any] = json.loads(self.as_json)
         return value
 
@@ -92,7 +78,6 @@ class BuiltManifest:
 
     @property
     def namespace(self) -> str:
-        """Its namespace; empty for what has none."""
         return str((self.value.get("metadata") or {}).get("namespace", ""))
 
 
@@ -101,7 +86,6 @@ class Answer:
     """What a builder's process said of one root: a line of JSON, and the bytes that it describes.
 
     Attributes:
-        line: The line.
         payload: YAML and JSON of each resource, one after the other.
     """
 
@@ -110,26 +94,19 @@ class Answer:
 
     @cached_property
     def header(self) -> dict[str, Any]:
-        """What the line says."""
         header: dict[str, Any] = json.loads(self.line)
         return header
 
     @cached_property
     def size(self) -> int:
-        """How many bytes the payload has."""
         return sum(item["yaml"] + item["json"] for item in self.header["resources"])
 
     def encoded(self) -> bytes:
-        """The answer as it came."""
         return self.line + self.payload
 
     @classmethod
     def decoded(cls, content: bytes) -> "Answer":
-        """Reads an answer.
-
-        Raises:
-            ValueError: It is not a whole answer.
-        """
+        """Raises ValueError if the answer is not whole."""
         line, newline, payload = content.partition(b"\n")
         answer = cls(line + newline, payload)
         if answer.size != len(payload):
@@ -137,7 +114,6 @@ class Answer:
         return answer
 
     def manifests(self, folder: str) -> Iterator[BuiltManifest]:
-        """The resources of the root in `folder`."""
         start = 0
         for item in self.header["resources"]:
             middle, end = start + item["yaml"], start + item["yaml"] + item["json"]
@@ -152,7 +128,6 @@ class Build:
     """The result of building a root.
 
     Attributes:
-        root: The root.
         key: Content key of all that it is made of.
         problems: Why it could not be built, or not all of it.
         answer: The resources as they came; None when it could not be built.
@@ -167,7 +142,6 @@ class Build:
 
     @property
     def folder(self) -> str:
-        """The root's folder."""
         return self.root.inputs.folder
 
     @cached_property
@@ -178,7 +152,6 @@ class Build:
         return list(self.answer.manifests(self.folder)) if self.answer else []
 
     def of_kind(self, *kinds: str) -> list[BuiltManifest]:
-        """The resources of some kinds; the others are not read."""
         if self.answer and not any(item["kind"] in kinds for item in self.answer.header["resources"]):
             return []
         return [item for item in self.resources if item.kind in kinds]

@@ -21,11 +21,9 @@ class Request:
     """A root to build.
 
     Attributes:
-        folder: Its folder.
         files: Content of each file that it reads.
         links: Target of each symbolic link on the way to them.
         environment: Variables for git, which fetches remote bases; empty where there are none.
-        charts: Whether it inflates Helm charts.
     """
 
     folder: str
@@ -35,7 +33,6 @@ class Request:
     charts: bool = False
 
     def encoded(self) -> bytes:
-        """The request as the process reads it."""
         header = {
             "folder": self.folder,
             "files": [{"path": path, "size": len(content)} for path, content in self.files.items()],

@@ -24,7 +24,6 @@ class Cache:
         self.folder = cache_root() / "manifests" / name
 
     def path(self, key: str) -> Path:
-        """Where the value of a key is kept."""
         return self.folder / f"{key}.json"
 
     def get(self, key: str) -> Any | None:
@@ -36,7 +35,6 @@ class Cache:
             return None
 
     def put(self, key: str, value: Any) -> None:
-        """Stores a value."""
         self.write(key, json.dumps(value, separators=(",", ":")).encode())
 
     def read(self, key: str) -> bytes | None:

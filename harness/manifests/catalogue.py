@@ -29,7 +29,6 @@ class Recipe:
 
     Attributes:
         kind: `constant` (a name, not a secret), `alphanumeric` (random letters and digits) or `fernet`.
-        value: The constant.
         length: Characters of an alphanumeric one.
     """
 
@@ -40,7 +39,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class NamespacedName:
-    """Where a Secret is."""
+    """The namespace and the name of a Secret."""
 
     namespace: str
     name: str
@@ -55,8 +54,6 @@ class Secret:
 
     Attributes:
         place: Where the original is.
-        purpose: What it is for.
-        keys: Recipes by key.
         mirrors: Where copies are.
         readers: Workloads that read it or a copy, as namespace/kind/name.
         after_rotation: Workloads that must start again, or run again, before a new value holds.

@@ -20,12 +20,7 @@ _CLUSTER_ROLES: Final = frozenset({"admin", "cluster-admin", "edit", "view"})
 
 @dataclass(frozen=True)
 class Cluster:
-    """What exists without any manifest of ours.
-
-    Attributes:
-        storage_classes: Names.
-        priority_classes: Names.
-    """
+    """What exists without any manifest of ours."""
 
     storage_classes: frozenset[str] = frozenset()
     priority_classes: frozenset[str] = _PRIORITY_CLASSES

@@ -42,8 +42,6 @@ class DiscoveredRoot:
     """A folder that is part of an environment by itself.
 
     Attributes:
-        environment: The environment.
-        folder: The folder.
         plain: Whether it holds plain manifests instead of a kustomization.
         certain: Whether its place says which environment it is of.
         recurse: For plain manifests, whether those of its subfolders belong to it.

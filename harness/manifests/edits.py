@@ -39,10 +39,6 @@ def unknown(options: dict[str, Any]) -> list[str]:
 def edit(fields: dict[str, Any], options: dict[str, Any]) -> None:
     """Applies an Application's options to a kustomization's fields.
 
-    Args:
-        fields: The kustomization; changed in place.
-        options: `spec.source.kustomize`.
-
     Raises:
         ValueError: They cannot be applied.
     """
@@ -79,7 +75,6 @@ def _label(fields: dict[str, Any], options: dict[str, Any]) -> None:
 
 
 def _set(fields: dict[str, Any], name: str, item: dict[str, Any]) -> None:
-    """Puts an item into a list of named ones, in the place of the one with its name."""
     others = [other for other in fields.get(name) or [] if other.get("name") != item["name"]]
     fields[name] = [*others, item]
 

@@ -32,11 +32,8 @@ class Exemption:
 
     Attributes:
         file: Where it is written, from the repository's root.
-        line: 1-based line.
-        rules: Ids.
         patterns: Patterns by field.
         contains: Text that the sentence must have.
-        reason: Why it is accepted.
         environment: The only environment it is for; empty for all.
         used: Whether it exempted something.
     """
@@ -51,14 +48,7 @@ class Exemption:
     used: bool = field(default=False, compare=False)
 
     def covers(self, rule: str, sentence: str, facts: Mapping[str, str], environments: Container[str] = ()) -> bool:
-        """Whether it exempts a finding; remembers that it did.
-
-        Args:
-            rule: The finding's rule.
-            sentence: The finding's sentence.
-            facts: Kind, namespace and name of the resource, or the file.
-            environments: The environments that it is about.
-        """
+        """Whether it exempts a finding; remembers that it did."""
         covered = (
             rule in self.rules
             and (not self.environment or self.environment in environments)
@@ -71,13 +61,7 @@ class Exemption:
 
 @dataclass(frozen=True)
 class Refused:
-    """An entry, or a whole file, that holds no exemption.
-
-    Attributes:
-        sentence: Why.
-        file: The file, from the repository's root.
-        line: 1-based, where known.
-    """
+    """An entry, or a whole file, that holds no exemption, and why."""
 
     sentence: str
     file: str
@@ -85,13 +69,7 @@ class Refused:
 
 
 def read(file: str, text: str, rules: Container[str] | None = None) -> Iterator[Exemption | Refused]:
-    """The exemptions in a file.
-
-    Args:
-        file: Its path from the repository's root.
-        text: Its content.
-        rules: The ids of the existing rules; None to take any.
-    """
+    """The exemptions in a file; without `rules`, an id that no rule has is accepted."""
     try:
         documents = parse(text)
     except YamlError as error:

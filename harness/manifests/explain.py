@@ -91,13 +91,7 @@ _SENTENCES: Final[tuple[tuple[str, str, str], ...]] = (
 
 
 def explain(said: str, tree: Tree, inputs: Inputs) -> Problem:
-    """Turns kustomize's message, an error in an error in an error, into a problem.
-
-    Args:
-        said: The message, with paths relative to the tree.
-        tree: The tree.
-        inputs: What the root reads.
-    """
+    """Turns kustomize's message, an error in an error in an error, into a problem."""
     folder, file, text = _innermost(" ".join(said.split()), inputs)
     for pattern, broken, sentence in _SENTENCES:
         match = re.fullmatch(pattern, text)
@@ -157,7 +151,6 @@ def _innermost(text: str, inputs: Inputs) -> tuple[str, str, str]:
 
 
 def _line_of(tree: Tree, file: str, field: str) -> int:
-    """The line of a field of a kustomization, or of one within it."""
     document = document_of(tree, file) if field else None
     if document is None:
         return 1
@@ -182,12 +175,7 @@ _NODE: Final = re.compile(r"value: \{.*?\}(?=\s|$|;|,)|value: \S.*$")
 
 
 def scrub(message: str, inputs: Iterable[bytes]) -> str:
-    """A message without what may be a secret's value: kustomize quotes what it stumbles over.
-
-    Args:
-        message: The message.
-        inputs: The files that the root reads.
-    """
+    """A message without what may be a secret's value: kustomize quotes what it stumbles over."""
     words: set[str] = set()
     for content in inputs:
         if _SECRET.search(content) or (b"=" in content and b":" not in content):

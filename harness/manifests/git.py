@@ -70,25 +70,18 @@ class Repository:
 
     @property
     def name(self) -> str:
-        """The repository's name: its folder's."""
         return self.root.stem if self.bare else self.root.name
 
     @property
     def shallow(self) -> bool:
-        """Whether its history is cut."""
         return self._git("rev-parse", "--is-shallow-repository").strip() == "true"
 
     def remotes(self) -> list[str]:
-        """The URLs of its remotes."""
         found = self._try("config", "--get-regexp", r"^remote\..*\.url$") or ""
         return [line.partition(" ")[2] for line in found.splitlines()]
 
     def commit(self, ref: str) -> str:
-        """The commit that a ref names.
-
-        Raises:
-            HarnessError: There is no such commit here.
-        """
+        """Raises HarnessError if there is no such commit here."""
         oid = self._resolved(ref)
         if oid is None:
             if self.shallow:
@@ -99,11 +92,7 @@ class Repository:
         return oid
 
     def merge_base(self, base: str, head: str) -> str:
-        """The commit at which two commits parted.
-
-        Raises:
-            HarnessError: They have no common ancestor.
-        """
+        """Raises HarnessError if the two commits have no common ancestor."""
         found = base if base == head else self._try("merge-base", base, head)
         if found is None:
             if self.shallow:
@@ -117,7 +106,6 @@ class Repository:
         return found.split()[0]
 
     def tree(self, commit: str) -> dict[str, Entry]:
-        """The files of a commit by their path."""
         if commit not in self._trees:
             self._trees[commit] = self._listed(commit)
         return dict(self._trees[commit])

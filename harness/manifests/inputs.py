@@ -35,8 +35,6 @@ class RemoteReference:
 
     Attributes:
         url: As the kustomization has it.
-        file: The kustomization.
-        field: The field that names it.
     """
 
     url: str
@@ -44,7 +42,6 @@ class RemoteReference:
     field: tuple[Step, ...]
 
     def location(self, tree: Tree) -> Location:
-        """Where it is named."""
         return Location(self.file, line_of(tree, self.file, self.field))
 
     def parsed(self) -> Remote | None:
@@ -60,15 +57,12 @@ class Inputs:
     """What a root reads.
 
     Attributes:
-        folder: Its folder.
-        kustomization: Its kustomization file.
         kustomizations: Its kustomization file and those that it includes, in the order in which they are read.
         files: The files, kustomizations included.
         manifests: Those of them that hold resources or patches, in the order in which they are named.
         links: The symbolic links on the way to them.
         remotes: References that leave the tree.
         problems: What keeps it from being built.
-        charts: Whether it inflates a Helm chart.
         edits: What an Application changes in it before it is built (fields of `spec.source.kustomize`).
     """
 
@@ -121,8 +115,6 @@ class Inputs:
 
 @dataclass
 class _Direct:
-    """What one kustomization file refers to."""
-
     file: str
     files: set[str] = field(default_factory=set)
     manifests: list[str] = field(default_factory=list)
@@ -154,7 +146,6 @@ class Kustomizations:
         return None
 
     def folders(self, below: str = ".") -> list[str]:
-        """Every folder with a kustomization file, sorted."""
         return sorted(
             posixpath.dirname(path) or "."
             for path in self._tree.paths(below)
@@ -180,7 +171,6 @@ class Kustomizations:
         return [child for child, _ in direct.folders] if alone and len(direct.folders) == len(resources) else None
 
     def referenced(self, folder: str) -> list[str]:
-        """The folders that a kustomization refers to."""
         return [child for child, _ in self._refer(folder).folders]
 
     def inputs_of(self, folder: str) -> set[str]:
@@ -188,7 +178,6 @@ class Kustomizations:
         return self._refer(folder).files
 
     def inputs(self, folder: str, edits: Mapping[str, Any] | None = None) -> Inputs:
-        """What the kustomization of a folder reads."""
         inputs = Inputs(folder, self.file(folder) or folder, edits=edits or {})
         self._collect(folder, inputs, (), set())
         return inputs

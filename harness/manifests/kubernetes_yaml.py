@@ -62,7 +62,6 @@ class Document:
     """One document of a YAML file.
 
     Attributes:
-        value: The document as JSON values.
         node: PyYAML's node tree of it, which holds the positions.
     """
 
@@ -71,7 +70,6 @@ class Document:
 
     @property
     def line(self) -> int:
-        """1-based first line."""
         return int(self.node.start_mark.line) + 1
 
     def locate(self, path: tuple[Step, ...]) -> tuple[int, int]:
@@ -103,11 +101,6 @@ def parse(text: str) -> tuple[Document, ...]:
 
 
 def load(text: str) -> list[Any]:
-    """The values of every document of a YAML text; empty documents are left out.
-
-    Raises:
-        YamlError: The text is not YAML.
-    """
     return [document.value for document in _documents(text)]
 
 

@@ -31,9 +31,6 @@ class PodTemplate(Generic[R]):
     """The template of a pod that a resource creates.
 
     Attributes:
-        owner: The resource.
-        path: Where the pod template is in it.
-        metadata: The template's metadata.
         spec: The pod spec; for a SparkApplication, the part of it that is known.
         role: `driver` or `executor` for a SparkApplication.
     """
@@ -46,7 +43,6 @@ class PodTemplate(Generic[R]):
 
     @property
     def namespace(self) -> str:
-        """Where it runs."""
         return self.owner.namespace
 
     @property
@@ -55,7 +51,6 @@ class PodTemplate(Generic[R]):
 
     @property
     def account(self) -> str:
-        """Its ServiceAccount."""
         return str(self.spec.get("serviceAccountName") or self.spec.get("serviceAccount") or "default")
 
     @property

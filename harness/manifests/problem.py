@@ -8,7 +8,6 @@ class Location:
     """A file and a line.
 
     Attributes:
-        file: The file, relative to the tree.
         line: 1-based, where known.
     """
 
@@ -25,8 +24,6 @@ class Problem:
 
     Attributes:
         rule: Id of the rule that it breaks (harness/validate/rules.py says what it means).
-        message: One sentence.
-        location: Where to look.
     """
 
     rule: str

@@ -43,8 +43,6 @@ class Identity:
     """What names a resource.
 
     Attributes:
-        api_version: Group and version.
-        kind: Kind.
         namespace: Namespace; empty for what has none.
         name: Name, without the hash that kustomize appends to generated ones.
     """
@@ -68,8 +66,6 @@ class Resource:
     """One resource.
 
     Attributes:
-        value: Its manifest.
-        text: Its YAML.
         inside: The field of the ConfigMap `parent` that holds it, for one that a program there submits later.
         parent: That ConfigMap.
     """
@@ -85,7 +81,7 @@ class Resource:
 
     @cached_property
     def group(self) -> str:
-        """Its API group; empty for the core group."""
+        """Empty for the core group."""
         return str(self.value.get("apiVersion") or "").rpartition("/")[0]
 
     @cached_property
@@ -94,7 +90,6 @@ class Resource:
 
     @cached_property
     def namespace(self) -> str:
-        """Its namespace; empty for what has none."""
         if self.kind in CLUSTER_SCOPED:
             return ""
         return str(dig(self.value, "metadata", "namespace") or (self.parent.namespace if self.parent else ""))
@@ -109,7 +104,6 @@ class Resource:
 
     @cached_property
     def key(self) -> str:
-        """A content key of the resource."""
         return content_key(self.text)
 
     def __str__(self) -> str:

@@ -34,10 +34,6 @@ class Expected:
 
     Attributes:
         path: Pattern for the field's path; `*` for all of it, the whole resource included.
-        reason: Why.
-        kind: Pattern for the resource's kind.
-        name: Pattern for its name.
-        namespace: Pattern for its namespace.
     """
 
     path: str
@@ -47,7 +43,6 @@ class Expected:
     namespace: str = "*"
 
     def covers(self, identity: Identity, path: str) -> bool:
-        """Whether it declares a difference."""
         return (
             fnmatchcase(identity.kind, self.kind)
             and fnmatchcase(identity.name, self.name)
@@ -112,7 +107,6 @@ def read(tree: Tree) -> Settings:
 
 
 def of_checkout(root: Path) -> Settings:
-    """The settings of a working copy."""
     return read(working_copy(root))
 
 

@@ -23,7 +23,6 @@ class UnreadableError(ValueError):
     """A path that cannot be read; the message says why, without a full stop.
 
     Attributes:
-        rule: Id of the rule that it breaks.
         location: Where to look; None for where the path is named.
     """
 
@@ -59,7 +58,6 @@ class Store:
         self._content: dict[str, bytes] = {}
 
     def blob(self, oid: str) -> bytes:
-        """A blob's content."""
         if oid not in self._content:
             assert self._repository is not None  # noqa: S101 - only a repository's trees name other objects
             self._content[oid] = self._repository.blob(oid)
@@ -145,12 +143,10 @@ class Tree:
         raise UnreadableError(f"{named} has circular links")
 
     def is_file(self, path: str) -> bool:
-        """Whether a resolved path is a file."""
         entry = self._listing.get(path)
         return entry is not None and entry.mode not in (SUBMODULE, SYMLINK)
 
     def is_folder(self, path: str) -> bool:
-        """Whether a resolved path is a folder."""
         return self._listing.is_folder(path)
 
     def oid(self, path: str) -> str:

@@ -43,10 +43,6 @@ class Remote:
 
     Attributes:
         url: As the kustomization has it.
-        org: Owner on GitHub.
-        repo: Repository name.
-        path: Folder in it.
-        tag: Release tag.
     """
 
     url: str

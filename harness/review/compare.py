@@ -40,8 +40,6 @@ class Result:
     """What the comparison of an environment found.
 
     Attributes:
-        review: The environment's review.
-        problems: What could not be compared.
         notes: What is not rendered by design.
         names: Names of the resources that changed, for parity.
     """
@@ -79,15 +77,6 @@ class Environment:
         changed_files: frozenset[str],
         locator: Locator,
     ) -> None:
-        """Takes the environment.
-
-        Args:
-            name: Its name.
-            before: Its Applications at base; None when it was not there.
-            after: Its Applications at head; None when it is gone.
-            changed_files: The files that differ between the sides.
-            locator: Finds where a resource is written.
-        """
         self._name = name
         self._before, self._after = before, after
         self._changed_files = changed_files
@@ -96,7 +85,6 @@ class Environment:
         self._notes: list[Note] = []
 
     def compare(self) -> Result:
-        """Compares it."""
         matches = match(self._before or [], self._after or [])
         for item in matches:
             self._note(item)
@@ -185,7 +173,6 @@ class Environment:
             self._notes.append(Note(self._name, item.shown.name, f"{sentence}.", changed))
 
     def _tell(self, item: _Match) -> None:
-        """Reports what could not be built."""
         sides: dict[Problem, SideName] = {}
         for side, application in ((SideName.BASE, item.before), (SideName.HEAD, item.after)):
             for problem in application.problems if application else []:

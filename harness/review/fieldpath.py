@@ -8,22 +8,14 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Key:
-    """A step into a keyed list.
-
-    Attributes:
-        text: `name=web`.
-    """
+    """A step into a keyed list."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Inside:
-    """A step into the document that a text holds.
-
-    Attributes:
-        index: Which of several documents.
-    """
+    """A step into the document that a text holds."""
 
     index: int = 0
 

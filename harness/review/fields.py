@@ -62,14 +62,7 @@ _ALIKE: Final = 0.4
 
 @dataclass
 class Fields:
-    """How two versions of a resource differ.
-
-    Attributes:
-        changes: The fields that differ, in the manifest's order.
-        paths: The path of each change.
-        folded: What differs without meaning anything, by reason.
-        folded_paths: Its reasons and places.
-    """
+    """How two versions of a resource differ."""
 
     changes: list[FieldChange] = field(default_factory=list)
     paths: list[FieldPath] = field(default_factory=list)
@@ -86,12 +79,6 @@ def compare(
     """Compares two versions of a resource.
 
     The values of a Secret do not enter the result.
-
-    Args:
-        before: The manifest at base.
-        after: The manifest at head.
-        before_names: The generated names at base.
-        after_names: The generated names at head.
     """
     comparison = _Comparison(after, before_names, after_names)
     comparison.value(before, after, ())

@@ -28,7 +28,6 @@ def replaced(found: Fields, identity: Identity) -> Iterator[Replaced]:
 
 
 def table(changes: Iterable[Replaced]) -> tuple[ImageChange, ...]:
-    """The rows of the table of images: one for each pair."""
     rows: dict[tuple[str, str], set[Identity]] = defaultdict(set)
     for before, after, identity in changes:
         if before != after:

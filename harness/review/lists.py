@@ -128,13 +128,7 @@ KeyOf = Callable[[dict[str, Any]], str | None]
 
 
 def ordered(path: FieldPath, group: str, keyed: bool) -> bool:
-    """Whether the order of a list's items may matter.
-
-    Args:
-        path: The list's path.
-        group: The resource's API group.
-        keyed: Whether its items are known by a key.
-    """
+    """Whether the order of a list's items may matter; `keyed` says that a key identifies them."""
     name = _name(path)
     if any(isinstance(step, Inside) for step in path):
         return True

@@ -73,7 +73,6 @@ class FieldChange:
         path: From the resource's top, items of keyed lists by their key:
             `spec.template.spec.containers[name=web].image`; a key with dots or brackets is quoted:
             `metadata.annotations["example.com/a"]`; `data["app.yaml"]:server.port` is inside an embedded document.
-        kind: What became of it.
         before: The JSON value at base; None where there is none, and for a secret.
         after: The JSON value at head, likewise.
         secret: A value that is never shown: only that it is there, or changed.
@@ -93,8 +92,6 @@ class Risk:
     """Something that a change can do.
 
     Attributes:
-        rule: Id of the rule (harness/review/risks/rules.py; docs/diff.md has the table).
-        level: How bad it can get.
         sentence: What will happen, in words, with the resource's name.
         path: The field, as in `FieldChange.path`; empty for the resource as a whole.
     """
@@ -111,7 +108,6 @@ class SourceLocation:
 
     Attributes:
         file: Path from the repository's root, with slashes, on the side that `side` names.
-        line: 1-based; 1 where only the file is known.
         side: HEAD, or BASE for what was removed.
     """
 
@@ -125,15 +121,10 @@ class ResourceChange:
     """One resource that the change touches.
 
     Attributes:
-        change: What became of it.
-        before: Its identity at base; None when added.
-        after: Its identity at head; None when removed.
-        fields: The fields that differ, in the manifest's order; empty for added and removed ones.
         folded: What differs without meaning anything, counted by reason (`generated name`, `managed label` …).
         risks: What the change can do, the worst first.
         before_yaml: The whole manifest at base, normalised and redacted; empty when added.
         after_yaml: The whole manifest at head, normalised and redacted; empty when removed.
-        source: Where it is written, where known.
         moved_from: Name of the Application that had it at base, when that is another one.
     """
 
@@ -150,7 +141,6 @@ class ResourceChange:
 
     @property
     def identity(self) -> Identity:
-        """Its identity at head, or at base when it was removed."""
         found = self.after or self.before
         assert found is not None  # noqa: S101 - one side always exists
         return found
@@ -177,7 +167,6 @@ class ImageChange:
     Attributes:
         before: The image at base; empty for a new one.
         after: The image at head; empty for one that is gone.
-        resources: The workloads that run it, sorted.
         note: What the tags say: `upgrade`, `downgrade`, `same version`, `pinned by digest` …; empty when nothing.
     """
 
@@ -200,7 +189,6 @@ class Totals:
 
     @property
     def resources(self) -> int:
-        """Resources touched."""
         return self.added + self.removed + self.changed + self.moved
 
     def __add__(self, other: "Totals") -> "Totals":
@@ -236,10 +224,8 @@ class ApplicationReview:
         path: Folder that it renders, from the repository's root; at base when it was removed.
         change: ADDED or REMOVED when the whole Application is; else CHANGED.
         wave_before: Its sync wave at base; None without one.
-        wave_after: Its sync wave at head.
         resources: What changed, the riskiest first, then by identity.
         folded: Differences without meaning in resources that did not change otherwise, counted by reason.
-        unchanged: How many of its resources did not change.
         argocd: Whether an Argo CD Application deploys it.
     """
 
@@ -255,7 +241,6 @@ class ApplicationReview:
 
     @cached_property
     def totals(self) -> Totals:
-        """Counts."""
         kinds = [resource.change for resource in self.resources]
         return Totals(
             kinds.count(ChangeKind.ADDED),
@@ -267,7 +252,6 @@ class ApplicationReview:
 
     @property
     def risks(self) -> list[Risk]:
-        """All risks, the worst first."""
         return sorted((risk for resource in self.resources for risk in resource.risks), key=lambda r: -r.level)
 
 
@@ -276,9 +260,7 @@ class EnvironmentReview:
     """What the change does to one environment.
 
     Attributes:
-        name: The environment.
         applications: The Applications that it touches, in the order of their waves; empty when it touches none.
-        images: The images that change.
         change: ADDED or REMOVED when the whole environment is; else CHANGED.
         unchanged: How many Applications it does not touch.
     """
@@ -296,22 +278,12 @@ class EnvironmentReview:
 
     @cached_property
     def totals(self) -> Totals:
-        """Counts."""
         return sum((application.totals for application in self.applications), Totals())
 
 
 @dataclass(frozen=True)
 class BuildProblem:
-    """Something that could not be built, and is therefore missing from the review.
-
-    Attributes:
-        side: The side.
-        environment: The environment.
-        application: The Application or kustomization.
-        sentence: Why, in one sentence, with secrets' values removed.
-        file: The file to look into, from the repository's root; empty when not known.
-        line: 1-based, where known.
-    """
+    """Something that could not be built, and is therefore missing from the review."""
 
     side: SideName
     environment: str
@@ -326,8 +298,6 @@ class Note:
     """Something that the review does not cover by design: a Helm source, another repository, a cluster generator.
 
     Attributes:
-        environment: The environment.
-        application: The Application.
         sentence: What was not rendered, and why.
         changed: Whether its definition changed between base and head, so that a look is needed.
     """
@@ -343,10 +313,8 @@ class Difference:
     """How two environments differ from each other in one field, or by one resource.
 
     Attributes:
-        identity: The resource.
         path: The field; empty when one of them lacks the whole resource.
         left: The value in the first environment; None where it has none, and for a secret.
-        right: The value in the second.
         reason: Why it may differ, as declared; empty for drift.
         status: What the change made of it.
         secret: A value that is never shown.
@@ -366,8 +334,6 @@ class Parity:
     """How two environments differ from each other, before and after.
 
     Attributes:
-        left: The first environment.
-        right: The second.
         differences: All of them: drift first, then the expected ones.
         before: Count of unexpected differences at base; None where base was not looked at.
         after: The same at head.
@@ -402,7 +368,6 @@ class Revision:
 
     Attributes:
         ref: As the user named it; `working tree` for uncommitted work.
-        commit: Full commit id; empty for the working tree.
     """
 
     ref: str
@@ -421,11 +386,7 @@ class Review:
         base: What is compared with: the merge base of the two refs unless told otherwise.
         head: What is reviewed.
         environments: Every environment, touched or not, sorted by name.
-        problems: What could not be built.
-        notes: What is not covered by design.
         parity: How environments differ from each other, where that was asked for or the change moves it.
-        repository: The repository's name, for titles.
-        files_changed: How many files differ between the two trees.
     """
 
     base: Revision
@@ -439,7 +400,6 @@ class Review:
 
     @cached_property
     def totals(self) -> Totals:
-        """Counts over all environments."""
         return sum((environment.totals for environment in self.environments), Totals())
 
     def walk(self) -> Iterator[tuple[EnvironmentReview, ApplicationReview, ResourceChange]]:

@@ -43,8 +43,6 @@ class ReviewedResource(Resource):
 
     Attributes:
         identity: What names it, generated names without their hash.
-        origin: The file that it comes from; empty when not known.
-        application: Name of the Application that deploys it.
     """
 
     identity: Identity
@@ -68,14 +66,7 @@ class Pair:
 
 
 def parse(built: Iterable[BuiltManifest], application: str, namespace: str, names: Names) -> list[ReviewedResource]:
-    """The resources of an Application; lists of resources are taken apart.
-
-    Args:
-        built: The resources as kustomize wrote them.
-        application: Name of the Application.
-        namespace: Where resources without a namespace go.
-        names: The generated names of the side.
-    """
+    """The resources of an Application; lists of resources are taken apart."""
     resources: list[ReviewedResource] = []
     for item in built:
         inner = mappings(item.value.get("items")) if item.kind.endswith("List") else []

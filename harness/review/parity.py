@@ -67,14 +67,7 @@ def differences(
     declared: Declared,
     only: frozenset[str] | None = None,
 ) -> Differences:
-    """How two environments differ from each other.
-
-    Args:
-        left: The Applications of one.
-        right: Those of the other.
-        declared: What may differ.
-        only: Names of the resources to look at; None for all.
-    """
+    """How two environments differ from each other."""
     built = [_resources(applications, only) for applications in (left, right)]
     shared = Counter(item.text for _, item in built[0]) & Counter(item.text for _, item in built[1])
     sides: list[list[ReviewedResource]] = []
@@ -128,14 +121,7 @@ def _resources(
 
 
 def parity(left: str, right: str, before: Differences | None, after: Differences) -> Parity:
-    """The differences of two environments, with what a change made of them.
-
-    Args:
-        left: Name of the first environment.
-        right: Name of the second.
-        before: Their differences at base; None when base was not looked at.
-        after: Their differences at head.
-    """
+    """The differences of two environments, with what a change made of them."""
     items: list[Difference] = []
     for key, item in after.items():
         old = before.get(key) if before is not None else item

@@ -36,15 +36,10 @@ def review(
     environments: Sequence[str] = (),
     compared: tuple[str, str] | None = None,
 ) -> Review:
-    """Reviews what changed between two refs.
+    """Reviews what changed between two refs, of which an empty `head` is the working tree.
 
-    Args:
-        folder: A folder of the repository.
-        base: The ref to compare with.
-        head: The ref to review; empty for the working tree.
-        direct: Whether to compare with `base` itself instead of the commit where the two parted.
-        environments: The environments to review; none for all.
-        compared: Two environments whose whole parity is wanted, too.
+    `direct` compares with `base` itself instead of the merge base; `compared` names two environments whose whole
+    parity is wanted, too.
 
     Raises:
         HarnessError: See docs/diff.md, bad input.
@@ -87,17 +82,7 @@ def review(
 
 
 def parity_at(folder: Path, ref: str, left: str, right: str) -> Review:
-    """How two environments differ from each other, at one ref.
-
-    Args:
-        folder: A folder of the repository.
-        ref: The ref; empty for the working tree.
-        left: The first environment.
-        right: The second.
-
-    Raises:
-        HarnessError: See docs/diff.md, bad input.
-    """
+    """How two environments differ at one ref; an empty one is the working tree."""
     with Repository(folder) as repository:
         store = Store(repository.root, repository)
         commit = repository.commit(ref) if ref else ""

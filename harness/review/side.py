@@ -29,9 +29,6 @@ class Application:
         name: Its name; the folder where no Application deploys it.
         path: Its first folder.
         argocd: Whether an Application deploys it.
-        wave: Its sync wave.
-        namespace: Where resources without a namespace go.
-        cluster: What tells the destination.
         builds: What it deploys, one for each Application source.
         notes: What is not built, as sentences.
         extra: Its definition, where something of it is not built.
@@ -53,7 +50,6 @@ class Application:
 
     @property
     def key(self) -> str:
-        """A content key of all that it deploys."""
         return content_key(self.namespace, self.cluster, self.extra, *(build.key for build in self.builds))
 
     @property
@@ -76,15 +72,6 @@ class Side:
         builder: Builder,
         remotes: Sequence[str],
     ) -> None:
-        """Takes the tree.
-
-        Args:
-            tree: The files.
-            known: What is known of kustomization files by content; shared by both sides.
-            settings: The repository's configuration.
-            builder: Builds kustomizations.
-            remotes: URLs that mean this repository.
-        """
         self.tree = tree
         self.kustomizations = Kustomizations(tree, known)
         self.settings = settings
@@ -136,7 +123,6 @@ class Side:
                 self._add(root.environment, Application(root.folder, root.folder, False, builds=[build]))
 
     def read_files(self) -> set[str]:
-        """Every file that was read for some environment."""
         applications = [item for items in self.environments.values() for item in items]
         return {path for item in applications for build in item.builds for path in build.root.inputs.files}
 

@@ -36,7 +36,6 @@ LH109: Final = ValidationRule(
 
 
 def findings(found: list[Environment]) -> list[Finding]:
-    """The problems of builds."""
     return [
         _finding(problem, environment.root, (environment.name,))
         for environment in found

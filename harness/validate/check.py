@@ -30,13 +30,9 @@ class Report:
     """What a validation found.
 
     Attributes:
-        root: The checkout.
-        environments: Those that were looked at.
-        resources: How many resources each has.
         findings: Every finding that no exemption covers, by file and line.
         exempted: How many findings exemptions cover.
         incomplete: Environments of which a part could not be built.
-        seconds: How long it took.
     """
 
     root: Path

@@ -19,12 +19,7 @@ FOLDERS: Final = ("base", "components", OVERLAYS)
 
 
 def read(root: Path, rules: Container[str]) -> tuple[list[Exemption], list[Finding]]:
-    """Every exemption of a checkout, and what is wrong with those that cannot be taken.
-
-    Args:
-        root: The checkout.
-        rules: The ids of the existing rules.
-    """
+    """Every exemption of a checkout, and what is wrong with those that cannot be taken."""
     exemptions: list[Exemption] = []
     findings: list[Finding] = []
     for file in (file for folder in FOLDERS for file in sorted((root / folder).rglob(FILE))):

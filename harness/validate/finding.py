@@ -17,9 +17,7 @@ class Finding:
 
     Attributes:
         rule: Id of the rule, such as LH301.
-        message: One sentence that names the thing.
         environments: Where it was found; empty for what belongs to no environment.
-        resource: Kind, namespace and name of the resource, when it is about one.
         file: The source file, absolute, where it is known.
         line: 1-based line of that file, where it is known.
     """
@@ -34,14 +32,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Violation:
-    """A finding before its source is looked up: only findings that stay are worth reading sources for.
-
-    Attributes:
-        rule: The rule.
-        message: One sentence that names the thing.
-        resource: The resource that is at fault.
-        path: The field of it that is at fault.
-    """
+    """A finding before its source is looked up: only findings that stay are worth reading sources for."""
 
     rule: ValidationRule
     message: str

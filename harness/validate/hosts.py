@@ -41,7 +41,6 @@ class ServiceNames:
 
 
 def service_names(environment: Environment) -> ServiceNames:
-    """The Services of an environment."""
     known = frozenset((service.namespace, service.name) for service in environment.of_kind("Service"))
     return ServiceNames(known)
 

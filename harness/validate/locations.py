@@ -113,7 +113,6 @@ class Locations:
         self._roots: dict[str, RootLocations] = {}
 
     def of(self, build: Build) -> RootLocations:
-        """The locations in a root."""
         return self._roots.setdefault(build.folder, RootLocations(build.root))
 
     def locate(self, resource: BuiltResource, path: tuple[Step, ...] = ()) -> Location:

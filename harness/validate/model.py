@@ -12,11 +12,7 @@ from harness.manifests.resource import Resource
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class BuiltResource(Resource):
-    """A resource of an environment.
-
-    Attributes:
-        build: The build that it comes from.
-    """
+    """A resource of an environment."""
 
     build: Build
     parent: "BuiltResource | None" = None
@@ -30,10 +26,6 @@ class Environment:
     """All resources of an environment.
 
     Attributes:
-        name: The environment.
-        root: The checkout.
-        builds: The builds of its roots.
-        resources: Everything that was rendered.
         malformed: Content keys of resources that do not match their schema; what they make is not judged further.
         embedded: Manifests inside ConfigMaps, which a program submits later (pod templates, SparkApplications).
     """
@@ -74,20 +66,16 @@ class Environment:
         return found
 
     def of_kind(self, *kinds: str) -> list[BuiltResource]:
-        """The resources of some kinds."""
         return [resource for resource in self.resources if resource.kind in kinds]
 
     def get(self, kind: str, namespace: str, name: str) -> BuiltResource | None:
-        """One resource."""
         return self.index.get((kind, namespace, name))
 
     def selected(self, namespace: str, selector: dict[str, Any] | None) -> list[Pod]:
-        """The pods of a namespace that a label selector selects."""
         return [pod for pod in self.pods if pod.namespace == namespace and matches(selector, pod.labels)]
 
 
 def environment(name: str, root: Path, builds: list[Build]) -> Environment:
-    """Collects the resources of an environment's builds."""
     found = Environment(name, root, builds)
     for build in builds:
         for rendered in build.resources:

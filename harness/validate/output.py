@@ -14,7 +14,6 @@ FORMATS: Final = ("text", "json", "sarif", "junit")
 
 
 def render(report: Report, form: str) -> str:
-    """The report in one of the formats."""
     return {"text": text, "json": as_json, "sarif": sarif, "junit": junit}[form](report)
 
 

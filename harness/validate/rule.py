@@ -11,8 +11,6 @@ class ValidationRule:
         id: `LH` and three digits.
         title: What it demands.
         why: One sentence on what goes wrong otherwise.
-        engine: The program that evaluates it.
-        check: That program's own name of it.
         is_about_absence: Whether it speaks of what is missing: without meaning while a part of the environment
             cannot be read.
     """

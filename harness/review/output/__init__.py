@@ -23,14 +23,6 @@ def render(
 ) -> str:
     """The review in one of the formats.
 
-    Args:
-        review: What to show.
-        form: One of `FORMATS`.
-        width: Columns of the terminal; for text.
-        colour: Whether the terminal shows colours; for text.
-        limit: Most characters that the result may have; for Markdown.
-        link: URL of the whole review, named where something had to be left out; for Markdown.
-
     Raises:
         HarnessError: `limit` is below `markdown.MINIMUM`.
     """

@@ -22,7 +22,6 @@ class Piece:
     """A part of a line.
 
     Attributes:
-        text: The text.
         marked: Whether it differs from the other side.
     """
 
@@ -36,10 +35,6 @@ class Row:
 
     Attributes:
         kind: `equal`, `change`, `add` or `del`.
-        left_number: Line number at base.
-        left: The line at base.
-        right_number: Line number at head.
-        right: The line at head.
     """
 
     kind: str
@@ -51,11 +46,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Fold:
-    """Equal lines that are not shown unless asked for.
-
-    Attributes:
-        lines: The lines.
-    """
+    """Equal lines that are not shown unless asked for."""
 
     lines: tuple[str, ...]
 

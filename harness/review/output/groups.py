@@ -23,9 +23,6 @@ class Entry:
     """A changed resource in its place.
 
     Attributes:
-        environment: Name of the environment.
-        application: Its Application.
-        resource: The change.
         same_as: Name of an earlier environment where exactly the same changes; empty for none.
     """
 
@@ -40,10 +37,8 @@ class RiskGroup:
     """A risk with every environment that has it.
 
     Attributes:
-        risk: The risk.
         resource: The resource of the first environment.
         application: The Application there.
-        environments: Names of the environments.
     """
 
     risk: Risk
@@ -57,11 +52,7 @@ class ImageGroup:
     """A replaced image with everything that runs it.
 
     Attributes:
-        before: The image at base; empty for a new one.
-        after: The image at head; empty for one that is gone.
-        note: What the tags say.
         resources: The workloads that run it, of all environments.
-        environments: Names of the environments.
     """
 
     before: str
@@ -95,7 +86,6 @@ def _content(resource: ResourceChange) -> tuple[object, ...]:
 
 
 def risk_groups(review: Review) -> list[RiskGroup]:
-    """The risks, the worst first, each with its environments."""
     found: dict[tuple[Risk, str], list[str]] = {}
     place: dict[tuple[Risk, str], tuple[ResourceChange, ApplicationReview]] = {}
     for environment, application, resource, risk in review.risks:

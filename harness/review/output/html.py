@@ -48,19 +48,13 @@ _LEVEL_NAMES: Final[Mapping[int, str]] = {0: "none", **{int(level): str(level) f
 
 @dataclass(frozen=True)
 class Card:
-    """A resource as the page shows it.
-
-    Attributes:
-        id: Its anchor.
-        entry: The resource in its place.
-    """
+    """A resource as the page shows it."""
 
     id: str
     entry: Entry
 
     @property
     def resource(self) -> ResourceChange:
-        """The change."""
         return self.entry.resource
 
     @property
@@ -77,7 +71,6 @@ class Card:
 
     @property
     def lines(self) -> list[str]:
-        """The lines of `whole`."""
         return split_lines(self.whole)
 
     @property
@@ -90,13 +83,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Group:
-    """An Application as the page shows it.
-
-    Attributes:
-        id: Its anchor.
-        application: The Application.
-        cards: Its resources.
-    """
+    """An Application as the page shows it."""
 
     id: str
     application: ApplicationReview

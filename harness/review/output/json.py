@@ -22,14 +22,12 @@ VERSION: Final = 1
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of what `as_json` writes."""
     text = files("harness.review.output").joinpath(f"schema/review-{VERSION}.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 
 
 def as_json(review: Review) -> str:
-    """The whole review."""
     worst = review.worst
     content = {
         "version": VERSION,

@@ -73,10 +73,8 @@ class _List:
     """A part of the summary that can be cut between two rows.
 
     Attributes:
-        head: What comes before the rows.
         rows: The rows, the most important first.
         more: What stands for that many rows that are left out.
-        tail: What comes after all that.
     """
 
     head: str
@@ -105,11 +103,6 @@ class _List:
 
 def markdown(review: Review, *, limit: int = 65_536, link: str = "") -> str:
     """The comment.
-
-    Args:
-        review: What to show.
-        limit: Most characters that it may have, at least `MINIMUM`.
-        link: URL of the whole review; named where something is left out.
 
     Raises:
         HarnessError: The limit is below `MINIMUM`.

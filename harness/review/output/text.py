@@ -55,13 +55,7 @@ _LINE_STYLES: Final = {"+": "green", "-": "red", "@": "cyan", " ": "dim"}
 
 
 def text(review: Review, *, width: int = 80, colour: bool = False) -> str:
-    """The review as a terminal shows it.
-
-    Args:
-        review: What to show.
-        width: Columns; nothing is wider.
-        colour: Whether to write ANSI colours.
-    """
+    """The review as a terminal shows it."""
     page = Page(width, colour=colour)
     _Writer(page, review).write()
     return str(page)

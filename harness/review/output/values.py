@@ -34,7 +34,6 @@ class _Dumper(_DUMPER):  # type: ignore[misc]  # the C dumper is chosen at run t
     """PyYAML's safe dumper, with texts of several lines as they are read: in blocks."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the signature is PyYAML's
-        """Writes equal values out, each in its place."""
         return True
 
 

@@ -32,14 +32,7 @@ Check = Callable[["Change"], Iterator[Judgement]]
 
 @dataclass(frozen=True)
 class Change:
-    """One changed resource.
-
-    Attributes:
-        before: It at base, or None.
-        after: It at head, or None.
-        found: How the two differ; empty when one is None.
-        moved_from: The Application that had it at base, when another one.
-    """
+    """One changed resource."""
 
     before: ReviewedResource | None
     after: ReviewedResource | None
@@ -59,7 +52,6 @@ class Change:
 
     @property
     def name(self) -> str:
-        """It, in words."""
         return str(self.resource.identity)
 
     @property
@@ -71,22 +63,18 @@ class Change:
 
     @property
     def gone(self) -> ReviewedResource | None:
-        """What is deleted, if anything."""
         return self.before if self.after is None or self.replaced else None
 
     @property
     def come(self) -> ReviewedResource | None:
-        """What is new, if anything."""
         return self.after if self.before is None or self.replaced else None
 
     @property
     def old(self) -> dict[str, Any]:
-        """The manifest at base; empty when there is none."""
         return self.before.value if self.before else {}
 
     @property
     def new(self) -> dict[str, Any]:
-        """The manifest at head; empty when there is none."""
         return self.after.value if self.after else {}
 
     def below(self, *prefix: str) -> Iterator[tuple[FieldChange, FieldPath]]:
@@ -100,17 +88,14 @@ class Change:
         return next((change.path for change, _ in self.below(*prefix)), None)
 
     def differs(self, *path: str) -> bool:
-        """Whether the values at a path differ, where both sides have the resource."""
         return self.before is not None and self.after is not None and self.touches(*path) is not None
 
     @property
     def template(self) -> tuple[str, ...] | None:
-        """Where its pod template is; None when it makes no pods."""
         return TEMPLATES.get(self.kind)
 
     @property
     def pods(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The pod specs at base and head; empty where there is none."""
         return pod_spec(self.before), pod_spec(self.after)
 
     def restarts(self) -> str | None:
@@ -138,7 +123,6 @@ _GROUPS: Final = {"Ingress": "networking.k8s.io", "Deployment": "apps", "DaemonS
 
 
 def pod_spec(resource: ReviewedResource | None) -> dict[str, Any]:
-    """The pod spec of a workload; empty when it has none."""
     if resource is None or resource.kind not in TEMPLATES:
         return {}
     spec = dig(resource.value, *TEMPLATES[resource.kind], "spec")
@@ -146,7 +130,6 @@ def pod_spec(resource: ReviewedResource | None) -> dict[str, Any]:
 
 
 def containers(spec: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
-    """The containers of a pod spec by (list, name)."""
     return {
         (name, str(container.get("name"))): container
         for name in ("initContainers", "containers", "ephemeralContainers")

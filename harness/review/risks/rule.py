@@ -12,9 +12,7 @@ class RiskRule:
     """One rule.
 
     Attributes:
-        level: How bad it can get.
         id: `DF` and three digits; the first is the subject.
-        title: What it is about.
         why: What happens then, in one sentence.
     """
 
