@@ -159,7 +159,8 @@ def _docker() -> Iterator[Need]:
     try:
         require_daemon()
     except HarnessError as error:
-        yield Need("Docker", (Tier.E2E,), State.MISSING, *_halves(error))
+        cause, _, step = str(error).rstrip(".").partition(": ")
+        yield Need("Docker", (Tier.E2E,), State.MISSING, cause, step)
         return
     if dockerd_too_old():
         detail = f"version {dockerd_version()} asks for capabilities that this machine does not grant"
@@ -220,9 +221,3 @@ def _room() -> Iterator[Need]:
             detail=f"{free / GIB:.0f} GiB free in {folder}, {E2E_DISK_GIB} are needed",
             remedy="harness images prune",
         )
-
-
-def _halves(error: HarnessError) -> tuple[str, str]:
-    """An error ("cause: next step.") as detail and remedy."""
-    what, _, help_ = str(error).rstrip(".").partition(": ")
-    return what, help_

@@ -8,7 +8,6 @@ import hashlib
 import importlib.util
 import json
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ from typing import Final
 from harness.console import working
 from harness.errors import HarnessError
 from harness.files import write
-from harness.machine.cache import built, cache_root
+from harness.machine.cache import cache_root
 from harness.machine.java import java_home
 from harness.machine.packages import NETWORK_HINT, REQUIREMENTS
 from harness.machine.process import run
@@ -154,19 +153,9 @@ def _fetch(name: str, group: JarGroup, damaged: Sequence[str]) -> None:
                     f"{jar} of group {name!r} did not come with its coordinates: run 'make lock' and review "
                     "what changed."
                 )
-            _place(paths[jar], _cached(jar, group))
-
-
-def _place(source: Path, target: Path) -> None:
-    if target.parent.is_dir():
-        # It exists, but is damaged.
-        source.replace(target)
-        return
-
-    def move(folder: Path) -> None:
-        shutil.move(source, folder / target.name)
-
-    built(target.parent, move)
+            target = _cached(jar, group)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            paths[jar].replace(target)
 
 
 def _java_options_line() -> str:

@@ -1,10 +1,13 @@
 """The Python 3.10 on which Spark 3.3 runs: pyspark 3.3 supports no newer one."""
 
+import os
 import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
+
+from harness.errors import HarnessError
+from harness.machine.process import run
 
 VERSION: Final = "3.10"
 
@@ -24,12 +27,8 @@ def _candidates(environ: Mapping[str, str]) -> Iterator[Path]:
 def _runs(python: Path) -> bool:
     # pyenv puts a stand-in on the PATH for versions that are installed but not switched on.
     try:
-        done = subprocess.run(
-            [python, "-c", "import sys, venv; print('%d.%d' % sys.version_info[:2])"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except OSError:
+        code = "import sys, venv; print('%d.%d' % sys.version_info[:2])"
+        printed = run([python, "-c", code], doing="start it", hint="install it again", env=os.environ)
+        return printed.strip() == VERSION
+    except HarnessError:
         return False
-    return done.returncode == 0 and done.stdout.strip() == VERSION

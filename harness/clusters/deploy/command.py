@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from harness import console
 from harness.options import FORMAT, Environment, Root
 from harness.paths import checkout
 
@@ -41,9 +42,8 @@ def deploy(
     from harness.clusters.deploy.cluster import connect
     from harness.clusters.deploy.phases import Phases
     from harness.clusters.deploy.work import deploy as work
-    from harness.console import err
 
-    phases = Phases(err)
+    phases = Phases(console.err)
     done = work(checkout(root), environment, connect(kubeconfig, context), phases, within=60 * within)
     if form == "json":
         typer.echo(json.dumps(_outcome(done), indent=2))

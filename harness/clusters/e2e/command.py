@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from harness import console
 from harness.errors import UsageError
 from harness.paths import require_own_checkout
 
@@ -38,9 +39,8 @@ def e2e(
     """
     from harness.clusters.deploy.phases import Phases
     from harness.clusters.e2e.run import EKS, PLATFORM, prove
-    from harness.console import err
 
     require_own_checkout()
     if eks and full:
         raise UsageError("--full has no scenarios for the EKS overlay: leave out --full.")
-    prove(Phases(err), suite=EKS if eks else PLATFORM, keyword=keyword, keep=keep, full=full)
+    prove(Phases(console.err), suite=EKS if eks else PLATFORM, keyword=keyword, keep=keep, full=full)

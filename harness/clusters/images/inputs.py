@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -10,12 +9,12 @@ from typing import Final
 from harness.clusters.docker.image import TIME
 from harness.errors import HarnessError
 from harness.machine.cache import content_key
+from harness.machine.process import run
 
 OTHERS: Final = "# Without the harness"
 """Begins the part of a Dockerfile.dockerignore for stages that only a build without the harness runs."""
 _FORMAT: Final = "2"
 """Raised when building changes in a way that the files do not show."""
-_REVISION_TIMEOUT_SECONDS: Final = 30
 
 
 @dataclass(frozen=True)
@@ -88,13 +87,8 @@ def _mode(path: Path) -> int:
 
 def _git(root: Path, *arguments: str) -> str:
     try:
-        done = subprocess.run(
-            ["git", "-C", str(root), *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_REVISION_TIMEOUT_SECONDS,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        return run(
+            ["git", "-C", root, *arguments], doing="ask git", hint="see 'git status'", env=os.environ
+        ).strip()
+    except HarnessError:
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""

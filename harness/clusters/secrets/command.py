@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from harness import console
 from harness.errors import HarnessError, unknown
 from harness.exits import ExitCode
 from harness.options import FORMAT, Kubeconfig, group
@@ -32,7 +33,6 @@ def apply(context: _Context, kubeconfig: Kubeconfig = None, dry_run: _DryRun = F
         harness secrets apply --context minikube --dry-run
     """
     from harness.clusters.secrets.work import bring
-    from harness.console import err
 
     store, catalogue = _open(context, kubeconfig)
     changes: list[Change] = []
@@ -46,7 +46,7 @@ def apply(context: _Context, kubeconfig: Kubeconfig = None, dry_run: _DryRun = F
         _print_manifests(changes)
     what = "would be written" if dry_run else "written"
     same = len(list(catalogue.places())) - len({change.place for change in changes})
-    err.print(f"{store.context}: {len(changes)} Secrets {what}, {same} as they were.", highlight=False)
+    console.err.print(f"{store.context}: {len(changes)} Secrets {what}, {same} as they were.", highlight=False)
 
 
 @app.command()
@@ -64,7 +64,6 @@ def rotate(
         harness secrets rotate minio-spark --key secretKey --context minikube
     """
     from harness.clusters.secrets.work import bring
-    from harness.console import err
 
     store, catalogue = _open(context, kubeconfig)
     secret = catalogue.named(name)
@@ -78,7 +77,7 @@ def rotate(
     for change in changes:
         _tell(change)
     if secret.after_rotation:
-        err.print(
+        console.err.print(
             "The new values take effect once these restart: " + ", ".join(secret.after_rotation), soft_wrap=True
         )
 
@@ -132,7 +131,6 @@ def show(
         harness secrets show grafana-secrets --context minikube --reveal
     """
     from harness.clusters.secrets.plan import REDACTED
-    from harness.console import out
 
     store, catalogue = _open(context, kubeconfig)
     secret = catalogue.named(name)
@@ -147,7 +145,7 @@ def show(
         typer.echo(json.dumps(values, indent=2))
         return
     for key, value in values.items():
-        out.print(
+        console.out.print(
             f"{key}: {'(not there)' if value is None else value}", markup=False, highlight=False, soft_wrap=True
         )
 
@@ -160,10 +158,8 @@ def _open(context: str, kubeconfig: Path | None) -> "tuple[Store, Catalogue]":
 
 
 def _tell(change: "Change") -> None:
-    from harness.console import err
-
     what = ", ".join(f"{key} {why}" for key, why in change.why.items()) or "annotations"
-    err.print(f"{change.place}: {what}", markup=False, highlight=False, soft_wrap=True)
+    console.err.print(f"{change.place}: {what}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_manifests(changes: "list[Change]") -> None:
@@ -177,11 +173,9 @@ def _print_manifests(changes: "list[Change]") -> None:
 def _print_table(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
-    from harness.console import out
-
     table = Table("secret", "keys", "copies", "here", box=None, pad_edge=False)
     for row in rows:
         lacks = [f"no {key}" for key in row["missing"]] + [f"copy {place} missing or old" for place in row["stale"]]
         place = f"{row['namespace']}/{row['name']}"
         table.add_row(place, ", ".join(row["keys"]), ", ".join(row["copies"]), ", ".join(lacks) or "yes")
-    out.print(table)
+    console.out.print(table)

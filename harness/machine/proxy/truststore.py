@@ -27,14 +27,13 @@ _BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----",
 def java_options(environ: Mapping[str, str] = os.environ) -> list[str]:
     """`-D` options for trust store and proxy."""
     bundle = ca_bundle(environ)
-    return [*(trust_options(bundle) if bundle else []), *proxy_options(environ)]
-
-
-def trust_options(bundle: Path) -> list[str]:
+    if bundle is None:
+        return proxy_options(environ)
     return [
         f"-Djavax.net.ssl.trustStore={trust_store(bundle)}",
         "-Djavax.net.ssl.trustStoreType=PKCS12",
         f"-Djavax.net.ssl.trustStorePassword={PASSWORD}",
+        *proxy_options(environ),
     ]
 
 
