@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.processes import started
 
 PAGE = ROOT / "docs" / "quickstart.md"
 
@@ -67,17 +68,16 @@ def test_every_command_prints_what_the_page_shows(checkout: Path, heading: str) 
     commands = list(steps(heading))
     assert commands
     for command, output in commands:
-        done = subprocess.run(
+        with started(
             ["bash", "-c", command],
             cwd=checkout,
             env={**os.environ, "PATH": path, "COLUMNS": "120"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        assert shows(output, done.stdout), f"$ {command}\n{done.stdout}"
+        ) as process:
+            printed, _ = process.communicate()
+        assert shows(output, printed), f"$ {command}\n{printed}"
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from typer.main import get_command
 
 from harness.cli import COMMANDS, app, load
 from harness.exits import ExitCode
+from tests.processes import started
 
 COLOUR = re.compile(r"\033\[(?:\d+;)*[349]\d[;m]")
 HARNESS = [sys.executable, "-m", "harness"]
@@ -50,7 +51,7 @@ def on_a_terminal(folder: Path, arguments: tuple[str, ...], **variables: str) ->
     environment = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "COLUMNS")}
     reader, writer = pty.openpty()
     fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
-    with subprocess.Popen(
+    with started(
         [*HARNESS, *arguments], cwd=folder, stdout=writer, stderr=writer, env={**environment, **variables}
     ):
         os.close(writer)
@@ -247,9 +248,8 @@ def test_a_review_and_a_validation_load_neither_rich_nor_pydantic(repo: Path) ->
 
 def test_a_closed_pipe_ends_a_command_silently(repo: Path) -> None:
     for arguments in (("--help",), ("diff", "HEAD", "--format", "json"), ("doctor",)):
-        with subprocess.Popen(
-            [*HARNESS, *arguments], cwd=repo, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        ) as process:
+        command = [*HARNESS, *arguments]
+        with started(command, cwd=repo, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             assert process.stdout is not None
             assert process.stderr is not None
             process.stdout.close()

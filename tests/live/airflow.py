@@ -16,8 +16,8 @@ from harness.errors import HarnessError
 from harness.machine.process import telling_line
 from tests.live.wait import HopelessError
 
-_TIMEOUT: Final = (5, 60)
-"""Seconds to connect and to answer."""
+_TIMEOUT: Final = 120
+"""Seconds to connect, and to answer."""
 _TOKEN: Final = re.compile(r'name="csrf_token"[^>]*\bvalue="([^"]+)"')
 
 

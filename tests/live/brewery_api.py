@@ -13,8 +13,8 @@ import requests
 
 from tests.oracle.lakehouse import PAGE_SIZE
 
-_TIMEOUT: Final = (5, 30)
-"""Seconds to connect and to answer."""
+_TIMEOUT: Final = 120
+"""Seconds to connect, and to answer."""
 
 
 class BreweryApi:

@@ -17,7 +17,7 @@ from typing import Final, Self
 from harness.clusters.kind.kubectl import Kubectl
 from tests.live.wait import until
 
-_READY_SECONDS: Final = 60
+_READY_SECONDS: Final = 300
 _PAUSE_SECONDS: Final = 1.0
 
 

@@ -84,7 +84,7 @@ class Platform:
             aws_access_key_id=access_key,
             aws_secret_access_key=secret_key,
             region_name=REGION,
-            config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30),
+            config=Config(retries={"total_max_attempts": 1}, connect_timeout=120, read_timeout=120),
         )
 
     @cached_property

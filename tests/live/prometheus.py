@@ -12,8 +12,8 @@ import requests
 
 from harness.errors import HarnessError
 
-_TIMEOUT: Final = (5, 30)
-"""Seconds to connect and to answer."""
+_TIMEOUT: Final = 120
+"""Seconds to connect, and to answer."""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ REFUSED: Final = "client-error:path=any"
 """The API refuses every request, which no retry helps, so that the DAG fails at once."""
 ALERT: Final = "DagFailed"
 
-_ALERT_SECONDS: Final = 150
+_ALERT_SECONDS: Final = 300
 """From a failed run to the alert: Airflow's report, a scrape and an evaluation."""
 _INGESTION_SECONDS: Final = 300
 _TRANSFORMATION_SECONDS: Final = 900
@@ -132,7 +132,7 @@ class Proof:
         def state() -> str:
             return ", ".join(f"{task.task_id} {task.state}" for task in airflow.tasks(run))
 
-        done = until(failed, what=f"{run.run_id} of {run.dag_id} fails", seconds=240, state=state)
+        done = until(failed, what=f"{run.run_id} of {run.dag_id} fails", seconds=300, state=state)
         with contextlib.suppress(HarnessError):
             until(
                 lambda: any(alert["alertname"] == ALERT for alert in prometheus.firing()) or None,
@@ -171,7 +171,7 @@ class Proof:
         started = until(
             _asking(lambda: next(iter(self.platform.airflow.started_by(done)), None), attempts),
             what=f"the Dataset event of {done.run_id} starts {TRANSFORMATION}",
-            seconds=120,
+            seconds=300,
         )
         next_run = self.platform.airflow.run(TRANSFORMATION, started)
         return Taken(shown, done, self._ended(next_run, attempts, _TRANSFORMATION_SECONDS * attempts))
@@ -203,7 +203,7 @@ class Proof:
         with self._watching():
             airflow.unpause(TRANSFORMATION)
             airflow.unpause(INGESTION)
-            run = until(scheduled, what=f"the scheduler starts {INGESTION} by its schedule", seconds=120)
+            run = until(scheduled, what=f"the scheduler starts {INGESTION} by its schedule", seconds=300)
             return self.finish(shown, run)
 
     def _ready(self) -> None:
@@ -213,7 +213,7 @@ class Proof:
                 raise HopelessError(f"Airflow cannot load a DAG: {errors[0].strip().splitlines()[-1]}.")
             return {INGESTION, TRANSFORMATION} <= self.platform.airflow.dags().keys() or None
 
-        until(probe, what="Airflow has loaded both DAGs", seconds=180)
+        until(probe, what="Airflow has loaded both DAGs", seconds=300)
 
     @contextlib.contextmanager
     def _watching(self) -> Iterator[None]:

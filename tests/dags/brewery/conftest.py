@@ -64,8 +64,8 @@ def make_settings(lakehouse: Path) -> Callable[..., Settings]:
             "backoff_initial": 0.005,
             "backoff_max": 0.02,
             "retry_after_max": 0.05,
-            "read_timeout": 10,
-            "page_deadline": 20,
+            "read_timeout": 120,
+            "page_deadline": 300,
         }
         return Settings.from_env({}, api_url=f"{url}/v1", lakehouse_uri=str(lakehouse), **quick | overrides)
 

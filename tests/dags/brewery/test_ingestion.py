@@ -254,7 +254,7 @@ def test_an_interrupt_while_a_thread_starts_waits_for_what_that_thread_writes(
                 return super().submit(fn, *args, **kwargs)
             strays.append(threading.Thread(target=fn, args=args))
             strays[0].start()
-            assert writing.wait(30)
+            assert writing.wait(120)
             raise KeyboardInterrupt
 
         def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -265,12 +265,12 @@ def test_an_interrupt_while_a_thread_starts_waits_for_what_that_thread_writes(
     def write_late(self: Storage, path: str, data: bytes) -> None:
         if path.endswith("page-00002.jsonl.gz"):
             writing.set()
-            assert may_write.wait(30)
+            assert may_write.wait(120)
         write(self, path, data)
 
     monkeypatch.setattr("brewery.ingestion.run.ThreadPoolExecutor", Interrupted)
     monkeypatch.setattr(Storage, "write", write_late)
     with MockApi(breweries=420) as api, pytest.raises(KeyboardInterrupt):
         ingest(make_settings(api.url), storage, day)
-    strays[0].join(30)
+    strays[0].join()
     assert tree() == {}

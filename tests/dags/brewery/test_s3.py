@@ -39,7 +39,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     # fsspec keeps one file system for each set of arguments: the one of another test has another endpoint.
     S3FileSystem.clear_instance_cache()
-    requests.post(f"{url}/moto-api/reset", timeout=10).raise_for_status()
+    requests.post(f"{url}/moto-api/reset", timeout=120).raise_for_status()
     boto3.client("s3").create_bucket(Bucket=BUCKET)
     yield url
     S3FileSystem.clear_instance_cache()
@@ -136,13 +136,13 @@ def test_wrong_credentials_are_one_sentence(
     endpoint: str, make_settings: Callable[..., Settings], day: dt.date, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # From here on the server asks who is there, and knows nobody.
-    requests.post(f"{endpoint}/moto-api/reset-auth", data=b"0", timeout=10).raise_for_status()
+    requests.post(f"{endpoint}/moto-api/reset-auth", data=b"0", timeout=120).raise_for_status()
     try:
         with MockApi(breweries=20) as api, pytest.raises(StorageDeniedError, match="check the access key") as error:
             ingest(make_settings(api.url), Storage.for_uri("s3://lakehouse"), day)
         assert not error.value.retryable
     finally:
-        requests.post(f"{endpoint}/moto-api/reset-auth", data=b"inf", timeout=10)
+        requests.post(f"{endpoint}/moto-api/reset-auth", data=b"inf", timeout=120)
 
 
 def test_a_server_that_is_down_is_one_sentence_and_worth_another_try(

@@ -6,31 +6,34 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from harness.pipeline.mock_api import MockApi
+from tests.processes import started, wait_for
 
-Start = Callable[..., "subprocess.Popen[str]"]
+Start = Callable[..., AbstractContextManager["subprocess.Popen[str]"]]
+# The last page never comes, and a run waits for it.
+HELD = "rate-limit:page=9,retry_after=1800"
+PATIENT = {"BREWERY_RETRY_AFTER_MAX": "3600", "BREWERY_PAGE_DEADLINE": "3600"}
 
 
 @pytest.fixture
 def start(repo: Path, lakehouse: Path) -> Start:
     """Start the command for a URL; `limit` is the largest file in bytes that it may write."""
 
-    def run(url: str, *, limit: int | None = None, **env: str) -> "subprocess.Popen[str]":
+    def run(url: str, *, limit: int | None = None, **env: str) -> AbstractContextManager["subprocess.Popen[str]"]:
         quick = {"BREWERY_ATTEMPTS": "2", "BREWERY_BACKOFF_INITIAL": "0.01", "BREWERY_PAGE_SIZE": "50"}
         command = [sys.executable, "-m", "brewery.ingestion", "--date", "2025-01-31", "--api", f"{url}/v1"]
-        return subprocess.Popen(
+        return started(
             [*command, "--lakehouse", str(lakehouse)],
             cwd=repo / "dags",
             env=os.environ | quick | env,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
             preexec_fn=(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))) if limit else None,
         )
 
@@ -38,9 +41,8 @@ def start(repo: Path, lakehouse: Path) -> Start:
 
 
 def test_a_run_is_reported_as_json(start: Start, lakehouse: Path) -> None:
-    with MockApi(breweries=420) as api:
-        process = start(api.url)
-        out, err = process.communicate(timeout=60)
+    with MockApi(breweries=420) as api, start(api.url) as process:
+        out, err = process.communicate()
     assert (process.returncode, err) == (0, "")
     result = json.loads(out)
     assert (result["records"], result["pages"], result["ingestion_date"]) == (420, 9, "2025-01-31")
@@ -49,9 +51,8 @@ def test_a_run_is_reported_as_json(start: Start, lakehouse: Path) -> None:
 
 
 def test_an_api_that_is_not_json_is_one_sentence(start: Start, lakehouse: Path) -> None:
-    with MockApi(breweries=420, faults=["not-json:path=any"]) as api:
-        process = start(api.url)
-        out, err = process.communicate(timeout=60)
+    with MockApi(breweries=420, faults=["not-json:path=any"]) as api, start(api.url) as process:
+        out, err = process.communicate()
     assert (process.returncode, out) == (1, "")
     assert len(err.splitlines()) == 1
     assert "not JSON" in err
@@ -59,9 +60,8 @@ def test_an_api_that_is_not_json_is_one_sentence(start: Start, lakehouse: Path) 
 
 
 def test_no_room_for_a_file_is_one_sentence_and_nothing_is_left(start: Start, lakehouse: Path) -> None:
-    with MockApi(breweries=420) as api:
-        process = start(api.url, limit=1000)
-        _, err = process.communicate(timeout=60)
+    with MockApi(breweries=420) as api, start(api.url, limit=1000) as process:
+        _, err = process.communicate()
     assert process.returncode == 1
     assert err.startswith("Could not write ")
     assert "the disk is full" in err
@@ -70,37 +70,32 @@ def test_no_room_for_a_file_is_one_sentence_and_nothing_is_left(start: Start, la
 
 
 def test_a_setting_that_cannot_be_used_is_one_sentence(start: Start) -> None:
-    process = start("http://127.0.0.1:9", BREWERY_CONCURRENCY="many")
-    _, err = process.communicate(timeout=60)
+    with start("http://127.0.0.1:9", BREWERY_CONCURRENCY="many") as process:
+        _, err = process.communicate()
     assert process.returncode == 1
     assert err == "BREWERY_CONCURRENCY is 'many': set it to a whole number from 1 to 64.\n"
 
 
 def test_an_interrupt_takes_its_files_away(start: Start, lakehouse: Path) -> None:
-    with MockApi(breweries=420, faults=["rate-limit:page=9,retry_after=60"]) as api:
-        process = start(api.url)
-        deadline = time.monotonic() + 60
-        while not list(lakehouse.rglob("page-*.jsonl.gz")) and time.monotonic() < deadline:
-            time.sleep(0.02)
+    with MockApi(breweries=420, faults=[HELD]) as api, start(api.url, **PATIENT) as process:
+        wait_for(lambda: list(lakehouse.rglob("page-*.jsonl.gz")), "page")
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate()
     assert process.returncode == 130
     assert err == "Interrupted: bronze is as it was; run it again.\n"
     assert [path for path in lakehouse.rglob("*") if path.is_file()] == []
 
 
 def test_a_killed_process_leaves_nothing_that_counts(start: Start, lakehouse: Path) -> None:
-    with MockApi(breweries=420, faults=["rate-limit:page=9,retry_after=60"]) as api:
-        process = start(api.url)
-        deadline = time.monotonic() + 60
-        while not list(lakehouse.rglob("page-*.jsonl.gz")) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        process.kill()
-        process.communicate(timeout=30)
+    with MockApi(breweries=420, faults=[HELD]) as api:
+        with start(api.url, **PATIENT) as process:
+            wait_for(lambda: list(lakehouse.rglob("page-*.jsonl.gz")), "page")
+            process.kill()
+            process.wait()
         assert list(lakehouse.rglob("page-*.jsonl.gz"))
         assert list(lakehouse.rglob("_manifest.json")) == []
         api.clear_faults()
-        process = start(api.url)
-        process.communicate(timeout=60)
+        with start(api.url) as process:
+            process.communicate()
     assert process.returncode == 0
     assert len(list(lakehouse.rglob("_manifest.json"))) == 1

@@ -47,17 +47,17 @@ def test_two_at_once_build_once(tmp_path: Path) -> None:
     def build(folder: Path) -> None:
         builds.append(folder)
         inside.set()
-        assert go_on.wait(30)
+        assert go_on.wait(120)
         (folder / "program").touch()
 
     first = threading.Thread(target=built, args=(target, build))
     second = threading.Thread(target=built, args=(target, build))
     first.start()
-    assert inside.wait(30)
+    assert inside.wait(120)
     second.start()
     go_on.set()
-    first.join(30)
-    second.join(30)
+    first.join(120)
+    second.join(120)
 
     assert len(builds) == 1
     assert (target / "program").exists()

@@ -64,7 +64,7 @@ def run() -> Run:
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            timeout=900,
         )
         assert done.returncode == 0, f"{name} {command}: {done.stdout}{done.stderr}"
         return done.stdout + done.stderr

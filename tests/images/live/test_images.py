@@ -19,7 +19,7 @@ from .conftest import Run, Start
 
 pytestmark = pytest.mark.docker
 
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 300
 # Folder -> command that only tells a version, and what it has to print.
 ANSWERS = {
     "argocd": (("argocd", "version", "--client"), r"argocd: v3\.3\.0"),
@@ -205,7 +205,7 @@ def test_the_mocked_api_serves(image: Callable[[str], str], start: Start) -> Non
 
     until(lambda: answers(f"{base}/healthz"), "the mock API's answer")
 
-    assert len(requests.get(f"{base}/v1/breweries", params={"per_page": 7}, timeout=10).json()) == 7
+    assert len(requests.get(f"{base}/v1/breweries", params={"per_page": 7}, timeout=120).json()) == 7
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_jupyterlab_comes_up_behind_its_token(image: Callable[[str], str], start
 
     until(lambda: answers(f"{base}/login"), "JupyterLab's answer")
 
-    assert requests.get(f"{base}/api/contents", timeout=10).status_code == 403
-    assert requests.get(f"{base}/api/contents", params={"token": "test-only"}, timeout=10).status_code == 200
+    assert requests.get(f"{base}/api/contents", timeout=120).status_code == 403
+    assert requests.get(f"{base}/api/contents", params={"token": "test-only"}, timeout=120).status_code == 200
     script = "import duckdb, deltalake, pyarrow, pyspark, delta; print('imported')"
     assert "imported" in docker("exec", container, "python3", "-c", script, doing="import the libraries")

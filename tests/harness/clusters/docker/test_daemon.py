@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ case $1 in start) touch {folder}/up ;; stop) rm -f {folder}/up ;; esac
 
 
 @pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A machine with docker and dockerd, of root; the folder with its state."""
     monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
@@ -42,7 +43,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(daemon, "SYSTEM_CONFIGURATION", tmp_path / "no-configuration")
     for name, text in (("docker", DOCKER), ("dockerd", DOCKERD), ("systemctl", SYSTEMCTL)):
         program(tmp_path / name, text.format(folder=tmp_path))
-    return tmp_path
+    yield tmp_path
+    daemon.stop()
 
 
 def test_it_is_started_once_and_stopped(machine: Path) -> None:
@@ -70,7 +72,6 @@ def test_what_builds_leave_is_bounded_unless_the_machine_has_a_configuration(
     (machine / "daemon.json").write_text("{}")
     daemon.start()
     assert "--config-file" not in (machine / "arguments").read_text()
-    daemon.stop()
 
 
 def test_one_that_something_else_started_is_left_alone(machine: Path) -> None:
@@ -116,7 +117,6 @@ def test_what_a_killed_daemon_left_does_not_keep_the_next_one_from_starting(mach
 
     assert daemon.started_here() != os.getpid()
     assert not dead[1].exists()
-    daemon.stop()
 
 
 def test_a_service_manager_is_asked_where_there_is_one(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:

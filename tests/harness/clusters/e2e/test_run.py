@@ -15,6 +15,7 @@ from harness.clusters.deploy.phases import Phases
 from harness.clusters.e2e import run as suite
 from harness.clusters.kind.cluster import Cluster
 from harness.errors import HarnessError
+from tests.processes import started
 
 
 class FakeCluster(Cluster):
@@ -227,7 +228,7 @@ TIDIES_UP = """
 import sys, time
 print("works", flush=True)
 try:
-    time.sleep(60)
+    time.sleep(600)
 except KeyboardInterrupt:
     time.sleep(1)
     print("tidied up", flush=True)
@@ -237,7 +238,7 @@ except KeyboardInterrupt:
 def test_a_command_that_is_interrupted_may_tidy_up() -> None:
     module = "harness.clusters.e2e.run"
     here = f"import sys; from {module} import run_to_its_end as run; run([sys.executable, '-c', sys.argv[1]])"
-    with subprocess.Popen([sys.executable, "-c", here, TIDIES_UP], stdout=subprocess.PIPE, text=True) as process:
+    with started([sys.executable, "-c", here, TIDIES_UP], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "works\n"
         process.send_signal(signal.SIGINT)

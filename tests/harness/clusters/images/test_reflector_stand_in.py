@@ -80,7 +80,7 @@ def test_health_is_at_reflectors_addresses() -> None:
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
     def status(path: str) -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=120)
         connection.request("GET", path)
         return connection.getresponse().status
 

@@ -63,7 +63,7 @@ def test_logs_that_cannot_be_saved_do_not_hide_what_went_wrong(machine: Path) ->
 
 def test_an_interrupted_start_leaves_nothing(machine: Path) -> None:
     (machine / "kind").write_text(
-        (machine / "kind").read_text().replace("exit 0", f"touch {machine}/begun; sleep 30")
+        (machine / "kind").read_text().replace("exit 0", f"touch {machine}/begun; exec sleep 600")
     )
     main = threading.main_thread().ident or 0
 
@@ -72,7 +72,7 @@ def test_an_interrupted_start_leaves_nothing(machine: Path) -> None:
             threading.Event().wait(0.02)
         signal.pthread_kill(main, signal.SIGINT)
 
-    watcher = threading.Thread(target=interrupt)
+    watcher = threading.Thread(target=interrupt, daemon=True)
     watcher.start()
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):

@@ -3,9 +3,12 @@
 import os
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+
+from tests.processes import started
 
 
 class Cli:
@@ -15,22 +18,20 @@ class Cli:
         self.repo = repo
         self.lakehouse = lakehouse
 
-    def start(self, *options: str, **environ: str) -> subprocess.Popen[str]:
-        """Start it; the caller waits."""
-        return subprocess.Popen(
+    def start(self, *options: str, **environ: str) -> AbstractContextManager["subprocess.Popen[str]"]:
+        return started(
             [sys.executable, "-m", "harness", "run", "--lakehouse", str(self.lakehouse), *options],
             cwd=self.repo,
             env={**os.environ, "COLUMNS": "200", **environ},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
         )
 
     def run(self, *options: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run it to its end."""
-        process = self.start(*options, **environ)
-        stdout, stderr = process.communicate(timeout=300)
+        with self.start(*options, **environ) as process:
+            stdout, stderr = process.communicate()
         return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
     def succeed(self, *options: str) -> str:

@@ -6,7 +6,6 @@ The tests of this module build on each other, in order: one lakehouse, as a user
 import datetime as dt
 import json
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from tests.harness.pipeline.embedded.conftest import Cli
 from tests.live import frames
 from tests.oracle.gold import GOLD as ORACLE
 from tests.oracle.lakehouse import Day, Expected
+from tests.processes import wait_for
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -46,7 +46,7 @@ def answers(api: MockApi) -> list[dict[str, Any]]:
     """Everything that the API says today, in order."""
     records: list[dict[str, Any]] = []
     page = 1
-    while answer := requests.get(f"{api.url}/v1/breweries?per_page=200&page={page}", timeout=30).json():
+    while answer := requests.get(f"{api.url}/v1/breweries?per_page=200&page={page}", timeout=120).json():
         records += answer
         page += 1
     return records
@@ -74,24 +74,18 @@ def gold_version(cli: Cli, table: str) -> int:
     return DeltaTable(str(cli.lakehouse / "gold" / table)).version()
 
 
-def wait_for(condition: Any, what: str) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline, f"no {what}"
-        time.sleep(0.05)
-
-
 def test_an_interrupted_first_run_leaves_nothing_and_says_so(
     cli: Cli, api: MockApi, days: list[list[dict[str, Any]]]
 ) -> None:
-    api.add_faults("latency:ms=15000")
-    before = api.stats()["requests"]
-    process = cli.start("--api", f"{api.url}/v1", "--date", DATES[0])
-    wait_for(lambda: api.stats()["requests"] > before, "request of the ingestion")
-    second = cli.fail(4, "--api", f"{api.url}/v1")
-    assert str(process.pid) in second
-    process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
+    # The ingestion waits for as long as the second run takes to start.
+    api.add_faults("rate-limit:retry_after=1800")
+    patient = {"BREWERY_RETRY_AFTER_MAX": "3600", "BREWERY_PAGE_DEADLINE": "3600"}
+    with cli.start("--api", f"{api.url}/v1", "--date", DATES[0], **patient) as process:
+        wait_for(lambda: "429" in api.stats()["by_status"], "refused request of the ingestion")
+        second = cli.fail(4, "--api", f"{api.url}/v1")
+        assert str(process.pid) in second
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate()
     assert process.returncode == 130
     assert "Interrupted: the lakehouse keeps what was committed" in stderr
     assert "Traceback" not in stderr

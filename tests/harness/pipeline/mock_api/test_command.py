@@ -9,17 +9,18 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.processes import started
+
 PROGRAM = "import typer; from harness.pipeline.mock_api.command import mock_api; typer.run(mock_api)"
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_until_it_is_interrupted(repo: Path, how: signal.Signals) -> None:
     options = ["--port", "0", "--breweries", "1234", "--day", "0", "--fault", "new-field:field=x", "--seed", "7"]
-    with subprocess.Popen(
+    with started(
         [sys.executable, "-c", PROGRAM, *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
         cwd=repo,
     ) as process:
         assert process.stdout is not None
@@ -28,9 +29,9 @@ def test_it_serves_until_it_is_interrupted(repo: Path, how: signal.Signals) -> N
         url = re.search(r"at (\S+)/v1 with 1,234 breweries, day 0", first)
         assert url, first
         assert f"curl '{url[1]}/v1/breweries?per_page=3'" in example
-        (brewery,) = requests.get(f"{url[1]}/v1/breweries?per_page=1", timeout=10).json()
+        (brewery,) = requests.get(f"{url[1]}/v1/breweries?per_page=1", timeout=120).json()
         assert "x" in brewery
         process.send_signal(how)
-        assert process.wait(timeout=30) == 0
+        assert process.wait() == 0
         assert process.stdout.read() == "Mock API stopped.\n"
         assert process.stderr.read() == ""

@@ -92,14 +92,14 @@ def test_the_published_data_is_served_as_it_is(sample_csv: Path) -> None:
         rows = list(csv.DictReader(file))
     served: list[dict[str, Any]] = []
     with MockApi(data=sample_csv) as api, requests.Session() as session:
-        meta = session.get(f"{api.url}/v1/breweries/meta", timeout=10).json()
+        meta = session.get(f"{api.url}/v1/breweries/meta", timeout=120).json()
         for page in range(1, -(-meta["total"] // 200) + 1):
             served += session.get(
-                f"{api.url}/v1/breweries", params={"page": page, "per_page": 200}, timeout=10
+                f"{api.url}/v1/breweries", params={"page": page, "per_page": 200}, timeout=120
             ).json()
         api.day = 1
         changes = api.catalog.changes(0, 1)
-        later = session.get(f"{api.url}/v1/breweries/meta", timeout=10).json()["total"]
+        later = session.get(f"{api.url}/v1/breweries/meta", timeout=120).json()["total"]
     assert meta["total"] == len(rows) == len(served)
     for row, brewery in zip(rows, served, strict=True):
         for field, text in row.items():

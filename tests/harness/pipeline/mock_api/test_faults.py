@@ -22,11 +22,11 @@ Start = Callable[..., MockApi]
 
 
 def page(api: MockApi, number: int = 1, per_page: int = 10) -> requests.Response:
-    return requests.get(f"{api.url}/v1/breweries", params={"page": number, "per_page": per_page}, timeout=10)
+    return requests.get(f"{api.url}/v1/breweries", params={"page": number, "per_page": per_page}, timeout=120)
 
 
 def meta(api: MockApi) -> dict[str, Any]:
-    body: dict[str, Any] = requests.get(f"{api.url}/v1/breweries/meta", timeout=10).json()
+    body: dict[str, Any] = requests.get(f"{api.url}/v1/breweries/meta", timeout=120).json()
     return body
 
 
@@ -44,7 +44,7 @@ def clean(api: MockApi) -> list[dict[str, Any]]:
 def test_latency_delays_every_endpoint(api: MockApi) -> None:
     api.add_faults("latency:ms=150")
     for path in ("", "/meta", "/random"):
-        answer = requests.get(f"{api.url}/v1/breweries{path}", timeout=10)
+        answer = requests.get(f"{api.url}/v1/breweries{path}", timeout=120)
         assert answer.elapsed.total_seconds() >= 0.15
     assert api.app.handle("GET", "/healthz").delay_ms == 0
 
@@ -59,7 +59,7 @@ def test_latency_of_the_server_outlives_a_clearing_of_faults(mock_api: Start) ->
 
 def test_slow_drip_sends_everything_in_pieces(api: MockApi, clean: list[dict[str, Any]]) -> None:
     api.add_faults("slow-drip:bytes=100,ms=5")
-    with requests.get(f"{api.url}/v1/breweries?per_page=3", stream=True, timeout=10) as answer:
+    with requests.get(f"{api.url}/v1/breweries?per_page=3", stream=True, timeout=120) as answer:
         body = b"".join(answer.iter_content(None))
     assert json.loads(body) == clean[:3]
     # `elapsed` ends with the headers; more than ten pieces of 5 ms follow them, as many as the body is long.
@@ -108,8 +108,8 @@ def test_cut(api: MockApi, at: str, reset: int) -> None:
     with requests.Session() as session:
         # A connection that was used before is retried by some clients in silence; a fresh one is not.
         with pytest.raises(error, match="reset" if reset else "RemoteDisconnected|IncompleteRead"):
-            session.get(f"{api.url}/v1/breweries", timeout=10)
-        assert session.get(f"{api.url}/v1/breweries", timeout=10).ok
+            session.get(f"{api.url}/v1/breweries", timeout=120)
+        assert session.get(f"{api.url}/v1/breweries", timeout=120).ok
 
 
 def test_truncated_with_its_last_chunk_missing(api: MockApi) -> None:
@@ -195,7 +195,7 @@ def test_an_unordered_list_has_another_order_for_each_request(
     assert whole[0] != whole[1]
     assert sorted(brewery["id"] for brewery in whole[0]) == sorted(brewery["id"] for brewery in clean)
     asked: dict[str, Any] = {"per_page": 100, "sort": "id:asc"}
-    in_order = [requests.get(f"{api.url}/v1/breweries", params=asked, timeout=10).json() for _ in range(2)]
+    in_order = [requests.get(f"{api.url}/v1/breweries", params=asked, timeout=120).json() for _ in range(2)]
     assert (in_order[0] == in_order[1]) == (sort == "honoured")
 
 
@@ -320,7 +320,7 @@ def test_bad_coordinates(api: MockApi) -> None:
 
 def test_faults_of_records_reach_single_answers_too_where_asked(api: MockApi, clean: list[dict[str, Any]]) -> None:
     api.add_faults("retyped-field:field=phone,type=object,path=any")
-    answer = requests.get(f"{api.url}/v1/breweries/{clean[0]['id']}", timeout=10).json()
+    answer = requests.get(f"{api.url}/v1/breweries/{clean[0]['id']}", timeout=120).json()
     assert answer == {**clean[0], "phone": {"value": 1}}
 
 
@@ -400,7 +400,7 @@ def test_counters(after: int, every: int, times: int, order: list[int]) -> None:
 def test_faults_of_one_path_leave_the_others_alone(api: MockApi) -> None:
     api.add_faults("server-error:path=meta")
     assert page(api).ok
-    assert requests.get(f"{api.url}/v1/breweries/meta", timeout=10).status_code == 503
+    assert requests.get(f"{api.url}/v1/breweries/meta", timeout=120).status_code == 503
 
 
 @pytest.mark.parametrize(

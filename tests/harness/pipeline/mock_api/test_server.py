@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from harness.errors import HarnessError
 from harness.pipeline.mock_api import MockApi
-from harness.pipeline.mock_api.app import Application
+from harness.pipeline.mock_api.app import Application, Response
 from harness.pipeline.mock_api.catalog import Catalog, GeneratedBreweries
 from harness.pipeline.mock_api.faults import FaultPlan
 
@@ -37,13 +37,18 @@ def test_paging_covers_each_brewery_once(count: int, per_page: int, day: int) ->
     assert sizes == [*[per_page] * (total // per_page), *([total % per_page] if total % per_page else []), 0]
 
 
-def test_32_connections_at_once(mock_api: Start) -> None:
-    api = mock_api(breweries=6400, latency_ms=1000)
-    together = threading.Barrier(32)
+def test_32_connections_at_once(mock_api: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    api = mock_api(breweries=6400)
+    together, handle = threading.Barrier(32), api.app.handle
+
+    def handle_together(method: str, target: str, body: bytes) -> Response:
+        together.wait(timeout=120)
+        return handle(method, target, body)
+
+    monkeypatch.setattr(api.app, "handle", handle_together)
 
     def ask(page: int) -> list[str]:
-        together.wait(timeout=10)
-        answer = requests.get(f"{api.url}/v1/breweries", params={"page": page, "per_page": 200}, timeout=10)
+        answer = requests.get(f"{api.url}/v1/breweries", params={"page": page, "per_page": 200}, timeout=120)
         return [brewery["id"] for brewery in answer.json()]
 
     with ThreadPoolExecutor(32) as pool:
@@ -57,7 +62,7 @@ def test_32_connections_at_once(mock_api: Start) -> None:
 def test_a_connection_is_kept_alive(mock_api: Start) -> None:
     api = mock_api(breweries=500)
     with (
-        socket.create_connection(("127.0.0.1", api.port), timeout=10) as connection,
+        socket.create_connection(("127.0.0.1", api.port), timeout=120) as connection,
         connection.makefile("rb") as file,
     ):
         for _ in range(3):
@@ -71,8 +76,8 @@ def test_stopping_ends_idle_and_waiting_connections_and_frees_the_port() -> None
     before = threading.active_count()
     with MockApi(breweries=10) as api:
         port = api.port
-        idle = socket.create_connection(("127.0.0.1", port), timeout=10)
-        waiting = socket.create_connection(("127.0.0.1", port), timeout=10)
+        idle = socket.create_connection(("127.0.0.1", port), timeout=120)
+        waiting = socket.create_connection(("127.0.0.1", port), timeout=120)
         api.add_faults("latency:ms=60000")
         waiting.sendall(b"GET /v1/breweries HTTP/1.1\r\nHost: x\r\n\r\n")
         while not api.stats()["requests"]:
@@ -82,7 +87,7 @@ def test_stopping_ends_idle_and_waiting_connections_and_frees_the_port() -> None
     for connection in (idle, waiting):
         connection.close()
     with MockApi(breweries=10, port=port) as again:
-        assert requests.get(f"{again.url}/healthz", timeout=10).ok
+        assert requests.get(f"{again.url}/healthz", timeout=120).ok
 
 
 def test_a_port_in_use_is_named(mock_api: Start) -> None:
@@ -102,16 +107,16 @@ def test_stop_may_be_called_twice() -> None:
 def test_a_vanished_client_does_no_harm(mock_api: Start, capfd: pytest.CaptureFixture[str]) -> None:
     api = mock_api(breweries=1000)
     api.add_faults("slow-drip:bytes=64,ms=1,times=1")
-    with socket.create_connection(("127.0.0.1", api.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", api.port), timeout=120) as connection:
         connection.sendall(b"GET /v1/breweries?per_page=200 HTTP/1.1\r\nHost: x\r\n\r\n")
         assert connection.recv(64)
-    assert requests.get(f"{api.url}/v1/breweries", timeout=10).ok
+    assert requests.get(f"{api.url}/v1/breweries", timeout=120).ok
     api.stop()
     assert capfd.readouterr().err == ""
 
 
 def admin(api: MockApi, method: str, path: str, **options: Any) -> requests.Response:
-    return requests.request(method, f"{api.url}/__admin__/{path}", timeout=10, **options)
+    return requests.request(method, f"{api.url}/__admin__/{path}", timeout=120, **options)
 
 
 def test_the_day_can_be_moved(mock_api: Start) -> None:
@@ -119,12 +124,12 @@ def test_the_day_can_be_moved(mock_api: Start) -> None:
     assert admin(api, "GET", "day").json() == {"day": 1}
     assert admin(api, "POST", "day").json() == {"day": 2}
     assert admin(api, "POST", "day", json={"day": 5}).json() == {"day": 5}
-    total = requests.get(f"{api.url}/v1/breweries/meta", timeout=10).json()["total"]
+    total = requests.get(f"{api.url}/v1/breweries/meta", timeout=120).json()["total"]
     changes = api.catalog.changes(0, 5)
     assert total == 400 + len(changes.added) - len(changes.removed)
-    shown = requests.get(f"{api.url}/v1/breweries/{min(changes.added)}", timeout=10)
+    shown = requests.get(f"{api.url}/v1/breweries/{min(changes.added)}", timeout=120)
     assert shown.ok
-    gone = requests.get(f"{api.url}/v1/breweries/{min(changes.removed)}", timeout=10)
+    gone = requests.get(f"{api.url}/v1/breweries/{min(changes.removed)}", timeout=120)
     assert gone.status_code == 404
     for wrong in ({"day": -1}, {"day": 3651}, {"day": "tomorrow"}, {"day": True}, [1]):
         assert admin(api, "POST", "day", json=wrong).status_code == 400
@@ -136,7 +141,7 @@ def test_pages_and_selections_follow_the_day_and_the_faults(mock_api: Start) -> 
 
     def ask(**parameters: Any) -> list[dict[str, Any]]:
         breweries: list[dict[str, Any]] = requests.get(
-            f"{api.url}/v1/breweries", params={"per_page": 200, **parameters}, timeout=10
+            f"{api.url}/v1/breweries", params={"per_page": 200, **parameters}, timeout=120
         ).json()
         return breweries
 
@@ -160,7 +165,7 @@ def test_faults_can_be_switched_on_and_off(mock_api: Start) -> None:
         "faults": [{"fault": "server-error:times=1", "fired": 0}]
     }
     assert admin(api, "POST", "faults", json={"faults": ["not-json:page=9", "latency:ms=1"]}).ok
-    assert requests.get(f"{api.url}/v1/breweries", timeout=10).status_code == 503
+    assert requests.get(f"{api.url}/v1/breweries", timeout=120).status_code == 503
     assert admin(api, "GET", "faults").json()["faults"][0] == {"fault": "server-error:times=1", "fired": 1}
     left = admin(api, "DELETE", "faults", params={"name": "latency"}).json()["faults"]
     assert [fault["fault"] for fault in left] == ["server-error:times=1", "not-json:page=9"]
@@ -178,10 +183,10 @@ def test_faults_that_cannot_be_read_change_nothing(mock_api: Start, body: bytes)
 
 def test_stats_count_the_api_alone(mock_api: Start) -> None:
     api = mock_api(breweries=10)
-    ids = [brewery["id"] for brewery in requests.get(f"{api.url}/v1/breweries", timeout=10).json()]
+    ids = [brewery["id"] for brewery in requests.get(f"{api.url}/v1/breweries", timeout=120).json()]
     for path in (f"/{ids[0]}", f"/{ids[1]}", "/unknown", "/meta", "?page=2", "?by_type=lemonade"):
-        requests.get(f"{api.url}/v1/breweries{path}", timeout=10)
-    requests.get(f"{api.url}/healthz", timeout=10)
+        requests.get(f"{api.url}/v1/breweries{path}", timeout=120)
+    requests.get(f"{api.url}/healthz", timeout=120)
     assert admin(api, "GET", "stats").json() == {
         "requests": 7,
         "by_path": {"/v1/breweries": 3, "/v1/breweries/{id}": 3, "/v1/breweries/meta": 1},
@@ -212,7 +217,7 @@ def test_odd_requests_get_an_answer(
     mock_api: Start, capfd: pytest.CaptureFixture[str], request_text: bytes, status: bytes
 ) -> None:
     api = mock_api(breweries=1)
-    with socket.create_connection(("127.0.0.1", api.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", api.port), timeout=120) as connection:
         connection.sendall(request_text)
         assert status in connection.recv(1000)
     api.stop()

@@ -1,0 +1,34 @@
+"""Processes that end with the test that started them, and conditions that tests wait for."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+SECONDS = 300
+"""Only what hangs takes as long as this, on a machine under heavy load too."""
+
+
+@contextlib.contextmanager
+def started(command: Sequence[str | Path], **options: Any) -> Iterator["subprocess.Popen[str]"]:
+    """A program in a process group of its own; no process of the group outlives the block."""
+    with subprocess.Popen(command, text=True, process_group=0, **options) as process:
+        try:
+            yield process
+        finally:
+            # `harness run` ends a worker in a session of its own only if it may end in good order.
+            for sign in (signal.SIGTERM, signal.SIGKILL):
+                with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                    os.killpg(process.pid, sign)
+                    process.wait(timeout=60)
+
+
+def wait_for(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"no {what} after {SECONDS} s"
+        time.sleep(0.02)
