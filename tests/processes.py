@@ -1,11 +1,13 @@
-"""Processes that end with the test that started them, and conditions that tests wait for."""
+"""Processes and servers that end with the test that started them, and conditions that tests wait for."""
 
 import contextlib
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,37 @@ def started(command: Sequence[str | Path], **options: Any) -> Iterator["subproce
                 with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
                     os.killpg(process.pid, sign)
                     process.wait(timeout=60)
+
+
+class QuietHandler(BaseHTTPRequestHandler):
+    def answer(self) -> None:
+        raise NotImplementedError
+
+    def do_GET(self) -> None:
+        self.answer()
+
+    def do_POST(self) -> None:
+        self.answer()
+
+    def do_PATCH(self) -> None:
+        self.answer()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Says nothing."""
+
+
+@contextlib.contextmanager
+def serving(what: type[BaseHTTPRequestHandler] | HTTPServer) -> Iterator[str]:
+    """Serves while the block runs, a handler's answers on a free port of this machine; gives the base URL."""
+    server = what if isinstance(what, HTTPServer) else ThreadingHTTPServer(("127.0.0.1", 0), what)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def wait_for(condition: Callable[[], object], what: str) -> None:

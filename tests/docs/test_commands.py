@@ -1,5 +1,3 @@
-"""Every command that the documentation names exists and takes the options that it is given."""
-
 import re
 import shlex
 from pathlib import Path

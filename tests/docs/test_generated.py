@@ -1,5 +1,3 @@
-"""The parts of the documentation that are generated from the code; `--update-goldens` writes them."""
-
 from collections.abc import Callable, Iterable
 from itertools import groupby
 

@@ -1,5 +1,3 @@
-"""Links and paths in the documentation lead somewhere."""
-
 import re
 from pathlib import Path
 

@@ -1,5 +1,3 @@
-"""What the README says of the project as a whole."""
-
 import re
 import subprocess
 import tomllib

@@ -35,14 +35,35 @@ def _at(day: dt.date, minute: int = 0) -> dt.datetime:
     return dt.datetime(day.year, day.month, day.day, 6, minute, tzinfo=dt.UTC)
 
 
-def _write(root: Path, name: str, rows: Iterable[Row], schema: Mapping[str, pa.DataType]) -> None:
-    fields = pa.schema(list(schema.items()))
-    write_deltalake(root / name, pa.Table.from_pylist([dict(r) for r in rows], fields), mode="overwrite")
+_SQL_TYPES = {
+    "string": pa.string(),
+    "bigint": pa.int64(),
+    "double": pa.float64(),
+    "date": pa.date32(),
+    "boolean": pa.bool_(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+    "array<string>": pa.list_(pa.string()),
+}
+_SILVER = (
+    "id string, name string, brewery_type string, city string, state_province string, country string, "
+    "phone string, website_url string, postal_code string, longitude double, latitude double, is_current boolean"
+)
+_RUNS = (
+    "ingestion_date date, run_id string, applied_at timestamp, bronze_records bigint, silver_records bigint, "
+    "total bigint, added bigint, changed bigint, removed bigint, rejected bigint, duplicates bigint, "
+    "silver_version bigint"
+)
+_REJECTED = "ingestion_date date, run_id string, source_file string, id string, raw string, reasons array<string>"
+_CHECKS = (
+    "run_id string, gate string, table string, expectation string, severity string, observed string, "
+    "expected string, ingestion_date date, checked_at timestamp, passed boolean"
+)
 
 
-_TEXT, _INT, _DOUBLE, _DATE = pa.string(), pa.int64(), pa.float64(), pa.date32()
-_MOMENT = pa.timestamp("us", tz="UTC")
-_SQL_TYPES = {"string": _TEXT, "bigint": _INT, "double": _DOUBLE, "date": _DATE}
+def _write(folder: Path, rows: Iterable[Row], schema: str) -> None:
+    columns = dict(column.split() for column in schema.split(", "))
+    fields = pa.schema([(name, _SQL_TYPES[sql]) for name, sql in columns.items()])
+    write_deltalake(folder, pa.Table.from_pylist([dict(row) for row in rows], fields), mode="overwrite")
 
 
 def write_lakehouse(
@@ -50,39 +71,13 @@ def write_lakehouse(
 ) -> Path:
     """Writes every table of the lakehouse from current and gone breweries, ledger rows, and so on."""
     current = [row for row in breweries if row["is_current"]]
-    names = (
-        "id",
-        "name",
-        "brewery_type",
-        "city",
-        "state_province",
-        "country",
-        "phone",
-        "website_url",
-        "postal_code",
-    )
-    silver = dict.fromkeys(names, _TEXT) | {"longitude": _DOUBLE, "latitude": _DOUBLE, "is_current": pa.bool_()}
-    _write(root, "silver/breweries", breweries, silver)
-
+    _write(root / "silver/breweries", breweries, _SILVER)
     for name, table in GOLD.items():
-        types = dict(column.split() for column in table.schema.split(", "))
-        _write(root, f"gold/{name}", table.rows(current, days), {n: _SQL_TYPES[sql] for n, sql in types.items()})
-    changes = ("total", "added", "changed", "removed", "rejected", "duplicates")
-    figures = ("bronze_records", "silver_records", *changes, "silver_version")
-    _write(
-        root,
-        "silver/runs",
-        days,
-        {"ingestion_date": _DATE, "run_id": _TEXT, "applied_at": _MOMENT} | dict.fromkeys(figures, _INT),
-    )
-    source = {"ingestion_date": _DATE, "run_id": _TEXT, "source_file": _TEXT, "id": _TEXT, "raw": _TEXT}
-    _write(root, "silver/breweries_rejected", rejected, source | {"reasons": pa.list_(_TEXT)})
+        _write(root / "gold" / name, table.rows(current, days), table.schema)
+    _write(root / "silver/runs", days, _RUNS)
+    _write(root / "silver/breweries_rejected", rejected, _REJECTED)
     if checks is not None:
-        outcome = dict.fromkeys(
-            ("run_id", "gate", "table", "expectation", "severity", "observed", "expected"), _TEXT
-        )
-        schema = outcome | {"ingestion_date": _DATE, "checked_at": _MOMENT, "passed": pa.bool_()}
-        _write(root, "quality/results", checks, schema)
+        _write(root / "quality/results", checks, _CHECKS)
     return root
 
 
@@ -122,6 +117,17 @@ def _check(expectation: str, *, passed: bool = True, severity: str = "error", **
     }
 
 
+def _day(number: int, **figures: int) -> Row:
+    date = _DAYS[number - 1]
+    run = {"ingestion_date": date, "run_id": f"day{number}-run", "applied_at": _at(date), "silver_version": number}
+    return {**run, "silver_records": 5, "total": 5, **figures}
+
+
+def _rejected(day: int, run_id: str, brewery_id: str | None, *reasons: str) -> Row:
+    run = {"ingestion_date": _DAYS[day - 1], "run_id": run_id, "source_file": "page-00001.jsonl.gz"}
+    return {**run, "id": brewery_id, "raw": '{"id": null}', "reasons": list(reasons)}
+
+
 @pytest.fixture
 def lakehouse_rows() -> dict[str, Any]:
     """Two days of a lakehouse small enough to count by hand; keyword arguments of `write_lakehouse`."""
@@ -136,50 +142,15 @@ def lakehouse_rows() -> dict[str, Any]:
         ),
         _brewery(6, "Closed Down", "micro", *antwerp, at=(4.41, 51.2), is_current=False),
     ]
-    common = {"silver_version": 1}
     days = [
-        {
-            **common,
-            "ingestion_date": _DAYS[0],
-            "run_id": "day1-run",
-            "bronze_records": 6,
-            "silver_records": 5,
-            "duplicates": 0,
-            "rejected": 1,
-            "added": 5,
-            "changed": 0,
-            "removed": 0,
-            "total": 5,
-            "applied_at": _at(_DAYS[0]),
-        },
-        {
-            **common,
-            "ingestion_date": _DAYS[1],
-            "run_id": "day2-run",
-            "bronze_records": 9,
-            "silver_records": 5,
-            "duplicates": 2,
-            "rejected": 2,
-            "added": 1,
-            "changed": 3,
-            "removed": 1,
-            "total": 5,
-            "silver_version": 2,
-            "applied_at": _at(_DAYS[1]),
-        },
+        _day(1, bronze_records=6, duplicates=0, rejected=1, added=5, changed=0, removed=0),
+        _day(2, bronze_records=9, duplicates=2, rejected=2, added=1, changed=3, removed=1),
     ]
-    refused = {"source_file": "page-00001.jsonl.gz", "raw": '{"id": null}'}
     rejected = [
-        {**refused, "ingestion_date": _DAYS[0], "run_id": "day1-run", "id": None, "reasons": ["missing id"]},
-        {**refused, "ingestion_date": _DAYS[1], "run_id": "day2-run", "id": None, "reasons": ["missing id"]},
-        {
-            **refused,
-            "ingestion_date": _DAYS[1],
-            "run_id": "day2-run",
-            "id": "id-9",
-            "reasons": ["missing country", "missing name"],
-        },
-        {**refused, "ingestion_date": _DAYS[1], "run_id": "superseded", "id": "id-9", "reasons": ["missing name"]},
+        _rejected(1, "day1-run", None, "missing id"),
+        _rejected(2, "day2-run", None, "missing id"),
+        _rejected(2, "day2-run", "id-9", "missing country", "missing name"),
+        _rejected(2, "superseded", "id-9", "missing name"),
     ]
     checks = [
         _check("ids are unique", run_id="day1-run", checked_at=_at(_DAYS[0], 5), passed=False),

@@ -1,5 +1,3 @@
-"""The command line as a whole: its map, help, completion, exit codes, and what stops it."""
-
 import contextlib
 import fcntl
 import os

@@ -64,19 +64,6 @@ def test_where_nothing_can_be_redrawn_long_work_is_announced_by_a_line(
     assert log.getvalue() == "compiling kustomize (usually 1 to 3 minutes) …\n"
 
 
-@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
-def test_no_colour_where_none_is_wanted(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("NO_COLOR", "TERM"):
-        monkeypatch.delenv(name, raising=False)
-    sent = io.StringIO()
-    monkeypatch.setattr(sent, "isatty", lambda: True)
-    monkeypatch.setenv("TERM", "xterm-256color")
-    assert console.colour(sent)
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    assert not console.colour(sent)
-
-
 @pytest.mark.parametrize(
     ("error", "code", "says"),
     [

@@ -1,5 +1,3 @@
-"""Files appear whole or not at all."""
-
 import os
 import stat
 from pathlib import Path

@@ -1,8 +1,4 @@
-"""What docs/architecture.md says about access, and what a cluster answers when it is asked.
-
->>> Right.parse("create pods in processing")
-Right(verb='create', resource='pods', group='', namespace='processing')
-"""
+"""What docs/architecture.md says about access, and what a cluster answers when it is asked."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,14 +28,7 @@ NOBODY_NEEDS_TO_ASK: Final = frozenset(
 
 @dataclass(frozen=True, order=True)
 class Right:
-    """One thing that an account may do.
-
-    Attributes:
-        verb: `get`, `create`, …
-        resource: Plural, with its subresource: `pods/log`.
-        group: API group; empty for the core one.
-        namespace: Where; empty for the whole cluster.
-    """
+    """One thing that an account may do: `pods/log` is a resource; the whole cluster has no name as a namespace."""
 
     verb: str
     resource: str
@@ -58,21 +47,13 @@ class Right:
         return cls(verb, resource, group or "", namespace or "")
 
     def __str__(self) -> str:
-        """As `parse` reads it."""
         dotted = f"{self.resource}.{self.group}" if self.group else self.resource
         return f"{self.verb} {dotted} {f'in {self.namespace}' if self.namespace else 'everywhere'}"
 
 
 @dataclass(frozen=True)
 class Account:
-    """What is expected of a service account.
-
-    Attributes:
-        name: `namespace/name`.
-        may: Its rights.
-        complete: Whether it may do nothing else in the platform's namespaces.
-        may_not: Rights that it must not have; where `complete`, the telling ones.
-    """
+    """What is expected of a service account (`namespace/name`); `complete`: it may do nothing else."""
 
     name: str
     may: frozenset[Right]

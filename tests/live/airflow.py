@@ -23,15 +23,7 @@ _TOKEN: Final = re.compile(r'name="csrf_token"[^>]*\bvalue="([^"]+)"')
 
 @dataclass(frozen=True)
 class Run:
-    """A run of a DAG.
-
-    Attributes:
-        state: `queued`, `running`, `success` or `failed`.
-        kind: `scheduled`, `manual` or `dataset_triggered`.
-        date: The day that it stands for: of its logical date, in UTC.
-        conf: What it was triggered with.
-        ended: When, if it has.
-    """
+    """A run of a DAG, with its logical date in UTC; `state` and `kind` are Airflow's words."""
 
     dag_id: str
     run_id: str
@@ -44,13 +36,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Task:
-    """An instance of a task.
-
-    Attributes:
-        state: Airflow's, or None before it is scheduled.
-        attempt: Which try it is at, from 1; 0 before the first.
-        host: The pod that runs it, or ran it.
-    """
+    """An instance of a task in its pod: without a state before it is scheduled, at attempt 0 before the first."""
 
     task_id: str
     state: str | None
@@ -96,7 +82,6 @@ class Airflow:
         return _run(self._ask("POST", f"/dags/{dag_id}/dagRuns", body))
 
     def runs(self, dag_id: str) -> list[Run]:
-        """A DAG's runs, oldest first."""
         query = "order_by=execution_date&limit=100"
         return [_run(run) for run in self._ask("GET", f"/dags/{dag_id}/dagRuns?{query}")["dag_runs"]]
 
@@ -104,7 +89,6 @@ class Airflow:
         return _run(self._ask("GET", f"/dags/{dag_id}/dagRuns/{run_id}"))
 
     def tasks(self, run: Run) -> list[Task]:
-        """The task instances of a run."""
         instances = self._ask("GET", f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances")["task_instances"]
         return [
             Task(task["task_id"], task["state"], int(task["try_number"] or 0), str(task["hostname"] or ""))
@@ -174,13 +158,7 @@ def _run(answer: Mapping[str, Any]) -> Run:
 def succeeded(airflow: Airflow, run: Run, *, attempts: int = 1) -> Run | None:
     """For `wait.until`: the run once it has succeeded, None before.
 
-    Args:
-        airflow: Where it runs.
-        run: The run.
-        attempts: How often a task may be tried; where nothing was broken on purpose a second try is a defect.
-
-    Raises:
-        HopelessError: It failed, or a task failed in its last allowed attempt; the message has its log's word.
+    Where nothing was broken on purpose, a second attempt of a task is a defect.
     """
     now = airflow.run(run.dag_id, run.run_id)
     if now.state == "success":
@@ -196,11 +174,7 @@ def succeeded(airflow: Airflow, run: Run, *, attempts: int = 1) -> Run | None:
 
 
 def hopeless(tasks: Sequence[Task], attempts: int) -> Task | None:
-    """The task that spoils a run, or None.
-
-    >>> hopeless([Task("a", "success", 1, "pod"), Task("b", "up_for_retry", 1, "pod")], attempts=1).task_id
-    'b'
-    """
+    """The task that spoils a run, or None."""
     for task in tasks:
         if task.state == "failed" or (task.state == "up_for_retry" and task.attempt >= attempts):
             return task

@@ -1,10 +1,4 @@
-"""Drives the mock API of a cluster, and reads what it shows.
-
->>> api = BreweryApi("http://127.0.0.1:8000")
->>> api.show(1, ["dirty:share=0.02"])
->>> len(api.records())
-4012
-"""
+"""Drives the mock API of a cluster, and reads what it shows."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final

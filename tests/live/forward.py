@@ -1,9 +1,4 @@
-"""Ports of the cluster's Services on this machine, by `kubectl port-forward`.
-
->>> with Forwards(kubectl) as forwards:
-...     forwards.address("deepstorage", "minio", 9000)
-'127.0.0.1:40123'
-"""
+"""Ports of the cluster's Services on this machine, by `kubectl port-forward`."""
 
 import contextlib
 import socket

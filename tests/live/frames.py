@@ -34,7 +34,6 @@ RUNS: Final = (
 
 
 def gold(spark: "SparkSession", expected: Expected, table: str) -> "DataFrame":
-    """A gold table as it must be."""
     return frame(spark, expected.gold(table), GOLD[table].schema)
 
 
@@ -60,38 +59,21 @@ def rejected(spark: "SparkSession", expected: Expected) -> "DataFrame":
 
 
 def runs(spark: "SparkSession", expected: Expected) -> "DataFrame":
-    """The ledger `silver/runs` as it must be."""
     return frame(spark, map(vars, expected.ledger), RUNS)
 
 
 def frame(spark: "SparkSession", rows: Iterable[Mapping[str, Any]], schema: str) -> "DataFrame":
-    """A frame of plain rows.
-
-    Args:
-        spark: The session.
-        rows: Column -> value; what the schema does not name is left out.
-        schema: As in SQL: `name type, …`.
-    """
+    """A frame of those columns of plain rows that the schema (`name type, …`) names."""
     names = columns(schema)
     return spark.createDataFrame([tuple(row[name] for name in names) for row in rows], schema)
 
 
 def columns(schema: str) -> Sequence[str]:
-    """The names in a schema that is written as in SQL.
-
-    >>> columns("id string, reasons array<string>")
-    ['id', 'reasons']
-    """
     return [column.split()[0] for column in schema.split(",")]
 
 
 def assert_same(actual: "DataFrame", expected: "DataFrame") -> None:
-    """Both have the same columns, types and rows; the order of rows does not count.
-
-    Raises:
-        DataFramesNotEqualError: Rows differ; chispa shows which.
-        SchemasNotEqualError: Columns or types differ.
-    """
+    """Both have the same columns, types and rows; the order of rows does not count."""
     from chispa import assert_df_equality
 
     # Column comments, and whether a column may hold nulls, are the table definition's: a plain row has neither.
@@ -99,14 +81,7 @@ def assert_same(actual: "DataFrame", expected: "DataFrame") -> None:
 
 
 def read(spark: "SparkSession", path: str, schema: str, version: int | None = None) -> "DataFrame":
-    """Those columns of a Delta table, in that order, with the types that the table has.
-
-    Args:
-        spark: The session.
-        path: Where the table lies.
-        schema: Its columns as in SQL; only the names count here.
-        version: A version to read instead of the newest.
-    """
+    """The columns of a Delta table that the schema names, in that order, with the types that the table has."""
     reader = spark.read.format("delta")
     if version is not None:
         reader = reader.option("versionAsOf", version)

@@ -16,11 +16,7 @@ def identity(resource: Object) -> tuple[str, str, str]:
 
 
 def differences(one: Object, other: Object) -> list[str]:
-    """Where two versions of an object differ; their states and the API server's own notes do not count.
-
-    >>> differences({"spec": {"replicas": 2, "ports": [1, 2]}}, {"spec": {"replicas": 1, "ports": [1, 3]}})
-    ['spec.ports[1]', 'spec.replicas']
-    """
+    """Where two versions of an object differ; their states and the API server's own notes do not count."""
     return sorted(_paths(_own(one), _own(other), ""))
 
 

@@ -44,7 +44,6 @@ class Platform:
 
     @cached_property
     def api(self) -> BreweryApi:
-        """The mock API."""
         return BreweryApi(f"http://{self.forwards.address('outside', 'mock-api', 8000)}")
 
     @cached_property
@@ -109,7 +108,6 @@ class Platform:
 
     @cached_property
     def uid(self) -> str:
-        """Identifies the cluster."""
         printed = self.cluster.run("get", "namespace", "kube-system", "--output=json", doing="identify the cluster")
         return str(json.loads(printed)["metadata"]["uid"])
 

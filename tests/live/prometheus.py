@@ -1,8 +1,4 @@
-"""Prometheus's HTTP API.
-
->>> Prometheus("http://127.0.0.1:9090").query("up == 0")
-[]
-"""
+"""Prometheus's HTTP API."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,15 +14,7 @@ _TIMEOUT: Final = 120
 
 @dataclass(frozen=True)
 class Target:
-    """A target of scrapes.
-
-    Attributes:
-        job: The scrape configuration's job.
-        labels: Its labels after relabelling.
-        url: Where it is scraped.
-        health: `up`, `down` or, before the first scrape, `unknown`.
-        error: Why it is down.
-    """
+    """A target of scrapes, with its labels after relabelling; `health` is `up`, `down` or, at first, `unknown`."""
 
     job: str
     labels: Mapping[str, str]

@@ -60,13 +60,7 @@ SECOND: Final = Shown(
 
 @dataclass(frozen=True)
 class Taken:
-    """One snapshot that went all the way to gold.
-
-    Attributes:
-        shown: What the API showed.
-        ingestion: The run of the first DAG.
-        transformation: The run of the second DAG, started by the first one's Dataset event.
-    """
+    """One snapshot that went all the way to gold: its run of the first DAG, and that of the second."""
 
     shown: Shown
     ingestion: Run
@@ -75,13 +69,7 @@ class Taken:
 
 @dataclass
 class Proof:
-    """Days of a platform.
-
-    Attributes:
-        platform: Where.
-        seen: Pods that were seen while days ran; kept across starts of the suite.
-        applications: SparkApplications that were seen, by name.
-    """
+    """Days of a platform, and the pods and SparkApplications that any start of the suite has seen of them."""
 
     platform: Platform
     seen: dict[str, Seen] = field(default_factory=dict)
@@ -145,13 +133,7 @@ class Proof:
         return next((taken for taken in reversed(self.taken()) if taken.shown == shown), None)
 
     def take(self, shown: Shown, *, date: dt.date | None = None, attempts: int = 1) -> Taken:
-        """Runs a day through both DAGs, started as with the web interface's button.
-
-        Args:
-            shown: What the API shows.
-            date: The ingestion date; today by default.
-            attempts: How often a task may be tried.
-        """
+        """Runs a day through both DAGs, started as with the web interface's button, by default for today."""
         with self._watching():
             run = self.start(shown, date=date)
             return self.finish(shown, run, attempts=attempts)

@@ -1,8 +1,4 @@
-"""Every query of the platform's monitoring: panels of dashboards, rules.
-
->>> [query.where for query in panels(folder)][:1]
-['dashboard Airflow, panel Scheduler heartbeats']
-"""
+"""Every query of the platform's monitoring: panels of dashboards, rules."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,13 +19,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Selector:
-    """What an expression reads: a metric and the labels that it picks by.
-
-    Attributes:
-        metric: Its name.
-        kept: Matchers that name what is wanted (`=`, `=~`), as PromQL.
-        labels: Every label that a matcher names.
-    """
+    """What an expression reads: a metric, the matchers that name what is wanted, and the labels of all matchers."""
 
     metric: str
     kept: tuple[str, ...]

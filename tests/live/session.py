@@ -1,10 +1,19 @@
 """A Spark session on this machine that reads the platform's tables over S3."""
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+
+QUICK: Final = {
+    "spark.sql.shuffle.partitions": "1",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
+"""For tables of a few thousand rows: compiling and shuffling would take longer than the work."""
 
 
 def reader(endpoint: str, access_key: str, secret_key: str) -> "SparkSession":
@@ -26,11 +35,7 @@ def reader(endpoint: str, access_key: str, secret_key: str) -> "SparkSession":
         "spark.hadoop.fs.s3a.secret.key": secret_key,
         "spark.hadoop.fs.s3a.path.style.access": "true",
         "spark.hadoop.fs.s3a.connection.ssl.enabled": "false",
-        # Tables of a few thousand rows: compiling and shuffling would take longer than the work.
-        "spark.sql.shuffle.partitions": "1",
-        "spark.sql.adaptive.enabled": "false",
-        "spark.sql.codegen.wholeStage": "false",
-        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+        **QUICK,
         "spark.databricks.delta.snapshotPartitions": "1",
     }
     builder = SparkSession.builder.appName("e2e")

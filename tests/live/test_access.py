@@ -1,5 +1,3 @@
-"""Rights as they are written, documented and granted."""
-
 from pathlib import Path
 from typing import Any
 

@@ -1,5 +1,3 @@
-"""When a run can no longer succeed."""
-
 import datetime as dt
 from collections.abc import Sequence
 
@@ -33,9 +31,14 @@ def task(state: str | None, attempt: int = 1) -> Task:
     return Task("ingest", state, attempt, "pod")
 
 
-@pytest.mark.parametrize("state", [None, "queued", "running", "success", "scheduled"])
-def test_a_first_attempt_is_not_hopeless(state: str | None) -> None:
-    assert hopeless([task(state)], attempts=1) is None
+FIRST = [(state, 1, 1) for state in (None, "queued", "running", "success", "scheduled")]
+
+
+@pytest.mark.parametrize(
+    ("state", "attempt", "attempts"), [*FIRST, ("up_for_retry", 1, 2), ("running", 2, 2), ("success", 2, 2)]
+)
+def test_an_attempt_that_is_allowed_is_not_hopeless(state: str | None, attempt: int, attempts: int) -> None:
+    assert hopeless([task(state, attempt)], attempts) is None
 
 
 @pytest.mark.parametrize(
@@ -44,11 +47,6 @@ def test_a_first_attempt_is_not_hopeless(state: str | None) -> None:
 )
 def test_a_failure_or_one_attempt_too_many_is(state: str, attempt: int, attempts: int) -> None:
     assert hopeless([task("success"), task(state, attempt)], attempts) is not None
-
-
-@pytest.mark.parametrize(("state", "attempt"), [("up_for_retry", 1), ("running", 2), ("success", 2)])
-def test_attempts_that_are_allowed_are_not(state: str, attempt: int) -> None:
-    assert hopeless([task(state, attempt)], attempts=2) is None
 
 
 def test_a_run_is_waited_for_until_it_succeeds() -> None:

@@ -1,5 +1,3 @@
-"""Driving the mock API over HTTP."""
-
 from collections.abc import Iterator
 
 import pytest
@@ -37,10 +35,3 @@ def test_an_unknown_fault_is_an_error(api: MockApi) -> None:
     with pytest.raises(requests.HTTPError):
         BreweryApi(api.url).show(0, ["no-such-fault"])
     BreweryApi(api.url).clear_faults()
-
-
-def test_requests_are_counted(api: MockApi) -> None:
-    client = BreweryApi(api.url)
-    before = client.stats()["requests"]
-    client.records()
-    assert client.stats()["requests"] == before + 3

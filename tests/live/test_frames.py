@@ -13,9 +13,9 @@ from brewery.ingestion import ingest
 from brewery.settings import Settings
 from brewery.storage import Storage
 from harness.pipeline.mock_api import MockApi
-from lakehouse.gold import GOLD
 from tests.live import frames
 from tests.live.brewery_api import BreweryApi
+from tests.live.session import QUICK
 from tests.oracle.gold import GOLD as ORACLE
 from tests.oracle.lakehouse import Day, Expected
 
@@ -35,13 +35,7 @@ def pipeline(spark_variables: None, tmp_path_factory: pytest.TempPathFactory) ->
 
     root = tmp_path_factory.mktemp("lakehouse")
     spark = get_session("tests", {"SPARK_MASTER": "local[2]", "SPARK_DRIVER_MEMORY": "1g"})
-    # As tests/spark: a few hundred rows need neither shuffles nor compiled code.
-    for key, value in {
-        "spark.sql.shuffle.partitions": "1",
-        "spark.sql.adaptive.enabled": "false",
-        "spark.sql.codegen.wholeStage": "false",
-        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    }.items():
+    for key, value in QUICK.items():
         spark.conf.set(key, value)
     days = []
     with MockApi(breweries=450) as api:
@@ -57,13 +51,6 @@ def pipeline(spark_variables: None, tmp_path_factory: pytest.TempPathFactory) ->
             quality_gate.run(spark, layout)
     # The session is the process's own: other tests of it may go on using it.
     return spark, Layout(str(root)), Expected(days)
-
-
-@pytest.mark.parametrize("table", GOLD)
-def test_gold(pipeline: Any, table: str) -> None:
-    spark, layout, expected = pipeline
-    actual = frames.read(spark, layout.gold(table), ORACLE[table].schema)
-    frames.assert_same(actual, frames.gold(spark, expected, table))
 
 
 def test_silver(pipeline: Any) -> None:

@@ -1,7 +1,4 @@
-"""How long a cluster remembers how the platform came up."""
-
 import json
-import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,19 +6,16 @@ import pytest
 
 from harness.clusters.deploy.waves import Step
 from harness.clusters.kind.kubectl import Kubectl
+from tests.harness.programs import program
 from tests.live.history import is_remembered, steps, violations
 
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Kubectl:
     """A kubectl that lists `applications` and `events`, which are files."""
-    program = tmp_path / "kubectl"
-    program.write_text(
-        f'#!/bin/sh\ncd "{tmp_path}"\ncase "$*" in *"get events"*) cat events ;; *) cat applications ;; esac\n'
-    )
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    script = f'cd "{tmp_path}"; case "$*" in *"get events"*) cat events ;; *) cat applications ;; esac'
     (tmp_path / "events").write_text('{"items": []}')
-    return Kubectl(tmp_path / "kubeconfig", "some", program)
+    return Kubectl(tmp_path / "kubeconfig", "some", program(tmp_path / "kubectl", script))
 
 
 def has(cluster: Kubectl, **ages: timedelta) -> None:

@@ -1,5 +1,3 @@
-"""What counts as a difference between an object and what was written down."""
-
 from typing import Any
 
 import pytest

@@ -1,5 +1,3 @@
-"""Which days a platform has taken, from what Airflow tells about its runs."""
-
 import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,5 +1,3 @@
-"""The monitoring's questions, from files written as Grafana and Prometheus have them."""
-
 import json
 from pathlib import Path
 from typing import Any

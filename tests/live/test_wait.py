@@ -1,5 +1,3 @@
-"""Waiting without a clock."""
-
 import pytest
 
 from harness.errors import HarnessError
@@ -7,8 +5,7 @@ from tests.live.wait import HopelessError, until
 
 
 class Time:
-    def __init__(self) -> None:
-        self.now = 0.0
+    now = 0.0
 
     def clock(self) -> float:
         return self.now
@@ -38,11 +35,6 @@ def test_when_the_time_is_over_it_says_what_it_waited_for_and_how_things_stand()
     time = Time()
     with pytest.raises(HarnessError, match=r"^Waited 3 s in vain: the run ends \(now: queued\)\.$"):
         until(
-            lambda: None,
-            what="the run ends",
-            seconds=3,
-            state=lambda: "queued",
-            clock=time.clock,
-            sleep=time.sleep,
+            lambda: None, what="the run ends", seconds=3, state=lambda: "queued", clock=time.clock, sleep=time.sleep
         )
     assert 3 < time.now < 5

@@ -1,8 +1,4 @@
-"""Waits for a condition, and stops early in a state that cannot recover.
-
->>> until(lambda: pod_ip("minio-0"), what="MinIO has an address", seconds=60)
-'10.244.0.7'
-"""
+"""Waits for a condition, and stops early in a state that cannot recover."""
 
 import time
 from collections.abc import Callable
@@ -30,13 +26,7 @@ def until(
 ) -> T:
     """Polls until `probe` returns something other than None, and returns that.
 
-    Args:
-        probe: Raises `HopelessError` when the condition can never be met.
-        what: The condition, as a clause: "the run ends".
-        seconds: How long at most.
-        state: The state to report when the time is over.
-        clock: Seconds.
-        sleep: Waits for seconds.
+    `what` is the condition as a clause ("the run ends"); `state` says how things stand when the time is over.
     """
     start = clock()
     while True:

@@ -39,6 +39,10 @@ class Overlay:
         assert len(found) == 1, f"{len(found)} of {kind} {namespace or ''}/{name} in {self.name}"
         return found[0]
 
+    def text(self, config_map: str, key: str) -> str:
+        """What Airflow reads from a file of a ConfigMap."""
+        return str(self.one("ConfigMap", config_map, "orchestrator")["data"][key])
+
     def pods(self) -> Iterator[tuple[str, Resource]]:
         """Every pod that a workload makes, with a name for it."""
         for resource in self.resources:

@@ -1,5 +1,3 @@
-"""Who may do what: nobody more than the architecture's access table says."""
-
 from typing import Any
 
 import pytest
@@ -102,7 +100,6 @@ def test_argo_cd_leaves_cluster_wide_rights_to_an_administrator(overlay: Any) ->
 
 
 def test_argo_cd_manages_every_namespace(overlay: Any) -> None:
-    """And no other: components/namespace/names lists them."""
     namespaces = {item["metadata"]["name"] for item in overlay.all("Namespace")}
     cluster = overlay.one("Secret", "in-cluster", "cicd")["stringData"]
     assert set(cluster["namespaces"].split(",")) == namespaces

@@ -1,5 +1,3 @@
-"""The Secrets from AWS, as the operator's definitions see them."""
-
 from collections.abc import Callable, Iterator
 from typing import Any
 

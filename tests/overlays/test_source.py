@@ -27,8 +27,7 @@ WAVES: dict[str, int] = yaml.safe_load((ROOT / "tests" / "source-waves.yaml").re
 
 
 def template(overlay: Any) -> dict[str, Any]:
-    text = overlay.one("ConfigMap", "spark-application", "orchestrator")["data"]["spark-application.yaml"]
-    application: dict[str, Any] = yaml.safe_load(text)
+    application: dict[str, Any] = yaml.safe_load(overlay.text("spark-application", "spark-application.yaml"))
     return application
 
 
@@ -46,9 +45,7 @@ def test_a_namespace_holds_its_component(overlay: Any, namespace: str, kind: str
 def test_the_executor_starts_a_pod_for_each_task_in_the_orchestrator(overlay: Any) -> None:
     assert environment(overlay)["AIRFLOW__CORE__EXECUTOR"] == "KubernetesExecutor"
     assert environment(overlay)["AIRFLOW__KUBERNETES_EXECUTOR__NAMESPACE"] == "orchestrator"
-    pod = yaml.safe_load(
-        overlay.one("ConfigMap", "airflow-pod-template", "orchestrator")["data"]["pod-template.yaml"]
-    )
+    pod = yaml.safe_load(overlay.text("airflow-pod-template", "pod-template.yaml"))
     assert pod["metadata"]["namespace"] == "orchestrator"
     assert pod["spec"]["serviceAccountName"] == "airflow-worker"
 
@@ -144,9 +141,7 @@ def test_environments_differ_as_the_table_says(
 
 def test_the_texts_that_airflow_reads_have_the_environments_images(overlay: Any) -> None:
     airflow = overlay.one("Deployment", "airflow-scheduler", "orchestrator")["spec"]["template"]["spec"]
-    pod = yaml.safe_load(
-        overlay.one("ConfigMap", "airflow-pod-template", "orchestrator")["data"]["pod-template.yaml"]
-    )
+    pod = yaml.safe_load(overlay.text("airflow-pod-template", "pod-template.yaml"))
     assert pod["spec"]["containers"][0]["image"] == airflow["containers"][0]["image"]
     spark = template(overlay)["spec"]["image"]
     assert spark == overlay.one("ConfigMap", "spark-settings", "orchestrator")["data"]["SPARK_IMAGE"]

@@ -1,5 +1,3 @@
-"""Our own overlays: no finding without a reasoned exemption."""
-
 from pathlib import Path
 
 import pytest

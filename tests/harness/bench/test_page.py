@@ -1,5 +1,3 @@
-"""The page on benchmarks: tables, chart, and where they go."""
-
 import datetime as dt
 
 import pytest

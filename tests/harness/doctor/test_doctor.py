@@ -64,6 +64,12 @@ def by_name() -> dict[str, Need]:
     return {finding.name: finding for finding in needs()}
 
 
+def missing(name: str) -> Need:
+    need = by_name()[name]
+    assert need.state is State.MISSING
+    return need
+
+
 def test_an_empty_machine_lacks_what_does_not_come_by_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,11 +81,11 @@ def test_an_empty_machine_lacks_what_does_not_come_by_itself(
 
     found = by_name()
 
-    missing = {name for name, finding in found.items() if finding.state is State.MISSING}
-    assert missing == {"git", "Python 3.10", "Docker"}
+    lacking = {name for name, finding in found.items() if finding.state is State.MISSING}
+    assert lacking == {"git", "Python 3.10", "Docker"}
     first_use = {name for name, finding in found.items() if finding.state is State.FIRST_USE}
     assert {"Java 17 or 11", "Spark's jars: delta", "Spark's jars: s3", "kustomize", "kind"} <= first_use
-    assert all(found[name].remedy for name in missing | first_use)
+    assert all(found[name].remedy for name in lacking | first_use)
 
 
 def test_an_unsupported_java_is_named_and_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,10 +101,7 @@ def test_an_unsupported_java_is_named_and_does_not_count(tmp_path: Path, monkeyp
 def test_a_broken_ca_bundle_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "gone.pem"))
 
-    bundle = by_name()["CA bundle"]
-
-    assert bundle.state is State.MISSING
-    assert "gone.pem" in bundle.detail
+    assert "gone.pem" in missing("CA bundle").detail
 
 
 @pytest.fixture
@@ -132,36 +135,30 @@ def test_the_base_image_is_no_worry_where_a_registry_answers(docker: Path, monke
     assert by_name()["image debian:bookworm-slim"].state is State.FIRST_USE
 
 
-def test_a_daemon_without_permission_is_told_from_one_that_is_down(docker: Path) -> None:
-    for said, remedy in (
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
         ("permission denied while trying to connect to the Docker daemon socket", "group docker"),
         ("Cannot connect to the Docker daemon at unix:///var/run/docker.sock.", "make e2e-deps"),
-    ):
-        docker.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n")
+    ],
+)
+def test_a_daemon_without_permission_is_told_from_one_that_is_down(docker: Path, said: str, remedy: str) -> None:
+    program(docker, f"echo '{said}' >&2; exit 1")
 
-        finding = by_name()["Docker"]
-
-        assert finding.state is State.MISSING
-        assert remedy in finding.remedy
+    assert remedy in missing("Docker").remedy
 
 
 def test_a_docker_that_this_machine_cannot_use_is_missing(docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "dockerd_too_old", lambda: True)
     monkeypatch.setattr(checks, "dockerd_version", lambda: 20)
 
-    finding = by_name()["Docker"]
-
-    assert finding.state is State.MISSING
-    assert "version 20 asks for capabilities" in finding.detail
+    assert "version 20 asks for capabilities" in missing("Docker").detail
 
 
 def test_too_little_memory_is_told_with_figures(docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "available_memory", lambda: 3 * GIB)
 
-    memory = by_name()["memory"]
-
-    assert memory.state is State.MISSING
-    assert memory.detail == "3 GiB available, 6 are needed"
+    assert missing("memory").detail == "3 GiB available, 6 are needed"
 
 
 def test_each_remedy_has_a_line_of_its_own_that_80_columns_do_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,21 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "go.mod").write_text("module example.org/hello\n\ngo 1.24.0\n")
     (folder / "go.sum").write_text("")
     return folder
+
+
+UseGo = Callable[..., Path]
+
+
+@pytest.fixture
+def use_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> UseGo:
+    """Puts a fake `go` of a version first on the PATH."""
+
+    def use(version: str, *, fails: bool = False) -> Path:
+        go = fake_go(tmp_path / f"go-{version}{'-fails' if fails else ''}", version, fails=fails)
+        monkeypatch.setenv("PATH", f"{go.parent}:/usr/bin:/bin")
+        return go
+
+    return use
 
 
 def fake_go(folder: Path, version: str, *, fails: bool = False) -> Path:
@@ -70,11 +86,8 @@ def test_the_name_that_go_gives_a_program(package: str, expected: str, module: P
     assert program_name(package, module) == expected
 
 
-def test_a_new_enough_go_of_the_machine_is_used(
-    module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    program = fake_go(tmp_path / "bin", "1.24.0")
-    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+def test_a_new_enough_go_of_the_machine_is_used(module: Path, use_go: UseGo) -> None:
+    program = use_go("1.24.0")
 
     assert go(module) == program
     # No toolchain is downloaded behind the user's back, and no program needs a libc.
@@ -82,9 +95,9 @@ def test_a_new_enough_go_of_the_machine_is_used(
 
 
 def test_compiling_is_announced_in_a_log_once(
-    module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    module: Path, use_go: UseGo, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("PATH", f"{fake_go(tmp_path / 'bin', '1.24.0').parent}:/usr/bin:/bin")
+    use_go("1.24.0")
     for _ in range(2):
         programs(module, HELLO, users_caches=True)
     assert capsys.readouterr().err == "compiling hello (usually 1 to 3 minutes) …\n"
@@ -101,10 +114,8 @@ def test_no_go_or_an_older_one_gives_way_to_the_packaged(
     assert programs_folder(module, HELLO).name.startswith("greetings-")
 
 
-def test_several_programs_at_once_under_names_of_our_own(
-    module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", f"{fake_go(tmp_path / 'bin', '1.26.0').parent}:/usr/bin:/bin")
+def test_several_programs_at_once_under_names_of_our_own(module: Path, use_go: UseGo) -> None:
+    use_go("1.26.0")
 
     folder = programs(module, {"argocd": "example.org/argo/cmd", "etcd": "example.org/etcd/server"})
 
@@ -112,16 +123,14 @@ def test_several_programs_at_once_under_names_of_our_own(
     assert (folder / "argocd").read_text() == "local 0 example.org/argo/cmd\n"
 
 
-def test_whatever_changes_the_programs_is_another_build(
-    module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", f"{fake_go(tmp_path / 'bin', '1.26.0').parent}:/usr/bin:/bin")
+def test_whatever_changes_the_programs_is_another_build(module: Path, use_go: UseGo) -> None:
+    use_go("1.26.0")
     folders = [
         programs_folder(module, HELLO),
         programs_folder(module, {"greet": "example.org/hello"}),
         programs_folder(module, HELLO, ldflags="-X main.version=1"),
     ]
-    monkeypatch.setenv("PATH", f"{fake_go(tmp_path / 'newer', '1.26.1').parent}:/usr/bin:/bin")
+    use_go("1.26.1")
     folders.append(programs_folder(module, HELLO))
     (module / "go.sum").write_text("example.org/x v1.0.0 h1:x\n")
     folders.append(programs_folder(module, HELLO))
@@ -134,9 +143,8 @@ def test_whatever_changes_the_programs_is_another_build(
     assert needed_version(module) == (1, 24, 1)
 
 
-def test_a_build_that_fails_is_one_sentence(module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = fake_go(tmp_path / "bin", "1.26.0", fails=True)
-    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+def test_a_build_that_fails_is_one_sentence(module: Path, use_go: UseGo) -> None:
+    use_go("1.26.0", fails=True)
 
     with pytest.raises(
         HarnessError, match=r"^Could not build hello from greetings/go\.mod \(.*checksum mismatch\)"
@@ -147,14 +155,13 @@ def test_a_build_that_fails_is_one_sentence(module: Path, tmp_path: Path, monkey
 
 
 def test_what_was_fetched_and_compiled_stays_only_until_the_programs_are_there(
-    module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    module: Path, use_go: UseGo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own, modules = tmp_path / "own", tmp_path / "modules"
     monkeypatch.setenv("GOCACHE", str(own))
     monkeypatch.setenv("GOMODCACHE", str(modules))
     objects = tmp_path / "cache" / "go-builds"
-    failing = fake_go(tmp_path / "failing", "1.26.0", fails=True)
-    monkeypatch.setenv("PATH", f"{failing.parent}:/usr/bin:/bin")
+    use_go("1.26.0", fails=True)
     with pytest.raises(HarnessError):
         programs(module, HELLO)
     # The next try goes on from there.
@@ -162,7 +169,7 @@ def test_what_was_fetched_and_compiled_stays_only_until_the_programs_are_there(
     assert (left / "objects/object").is_file()
     assert (left / "modules/x@v1/x.go").is_file()
 
-    monkeypatch.setenv("PATH", f"{fake_go(tmp_path / 'bin', '1.26.0').parent}:/usr/bin:/bin")
+    use_go("1.26.0")
     programs(module, HELLO)
     assert list(objects.iterdir()) == []
     assert not own.exists()
@@ -173,10 +180,8 @@ def test_what_was_fetched_and_compiled_stays_only_until_the_programs_are_there(
     assert (modules / "x@v1/x.go").is_file()
 
 
-def test_what_interrupted_builds_have_left_can_go(
-    module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", f"{fake_go(tmp_path / 'bin', '1.26.0', fails=True).parent}:/usr/bin:/bin")
+def test_what_interrupted_builds_have_left_can_go(module: Path, use_go: UseGo, tmp_path: Path) -> None:
+    use_go("1.26.0", fails=True)
     with pytest.raises(HarnessError):
         programs(module, HELLO)
     (leftover,) = (tmp_path / "cache" / "go-builds").iterdir()

@@ -160,11 +160,11 @@ def test_the_parts_of_amazons_library_are_of_one_version() -> None:
 
 @pytest.mark.spark
 def test_without_a_network_the_sentence_names_the_libraries(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dead = f"http://127.0.0.1:{unused_tcp_port}"
+    # Nobody listens on port 1.
     for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
-        monkeypatch.setenv(name, dead)
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
 
@@ -175,13 +175,3 @@ def test_without_a_network_the_sentence_names_the_libraries(
     assert sentence.startswith("Could not fetch the Spark libraries org.example.nowhere:lib:1.0 (")
     assert "HTTPS_PROXY and SSL_CERT_FILE" in sentence
     assert "\n" not in sentence
-
-
-@pytest.fixture
-def unused_tcp_port() -> int:
-    """A port of this machine on which nothing listens."""
-    import socket
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

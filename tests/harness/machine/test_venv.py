@@ -1,4 +1,3 @@
-import json
 import os
 import subprocess
 import sys
@@ -170,19 +169,9 @@ def test_make_refuses_a_python_that_is_named_but_not_supported(repo: Path, tmp_p
     assert f"error: PYTHON is '{program}', which is not a Python 3.11 or 3.12" in done.stderr
 
 
-def test_the_set_up_needs_only_the_standard_library(checkout: Path, repo: Path) -> None:
-    # -S: no site-packages; the stamp says that all is there, so nothing is installed.
-    bin_folder = checkout / ".venv" / "bin"
-    bin_folder.mkdir(parents=True)
-    for name in ("python", "uv"):
-        (bin_folder / name).touch()
-    stamp = {
-        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
-        "path": str(checkout),
-        "profile": "run",
-        "key": venv._key(checkout, "run"),
-    }
-    (checkout / ".venv" / "setup.json").write_text(json.dumps(stamp))
+def test_the_set_up_needs_only_the_standard_library(checkout: Path, installed: list[str], repo: Path) -> None:
+    ensure(checkout, "run")
+    # -S: no site-packages.
     program = (
         f"import sys; sys.path.insert(0, {str(repo)!r}); from pathlib import Path; "
         f"from harness.machine.venv import is_current; print(is_current(Path({str(checkout)!r}), 'run'))"

@@ -1,5 +1,3 @@
-"""What the manifests rely on, asked of the images themselves (docs/architecture.md, "Pods")."""
-
 import re
 import subprocess
 import time

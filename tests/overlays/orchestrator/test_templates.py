@@ -41,7 +41,7 @@ def test_airflow_submits_a_spark_application_that_the_operator_knows(
     from airflow.providers.cncf.kubernetes.operators.custom_object_launcher import CustomObjectLauncher
     from airflow.providers.cncf.kubernetes.operators.spark_kubernetes import SparkKubernetesOperator
 
-    text = overlay.one("ConfigMap", "spark-application", "orchestrator")["data"]["spark-application.yaml"]
+    text = overlay.text("spark-application", "spark-application.yaml")
     (tmp_path / "spark-application.yaml").write_text(text, encoding="utf-8")
     with DAG("submit", schedule=None, template_searchpath=[str(tmp_path)]):
         operator: Any = SparkKubernetesOperator(
@@ -69,7 +69,7 @@ def test_airflow_submits_a_spark_application_that_the_operator_knows(
 
 
 def test_spark_pods_are_restricted_without_a_webhook(overlay: Any) -> None:
-    text = overlay.one("ConfigMap", "spark-application", "orchestrator")["data"]["spark-application.yaml"]
+    text = overlay.text("spark-application", "spark-application.yaml")
     spec = yaml.safe_load(text)["spec"]
     for role, container_name in (("driver", "spark-kubernetes-driver"), ("executor", "spark-kubernetes-executor")):
         pod = spec[role]["template"]["spec"]
@@ -84,7 +84,7 @@ def test_spark_pods_are_restricted_without_a_webhook(overlay: Any) -> None:
 
 
 def test_kubernetes_keeps_the_last_words_of_a_driver(overlay: Any) -> None:
-    text = overlay.one("ConfigMap", "spark-application", "orchestrator")["data"]["spark-application.yaml"]
+    text = overlay.text("spark-application", "spark-application.yaml")
     driver = yaml.safe_load(text)["spec"]["driver"]
     [container] = driver["template"]["spec"]["containers"]
     # Kubernetes mounts that file, writable for every user, also where the root file system is read-only.
@@ -96,7 +96,7 @@ def test_airflow_reads_the_pod_of_a_task(overlay: Any, tmp_path: Path) -> None:
     from airflow.providers.cncf.kubernetes.pod_generator import PodGenerator
 
     file = tmp_path / "pod-template.yaml"
-    text = overlay.one("ConfigMap", "airflow-pod-template", "orchestrator")["data"]["pod-template.yaml"]
+    text = overlay.text("airflow-pod-template", "pod-template.yaml")
     file.write_text(text, encoding="utf-8")
     generator: Any = PodGenerator  # its annotations deny the None that the executor passes for the image
     pod = generator.construct_pod(

@@ -1,5 +1,3 @@
-"""What is said to keep the platform from coming up, from states as Kubernetes and Argo CD report them."""
-
 from typing import Any
 
 import pytest

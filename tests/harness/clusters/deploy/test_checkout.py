@@ -1,6 +1,5 @@
-"""What the git server gets to serve: our own overlays, told where they are followed."""
-
 import shutil
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,10 @@ from harness.clusters.deploy.git import Scratch, working_tree
 from harness.clusters.deploy.served import URL
 from harness.clusters.without_registry.replaced import REPLACED
 from harness.errors import HarnessError
+from harness.manifests.build import Root
 from harness.manifests.builder import build_all
 from harness.manifests.environments import roots
+from harness.manifests.quantity import quantity
 
 FOLDERS = (
     *("base", "components", "overlays", "tests/e2e/overlay"),
@@ -29,11 +30,18 @@ def ours(checkout: Any, repo: Path) -> Path:
     return root
 
 
-def resources(root: Path, environment: str, folder: Path, *, without_aws: bool) -> dict[str, list[dict[str, Any]]]:
-    """What the served commit renders to for Argo CD, by kind, and what is in `cicd/applications`."""
+def served(root: Path, environment: str, **options: Any) -> list[Root]:
+    """The roots of the commit that is served."""
+    folder = root.parent / "served"
     with Scratch(root) as git:
-        export(git, served_commit(git, root, environment, without_aws=without_aws), folder)
-    parts = [root for root in roots(folder, environment) if root.name in ("cicd", "cicd/applications")]
+        export(git, served_commit(git, root, environment, **options), folder)
+    return roots(folder, environment)
+
+
+def resources(root: Path, environment: str, *, without_aws: bool) -> dict[str, list[dict[str, Any]]]:
+    """What the served commit renders to for Argo CD, by kind, and what is in `cicd/applications`."""
+    parts = served(root, environment, without_aws=without_aws)
+    parts = [root for root in parts if root.name in ("cicd", "cicd/applications")]
     found: dict[str, list[dict[str, Any]]] = {}
     for build in build_all(parts):
         assert not build.problems, build.problems
@@ -44,10 +52,8 @@ def resources(root: Path, environment: str, folder: Path, *, without_aws: bool) 
 
 @pytest.mark.tools
 @pytest.mark.parametrize("environment", ["minikube", "eks", "e2e"])
-def test_the_served_environment_follows_the_server_in_the_cluster(
-    ours: Path, tmp_path: Path, environment: str
-) -> None:
-    found = resources(ours, environment, tmp_path / "served", without_aws=environment == "eks")
+def test_the_served_environment_follows_the_server_in_the_cluster(ours: Path, environment: str) -> None:
+    found = resources(ours, environment, without_aws=environment == "eks")
     assert {item["spec"]["source"]["repoURL"] for item in found["Application"]} == {URL}
     assert {item["spec"]["source"]["targetRevision"] for item in found["Application"]} == {"main"}
     assert URL in [url for item in found["AppProject"] for url in item["spec"]["sourceRepos"]]
@@ -60,42 +66,33 @@ def test_the_served_environment_follows_the_server_in_the_cluster(
 
 
 @pytest.mark.tools
-def test_made_for_aws_it_asks_for_less_elsewhere(ours: Path, tmp_path: Path) -> None:
+def test_made_for_aws_it_asks_for_less_elsewhere(ours: Path) -> None:
     """Two cores, of which kind's own pods ask for 0.95 (seen on a cluster), have to be enough."""
-    with Scratch(ours) as git:
-        export(git, served_commit(git, ours, "eks", without_aws=True, absent=REPLACED), tmp_path / "served")
-    asked = 0.0
-    for build in build_all(roots(tmp_path / "served", "eks")):
+    asked: list[Fraction | None] = []
+    for build in build_all(served(ours, "eks", without_aws=True, absent=REPLACED)):
         # Argo CD has no Application for it then.
         if build.root.name == "monitoring/grafana":
             continue
         for item in build.resources:
             if item.kind in ("Deployment", "StatefulSet"):
                 spec = item.value["spec"]["template"]["spec"]
-                requests = [container["resources"]["requests"]["cpu"] for container in spec["containers"]]
-                asked += item.value["spec"].get("replicas", 1) * sum(map(cores, requests))
-    assert asked < 0.5
-
-
-def cores(quantity: str) -> float:
-    return float(quantity[:-1]) / 1000 if quantity.endswith("m") else float(quantity)
+                cores = [quantity(container["resources"]["requests"]["cpu"]) for container in spec["containers"]]
+                asked += item.value["spec"].get("replicas", 1) * cores
+    assert None not in asked
+    assert sum(filter(None, asked)) < 0.5
 
 
 @pytest.mark.tools
-def test_on_aws_the_waves_wait_for_what_aws_does(ours: Path, tmp_path: Path) -> None:
-    found = resources(ours, "eks", tmp_path / "served", without_aws=False)
+def test_on_aws_the_waves_wait_for_what_aws_does(ours: Path) -> None:
+    found = resources(ours, "eks", without_aws=False)
     config = next(item["data"] for item in found["ConfigMap"] if item["metadata"]["name"] == "argocd-cm")
     assert not [key for key in config if key.startswith("resource.customizations.health") and "argoproj" not in key]
 
 
 @pytest.mark.tools
 @pytest.mark.parametrize("environment", ["minikube", "eks"])
-def test_what_only_image_registries_have_is_replaced_or_left_out(
-    ours: Path, tmp_path: Path, environment: str
-) -> None:
-    with Scratch(ours) as git:
-        export(git, served_commit(git, ours, environment, absent=REPLACED), tmp_path / "served")
-    parts = {root.name: root for root in roots(tmp_path / "served", environment)}
+def test_what_only_image_registries_have_is_replaced_or_left_out(ours: Path, environment: str) -> None:
+    parts = {root.name: root for root in served(ours, environment, absent=REPLACED)}
     names = ["cicd/applications", "management", "monitoring/prometheus"]
     built = dict(zip(names, build_all([parts[name] for name in names]), strict=True))
     applications = {item.name for item in built["cicd/applications"].resources}

@@ -1,5 +1,3 @@
-"""Which cluster is meant."""
-
 from pathlib import Path
 
 import pytest

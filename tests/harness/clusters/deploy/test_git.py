@@ -1,5 +1,3 @@
-"""Commits that leave no trace in the checkout, and a push through a command."""
-
 import os
 import subprocess
 from pathlib import Path

@@ -1,5 +1,3 @@
-"""Phases of a long command, as they are told."""
-
 from io import StringIO
 
 import pytest

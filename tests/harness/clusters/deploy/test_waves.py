@@ -1,7 +1,7 @@
-"""The order in which Applications came up, from what a cluster remembers."""
-
 from datetime import UTC, datetime
 from typing import Any
+
+import pytest
 
 from harness.clusters.deploy.waves import history
 
@@ -81,16 +81,13 @@ def test_while_the_first_sync_is_under_way_nothing_is_ready() -> None:
     assert step.ready is None
 
 
-def test_without_events_the_last_change_of_health_has_to_do() -> None:
-    status = {"sync": {"status": "Synced"}, "health": {"status": "Healthy", "lastTransitionTime": stamp(12)}}
-    (step,) = history([application("database", 2, 1, 5, **status)], [])
-    assert step.ready == at(12)
-
-
-def test_one_that_is_not_healthy_is_not_ready() -> None:
-    status = {"sync": {"status": "Synced"}, "health": {"status": "Progressing"}}
-    (step,) = history([application("database", 2, 1, 5, **status)], [])
-    assert step.ready is None
+@pytest.mark.parametrize(
+    ("health", "ready"),
+    [({"status": "Healthy", "lastTransitionTime": stamp(12)}, at(12)), ({"status": "Progressing"}, None)],
+)
+def test_without_events_the_last_change_of_health_has_to_do(health: Object, ready: datetime | None) -> None:
+    (step,) = history([application("database", 2, 1, 5, sync={"status": "Synced"}, health=health)], [])
+    assert step.ready == ready
 
 
 def test_the_root_is_in_no_wave() -> None:

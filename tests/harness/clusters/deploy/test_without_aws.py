@@ -1,5 +1,3 @@
-"""What an EKS cluster would bring, made where there is none."""
-
 import json
 import sys
 from pathlib import Path

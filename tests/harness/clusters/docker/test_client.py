@@ -1,5 +1,3 @@
-"""The docker command is run as asked, and its failures become sentences that help."""
-
 from pathlib import Path
 
 import pytest

@@ -1,5 +1,3 @@
-"""The daemon is started once, and only the one that was started here is stopped."""
-
 import json
 import os
 from collections.abc import Iterator

@@ -1,5 +1,3 @@
-"""Names of images."""
-
 import pytest
 
 from harness.clusters.docker.image import full_name, local_name

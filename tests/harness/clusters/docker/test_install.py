@@ -1,5 +1,3 @@
-"""Docker from the distribution's packages, without touching the system's package sources."""
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,3 @@
-"""Whether an image's registry answers."""
-
-import http.server
-import threading
 from pathlib import Path
 
 import pytest
@@ -9,6 +5,7 @@ import pytest
 from harness.clusters.docker import registry
 from harness.clusters.docker.registry import answers, host
 from tests.harness.programs import program
+from tests.processes import QuietHandler, serving
 
 
 @pytest.mark.parametrize(
@@ -44,23 +41,16 @@ def test_a_registry_where_nobody_answers() -> None:
 def test_a_mirror_answers_for_docker_hub(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, image: str, expected: bool
 ) -> None:
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Handler(QuietHandler):
+        def answer(self) -> None:
             self.send_response(status if self.path == "/v2/library/redis/manifests/8" else 404)
             self.end_headers()
 
-        def log_message(self, *_: object) -> None: ...
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    program(tmp_path / "docker", f"echo '[\"http://127.0.0.1:{server.server_port}/\"]'")
     monkeypatch.setenv("PATH", str(tmp_path))
     # Docker Hub itself is not asked in a test: nobody listens on port 1.
     monkeypatch.setattr(registry, "_DEFAULT", "localhost:1")
     registry._mirrors.cache_clear()
-    try:
+    with serving(Handler) as url:
+        program(tmp_path / "docker", f"echo '[\"{url}/\"]'")
         assert answers(image) is expected
-    finally:
-        registry._mirrors.cache_clear()
-        server.shutdown()
-        server.server_close()
+    registry._mirrors.cache_clear()

@@ -1,5 +1,3 @@
-"""What `harness e2e` is told to prove."""
-
 from typing import Any
 
 import pytest

@@ -1,5 +1,3 @@
-"""The report of a suite, from what pytest itself writes."""
-
 from pathlib import Path
 
 import pytest

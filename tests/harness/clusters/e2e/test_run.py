@@ -1,5 +1,3 @@
-"""The order of the phases, what is skipped, and what is said when one fails."""
-
 import io
 import re
 import signal

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,12 +47,20 @@ def image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
     return Job("lakehouse/web:2", Recipe(folder, own=True, root=tmp_path), "0123")
 
 
-def test_the_name_comes_with_the_labels_in_one_command(
-    image: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    log = tmp_path / "log"
-    script = f'[ "$1" = image ] || echo "$*" >>{log}'
-    monkeypatch.setattr(client, "docker_program", lambda: program(tmp_path / "docker", script))
+@pytest.fixture
+def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Puts a script in docker's place; the file that it may write to as $log."""
+
+    def install(script: str) -> Path:
+        docker = program(tmp_path / "docker", f"log={tmp_path / 'log'}\n{script}")
+        monkeypatch.setattr(client, "docker_program", lambda: docker)
+        return tmp_path / "log"
+
+    return install
+
+
+def test_the_name_comes_with_the_labels_in_one_command(image: Job, docker: Callable[[str], Path]) -> None:
+    log = docker('[ "$1" = image ] || echo "$*" >>"$log"')
 
     build(image, lambda _: None)
 
@@ -74,17 +83,15 @@ def test_the_name_comes_with_the_labels_in_one_command(
     ids=["our own", "all again", "upstream's"],
 )
 def test_what_another_environment_has_had_built_gets_one_name_more(
-    image: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: bool, fresh: bool, expected: list[str]
+    image: Job, docker: Callable[[str], Path], own: bool, fresh: bool, expected: list[str]
 ) -> None:
-    log = tmp_path / "log"
     there = "--filter=label=lakehouse.inputs=0123 --filter=label=org.opencontainers.image.version=2"
     # It has the image of those labels, by whatever name.
-    script = (
+    log = docker(
         f'case "$*" in "image ls --no-trunc --quiet {there}") echo sha256:ab; exit ;; image*|run*) exit ;; esac\n'
-        f'echo "$1 $2 $3" | sed "s/ plain//; s/ [^ ]*id$//" >>{log}\n'
+        'echo "$1 $2 $3" | sed "s/ plain//; s/ [^ ]*id$//" >>"$log"\n'
         'for word; do [ "$before" = --iidfile ] && echo sha256:cd >"$word"; before=$word; done; true'
     )
-    monkeypatch.setattr(client, "docker_program", lambda: program(tmp_path / "docker", script))
 
     build(replace(image, recipe=replace(image.recipe, own=own, version=("web",))), lambda _: None, fresh=fresh)
 
@@ -92,11 +99,10 @@ def test_what_another_environment_has_had_built_gets_one_name_more(
 
 
 def test_a_step_that_fails_is_one_sentence_with_its_own_words_and_a_log(
-    image: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    image: Job, docker: Callable[[str], Path], tmp_path: Path
 ) -> None:
     (tmp_path / "output").write_text("\n".join(FAILED))
-    script = f'[ "$1" = image ] && exit; cat {tmp_path / "output"}; exit 1'
-    monkeypatch.setattr(client, "docker_program", lambda: program(tmp_path / "docker", script))
+    docker(f'[ "$1" = image ] && exit; cat {tmp_path / "output"}; exit 1')
 
     with pytest.raises(HarnessError) as caught:
         build(image, lambda _: None)
@@ -109,10 +115,9 @@ def test_a_step_that_fails_is_one_sentence_with_its_own_words_and_a_log(
     assert "http://mirror.example" in log.read_text()
 
 
-def test_a_full_disk_is_said_as_such(image: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_said_as_such(image: Job, docker: Callable[[str], Path]) -> None:
     said = "ERROR: failed to solve: write /var/lib/docker/x: no space left on device"
-    script = f"[ $1 = image ] && exit; echo '{said}'; exit 1"
-    monkeypatch.setattr(client, "docker_program", lambda: program(tmp_path / "docker", script))
+    docker(f"[ $1 = image ] && exit; echo '{said}'; exit 1")
 
     with pytest.raises(HarnessError, match=r"^Could not build lakehouse/web:2: the disk .* is full"):
         build(image, lambda _: None)

@@ -1,9 +1,9 @@
-import http.client
 import threading
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import requests
 
 from tests.e2e.reflector_stand_in.stand_in import (
     ALLOWED,
@@ -17,6 +17,7 @@ from tests.e2e.reflector_stand_in.stand_in import (
     patch,
     serve,
 )
+from tests.processes import serving
 
 
 def source(data: dict[str, str], **annotations: str) -> Secret:
@@ -76,24 +77,17 @@ def test_health_is_at_reflectors_addresses() -> None:
     watcher, stopped = Watcher(api=None), threading.Event()
     thread = threading.Thread(target=stopped.wait, daemon=True)
     thread.start()
-    server = serve(watcher, thread, port=0)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with serving(serve(watcher, thread, port=0)) as url:
 
-    def status(path: str) -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=120)
-        connection.request("GET", path)
-        return connection.getresponse().status
+        def status(path: str) -> int:
+            return requests.get(f"{url}{path}", timeout=120).status_code
 
-    try:
         assert (status("/health/ready"), status("/health/live"), status("/")) == (503, 200, 404)
         watcher.ready.set()
         assert status("/health/ready") == 200
         stopped.set()
         thread.join()
         assert status("/health/live") == 503
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 class Api:

@@ -1,5 +1,3 @@
-"""A cluster is made whole or not at all, and removed without a trace."""
-
 import os
 import signal
 import threading

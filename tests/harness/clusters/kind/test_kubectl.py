@@ -1,5 +1,3 @@
-"""What kubectl says when it fails becomes one sentence."""
-
 import dataclasses
 from pathlib import Path
 

@@ -1,5 +1,3 @@
-"""A bundle begins with what is wrong, has what could be collected, and says what could not."""
-
 import io
 import json
 import tarfile

@@ -1,5 +1,3 @@
-"""Which image a node starts from."""
-
 import re
 from pathlib import Path
 

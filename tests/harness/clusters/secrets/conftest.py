@@ -1,23 +1,23 @@
 """A small Kubernetes API over real HTTP: namespaces and Secrets, create, read, server-side apply with versions."""
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tests.processes import QuietHandler, serving
+
 
 @dataclass
 class FakeCluster:
     """What the API server holds, and what it was asked."""
 
-    url: str = ""
-    kubeconfig: Path = Path()
+    kubeconfig: Path
     namespaces: set[str] = field(default_factory=set)
     secrets: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     requests: list[tuple[str, str, str]] = field(default_factory=list)
@@ -27,29 +27,15 @@ class FakeCluster:
     version: int = 0
 
     def data(self, namespace: str, name: str) -> dict[str, str]:
-        """A Secret's encoded values."""
         return dict(self.secrets[namespace, name]["data"])
 
     def writes(self) -> list[tuple[str, str, str]]:
-        """The requests that change something."""
         return [request for request in self.requests if request[0] != "GET"]
 
 
 def _handler(cluster: FakeCluster) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self._answer()
-
-        def do_POST(self) -> None:
-            self._answer()
-
-        def do_PATCH(self) -> None:
-            self._answer()
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Keeps the test's output quiet."""
-
-        def _answer(self) -> None:
+    class Handler(QuietHandler):
+        def answer(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length)) if length else {}
             path, _, query = self.path.partition("?")
@@ -123,26 +109,17 @@ def _stored(cluster: FakeCluster, body: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[FakeCluster]:
     """A cluster with two contexts in its kubeconfig, `here` and `elsewhere`, of which only `here` answers."""
-    fake = FakeCluster()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(fake))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    fake.url = f"http://127.0.0.1:{server.server_port}"
-    fake.kubeconfig = tmp_path / "kubeconfig"
-    servers = {"here": fake.url, "elsewhere": "http://127.0.0.1:1"}
-    fake.kubeconfig.write_text(
-        yaml.safe_dump(
-            {
-                "apiVersion": "v1",
-                "kind": "Config",
-                "current-context": "elsewhere",
-                "clusters": [{"name": name, "cluster": {"server": url}} for name, url in servers.items()],
-                "users": [{"name": "somebody", "user": {}}],
-                "contexts": [{"name": name, "context": {"cluster": name, "user": "somebody"}} for name in servers],
-            }
-        )
-    )
-    yield fake
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    fake = FakeCluster(kubeconfig=tmp_path / "kubeconfig")
+    with serving(_handler(fake)) as url:
+        servers = {"here": url, "elsewhere": "http://127.0.0.1:1"}
+        contexts = [{"name": name, "context": {"cluster": name, "user": "somebody"}} for name in servers]
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "elsewhere",
+            "clusters": [{"name": name, "cluster": {"server": url}} for name, url in servers.items()],
+            "users": [{"name": "somebody", "user": {}}],
+            "contexts": contexts,
+        }
+        fake.kubeconfig.write_text(yaml.safe_dump(config))
+        yield fake

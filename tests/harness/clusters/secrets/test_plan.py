@@ -1,12 +1,9 @@
-"""What has to change in a cluster, decided without one."""
-
 import base64
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.clusters.secrets.plan import REDACTED, ForeignSecretError, Present, make, plan_copies, plan_original
+from harness.clusters.secrets.plan import REDACTED, Present, make, plan_original
 from harness.manifests.catalogue import Catalogue, NamespacedName, Recipe, Reflector, Secret
 
 SECRET = Secret(
@@ -45,20 +42,6 @@ def test_a_secret_that_is_not_there_is_made_whole() -> None:
     assert change.version is None
 
 
-def test_what_is_there_stays_and_what_is_missing_is_added() -> None:
-    present = Present({"user": b"airflow", "password": b"old", "other": b"x"}, ANNOTATIONS, "7")
-    change = plan_original(CATALOGUE, SECRET, present, maker=marker)
-    assert change is not None
-    assert change.data["password"] == b"old"
-    assert change.why == {"key": "made"}
-    assert change.version == "7"
-
-
-def test_nothing_changes_when_all_is_there() -> None:
-    present = Present({"user": b"airflow", "password": b"old", "key": b"old"}, ANNOTATIONS, "7")
-    assert plan_original(CATALOGUE, SECRET, present, maker=marker) is None
-
-
 def test_lost_annotations_are_put_back_without_new_values() -> None:
     present = Present({"user": b"airflow", "password": b"old", "key": b"old"}, {}, "7")
     change = plan_original(CATALOGUE, SECRET, present, maker=marker)
@@ -72,29 +55,6 @@ def test_an_empty_value_counts_as_missing() -> None:
     change = plan_original(CATALOGUE, SECRET, present, maker=marker)
     assert change is not None
     assert change.why == {"password": "made"}
-
-
-def test_rotation_makes_only_the_named_keys_new() -> None:
-    present = Present({"user": b"airflow", "password": b"old", "key": b"old"}, ANNOTATIONS, "7")
-    change = plan_original(CATALOGUE, SECRET, present, frozenset({"password"}), maker=marker)
-    assert change is not None
-    assert change.data == {"user": b"airflow", "password": b"new alphanumeric", "key": b"old"}
-
-
-def test_copies_follow_their_source() -> None:
-    data = {"user": b"airflow", "password": b"new", "key": b"k"}
-    stale = Present({"user": b"airflow", "password": b"old", "key": b"k"}, {"reflects": "home/s"}, "3")
-    (change,) = plan_copies(CATALOGUE, SECRET, data, {NamespacedName("away", "copy"): stale})
-    assert change.data == data
-    assert change.why == {"password": "copied"}
-    fresh = Present(data, {"reflects": "home/s"}, "4")
-    assert plan_copies(CATALOGUE, SECRET, data, {NamespacedName("away", "copy"): fresh}) == []
-
-
-def test_a_secret_of_somebody_else_is_not_overwritten() -> None:
-    foreign = Present({"password": b"theirs"}, {}, "3")
-    with pytest.raises(ForeignSecretError, match="away/copy"):
-        plan_copies(CATALOGUE, SECRET, {"user": b"u"}, {NamespacedName("away", "copy"): foreign})
 
 
 @given(st.dictionaries(st.sampled_from(["user", "password", "key"]), st.binary(min_size=1, max_size=40)))

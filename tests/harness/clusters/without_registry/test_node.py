@@ -1,5 +1,3 @@
-"""What the node's image is made of."""
-
 import re
 
 import pytest
