@@ -56,6 +56,7 @@ E2E_DEPS: Final = "as root: make e2e-deps"
 # The platform and one Spark application, and all images with what building them leaves.
 E2E_MEMORY_GIB: Final = 6
 E2E_DISK_GIB: Final = 15
+_E2E: Final = (Tier.E2E,)
 EVERY: Final = (Tier.RUN, Tier.TEST, Tier.COMPAT, Tier.E2E)
 
 
@@ -136,7 +137,7 @@ def _jars(group: str, tiers: tuple[Tier, ...]) -> Need:
 
 def _tool(name: str) -> Need:
     module = f"{TOOLS[name].module}/go.mod"
-    tiers = (Tier.E2E,) if name == "kind" else (Tier.TEST, Tier.E2E)
+    tiers = _E2E if name == "kind" else (Tier.TEST, Tier.E2E)
     if tool_folder(name).is_dir():
         return Need(name, tiers, State.READY, f"built from {module}")
     return Need(name, tiers, State.FIRST_USE, f"to build from {module}", "harness setup --tools")
@@ -145,28 +146,26 @@ def _tool(name: str) -> Need:
 def _old_python() -> Need:
     python = old_python.find_python(os.environ)
     remedy = f"pyenv install {old_python.VERSION}"
-    detail = str(python or "none found")
-    return _either(
-        f"Python {old_python.VERSION}", (Tier.COMPAT,), met=python is not None, detail=detail, remedy=remedy
-    )
+    name, detail = f"Python {old_python.VERSION}", str(python or "none found")
+    return _either(name, (Tier.COMPAT,), met=python is not None, detail=detail, remedy=remedy)
 
 
 def _docker() -> Iterator[Need]:
     remedy = E2E_DEPS if shutil.which("apt-get") else "install Docker"
     if not shutil.which("docker"):
-        yield Need("Docker", (Tier.E2E,), State.MISSING, "no docker command", remedy)
+        yield Need("Docker", _E2E, State.MISSING, "no docker command", remedy)
         return
     try:
         require_daemon()
     except HarnessError as error:
         cause, _, step = str(error).rstrip(".").partition(": ")
-        yield Need("Docker", (Tier.E2E,), State.MISSING, cause, step)
+        yield Need("Docker", _E2E, State.MISSING, cause, step)
         return
     if dockerd_too_old():
         detail = f"version {dockerd_version()} asks for capabilities that this machine does not grant"
-        yield Need("Docker", (Tier.E2E,), State.MISSING, detail, remedy)
+        yield Need("Docker", _E2E, State.MISSING, detail, remedy)
         return
-    yield Need("Docker", (Tier.E2E,), State.READY, f"server {daemon_version()}")
+    yield Need("Docker", _E2E, State.READY, f"server {daemon_version()}")
     yield _buildx(remedy)
     yield _base_image(remedy)
     yield _node_image()
@@ -177,28 +176,26 @@ def _buildx(remedy: str) -> Need:
     try:
         version = docker("buildx", "version", doing="ask for the version of buildx").split()[1]
     except HarnessError:
-        return Need("Docker's buildx", (Tier.E2E,), State.MISSING, "the Dockerfiles need BuildKit", remedy)
-    return Need("Docker's buildx", (Tier.E2E,), State.READY, version)
+        return Need("Docker's buildx", _E2E, State.MISSING, "the Dockerfiles need BuildKit", remedy)
+    return Need("Docker's buildx", _E2E, State.READY, version)
 
 
 def _base_image(remedy: str) -> Need:
     name, build = f"image {BASE}", "harness images build"
     if image_id(BASE):
-        return Need(name, (Tier.E2E,), State.READY, "in Docker")
+        return Need(name, _E2E, State.READY, "in Docker")
     if answers(BASE):
-        return Need(name, (Tier.E2E,), State.FIRST_USE, "to pull", build)
+        return Need(name, _E2E, State.FIRST_USE, "to pull", build)
     if shutil.which("mmdebstrap"):
-        return Need(
-            name, (Tier.E2E,), State.FIRST_USE, "no registry answers; to make from Debian's packages", build
-        )
-    return Need(name, (Tier.E2E,), State.MISSING, "no registry answers, and mmdebstrap is missing", remedy)
+        return Need(name, _E2E, State.FIRST_USE, "no registry answers; to make from Debian's packages", build)
+    return Need(name, _E2E, State.MISSING, "no registry answers, and mmdebstrap is missing", remedy)
 
 
 def _node_image() -> Need:
     if image_id(node_image()):
-        return Need("image of a cluster's node", (Tier.E2E,), State.READY, "in Docker")
+        return Need("image of a cluster's node", _E2E, State.READY, "in Docker")
     detail = "to pull, or to build in 20 minutes where no registry answers"
-    return Need("image of a cluster's node", (Tier.E2E,), State.FIRST_USE, detail, "harness cluster up")
+    return Need("image of a cluster's node", _E2E, State.FIRST_USE, detail, "harness cluster up")
 
 
 def _room() -> Iterator[Need]:
@@ -206,7 +203,7 @@ def _room() -> Iterator[Need]:
     if available is not None:
         yield _either(
             "memory",
-            (Tier.E2E,),
+            _E2E,
             met=available >= E2E_MEMORY_GIB * GIB,
             detail=f"{available / GIB:.0f} GiB available, {E2E_MEMORY_GIB} are needed",
             remedy="stop other programs or clusters",
@@ -216,7 +213,7 @@ def _room() -> Iterator[Need]:
         free = shutil.disk_usage(folder).free
         yield _either(
             "disk for Docker",
-            (Tier.E2E,),
+            _E2E,
             met=free >= E2E_DISK_GIB * GIB,
             detail=f"{free / GIB:.0f} GiB free in {folder}, {E2E_DISK_GIB} are needed",
             remedy="harness images prune",

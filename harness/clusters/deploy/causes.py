@@ -104,11 +104,11 @@ class Patience:
 
 def crashed(pods: Iterable[Object]) -> list[tuple[str, str]]:
     """The pods (namespace, name) with a container that waits, after a crash, to be started again."""
-
-    def has_crashed(container: Object) -> bool:
-        return bool(objects.waiting(container).get("reason") == "CrashLoopBackOff")
-
-    return [(namespace(pod), name(pod)) for pod in pods if any(map(has_crashed, objects.container_statuses(pod)))]
+    return [
+        (namespace(pod), name(pod))
+        for pod in pods
+        if "CrashLoopBackOff" in {objects.waiting(item).get("reason") for item in objects.container_statuses(pod)}
+    ]
 
 
 def left_behind(state: State) -> list[tuple[str, str]]:

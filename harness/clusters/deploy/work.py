@@ -83,7 +83,9 @@ def deploy(root: Path, environment: str, cluster: Kubectl, phases: Phases, *, wi
             cluster.apply(stream([builds["misc"]]), doing="create namespaces and access")
         if elsewhere or not aws:
             with phases("secrets"):
-                _secrets(cluster)
+                store, catalogue = Store(cluster.context, cluster.kubeconfig), read_catalogue()
+                for secret in catalogue.secrets:
+                    bring(store, catalogue, secret)
         with phases("git server"):
             cluster.apply(_with_git(outside, builds[ARGOCD]), doing="start the git server")
             until_available(cluster, "the git server", NAMESPACE, outside.resources, Wait(_UP_SECONDS))
@@ -109,16 +111,10 @@ def deploy(root: Path, environment: str, cluster: Kubectl, phases: Phases, *, wi
             state = until_ready(cluster, names, commit, Wait(within), tell=phases.tell)
     events = cluster.get("events", ARGOCD, "--field-selector=involvedObject.kind=Application")
     steps = history(state.applications, events, root=ROOT_APPLICATION)
-    stand_ins = sorted(
-        {
-            image.name
-            for image in collect(item for build in builds.values() for item in build.resources)
-            if STAND_IN in image.name
-        }
-    )
-    return Deployed(
-        environment, commit, phases.seconds, steps, _left_out(root, environment, plain, children), stand_ins
-    )
+    images = collect(item for build in builds.values() for item in build.resources)
+    stand_ins = [image.name for image in images if STAND_IN in image.name]
+    left_out = _left_out(root, environment, plain, children)
+    return Deployed(environment, commit, phases.seconds, steps, left_out, stand_ins)
 
 
 def _built(parts: Sequence[Root]) -> list[Build]:
@@ -126,12 +122,6 @@ def _built(parts: Sequence[Root]) -> list[Build]:
     for problem in (problem for build in builds for problem in build.problems):
         raise HarnessError(f"{problem.location}: {problem.message} 'harness validate' lists all problems.")
     return builds
-
-
-def _secrets(cluster: Kubectl) -> None:
-    store, catalogue = Store(cluster.context, cluster.kubeconfig), read_catalogue()
-    for secret in catalogue.secrets:
-        bring(store, catalogue, secret)
 
 
 def _with_git(outside: Build, argocd: Build) -> str:
