@@ -18,7 +18,7 @@ from harness.errors import HarnessError
 from harness.machine import old_python, venv
 from harness.machine.cache import cache_root
 from harness.machine.jars import missing
-from harness.machine.java import found_runtimes
+from harness.machine.java import local_runtimes
 from harness.machine.proxy.certificates import ca_bundle
 from harness.machine.tools import TOOLS, tool_folder
 from harness.paths import ROOT
@@ -119,7 +119,7 @@ def _environment(profile: Tier, tiers: tuple[Tier, ...]) -> Need:
 
 def _java() -> Need:
     name, tiers = "Java 17 or 11", (Tier.RUN, Tier.TEST, Tier.COMPAT)
-    runtimes = list(found_runtimes())
+    runtimes = list(local_runtimes())
     detail = ", ".join(f"Java {java.version} ({java.origin}) at {java.home}" for java in runtimes)
     if any(java.supported for java in runtimes):
         return Need(name, tiers, State.READY, detail)

@@ -19,7 +19,6 @@ from harness.errors import HarnessError
 
 
 def cache_root(environ: Mapping[str, str] = os.environ) -> Path:
-    """The folder of the cache, created if missing."""
     if named := environ.get("HARNESS_CACHE_DIR"):
         root = Path(named).absolute()
     elif base := environ.get("XDG_CACHE_HOME"):

@@ -170,7 +170,6 @@ def go_identity(module: Path) -> str:
 
 
 def needed_version(module: Path) -> tuple[int, ...]:
-    """The Go version that the `go` line of the module's go.mod asks for."""
     line = re.search(r"^go (\d+(?:\.\d+)*)", (module / "go.mod").read_text(encoding="utf-8"), re.MULTILINE)
     if line is None:
         raise HarnessError(f"{module / 'go.mod'} has no 'go' line: run 'go mod tidy' there.")

@@ -70,7 +70,6 @@ def read_lock(lock: Path = LOCK) -> dict[str, JarGroup]:
 
 
 def update_lock(lock: Path = LOCK) -> None:
-    """Resolves the coordinates of every group again."""
     groups = read_lock(lock)
     content = {}
     for name, group in groups.items():

@@ -34,13 +34,13 @@ class JavaRuntime:
 
 def java_home(environ: Mapping[str, str] = os.environ) -> Path:
     """JAVA_HOME of a Java that Spark supports, which may be fetched on first use."""
-    for runtime in found_runtimes(environ):
+    for runtime in local_runtimes(environ):
         if runtime.supported:
             return runtime.home
     return packaged_runtime().home
 
 
-def found_runtimes(environ: Mapping[str, str] = os.environ) -> Iterator[JavaRuntime]:
+def local_runtimes(environ: Mapping[str, str] = os.environ) -> Iterator[JavaRuntime]:
     """The working Java runtimes of this machine, supported or not: JAVA_HOME's, then the PATH's."""
     if home := environ.get("JAVA_HOME"):
         runtime = probe(Path(home) / "bin" / "java", "JAVA_HOME")
@@ -71,7 +71,6 @@ def packaged_runtime() -> JavaRuntime:
 
 
 def probe(program: Path, origin: str) -> JavaRuntime | None:
-    """The runtime of a `java` program; None when it does not work."""
     try:
         done = subprocess.run(
             [program, "-XshowSettings:properties", "-version"],

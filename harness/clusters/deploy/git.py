@@ -51,11 +51,9 @@ class Scratch:
         self._more = {}
 
     def run(self, *arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> str:
-        """Runs `git ARGUMENTS` in the repository and returns what it printed."""
         return self.read(*arguments, stdin=stdin, env=env).decode("utf-8", "replace")
 
     def read(self, *arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> bytes:
-        """As `run`, but bytes."""
         # What a git hook that runs us has set for its own repository.
         environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
         environment |= {"GIT_TERMINAL_PROMPT": "0", **self._more, **(env or {})}

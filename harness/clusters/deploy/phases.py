@@ -29,6 +29,5 @@ class Phases:
         self.tell(name)
 
     def tell(self, line: str) -> None:
-        """Prints a line with the time since the start."""
         minutes, seconds = divmod(int(self.clock() - self.start), 60)
         self.console.print(f"{minutes:>3}:{seconds:02}  {line}", highlight=False, markup=False, soft_wrap=True)

@@ -35,7 +35,6 @@ class Served:
     cluster: Kubectl
 
     def serve(self, git: Scratch, commit: str) -> None:
-        """Makes a commit the head of the served branch."""
         self._make(REPOSITORY)
         self.push(git, REPOSITORY, f"+{commit}:refs/heads/{BRANCH}")
 

@@ -22,12 +22,10 @@ _DEFAULT_CLASS: Final = "storageclass.kubernetes.io/is-default-class"
 
 
 def needs_aws(builds: Iterable[Build]) -> bool:
-    """Whether an environment takes its Secrets from AWS."""
     return any(_is_external(item.value) for build in builds for item in build.resources)
 
 
 def is_on_aws(nodes: Iterable[dict[str, Any]]) -> bool:
-    """Whether a cluster's nodes are Amazon's."""
     return any(str(node.get("spec", {}).get("providerID", "")).startswith("aws://") for node in nodes)
 
 

@@ -93,12 +93,10 @@ def known_cause(said: str, *, doing: str) -> HarnessError | None:
 
 
 def explained(said: str, *, doing: str, hint: str) -> HarnessError:
-    """The error for what a failed docker command printed."""
     return known_cause(said, doing=doing) or HarnessError(f"Could not {doing} ({telling_line(said)}): {hint}.")
 
 
 def daemon_version() -> str | None:
-    """The version of the daemon, or None when none answers."""
     try:
         return docker("version", "--format", "{{.Server.Version}}", doing="ask for the version").strip() or None
     except HarnessError:
@@ -106,7 +104,6 @@ def daemon_version() -> str | None:
 
 
 def require_daemon() -> None:
-    """Raises an error when Docker cannot be used."""
     docker("version", "--format", "{{.Server.Version}}", doing="talk to Docker's daemon")
 
 

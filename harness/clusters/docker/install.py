@@ -41,7 +41,6 @@ def missing_programs() -> list[str]:
 
 
 def dockerd_version() -> int | None:
-    """The major version of the installed daemon, or None."""
     program = _which("dockerd")
     if program is None:
         return None

@@ -14,7 +14,6 @@ from harness.files import replacing
 
 
 def absent(names: Iterable[str]) -> list[str]:
-    """Those of the images that Docker does not have."""
     return [name for name in names if image_id(local_name(name)) is None]
 
 
@@ -69,7 +68,6 @@ def disk_use(names: Iterable[str]) -> int:
 
 
 def _inspected(names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """What `docker image inspect` says of each image that Docker has."""
     present = [name for name in names if image_id(local_name(name))]
     if not present:
         return {}

@@ -39,12 +39,10 @@ class Job:
 
     @property
     def current(self) -> bool:
-        """Whether Docker has it already, with the same key."""
         return image_label(local_name(self.name), INPUTS) == self.key
 
 
 def builds_on_spark(recipe: Recipe) -> bool:
-    """Whether an image is built on the platform's Spark image."""
     return _ON_SPARK.search(recipe.dockerfile.read_text(encoding="utf-8")) is not None
 
 

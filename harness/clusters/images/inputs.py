@@ -72,7 +72,6 @@ def key(paths: list[Path], dockerfile: Path, *others: str, root: Path) -> str:
 
 
 def revision(paths: list[Path], root: Path) -> Revision:
-    """The commit in which files last changed."""
     names = [path.as_posix() for path in paths]
     commit, _, time = _git(root, "log", "-1", "--format=%H %ct", "--", *names).partition(" ")
     if not commit:

@@ -35,12 +35,10 @@ class Wanted:
 
     @property
     def recipe(self) -> Recipe | None:
-        """How it is built, or None when it can only be pulled."""
         return recipe(self.repository, self.root)
 
 
 def wanted(environment: str, root: Path = ROOT) -> list[Wanted]:
-    """The images of an environment, sorted by name."""
     builds = build_all(roots(root, environment))
     for build in builds:
         for problem in build.problems:
@@ -52,7 +50,6 @@ def wanted(environment: str, root: Path = ROOT) -> list[Wanted]:
 
 
 def collect(resources: Iterable[BuiltManifest], root: Path = ROOT) -> list[Wanted]:
-    """The images that resources name, sorted by name."""
     users: dict[str, set[str]] = {}
     for resource in resources:
         for image in _images(resource.value):
@@ -71,7 +68,6 @@ def _images(resource: dict[str, Any]) -> Iterator[str]:
 
 
 def _in_variables(value: Any) -> Iterator[str]:
-    """Images that are the value of a container's environment variable."""
     if isinstance(value, dict):
         name, text = value.get("name"), value.get("value")
         if isinstance(name, str) and isinstance(text, str) and _SETTING.fullmatch(name):

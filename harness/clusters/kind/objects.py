@@ -22,7 +22,6 @@ def conditions(item: Object) -> list[Object]:
 
 
 def holds(item: Object, condition: str) -> bool:
-    """Whether a condition of that type is true."""
     return any(entry.get("type") == condition and entry.get("status") == "True" for entry in conditions(item))
 
 

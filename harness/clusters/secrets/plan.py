@@ -117,7 +117,6 @@ def plan_copies(
 
 
 def original_annotations(catalogue: Catalogue, secret: Secret) -> dict[str, str]:
-    """Tell Reflector where copies may be."""
     if not secret.mirrors:
         return {}
     namespaces = ",".join(sorted({mirror.namespace for mirror in secret.mirrors}))

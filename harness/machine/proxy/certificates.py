@@ -34,7 +34,6 @@ SYSTEM_BUNDLES: Final = (
 
 
 def ca_bundle(environ: Mapping[str, str], system: tuple[Path, ...] = SYSTEM_BUNDLES) -> Path | None:
-    """The PEM file of the authorities to trust, or None."""
     for variable in VARIABLES:
         value = environ.get(variable)
         if not value:

@@ -90,7 +90,7 @@ def test_an_empty_machine_lacks_what_does_not_come_by_itself(
 
 def test_an_unsupported_java_is_named_and_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(checks, "found_runtimes", lambda: iter([JavaRuntime(Path("/opt/jdk-25"), 25, "JAVA_HOME")]))
+    monkeypatch.setattr(checks, "local_runtimes", lambda: iter([JavaRuntime(Path("/opt/jdk-25"), 25, "JAVA_HOME")]))
 
     java = by_name()["Java 17 or 11"]
 

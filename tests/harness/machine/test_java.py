@@ -4,7 +4,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.machine import java
-from harness.machine.java import found_runtimes, java_home, packaged_runtime, parse_java_version
+from harness.machine.java import java_home, local_runtimes, packaged_runtime, parse_java_version
 from tests.harness.programs import program
 
 
@@ -47,7 +47,7 @@ def test_an_unsupported_java_home_gives_way_to_the_path(version: str, tmp_path: 
     environ = {"JAVA_HOME": str(named), "PATH": str(good / "bin")}
 
     assert java_home(environ) == good
-    assert [(found.supported, found.origin) for found in found_runtimes(environ)] == [
+    assert [(found.supported, found.origin) for found in local_runtimes(environ)] == [
         (False, "JAVA_HOME"),
         (True, "PATH"),
     ]
@@ -56,7 +56,7 @@ def test_an_unsupported_java_home_gives_way_to_the_path(version: str, tmp_path: 
 def test_a_java_that_does_not_start_is_none(tmp_path: Path) -> None:
     broken = fake_java(tmp_path / "broken", "17", exit_code=1)
 
-    assert list(found_runtimes({"JAVA_HOME": str(broken), "PATH": str(tmp_path / "nowhere")})) == []
+    assert list(local_runtimes({"JAVA_HOME": str(broken), "PATH": str(tmp_path / "nowhere")})) == []
 
 
 def test_the_packaged_runtime_is_the_last_resort(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
