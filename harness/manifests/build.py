@@ -31,7 +31,14 @@ class Root:
     @cached_property
     def kustomizations(self) -> list["Kustomization"]:
         files = self.inputs.kustomizations
-        return [Kustomization(file, found) for file in files if (found := document_of(self.tree, file))]
+        return [Kustomization(file, document) for file in files if (document := document_of(self.tree, file))]
+
+    @property
+    def remote_location(self) -> Location:
+        """Where its first remote base is named; its kustomization if it has none."""
+        if self.inputs.remotes:
+            return self.inputs.remotes[0].location(self.tree)
+        return Location(self.inputs.kustomization, 1)
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ class Builder:
             except UnreadableError as error:
                 answers[key] = error.problem(Location(root.inputs.kustomization, 1))
             except (HarnessError, ValueError) as error:
-                answers[key] = Problem("LH101", f"{str(error).rstrip('.')}.", _remote_location(root))
+                answers[key] = Problem("LH101", f"{str(error).rstrip('.')}.", root.remote_location)
             if len(requests) == most:
                 running.append(self._start(requests))
                 requests = {}
@@ -174,12 +174,6 @@ def _result(root: Root, key: str, answer: Answer | Problem | None) -> Build:
         invalid = invalid_manifests(root.tree, root.inputs)
         return Build(root, key, invalid or [explain(said, root.tree, root.inputs)])
     return Build(root, key, answer=answer)
-
-
-def _remote_location(root: Root) -> Location:
-    if root.inputs.remotes:
-        return root.inputs.remotes[0].location(root.tree)
-    return Location(root.inputs.kustomization, 1)
 
 
 def build_all(roots: Sequence[Root], *, offline: bool = False) -> list[Build]:

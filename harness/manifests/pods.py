@@ -65,15 +65,11 @@ class PodTemplate(Generic[R]):
                 if isinstance(container, dict):
                     # A sidecar (an init container that restarts) does not end before the others start.
                     first = field_name == "initContainers" and container.get("restartPolicy") != "Always"
-                    yield (
-                        (*self.path, *self._spec_path, field_name, container.get("name") or index),
-                        container,
-                        first,
-                    )
+                    yield (*self.spec_path, field_name, container.get("name") or index), container, first
 
     @property
-    def _spec_path(self) -> tuple[Step, ...]:
-        return () if self.role else ("spec",)
+    def spec_path(self) -> tuple[Step, ...]:
+        return self.path if self.role else (*self.path, "spec")
 
 
 def pods_of(resource: R) -> Iterator[PodTemplate[R]]:

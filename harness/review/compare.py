@@ -12,7 +12,7 @@ from harness.manifests.images import images_in
 from harness.manifests.problem import Problem
 from harness.manifests.resource import Identity
 from harness.manifests.values import canonical
-from harness.review.fields import CHECKSUM, GENERATED_NAME, LAYOUT, Fields, compare
+from harness.review.fields import CHECKSUM, GENERATED_NAME, LAYOUT, compare, unmatched
 from harness.review.images import Replaced, replaced, table
 from harness.review.locations import Locator
 from harness.review.model import (
@@ -126,13 +126,7 @@ class Environment:
             if review.resources or review.folded or whole:
                 reviews.append(review)
         reviews.sort(key=lambda review: (_wave(review), review.name))
-        kind = (
-            ChangeKind.ADDED
-            if self._before is None
-            else ChangeKind.REMOVED
-            if self._after is None
-            else ChangeKind.CHANGED
-        )
+        kind = _presence(self._before, self._after)
         touched = frozenset(
             identity.name
             for review in reviews
@@ -215,7 +209,8 @@ class Environment:
             texts = [Counter(resource.text for resource in side) for side in built]
             shared = texts[0] & texts[1]
             item.unchanged = sum(shared.values())
-            built = [_without(side, shared) for side in built]
+            for index, side in enumerate(built):
+                built[index] = [side[left] for left in unmatched((item.text for item in side), shared.elements())]
         sides = [
             parse(side, application.name, application.namespace, bare) if application else []
             for side, application, bare in zip(built, (before, after), names, strict=True)
@@ -229,30 +224,21 @@ class Environment:
         folded: Counter[str] = Counter()
         unchanged = item.unchanged
         restarts: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-        judged: list[tuple[Change, Fields]] = []
-        for pair_ in pairs:
-            change = self._change(item, pair_, names)
-            judged.append((change, change.found))
+        judged = [_change(item, pair_, names) for pair_ in pairs]
+        for change in judged:
             _restarted(change, names, restarts)
-        for change, found in judged:
+        for change in judged:
             shown = self._shown(change, restarts)
             if shown is None:
-                folded += found.folded or Counter({LAYOUT: 1})
+                folded += change.found.folded or Counter({LAYOUT: 1})
                 unchanged += 1
                 continue
             changes.append(shown)
             images += _images(change)
-        kind = (
-            ChangeKind.ADDED
-            if item.before is None
-            else ChangeKind.REMOVED
-            if item.after is None
-            else ChangeKind.CHANGED
-        )
         return ApplicationReview(
             name=item.shown.name,
             path=item.shown.path,
-            change=kind,
+            change=_presence(item.before, item.after),
             resources=tuple(sorted(changes, key=_order)),
             wave_before=item.before.wave if item.before else None,
             wave_after=item.after.wave if item.after else None,
@@ -260,16 +246,6 @@ class Environment:
             unchanged=unchanged,
             argocd=item.shown.argocd,
         )
-
-    def _change(self, item: _Match, pair_: Pair, names: tuple[Names, Names]) -> Change:
-        before, after = pair_.before, pair_.after
-        if before is None or after is None:
-            return Change(before, after)
-        found = compare(before.value, after.value, *names)
-        same_owner = before.application == after.application or (
-            item.before is not None and before.application == item.before.name
-        )
-        return Change(before, after, found, "" if same_owner else before.application)
 
     def _shown(self, change: Change, restarts: dict[tuple[str, str, str], list[str]]) -> ResourceChange | None:
         """A change as the review shows it; None when all of it means nothing."""
@@ -363,25 +339,28 @@ def _configuration(applications: Iterable[Application | None]) -> list[BuiltMani
     return [item for build in builds for item in build.of_kind("ConfigMap", "Secret")]
 
 
-def _without(resources: list[BuiltManifest], shared: Counter[str]) -> list[BuiltManifest]:
-    left = Counter(shared)
-    rest = []
-    for item in resources:
-        if left[item.text] > 0:
-            left[item.text] -= 1
-        else:
-            rest.append(item)
-    return rest
+def _change(item: _Match, pair_: Pair, names: tuple[Names, Names]) -> Change:
+    before, after = pair_.before, pair_.after
+    if before is None or after is None:
+        return Change(before, after)
+    fields = compare(before.value, after.value, *names)
+    same_owner = before.application == after.application or (
+        item.before is not None and before.application == item.before.name
+    )
+    return Change(before, after, fields, "" if same_owner else before.application)
+
+
+def _presence(before: object | None, after: object | None) -> ChangeKind:
+    if before is None:
+        return ChangeKind.ADDED
+    return ChangeKind.REMOVED if after is None else ChangeKind.CHANGED
 
 
 def _kind(change: Change) -> ChangeKind:
-    if change.before is None:
-        return ChangeKind.ADDED
-    if change.after is None:
-        return ChangeKind.REMOVED
-    if change.moved_from or change.before.identity != change.after.identity:
+    before, after = change.before, change.after
+    if before and after and (change.moved_from or before.identity != after.identity):
         return ChangeKind.MOVED
-    return ChangeKind.CHANGED
+    return _presence(before, after)
 
 
 def _checksum(change: Change) -> bool:

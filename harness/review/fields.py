@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -215,7 +215,7 @@ class _Comparison:
                 self.value(old[name], new[name], here)
 
     def _set(self, before: list[Any], after: list[Any], left: list[str], right: list[str], path: FieldPath) -> None:
-        gone, come = _unmatched(left, right), _unmatched(right, left)
+        gone, come = unmatched(left, right), unmatched(right, left)
         for old in list(gone):
             best = max(come, key=lambda new: _likeness(before[old], after[new]), default=None)
             if best is not None and _likeness(before[old], after[best]) >= _ALIKE:
@@ -294,16 +294,16 @@ def _inner(path: FieldPath) -> FieldPath:
     return path
 
 
-def _unmatched(items: list[str], others: list[str]) -> list[int]:
-    """The indexes of the items that the other list has not, each occurrence counted."""
+def unmatched(texts: Iterable[str], others: Iterable[str]) -> list[int]:
+    """The indexes of the texts that are not among others, each occurrence counted."""
     left = Counter(others)
-    found = []
-    for index, item in enumerate(items):
-        if left[item] > 0:
-            left[item] -= 1
+    indexes = []
+    for index, text in enumerate(texts):
+        if left[text] > 0:
+            left[text] -= 1
         else:
-            found.append(index)
-    return found
+            indexes.append(index)
+    return indexes
 
 
 def _likeness(before: Any, after: Any) -> float:

@@ -15,7 +15,7 @@ from harness.manifests.settings import Settings
 from harness.manifests.tree import Tree, UnreadableError
 from harness.manifests.values import same
 from harness.review.fieldpath import FieldPath, Inside, Key
-from harness.review.fields import compare
+from harness.review.fields import compare, unmatched
 from harness.review.model import Difference, DifferenceStatus, Parity
 from harness.review.pair import ReviewedResource, pair, parse
 from harness.review.side import Application
@@ -75,12 +75,9 @@ def differences(
     for side in built:
         bare = generated_names(item for _, item in side)
         names.append(bare)
-        left_over = Counter(shared)
         resources: list[ReviewedResource] = []
-        for application, item in side:
-            if left_over[item.text] > 0:
-                left_over[item.text] -= 1
-                continue
+        for index in unmatched((item.text for _, item in side), shared.elements()):
+            application, item = side[index]
             resources += parse([item], application.name, application.namespace, bare)
         sides.append(resources)
     found: Differences = {}
@@ -89,13 +86,10 @@ def differences(
         assert resource is not None  # noqa: S101 - one side always exists
         identity = resource.identity
         if matched.before is None or matched.after is None or matched.before.identity != matched.after.identity:
-            for lone, value in ((matched.before, "has it"), (matched.after, "has it")):
+            for lone, here, there in ((matched.before, "has it", None), (matched.after, None, "has it")):
                 if lone is not None:
                     reason = declared.reason(lone.identity, (), "")
-                    is_left = lone is matched.before
-                    found[lone.identity, ""] = Difference(
-                        lone.identity, "", value if is_left else None, None if is_left else value, reason
-                    )
+                    found[lone.identity, ""] = Difference(lone.identity, "", here, there, reason)
             continue
         compared = compare(matched.before.value, matched.after.value, *names)
         for change, path in zip(compared.changes, compared.paths, strict=True):

@@ -1,6 +1,5 @@
-"""Keeps the values of Secrets out of what is shown: in manifests, and in kustomize's messages."""
+"""Keeps the values of Secrets out of the manifests that are shown."""
 
-import re
 from typing import Any, Final
 
 import yaml
@@ -10,9 +9,6 @@ from harness.review.fields import holds_secret, is_secret_field
 from harness.review.model import REDACTED, REDACTED_CHANGED
 
 _DUMPER: Final[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-_SECRET: Final = re.compile(rb"""["']?kind["']?\s*:\s*["']?Secret\b|secretGenerator""")
-_WORD: Final = re.compile(r"[^\s:=,\"'{}\[\]]{4,}")
-_NODE: Final = re.compile(r"value: \{.*?\}(?=\s|$|;|,)|value: \S.*$")
 
 
 class _Dumper(_DUMPER):  # type: ignore[misc]  # the C dumper is chosen at run time
@@ -27,12 +23,7 @@ _Dumper.add_representer(str, _text)
 
 
 def manifest(value: dict[str, Any], other: dict[str, Any] | None = None) -> str:
-    """A manifest as YAML, without the values of Secrets.
-
-    Args:
-        value: The manifest.
-        other: The same resource at base: a secret that it has with another value is said to be changed.
-    """
+    """A manifest as YAML, without the values of Secrets; a value that differs in `other` is marked as changed."""
     group = str(value.get("apiVersion") or "").rpartition("/")[0]
     shown = _redacted(value, other, group, str(value.get("kind") or ""), ())
     return str(yaml.dump(shown, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000))

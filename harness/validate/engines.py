@@ -242,7 +242,7 @@ def pod_security(pods: Sequence[Pod]) -> list[Violation]:
         pod = pods[int(violation["id"])]
         role = f" {pod.role}" if pod.role else ""
         message = f"{pod.owner}{role}: {violation['reason']} ({violation['detail']})."
-        found.append(Violation(LH511, message, pod.owner, (*pod.path, "spec") if not pod.role else pod.path))
+        found.append(Violation(LH511, message, pod.owner, pod.spec_path))
     return found
 
 

@@ -40,7 +40,7 @@ class RootLocations:
                 best = (depth, Location(file, line))
         if best:
             return best[1]
-        return self._generator(kind, HASH.sub("", name), path) or self._upstream()
+        return self._generator(kind, HASH.sub("", name), path) or self._root.remote_location
 
     @cached_property
     def _documents(self) -> dict[tuple[str, str], list[tuple[str, Document]]]:
@@ -99,11 +99,6 @@ class RootLocations:
             if (name or posixpath.basename(path)) == key and path in self._root.inputs.files:
                 return path
         return None
-
-    def _upstream(self) -> Location:
-        if self._root.inputs.remotes:
-            return self._root.inputs.remotes[0].location(self._root.tree)
-        return Location(self._root.inputs.kustomization, 1)
 
 
 class Locations:

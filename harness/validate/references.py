@@ -57,9 +57,8 @@ def check(environment: Environment, origins: Origins, cluster: Cluster) -> Itera
 
 def uses(pod: Pod) -> Iterator[tuple[str, str, str | None, bool, tuple[Step, ...]]]:
     """What a pod uses of ConfigMaps and Secrets: (kind, name, key or None, whether it is optional, path)."""
-    base = pod.path if pod.role else (*pod.path, "spec")
     for index, volume in enumerate(mappings(pod.spec.get("volumes"))):
-        path = (*base, "volumes", str(volume.get("name") or index))
+        path = (*pod.spec_path, "volumes", str(volume.get("name") or index))
         sources = [volume, *mappings(dig(volume, "projected", "sources"))]
         for source in sources:
             for field, kind, name in (("configMap", "ConfigMap", "name"), ("secret", "Secret", "secretName")):
@@ -86,7 +85,7 @@ def uses(pod: Pod) -> Iterator[tuple[str, str, str | None, bool, tuple[Step, ...
 
 def _pod(environment: Environment, pod: Pod, origins: Origins, cluster: Cluster) -> Iterator[Violation]:
     owner = pod.owner
-    base = pod.path if pod.role else (*pod.path, "spec")
+    base = pod.spec_path
     for kind, name, key, optional, path in uses(pod):
         origin = origins.get((kind, pod.namespace, name))
         if origin is None:

@@ -248,7 +248,7 @@ def _needs_of_pod(environment: Environment, origins: Origins, pod: Pod) -> Itera
             what = f"{kind} {pod.namespace}/{name}"
             made = "" if origin.maker.name == name else f" (made by {origin.maker})"
             yield origin.maker, what + made, path
-    base = pod.path if pod.role else (*pod.path, "spec")
+    base = pod.spec_path
     account = environment.get("ServiceAccount", pod.namespace, pod.account)
     if account is not None:
         yield account, str(account), (*base, "serviceAccountName")

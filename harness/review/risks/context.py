@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from harness.manifests.pods import TEMPLATES
 from harness.manifests.resource import Identity
 from harness.manifests.values import dig, mappings
 from harness.review.fieldpath import FieldPath, Inside, Key
@@ -11,19 +12,6 @@ from harness.review.fields import CHECKSUM, GENERATED_NAME, Fields
 from harness.review.model import FieldChange
 from harness.review.pair import ReviewedResource
 from harness.review.risks.rule import RiskRule
-
-TEMPLATES: Final[dict[str, tuple[str, ...]]] = {
-    "Pod": (),
-    "PodTemplate": ("template",),
-    "Deployment": ("spec", "template"),
-    "StatefulSet": ("spec", "template"),
-    "DaemonSet": ("spec", "template"),
-    "ReplicaSet": ("spec", "template"),
-    "ReplicationController": ("spec", "template"),
-    "Job": ("spec", "template"),
-    "CronJob": ("spec", "jobTemplate", "spec", "template"),
-}
-"""Where the workloads have their pod template."""
 
 Judgement = tuple[RiskRule, str, str]
 """(rule, sentence without its full stop, path)"""
