@@ -11,10 +11,9 @@ from typing import Any, Final
 
 from harness.manifests import edits
 from harness.manifests.kubernetes_yaml import Step
-from harness.manifests.values import canonical, dig, mappings
+from harness.manifests.values import canonical, dig, mapping, mappings
 
 KINDS: Final = ("Application", "ApplicationSet", "Kustomization")
-"""Kinds that deploy folders."""
 WAVE: Final = "argocd.argoproj.io/sync-wave"
 _FLUX: Final = "kustomize.toolkit.fluxcd.io/"
 _PLACEHOLDER: Final = re.compile(r"\{\{-?\s*\.?([\w.\-\[\]]+)\s*-?\}\}")
@@ -87,18 +86,16 @@ def deployers(resource: dict[str, Any], repository: Folders) -> list[Deployer]:
 
 
 def _application(resource: dict[str, Any]) -> Deployer:
-    spec = resource.get("spec") if isinstance(resource.get("spec"), dict) else {}
-    assert isinstance(spec, dict)  # noqa: S101 - the line above
-    hydrator = spec.get("sourceHydrator")
-    found = [_source(source) for _, source in sources_of(spec) if not ("ref" in source and "path" not in source)]
-    problem = "" if found else "has no Application source that the review can follow"
-    if hydrator:
+    spec = mapping(resource.get("spec"))
+    sources = [_source(source) for _, source in sources_of(spec) if not ("ref" in source and "path" not in source)]
+    problem = "" if sources else "has no Application source that the review can follow"
+    if spec.get("sourceHydrator"):
         problem = "has a sourceHydrator"
     return Deployer(
         name=_name(resource),
         wave=wave(resource),
         namespace=str(dig(spec, "destination", "namespace") or ""),
-        sources=tuple(found),
+        sources=tuple(sources),
         definition=canonical(spec),
         cluster=str(dig(spec, "destination", "name") or dig(spec, "destination", "server") or ""),
         problem=problem,
@@ -118,17 +115,14 @@ def _source(source: dict[str, Any]) -> ApplicationSource:
         return ApplicationSource(path, url, not_built=f"the Helm chart {source['chart']} is not built")
     if source.get("plugin") is not None:
         return ApplicationSource(path, url, not_built="a config management plugin is not run")
-    options = source.get("kustomize")
-    kustomize = options if isinstance(options, dict) and options else {}
+    kustomize = mapping(source.get("kustomize"))
     if strange := edits.unknown(kustomize):
         return ApplicationSource(path, url, not_built=f"its kustomize option {strange[0]} is not followed")
-    directory = source.get("directory") if isinstance(source.get("directory"), dict) else {}
-    return ApplicationSource(path, url, kustomize, directory or {})
+    return ApplicationSource(path, url, kustomize, mapping(source.get("directory")))
 
 
 def _flux(resource: dict[str, Any]) -> Deployer:
-    spec = resource.get("spec") if isinstance(resource.get("spec"), dict) else {}
-    assert isinstance(spec, dict)  # noqa: S101 - the line above
+    spec = mapping(resource.get("spec"))
     path = posixpath.normpath(str(spec.get("path") or ".")).lstrip("/") or "."
     kind = dig(spec, "sourceRef", "kind")
     options: dict[str, Any] = {}
@@ -137,9 +131,8 @@ def _flux(resource: dict[str, Any]) -> Deployer:
     for name in ("namePrefix", "nameSuffix", "patches", "components"):
         if spec.get(name):
             options[name] = spec[name]
-    for name in ("images",):
-        if spec.get(name):
-            options[name] = [_flux_image(image) for image in mappings(spec[name])]
+    if spec.get("images"):
+        options["images"] = [_flux_image(image) for image in mappings(spec["images"])]
     away = "" if kind == "GitRepository" else f"its source is a {kind}"
     source = ApplicationSource(path, "", options, {"recurse": True}, away)
     return Deployer(_name(resource), None, str(spec.get("targetNamespace") or ""), (source,), canonical(spec))
@@ -157,37 +150,31 @@ def _flux_image(image: dict[str, Any]) -> str:
 
 def _application_set(resource: dict[str, Any], repository: Folders) -> Iterator[Deployer]:
     template = dig(resource, "spec", "template")
-    name = _name(resource)
+    name, definition = _name(resource), canonical(resource.get("spec"))
     if not isinstance(template, dict):
         return
     if dig(resource, "spec", "templatePatch"):
-        problem = "is an ApplicationSet with a templatePatch, which is not followed"
-        yield Deployer(name, None, "", (), canonical(resource.get("spec")), problem=problem)
+        yield _unresolved(name, definition, "is an ApplicationSet with a templatePatch, which is not followed")
         return
     for generator in mappings(dig(resource, "spec", "generators")):
         try:
             parameters = _parameters(generator, repository)
         except _NotStaticError as error:
-            yield Deployer(
-                name, None, "", (), canonical(resource.get("spec")), problem=f"is an ApplicationSet whose {error}"
-            )
+            yield _unresolved(name, definition, f"is an ApplicationSet whose {error}")
             continue
         for values in parameters:
             filled = _fill(template, values)
-            application = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", **filled}
-            found = _application(application)
+            application = _application({"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", **filled})
             left = _PLACEHOLDER.search(canonical(filled)) or re.search(r"\{\{", canonical(filled))
             if left:
-                yield Deployer(
-                    found.name,
-                    None,
-                    "",
-                    (),
-                    found.definition,
-                    problem=f"is generated by the ApplicationSet {name} with the unsupported expression {left[0]}",
-                )
+                problem = f"is generated by the ApplicationSet {name} with the unsupported expression {left[0]}"
+                yield _unresolved(application.name, application.definition, problem)
             else:
-                yield found
+                yield application
+
+
+def _unresolved(name: str, definition: str, problem: str) -> Deployer:
+    return Deployer(name, None, "", (), definition, problem=problem)
 
 
 class _NotStaticError(ValueError):
@@ -241,31 +228,31 @@ def _glob(path: str, pattern: str) -> bool:
 
 def _path_parameters(path: str) -> dict[str, str]:
     base = posixpath.basename(path)
-    found = {
+    parameters = {
         "path": path,
         "path.path": path,
         "path.basename": base,
         "path.basenameNormalized": re.sub(r"[^a-z0-9.-]", "-", base.lower()),
     }
     for index, segment in enumerate(path.split("/")):
-        found[f"path[{index}]"] = found[f"path.segments[{index}]"] = segment
-    return found
+        parameters[f"path[{index}]"] = parameters[f"path.segments[{index}]"] = segment
+    return parameters
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, str]:
-    found: dict[str, str] = {}
+    flat: dict[str, str] = {}
     for key, item in value.items():
         if isinstance(item, dict):
-            found |= _flat(item, f"{prefix}{key}.")
+            flat |= _flat(item, f"{prefix}{key}.")
         else:
-            found[f"{prefix}{key}"] = item if isinstance(item, str) else json.dumps(item)
-    return found
+            flat[f"{prefix}{key}"] = item if isinstance(item, str) else json.dumps(item)
+    return flat
 
 
 def _fill(value: Any, parameters: dict[str, str]) -> Any:
     if isinstance(value, str):
-        plain = _INDEX.sub(lambda found: parameters.get(f"{found[1]}[{found[2]}]", found[0]), value)
-        return _PLACEHOLDER.sub(lambda found: parameters.get(found[1], found[0]), plain)
+        plain = _INDEX.sub(lambda match: parameters.get(f"{match[1]}[{match[2]}]", match[0]), value)
+        return _PLACEHOLDER.sub(lambda match: parameters.get(match[1], match[0]), plain)
     if isinstance(value, dict):
         return {_fill(key, parameters): _fill(item, parameters) for key, item in value.items()}
     return [_fill(item, parameters) for item in value] if isinstance(value, list) else value

@@ -75,31 +75,31 @@ def roots(tree: Tree, kustomizations: Kustomizations, settings: Settings) -> lis
     """
     if settings.environments:
         return sorted(set(_configured(tree, kustomizations, settings)))
-    found: set[DiscoveredRoot] = set()
+    discovered: set[DiscoveredRoot] = set()
     for top in tops(kustomizations, settings):
-        name = marked(top)
-        environment = name or (posixpath.basename(top) if top != "." else "repository")
         for folder in expand(kustomizations, top, settings):
-            found.add(DiscoveredRoot(environment, folder, certain=bool(name)))
+            discovered.add(DiscoveredRoot(_environment(top), folder, certain=bool(marked(top))))
     read = {path for folder in kustomizations.folders() for path in kustomizations.inputs_of(folder)}
-    for folder in sorted({posixpath.dirname(path) or "." for path in _loose(tree, read, settings)}):
-        name = marked(folder)
-        environment = name or (posixpath.basename(folder) if folder != "." else "repository")
-        found.add(DiscoveredRoot(environment, folder, plain=True, certain=bool(name)))
-    return sorted(found)
+    for folder in {posixpath.dirname(path) or "." for path in _loose(tree, read, settings)}:
+        discovered.add(DiscoveredRoot(_environment(folder), folder, plain=True, certain=bool(marked(folder))))
+    return sorted(discovered)
+
+
+def _environment(folder: str) -> str:
+    return marked(folder) or (posixpath.basename(folder) if folder != "." else "repository")
 
 
 def manifests(tree: Tree, folder: str, *, recurse: bool) -> list[str]:
     """The files of a folder that may hold plain manifests, sorted."""
-    found = []
+    files = []
     for name in tree.folders.get(folder, []):
         path = posixpath.normpath(posixpath.join(folder, name))
         if tree.is_folder(path):
             if recurse:
-                found += manifests(tree, path, recurse=True)
+                files += manifests(tree, path, recurse=True)
         elif name.endswith(SUFFIXES):
-            found.append(path)
-    return sorted(found)
+            files.append(path)
+    return sorted(files)
 
 
 def _configured(tree: Tree, kustomizations: Kustomizations, settings: Settings) -> Iterator[DiscoveredRoot]:

@@ -43,7 +43,8 @@ class Repository:
         if not folder.is_dir():
             raise UsageError(f"{folder} is not a folder: name a checkout with -C.")
         # A bare repository answers the first two, and refuses the third.
-        answers = self._answers("rev-parse", "--is-bare-repository", "--absolute-git-dir", "--show-toplevel")
+        questions = ("--is-bare-repository", "--absolute-git-dir", "--show-toplevel")
+        answers = self._asked("rev-parse", *questions).stdout.splitlines()
         self.bare: Final = answers[:1] == ["true"]
         if len(answers) < (2 if self.bare else 3):
             raise UsageError(
@@ -77,8 +78,8 @@ class Repository:
         return self._git("rev-parse", "--is-shallow-repository").strip() == "true"
 
     def remotes(self) -> list[str]:
-        found = self._try("config", "--get-regexp", r"^remote\..*\.url$") or ""
-        return [line.partition(" ")[2] for line in found.splitlines()]
+        urls = self._try("config", "--get-regexp", r"^remote\..*\.url$") or ""
+        return [line.partition(" ")[2] for line in urls.splitlines()]
 
     def commit(self, ref: str) -> str:
         """Raises HarnessError if there is no such commit here."""
@@ -93,8 +94,8 @@ class Repository:
 
     def merge_base(self, base: str, head: str) -> str:
         """Raises HarnessError if the two commits have no common ancestor."""
-        found = base if base == head else self._try("merge-base", base, head)
-        if found is None:
+        ancestor = base if base == head else self._try("merge-base", base, head)
+        if ancestor is None:
             if self.shallow:
                 raise UsageError(
                     f"This clone is shallow and does not reach back to the merge base of {base[:10]} and "
@@ -103,21 +104,18 @@ class Repository:
             raise UsageError(
                 f"{base[:10]} and {head[:10]} have no common ancestor: compare the two trees with --direct."
             )
-        return found.split()[0]
+        return ancestor.split()[0]
 
     def tree(self, commit: str) -> dict[str, Entry]:
         if commit not in self._trees:
-            self._trees[commit] = self._listed(commit)
+            entries: dict[str, Entry] = {}
+            for line in self._git("ls-tree", "-r", "-z", "--full-tree", commit).split("\0"):
+                about, tab, path = line.partition("\t")
+                if tab:
+                    mode, _, oid = about.split(" ")
+                    entries[path] = Entry(mode, oid)
+            self._trees[commit] = entries
         return dict(self._trees[commit])
-
-    def _listed(self, commit: str) -> dict[str, Entry]:
-        entries: dict[str, Entry] = {}
-        for line in self._git("ls-tree", "-r", "-z", "--full-tree", commit).split("\0"):
-            about, tab, path = line.partition("\t")
-            if tab:
-                mode, _, oid = about.split(" ")
-                entries[path] = Entry(mode, oid)
-        return entries
 
     def working_tree(self) -> dict[str, Entry]:
         """The files of the working tree by their path: uncommitted and untracked ones too, ignored ones not.
@@ -206,10 +204,6 @@ class Repository:
     def _try(self, *arguments: str) -> str | None:
         done = self._asked(*arguments)
         return done.stdout if done.returncode == 0 else None
-
-    def _answers(self, *arguments: str) -> list[str]:
-        """The lines of an answer, as far as there is one."""
-        return self._asked(*arguments).stdout.splitlines()
 
     def _asked(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         done = self._run(*arguments)

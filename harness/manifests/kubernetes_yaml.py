@@ -89,6 +89,7 @@ class Document:
         return line, len(path)
 
 
+@lru_cache(maxsize=1_000)
 def parse(text: str) -> tuple[Document, ...]:
     """Parses every document of a YAML text; empty documents are left out.
 
@@ -97,7 +98,7 @@ def parse(text: str) -> tuple[Document, ...]:
     Raises:
         YamlError: The text is not YAML.
     """
-    return _parsed(text)
+    return tuple(_documents(text))
 
 
 def load(text: str) -> list[Any]:
@@ -117,11 +118,6 @@ class _Composer(CParser):
 
     def ascend_resolver(self) -> None:
         """Called by the parser."""
-
-
-@lru_cache(maxsize=1_000)
-def _parsed(text: str) -> tuple[Document, ...]:
-    return tuple(_documents(text))
 
 
 def _documents(text: str) -> Iterator[Document]:

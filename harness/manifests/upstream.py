@@ -101,7 +101,7 @@ def git_environment(remotes: Iterable[Remote], *, offline: bool = False) -> dict
         if len({remote.tag for remote in bases}) > 1:
             raise HarnessError(f"{base_url} is used with more than one tag in one kustomization: use one.")
         try:
-            repository = _repository(bases[0], _tops(bases), offline=offline)
+            repository = _repository(bases, offline=offline)
         except HarnessError:
             if offline or not _answers("github.com"):
                 raise
@@ -126,7 +126,7 @@ def repositories(remotes: Iterable[Remote], *, offline: bool = False) -> list[tu
     wanted: dict[tuple[str, str], list[Remote]] = {}
     for remote in remotes:
         wanted.setdefault((remote.base_url, remote.tag), []).append(remote)
-    return [(bases[0], _repository(bases[0], _tops(bases), offline=offline)) for bases in wanted.values()]
+    return [(bases[0], _repository(bases, offline=offline)) for bases in wanted.values()]
 
 
 def module_folder(module: str, version: str, *, offline: bool = False) -> Path:
@@ -168,12 +168,9 @@ def module_folder(module: str, version: str, *, offline: bool = False) -> Path:
     return Path(answer["Dir"])
 
 
-def _tops(bases: Iterable[Remote]) -> list[str]:
-    return sorted({remote.path.partition("/")[0] for remote in bases})
-
-
-def _repository(remote: Remote, tops: list[str], *, offline: bool) -> Path:
-    """A bare repository whose tag holds the wanted top folders of the module."""
+def _repository(bases: list[Remote], *, offline: bool) -> Path:
+    """A bare repository whose tag holds the top folders of the module in which the bases are."""
+    remote, tops = bases[0], sorted({base.path.partition("/")[0] for base in bases})
     name = f"{remote.repo}-{content_key(remote.module, remote.tag, *tops)}"
 
     def build(aside: Path) -> None:

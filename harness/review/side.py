@@ -86,8 +86,9 @@ class Side:
             HarnessError: kustomize is unavailable, or the configuration is wrong.
         """
         roots = discover.roots(self.tree, self.kustomizations, self.settings)
-        sources = [_root_source(root) for root in roots]
-        builds = self._build(sources)
+        builds = self._build(
+            [ApplicationSource(root.folder, directory={"recurse": root.recurse}) for root in roots]
+        )
         self._own = self._own_urls(builds)
         waiting: list[tuple[str, bool, Deployer, str]] = []
         for root, build in zip(roots, builds, strict=True):
@@ -107,8 +108,19 @@ class Side:
             waiting = []
             for (name, certain, deployer, parent), (sources, notes, charts) in zip(batch, followed, strict=True):
                 parts = [next(built) for _ in sources]
-                application = _application(deployer, parts, notes)
-                application.watched, application.parent = charts, parent
+                application = Application(
+                    name=deployer.name,
+                    path=deployer.sources[0].path if deployer.sources else "",
+                    argocd=True,
+                    wave=deployer.wave,
+                    namespace=deployer.namespace,
+                    cluster=deployer.cluster,
+                    builds=parts,
+                    notes=notes,
+                    extra=deployer.definition if notes else "",
+                    watched=charts,
+                    parent=parent,
+                )
                 deployed.append((name, application, parts))
                 for part in parts:
                     waiting += [(name, certain, item, part.folder) for item in self._deployers(part)]
@@ -274,22 +286,3 @@ def _glob(path: str, pattern: str) -> bool:
     if pattern.startswith("{") and pattern.endswith("}"):
         return any(fnmatchcase(path, part) for part in pattern[1:-1].split(","))
     return fnmatchcase(path, pattern)
-
-
-def _root_source(root: discover.DiscoveredRoot) -> ApplicationSource:
-    return ApplicationSource(root.folder, directory={"recurse": root.recurse})
-
-
-def _application(deployer: Deployer, parts: list[Build], notes: list[str]) -> Application:
-    path = deployer.sources[0].path if deployer.sources else ""
-    return Application(
-        deployer.name,
-        path,
-        True,
-        deployer.wave,
-        deployer.namespace,
-        deployer.cluster,
-        parts,
-        notes,
-        deployer.definition if notes else "",
-    )

@@ -1,5 +1,6 @@
 """An environment as validation sees it: its resources, an index, and the pods that they create."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 from harness.manifests.build import Build
 from harness.manifests.pods import PodTemplate, embedded, matches, pods_of
 from harness.manifests.resource import Resource
+from harness.manifests.values import dig, mappings
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -67,6 +69,15 @@ class Environment:
 
     def of_kind(self, *kinds: str) -> list[BuiltResource]:
         return [resource for resource in self.resources if resource.kind in kinds]
+
+    def webhooks(self) -> Iterator[tuple[BuiltResource, dict[str, Any], dict[str, Any]]]:
+        """The webhooks of admission that a Service answers: (configuration, webhook, reference to the Service)."""
+        for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
+            for configuration in self.of_kind(kind):
+                for webhook in mappings(configuration.value.get("webhooks")):
+                    reference = dig(webhook, "clientConfig", "service")
+                    if isinstance(reference, dict):
+                        yield configuration, webhook, reference
 
     def get(self, kind: str, namespace: str, name: str) -> BuiltResource | None:
         return self.index.get((kind, namespace, name))

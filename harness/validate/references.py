@@ -174,12 +174,8 @@ def _services(environment: Environment) -> Iterator[Violation]:
             if declared and not any(known.get(field) == target for known in declared):
                 message = f"{service} forwards to port {target}, which none of its pods declares."
                 yield Violation(LH307, message, service, ("spec", "ports", str(port.get("name") or index)))
-    for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
-        for resource in environment.of_kind(kind):
-            for webhook in mappings(resource.value.get("webhooks")):
-                reference = dig(webhook, "clientConfig", "service")
-                if isinstance(reference, dict):
-                    yield from _service_reference(environment, resource, reference, str(webhook.get("name")))
+    for configuration, webhook, service_reference in environment.webhooks():
+        yield from _service_reference(environment, configuration, service_reference, str(webhook.get("name")))
 
 
 def _service_reference(

@@ -121,7 +121,6 @@ class Order:
         return found
 
     def of(self, resource: BuiltResource) -> tuple[Level, ...]:
-        """A resource's order."""
         owner = self.owner(resource)
         level = Level(_phase(resource), wave(resource.value) or 0, str(resource))
         if owner is None or str(resource) in self.roots or self._holds_a_root(resource):
@@ -135,7 +134,10 @@ class Order:
 
     def later(self, needed: BuiltResource, needer: BuiltResource) -> bool:
         """Whether a resource is applied in a later wave than another."""
-        return _later(self.of(needed), self.of(needer))
+        for left, right in zip(self.of(needed), self.of(needer), strict=False):
+            if left.who != right.who:
+                return (left.phase, left.wave) > (right.phase, right.wave)
+        return False
 
     def tell(self, resource: BuiltResource) -> str:
         """A resource's order in words: the wave of its Application, and its own where it is not 0."""
@@ -149,13 +151,6 @@ class Order:
         ]
         own = inner[-1]
         return ", ".join(words if own.wave or own.phase or len(words) == 1 else words[:-1])
-
-
-def _later(needed: tuple[Level, ...], needer: tuple[Level, ...]) -> bool:
-    for left, right in zip(needed, needer, strict=False):
-        if left.who != right.who:
-            return (left.phase, left.wave) > (right.phase, right.wave)
-    return False
 
 
 def _phase(resource: BuiltResource) -> int:
@@ -274,18 +269,14 @@ def _is_for(subject: dict[str, Any], binding: BuiltResource, account: BuiltResou
 
 def _webhooks(environment: Environment, order: Order) -> Iterator[Violation]:
     """A webhook that fails closed refuses everything it matches until its Service answers."""
-    for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
-        for configuration in environment.of_kind(kind):
-            for webhook in mappings(configuration.value.get("webhooks")):
-                reference = dig(webhook, "clientConfig", "service")
-                if webhook.get("failurePolicy", "Fail") != "Fail" or not isinstance(reference, dict):
-                    continue
-                service = environment.get("Service", str(reference.get("namespace")), str(reference.get("name")))
-                selector = dig(service.value, "spec", "selector") if service else None
-                pods = environment.selected(service.namespace, {"matchLabels": selector}) if service else []
-                path = ("webhooks", str(webhook.get("name")))
-                for needed in {pod.owner for pod in pods}:
-                    yield from _judge(order, configuration, needed, f"{needed} behind its webhook", path)
+    for configuration, webhook, reference in environment.webhooks():
+        service = environment.get("Service", str(reference.get("namespace")), str(reference.get("name")))
+        if webhook.get("failurePolicy", "Fail") != "Fail" or service is None:
+            continue
+        pods = environment.selected(service.namespace, {"matchLabels": dig(service.value, "spec", "selector")})
+        path = ("webhooks", str(webhook.get("name")))
+        for needed in {pod.owner for pod in pods}:
+            yield from _judge(order, configuration, needed, f"{needed} behind its webhook", path)
 
 
 def _structure(environment: Environment, order: Order) -> Iterator[Violation]:

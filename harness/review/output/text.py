@@ -87,7 +87,7 @@ class _Writer:
         self._notes()
         counts = folded(review)
         if counts:
-            self._blank()
+            self._page.blank()
             self._line(0, (f"Folded: {folded_text(counts)}.", "dim"))
 
     def _line(self, indent: int, *parts: Part) -> None:
@@ -102,11 +102,8 @@ class _Writer:
             self._page.exact(f"{' ' * indent}{head}{part}", _LINE_STYLES[sign])
             head = " " * len(head)
 
-    def _blank(self) -> None:
-        self._page.blank()
-
     def _heading(self, *parts: Part) -> None:
-        self._blank()
+        self._page.blank()
         self._line(0, *parts)
 
     def _problems(self) -> None:
@@ -206,7 +203,7 @@ class _Writer:
         if not is_comparison(self._review):
             self._heading(("Parity", "bold"), f"  {parity.sentence}.")
         elif parity.differences:
-            self._blank()
+            self._page.blank()
         for difference in differences(self._review, parity):
             path = f" {difference.path}" if difference.path else ""
             reason = f" ({difference.reason})" if difference.reason else ""
