@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from brewery.ingestion import IngestResult, Progress, ingest
 from brewery.ingestion.retry import Clock
 from brewery.settings import Settings
 from brewery.storage import Storage
+from brewery.validation import ValidationResult, validate
 
 DAY = dt.date(2025, 1, 31)
 
@@ -37,27 +39,15 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
-@pytest.fixture
-def day() -> dt.date:
-    return DAY
+class Lake:
+    """A lakehouse in a folder, which does not exist before the first ingestion into it."""
 
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.storage = Storage.for_uri(str(root))
 
-@pytest.fixture
-def lakehouse(tmp_path: Path) -> Path:
-    """Root of a lakehouse that does not exist yet."""
-    return tmp_path / "lakehouse"
-
-
-@pytest.fixture
-def storage(lakehouse: Path) -> Storage:
-    return Storage.for_uri(str(lakehouse))
-
-
-@pytest.fixture
-def make_settings(lakehouse: Path) -> Callable[..., Settings]:
-    """Settings for an API's URL, with waits of milliseconds; keyword arguments win."""
-
-    def make(url: str, **overrides: Any) -> Settings:
+    def settings(self, url: str, **overrides: Any) -> Settings:
+        """Settings for an API's URL, with waits of milliseconds; keyword arguments win."""
         quick: dict[str, Any] = {
             "page_size": 50,
             "attempts": 4,
@@ -67,43 +57,42 @@ def make_settings(lakehouse: Path) -> Callable[..., Settings]:
             "read_timeout": 120,
             "page_deadline": 300,
         }
-        return Settings.from_env({}, api_url=f"{url}/v1", lakehouse_uri=str(lakehouse), **quick | overrides)
+        return Settings.from_env({}, api_url=f"{url}/v1", lakehouse_uri=str(self.root), **quick | overrides)
 
-    return make
+    def ingest(
+        self,
+        url: str,
+        date: dt.date = DAY,
+        *,
+        on_progress: Callable[[Progress], None] | None = None,
+        clock: Clock | None = None,
+        **overrides: Any,
+    ) -> IngestResult:
+        settings = self.settings(url, **overrides)
+        return ingest(settings, self.storage, date, on_progress=on_progress, clock=clock)
 
+    def validate(self, date: dt.date = DAY) -> ValidationResult:
+        return validate(self.storage, date)
 
-@pytest.fixture
-def tree(lakehouse: Path) -> Callable[[], dict[str, bytes]]:
-    """Every file of the lakehouse, hidden ones too, with its content: what "untouched" means."""
+    def tree(self) -> dict[str, bytes]:
+        """Every file, hidden ones too, with its content: what "untouched" means."""
+        return {str(p.relative_to(self.root)): p.read_bytes() for p in self.root.rglob("*") if p.is_file()}
 
-    def read() -> dict[str, bytes]:
-        return {str(p.relative_to(lakehouse)): p.read_bytes() for p in lakehouse.rglob("*") if p.is_file()}
-
-    return read
-
-
-@pytest.fixture
-def lines_of(lakehouse: Path) -> Callable[[str], list[bytes]]:
-    """The lines of a run's pages, in page order."""
-
-    def read(run_id: str) -> list[bytes]:
-        (folder,) = lakehouse.glob(f"bronze/breweries/*/run_id={run_id}")
+    def lines(self, run_id: str) -> list[bytes]:
+        """The lines of a run's pages, in page order."""
+        (folder,) = self.root.glob(f"bronze/breweries/*/run_id={run_id}")
         return [
             line
             for path in sorted(folder.glob("page-*.jsonl.gz"))
             for line in gzip.decompress(path.read_bytes()).removesuffix(b"\n").split(b"\n")
         ]
 
-    return read
-
-
-@pytest.fixture
-def manifest_of(lakehouse: Path) -> Callable[[str], dict[str, Any]]:
-    """A run's manifest as plain JSON."""
-
-    def read(run_id: str) -> dict[str, Any]:
-        (path,) = lakehouse.glob(f"bronze/breweries/*/run_id={run_id}/_manifest.json")
+    def manifest(self, run_id: str) -> dict[str, Any]:
+        (path,) = self.root.glob(f"bronze/breweries/*/run_id={run_id}/_manifest.json")
         manifest: dict[str, Any] = json.loads(path.read_text())
         return manifest
 
-    return read
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path / "lakehouse")

@@ -22,10 +22,8 @@ from cryptography.x509.oid import NameOID
 from brewery.errors import ApiRefusedError, ApiUnavailableError
 from brewery.ingestion import client as module
 from brewery.ingestion.client import BreweryClient
-from brewery.settings import Settings
-from tests.dags.brewery.conftest import FakeClock
+from tests.dags.brewery.conftest import FakeClock, Lake
 
-MakeSettings = Callable[..., Settings]
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
@@ -62,14 +60,14 @@ def send(handler: BaseHTTPRequestHandler, body: bytes, status: int = 200, **head
     handler.wfile.write(body)
 
 
-def test_a_compressed_answer_is_read(make_settings: MakeSettings) -> None:
+def test_a_compressed_answer_is_read(lake: Lake) -> None:
     # Larger than one chunk in plain, smaller in compressed form.
     record = b'{"id":"' + b"x" * 300_000 + b'"}'
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         send(handler, gzip.compress(b"[%s,%s]" % (record, record)), Content_Encoding="gzip")
 
-    with serving(answer) as url, BreweryClient(make_settings(url)) as client:
+    with serving(answer) as url, BreweryClient(lake.settings(url)) as client:
         assert client.page(1, expected=2)[0] == [record.decode()] * 2
 
 
@@ -80,18 +78,18 @@ def test_a_compressed_answer_is_read(make_settings: MakeSettings) -> None:
         pytest.param(gzip.compress(b'[{"id":"a"}]', mtime=0)[:-14], id="half of it"),
     ],
 )
-def test_a_compressed_answer_that_is_damaged_is_asked_for_again(make_settings: MakeSettings, body: bytes) -> None:
+def test_a_compressed_answer_that_is_damaged_is_asked_for_again(lake: Lake, body: bytes) -> None:
     bodies = [body, gzip.compress(b'[{"id":"a"}]')]
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         send(handler, bodies.pop(0), Content_Encoding="gzip")
 
-    with serving(answer) as url, BreweryClient(make_settings(url)) as client:
+    with serving(answer) as url, BreweryClient(lake.settings(url)) as client:
         assert client.page(1, expected=1)[0] == ['{"id":"a"}']
         assert client.retries == 1
 
 
-def test_a_pause_that_the_server_asks_for_holds_every_request(make_settings: MakeSettings) -> None:
+def test_a_pause_that_the_server_asks_for_holds_every_request(lake: Lake) -> None:
     asked: dict[str, list[float]] = {"1": [], "2": []}
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
@@ -104,7 +102,7 @@ def test_a_pause_that_the_server_asks_for_holds_every_request(make_settings: Mak
 
     with (
         serving(answer) as url,
-        BreweryClient(make_settings(url, retry_after_max=60)) as client,
+        BreweryClient(lake.settings(url, retry_after_max=60)) as client,
         ThreadPoolExecutor(1) as pool,
     ):
         refused = pool.submit(client.page, 1, 1)
@@ -116,9 +114,7 @@ def test_a_pause_that_the_server_asks_for_holds_every_request(make_settings: Mak
     assert asked["1"][1] - asked["1"][0] >= 1
 
 
-def test_an_endless_answer_does_not_fill_the_memory(
-    make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_endless_answer_does_not_fill_the_memory(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_BODY", 2**20)
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
@@ -129,13 +125,13 @@ def test_an_endless_answer_does_not_fill_the_memory(
 
     with (
         serving(answer) as url,
-        BreweryClient(make_settings(url, attempts=1)) as client,
+        BreweryClient(lake.settings(url, attempts=1)) as client,
         pytest.raises(ApiUnavailableError, match="more than 1 MB"),
     ):
         client.page(1, expected=1)
 
 
-def test_a_redirect_is_followed_and_a_circle_is_one_sentence(make_settings: MakeSettings) -> None:
+def test_a_redirect_is_followed_and_a_circle_is_one_sentence(lake: Lake) -> None:
     def answer(handler: BaseHTTPRequestHandler) -> None:
         if handler.path.startswith("/v1/breweries/meta"):
             send(handler, b"", 302, Location="/moved")
@@ -144,7 +140,7 @@ def test_a_redirect_is_followed_and_a_circle_is_one_sentence(make_settings: Make
         else:
             send(handler, b"", 302, Location=handler.path)
 
-    with serving(answer) as url, BreweryClient(make_settings(url)) as client:
+    with serving(answer) as url, BreweryClient(lake.settings(url)) as client:
         assert client.total()[0] == 7
         with pytest.raises(ApiRefusedError, match=r"redirects.*correct BREWERY_API_URL\.$"):
             client.page(1, expected=1)
@@ -161,7 +157,7 @@ def test_a_redirect_is_followed_and_a_circle_is_one_sentence(make_settings: Make
         "http://169.254.169.254/latest",
     ],
 )
-def test_a_redirect_to_another_server_is_refused(make_settings: MakeSettings, location: str) -> None:
+def test_a_redirect_to_another_server_is_refused(lake: Lake, location: str) -> None:
     asked: list[str] = []
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
@@ -171,7 +167,7 @@ def test_a_redirect_to_another_server_is_refused(make_settings: MakeSettings, lo
 
     with (
         serving(answer) as url,
-        BreweryClient(replace(make_settings(url), api_option="--api")) as client,
+        BreweryClient(replace(lake.settings(url), api_option="--api")) as client,
         pytest.raises(ApiRefusedError, match=r"redirects to .*: set --api .* BREWERY_REDIRECT_HOSTS=") as error,
     ):
         client.total()
@@ -179,7 +175,7 @@ def test_a_redirect_to_another_server_is_refused(make_settings: MakeSettings, lo
     assert not error.value.retryable
 
 
-def test_a_host_that_is_allowed_may_be_redirected_to(make_settings: MakeSettings) -> None:
+def test_a_host_that_is_allowed_may_be_redirected_to(lake: Lake) -> None:
     with serving(lambda handler: send(handler, b'{"total":7}')) as other:
         target = other.replace("127.0.0.1", "LocalHost")
 
@@ -188,20 +184,20 @@ def test_a_host_that_is_allowed_may_be_redirected_to(make_settings: MakeSettings
 
         with serving(answer) as url:
             hosts = frozenset({target.removeprefix("http://").lower()})
-            with BreweryClient(replace(make_settings(url), redirect_hosts=hosts)) as client:
+            with BreweryClient(replace(lake.settings(url), redirect_hosts=hosts)) as client:
                 assert client.total()[0] == 7
 
 
-def test_a_redirect_to_nonsense_is_one_sentence(make_settings: MakeSettings) -> None:
+def test_a_redirect_to_nonsense_is_one_sentence(lake: Lake) -> None:
     with (
         serving(lambda handler: send(handler, b"", 302, Location="http://[x/")) as url,
-        BreweryClient(make_settings(url)) as client,
+        BreweryClient(lake.settings(url)) as client,
         pytest.raises(ApiRefusedError, match=r"it redirects to 'http://\[x/'"),
     ):
         client.total()
 
 
-def test_what_the_deadline_cut_short_explains_nothing(make_settings: MakeSettings) -> None:
+def test_what_the_deadline_cut_short_explains_nothing(lake: Lake) -> None:
     asked = threading.Event()
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
@@ -214,39 +210,39 @@ def test_what_the_deadline_cut_short_explains_nothing(make_settings: MakeSetting
 
     with (
         serving(answer) as url,
-        BreweryClient(make_settings(url, page_deadline=1)) as client,
+        BreweryClient(lake.settings(url, page_deadline=1)) as client,
         pytest.raises(ApiUnavailableError, match=r"status 429 \(attempts: 2\): run it again when"),
     ):
         client.total()
 
 
-def test_a_request_that_had_to_wait_for_others_says_so(make_settings: MakeSettings, clock: FakeClock) -> None:
-    settings = make_settings("http://127.0.0.1:1", page_deadline=20, retry_after_max=60)
+def test_a_request_that_had_to_wait_for_others_says_so(lake: Lake, clock: FakeClock) -> None:
+    settings = lake.settings("http://127.0.0.1:1", page_deadline=20, retry_after_max=60)
     with BreweryClient(settings, clock) as client:
         client._gate.close_for(60)
         with pytest.raises(ApiUnavailableError, match="asked for a pause beyond the time for this request"):
             client.page(2, 50)
 
 
-def test_the_list_is_asked_for_in_an_order_and_not_from_a_cache(make_settings: MakeSettings) -> None:
+def test_the_list_is_asked_for_in_an_order_and_not_from_a_cache(lake: Lake) -> None:
     asked: list[tuple[str, str | None]] = []
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         asked.append((handler.path, handler.headers["Cache-Control"]))
         send(handler, b'[{"id":"a"}]', Age="7", ETag='W/"x"', X_Other="y")
 
-    with serving(answer) as url, BreweryClient(make_settings(url)) as client:
+    with serving(answer) as url, BreweryClient(lake.settings(url)) as client:
         page = client.page(3, 1)
     assert asked == [("/v1/breweries?page=3&per_page=50&sort=id%3Aasc", "no-cache")]
     assert {name: page.receipt.headers[name] for name in ("Age", "ETag")} == {"Age": "7", "ETag": 'W/"x"'}
     assert set(page.receipt.headers) == {"Age", "Date", "ETag"}
 
 
-def test_an_element_that_is_no_json_is_damage_until_it_comes_again(make_settings: MakeSettings) -> None:
+def test_an_element_that_is_no_json_is_damage_until_it_comes_again(lake: Lake) -> None:
     bodies = [b'[{"id":"a"},{"id":NaN}]', b'[{"id":"a"},{"id":"b"}]', b"[1,NaN]", b"[1,NaN]"]
     with (
         serving(lambda handler: send(handler, bodies.pop(0))) as url,
-        BreweryClient(make_settings(url)) as client,
+        BreweryClient(lake.settings(url)) as client,
     ):
         assert client.page(1, 2).records == [{"id": "a"}, {"id": "b"}]
         assert client.page(2, 2)[:2] == (["1", "NaN"], [None, None])
@@ -256,16 +252,16 @@ def test_an_element_that_is_no_json_is_damage_until_it_comes_again(make_settings
 @pytest.mark.parametrize(
     ("body", "total"), [(b'{"total":12}', 12), (b'{"total":"12"}', 12), (b'{"total":0}', 0), (b'{"total":"0"}', 0)]
 )
-def test_the_total_may_be_a_number_or_digits(make_settings: MakeSettings, body: bytes, total: int) -> None:
-    with serving(lambda handler: send(handler, body)) as url, BreweryClient(make_settings(url)) as client:
+def test_the_total_may_be_a_number_or_digits(lake: Lake, body: bytes, total: int) -> None:
+    with serving(lambda handler: send(handler, body)) as url, BreweryClient(lake.settings(url)) as client:
         assert client.total()[0] == total
 
 
 @pytest.mark.parametrize("total", [b"true", b"-1", b"1.5", b'"many"', b'""', b"null", b"[1]", b'"\\u0661"'])
-def test_another_total_is_none(make_settings: MakeSettings, total: bytes) -> None:
+def test_another_total_is_none(lake: Lake, total: bytes) -> None:
     with (
         serving(lambda handler: send(handler, b'{"total":%s}' % total)) as url,
-        BreweryClient(make_settings(url, attempts=1)) as client,
+        BreweryClient(lake.settings(url, attempts=1)) as client,
         pytest.raises(ApiUnavailableError, match="no usable 'total'"),
     ):
         client.total()
@@ -299,15 +295,15 @@ def certificate(tmp_path: Path) -> Path:
     return path
 
 
-def test_only_a_certificate_that_is_trusted_is_accepted(make_settings: MakeSettings, certificate: Path) -> None:
+def test_only_a_certificate_that_is_trusted_is_accepted(lake: Lake, certificate: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     with serving(lambda handler: send(handler, b'{"total":7}'), context) as url:
         with (
-            BreweryClient(make_settings(url)) as client,
+            BreweryClient(lake.settings(url)) as client,
             pytest.raises(ApiRefusedError, match=r"certificate of .* is not trusted: set SSL_CERT_FILE") as error,
         ):
             client.total()
         assert not error.value.retryable
-        with BreweryClient(make_settings(url, ca_bundle=str(certificate))) as client:
+        with BreweryClient(lake.settings(url, ca_bundle=str(certificate))) as client:
             assert client.total()[0] == 7

@@ -19,22 +19,15 @@ from brewery.contract.manifest import Manifest
 from brewery.errors import ApiRefusedError, ApiUnavailableError, EmptySourceError
 from brewery.ingestion import Progress, ingest
 from brewery.ingestion.profile import ProfileBuilder
-from brewery.settings import Settings
 from brewery.storage import Storage
 from harness.pipeline.mock_api import MockApi
-
-MakeSettings = Callable[..., Settings]
-Tree = Callable[[], dict[str, bytes]]
-LinesOf = Callable[[str], list[bytes]]
-ManifestOf = Callable[[str], dict[str, Any]]
+from tests.dags.brewery.conftest import DAY, Lake
 
 
-def test_every_brewery_is_stored_and_committed(
-    make_settings: MakeSettings, storage: Storage, day: dt.date, lines_of: LinesOf, manifest_of: ManifestOf
-) -> None:
+def test_every_brewery_is_stored_and_committed(lake: Lake) -> None:
     with MockApi(breweries=420) as api:
-        settings = make_settings(api.url)
-        result = ingest(settings, storage, day)
+        settings = lake.settings(api.url)
+        result = ingest(settings, lake.storage, DAY)
         everything = [
             record
             for page in range(1, 10)
@@ -43,9 +36,9 @@ def test_every_brewery_is_stored_and_committed(
             ).json()
         ]
     assert len(everything) == 420
-    assert [json.loads(line) for line in lines_of(result.run_id)] == everything
+    assert [json.loads(line) for line in lake.lines(result.run_id)] == everything
     assert (result.records, result.pages, result.retries, result.fresh_starts) == (420, 9, 0, 0)
-    manifest = manifest_of(result.run_id)
+    manifest = lake.manifest(result.run_id)
     assert (manifest["api_total"], manifest["records"], manifest["pages"]) == (420, 420, 9)
     assert manifest["ingestion_date"] == "2025-01-31"
     assert manifest["source"] == settings.api_url
@@ -54,91 +47,79 @@ def test_every_brewery_is_stored_and_committed(
     assert [set(response) for response in manifest["responses"]] == [{"Date", "ETag"}] * 9
 
 
-def test_files_have_the_size_and_checksum_that_the_manifest_says(
-    make_settings: MakeSettings, storage: Storage, day: dt.date, tree: Tree, manifest_of: ManifestOf
-) -> None:
+def test_files_have_the_size_and_checksum_that_the_manifest_says(lake: Lake) -> None:
     with MockApi(breweries=120) as api:
-        result = ingest(make_settings(api.url), storage, day)
+        result = lake.ingest(api.url)
     folder = f"bronze/breweries/ingestion_date=2025-01-31/run_id={result.run_id}"
-    stored = {Path(name).name: content for name, content in tree().items() if name.startswith(folder)}
+    stored = {Path(name).name: content for name, content in lake.tree().items() if name.startswith(folder)}
     assert set(stored) == {
         "_manifest.json",
         "page-00001.jsonl.gz",
         "page-00002.jsonl.gz",
         "page-00003.jsonl.gz",
     }
-    for file in manifest_of(result.run_id)["files"]:
+    for file in lake.manifest(result.run_id)["files"]:
         assert len(stored[file["name"]]) == file["bytes"]
         assert hashlib.sha256(stored[file["name"]]).hexdigest() == file["sha256"]
 
 
-def test_a_second_day_and_a_second_run_leave_the_first_as_it_was(
-    make_settings: MakeSettings, storage: Storage, day: dt.date, tree: Tree
-) -> None:
+def test_a_second_day_and_a_second_run_leave_the_first_as_it_was(lake: Lake) -> None:
     with MockApi(breweries=120) as api:
-        first = ingest(make_settings(api.url), storage, day)
-        before = tree()
-        again = ingest(make_settings(api.url), storage, day)
+        first = lake.ingest(api.url)
+        before = lake.tree()
+        again = lake.ingest(api.url)
         api.day = 1
-        ingest(make_settings(api.url), storage, day + dt.timedelta(days=1))
-    assert {name: content for name, content in tree().items() if name in before} == before
+        lake.ingest(api.url, date=DAY + dt.timedelta(days=1))
+    assert {name: content for name, content in lake.tree().items() if name in before} == before
     assert first.run_id != again.run_id
-    assert newest_run(storage, day).run_id == again.run_id
-    assert [run.run_id for run in list_runs(storage, day)] == sorted([first.run_id, again.run_id])
-    assert list_dates(storage) == [day, day + dt.timedelta(days=1)]
+    assert newest_run(lake.storage, DAY).run_id == again.run_id
+    assert [run.run_id for run in list_runs(lake.storage, DAY)] == sorted([first.run_id, again.run_id])
+    assert list_dates(lake.storage) == [DAY, DAY + dt.timedelta(days=1)]
 
 
-def test_the_window_of_requests_is_as_wide_as_said_and_no_wider(
-    make_settings: MakeSettings, storage: Storage, day: dt.date
-) -> None:
+def test_the_window_of_requests_is_as_wide_as_said_and_no_wider(lake: Lake) -> None:
     with MockApi(breweries=600, latency_ms=20) as api:
-        ingest(make_settings(api.url, page_size=10, concurrency=3), storage, day)
+        lake.ingest(api.url, page_size=10, concurrency=3)
         assert api.stats()["max_concurrent"] == 3
 
 
-def test_each_page_is_asked_for_once(make_settings: MakeSettings, storage: Storage, day: dt.date) -> None:
+def test_each_page_is_asked_for_once(lake: Lake) -> None:
     with MockApi(breweries=420) as api:
-        ingest(make_settings(api.url), storage, day)
+        lake.ingest(api.url)
         assert api.stats()["by_page"] == {str(page): 1 for page in range(1, 10)}
         assert api.stats()["by_path"]["/v1/breweries/meta"] == 2
 
 
-def test_progress_is_told_after_each_page(make_settings: MakeSettings, storage: Storage, day: dt.date) -> None:
+def test_progress_is_told_after_each_page(lake: Lake) -> None:
     told: list[Progress] = []
     with MockApi(breweries=420) as api:
-        ingest(make_settings(api.url), storage, day, on_progress=told.append)
+        lake.ingest(api.url, on_progress=told.append)
     assert [progress.pages for progress in told] == list(range(1, 10))
     assert {progress.pages_total for progress in told} == {9}
     assert all(earlier.records < later.records for earlier, later in pairwise(told))
     assert told[-1].records == 420
 
 
-def test_the_older_format_is_taken_as_it_is(
-    make_settings: MakeSettings, storage: Storage, day: dt.date, manifest_of: ManifestOf
-) -> None:
+def test_the_older_format_is_taken_as_it_is(lake: Lake) -> None:
     with MockApi(breweries=120, old_format=True) as api:
-        result = ingest(make_settings(api.url), storage, day)
-    manifest = manifest_of(result.run_id)
+        result = lake.ingest(api.url)
+    manifest = lake.manifest(result.run_id)
     assert manifest["api_total"] == 120
     assert set(manifest["profile"]["fields"]["latitude"]) <= {"string", "null"}
 
 
 @pytest.mark.sample
-def test_the_real_breweries_arrive_as_they_are(
-    make_settings: MakeSettings, storage: Storage, day: dt.date, lines_of: LinesOf, sample_csv: Path
-) -> None:
+def test_the_real_breweries_arrive_as_they_are(lake: Lake, sample_csv: Path) -> None:
     with MockApi(data=sample_csv) as api:
-        result = ingest(make_settings(api.url, page_size=200), storage, day)
+        result = lake.ingest(api.url, page_size=200)
     with sample_csv.open(encoding="utf-8", newline="") as file:
         expected = {row["id"]: row["name"] for row in csv.DictReader(file)}
-    stored = [json.loads(line) for line in lines_of(result.run_id)]
+    stored = [json.loads(line) for line in lake.lines(result.run_id)]
     assert len(stored) == len(expected) == 3977
     assert {record["id"]: record["name"] for record in stored} == expected
 
 
-def test_memory_holds_a_window_of_pages_and_not_all(
-    make_settings: MakeSettings, storage: Storage, day: dt.date, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_memory_holds_a_window_of_pages_and_not_all(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     alive: set[int] = set()
     most = 0
 
@@ -156,36 +137,32 @@ def test_memory_holds_a_window_of_pages_and_not_all(
 
     monkeypatch.setattr("brewery.ingestion.run.ProfileBuilder", Counted)
     with MockApi(breweries=2000) as api:
-        ingest(make_settings(api.url, page_size=10, concurrency=4), storage, day)
+        lake.ingest(api.url, page_size=10, concurrency=4)
     # Of 200 pages: those under way, one that waits for a thread, those that are being taken, and the run's own.
     assert most <= 2 * 5 + 2
 
 
-def test_no_breweries_is_a_failure(
-    make_settings: MakeSettings, storage: Storage, day: dt.date, lakehouse: Path
-) -> None:
+def test_no_breweries_is_a_failure(lake: Lake) -> None:
     with MockApi(data=[]) as api, pytest.raises(EmptySourceError, match="no breweries"):
-        ingest(make_settings(api.url), storage, day)
-    assert not lakehouse.exists()
+        lake.ingest(api.url)
+    assert not lake.root.exists()
 
 
-def test_an_api_that_is_down_is_one_sentence(
-    make_settings: MakeSettings, storage: Storage, day: dt.date, lakehouse: Path
-) -> None:
+def test_an_api_that_is_down_is_one_sentence(lake: Lake) -> None:
     with MockApi(breweries=1) as api:
         url = api.url
     with pytest.raises(
         ApiUnavailableError, match=r"Could not get the number of breweries .*connection failed"
     ) as error:
-        ingest(make_settings(url), storage, day)
+        lake.ingest(url)
     assert error.value.retryable
-    assert not lakehouse.exists()
+    assert not lake.root.exists()
 
 
-def test_a_wrong_address_is_not_tried_again(make_settings: MakeSettings, storage: Storage, day: dt.date) -> None:
+def test_a_wrong_address_is_not_tried_again(lake: Lake) -> None:
     with MockApi(breweries=1) as api:
         with pytest.raises(ApiRefusedError, match="404") as error:
-            ingest(make_settings(f"{api.url}/elsewhere"), storage, day)
+            lake.ingest(f"{api.url}/elsewhere")
         assert not error.value.retryable
 
 
@@ -195,17 +172,11 @@ class Crashed(BaseException):
 
 @pytest.mark.parametrize("cleans", [True, False])
 def test_a_crash_before_the_manifest_leaves_the_committed_run_in_force(
-    make_settings: MakeSettings,
-    storage: Storage,
-    day: dt.date,
-    tree: Tree,
-    monkeypatch: pytest.MonkeyPatch,
-    cleans: bool,
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, cleans: bool
 ) -> None:
     with MockApi(breweries=420) as api:
-        settings = make_settings(api.url)
-        committed = ingest(settings, storage, day)
-        before = tree()
+        committed = lake.ingest(api.url)
+        before = lake.tree()
 
         def crash(_manifest: Manifest) -> str:
             raise Crashed
@@ -216,31 +187,28 @@ def test_a_crash_before_the_manifest_leaves_the_committed_run_in_force(
                 # A killed process does not even remove its own files.
                 patch.setattr(Storage, "delete", lambda *_: None)
             with pytest.raises(Crashed):
-                ingest(settings, storage, day)
-    assert newest_run(storage, day).run_id == committed.run_id
-    assert {name: content for name, content in tree().items() if name in before} == before
-    leftovers = [run for run in list_runs(storage, day) if not run.committed]
+                lake.ingest(api.url)
+    assert newest_run(lake.storage, DAY).run_id == committed.run_id
+    assert {name: content for name, content in lake.tree().items() if name in before} == before
+    leftovers = [run for run in list_runs(lake.storage, DAY) if not run.committed]
     assert len(leftovers) == (0 if cleans else 1)
 
     now = dt.datetime.now(dt.UTC)
-    assert remove_uncommitted(storage, dt.timedelta(hours=1), now) == []
-    removed = remove_uncommitted(storage, dt.timedelta(hours=1), now + dt.timedelta(hours=2))
+    assert remove_uncommitted(lake.storage, dt.timedelta(hours=1), now) == []
+    removed = remove_uncommitted(lake.storage, dt.timedelta(hours=1), now + dt.timedelta(hours=2))
     assert removed == [run.path for run in leftovers]
-    assert tree() == before
+    assert lake.tree() == before
 
 
-def test_two_runs_of_one_date_at_once_do_not_disturb_each_other(
-    make_settings: MakeSettings, storage: Storage, day: dt.date, lines_of: LinesOf
-) -> None:
+def test_two_runs_of_one_date_at_once_do_not_disturb_each_other(lake: Lake) -> None:
     with MockApi(breweries=420, latency_ms=5) as api, ThreadPoolExecutor(2) as pool:
-        settings = make_settings(api.url)
-        first, second = pool.map(lambda _: ingest(settings, storage, day), range(2))
-    assert lines_of(first.run_id) == lines_of(second.run_id)
-    assert all(run.committed and run.files == 10 for run in list_runs(storage, day))
+        first, second = pool.map(lambda _: lake.ingest(api.url), range(2))
+    assert lake.lines(first.run_id) == lake.lines(second.run_id)
+    assert all(run.committed and run.files == 10 for run in list_runs(lake.storage, DAY))
 
 
 def test_an_interrupt_while_a_thread_starts_waits_for_what_that_thread_writes(
-    make_settings: MakeSettings, storage: Storage, day: dt.date, tree: Tree, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writing, may_write = threading.Event(), threading.Event()
     strays: list[threading.Thread] = []
@@ -271,6 +239,6 @@ def test_an_interrupt_while_a_thread_starts_waits_for_what_that_thread_writes(
     monkeypatch.setattr("brewery.ingestion.run.ThreadPoolExecutor", Interrupted)
     monkeypatch.setattr(Storage, "write", write_late)
     with MockApi(breweries=420) as api, pytest.raises(KeyboardInterrupt):
-        ingest(make_settings(api.url), storage, day)
+        lake.ingest(api.url)
     strays[0].join()
-    assert tree() == {}
+    assert lake.tree() == {}

@@ -1,10 +1,7 @@
 """Every fault of the mock API against the ingestion: settled, passed on, or failed with bronze untouched."""
 
-import datetime as dt
 import json
 import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,15 +12,9 @@ from brewery.errors import ApiError, ApiRefusedError, ApiUnavailableError, Sourc
 from brewery.ingestion import ingest
 from brewery.settings import Settings
 from brewery.storage import Storage
-from brewery.validation import validate
 from harness.pipeline.mock_api import MockApi
 from harness.pipeline.mock_api.faults import KINDS, parse
-from tests.dags.brewery.conftest import FakeClock
-
-MakeSettings = Callable[..., Settings]
-Tree = Callable[[], dict[str, bytes]]
-LinesOf = Callable[[str], list[bytes]]
-ManifestOf = Callable[[str], dict[str, Any]]
+from tests.dags.brewery.conftest import DAY, FakeClock, Lake
 
 # Two pages of the nine fail twice each: four retries.
 RETRIED = {
@@ -163,153 +154,130 @@ def test_no_fault_of_the_mocked_api_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("fault", RETRIED)
-def test_a_passing_fault_is_retried_and_leaves_no_trace(
-    fault: str,
-    make_settings: MakeSettings,
-    storage: Storage,
-    day: dt.date,
-    lines_of: LinesOf,
-    manifest_of: ManifestOf,
-) -> None:
+def test_a_passing_fault_is_retried_and_leaves_no_trace(lake: Lake, fault: str) -> None:
     with MockApi(breweries=420) as api:
-        clean = ingest(make_settings(api.url), storage, day)
+        clean = lake.ingest(api.url)
         api.add_faults(fault)
-        result = ingest(make_settings(api.url), storage, day)
+        result = lake.ingest(api.url)
     assert (result.retries, result.fresh_starts) == (RETRIED[fault], 0)
-    assert lines_of(result.run_id) == lines_of(clean.run_id)
-    assert manifest_of(result.run_id)["files"] == manifest_of(clean.run_id)["files"]
+    assert lake.lines(result.run_id) == lake.lines(clean.run_id)
+    assert lake.manifest(result.run_id)["files"] == lake.manifest(clean.run_id)["files"]
 
 
 @pytest.mark.parametrize("fault", STARTED_AFRESH)
-def test_a_source_that_moved_is_read_afresh(
-    fault: str, make_settings: MakeSettings, storage: Storage, day: dt.date, lines_of: LinesOf, tree: Tree
-) -> None:
+def test_a_source_that_moved_is_read_afresh(lake: Lake, fault: str) -> None:
     with MockApi(breweries=420, faults=[fault]) as api:
-        result = ingest(make_settings(api.url), storage, day)
+        result = lake.ingest(api.url)
         at_rest = [brewery["id"] for brewery in api.catalog.at(api.day)]
     assert result.fresh_starts == 1
-    assert sorted(json.loads(line)["id"] for line in lines_of(result.run_id)) == sorted(at_rest)
-    assert validate(storage, day).records == len(at_rest)
+    assert sorted(json.loads(line)["id"] for line in lake.lines(result.run_id)) == sorted(at_rest)
+    assert lake.validate().records == len(at_rest)
     # The first attempt has taken its files away.
-    assert {name.split("/")[3] for name in tree()} == {f"run_id={result.run_id}"}
+    assert {name.split("/")[3] for name in lake.tree()} == {f"run_id={result.run_id}"}
 
 
 @pytest.mark.parametrize("fault", PASSED_ON)
-def test_what_is_odd_within_records_is_stored_as_received(
-    fault: str, make_settings: MakeSettings, storage: Storage, day: dt.date, lines_of: LinesOf
-) -> None:
+def test_what_is_odd_within_records_is_stored_as_received(lake: Lake, fault: str) -> None:
     with MockApi(breweries=420, faults=[fault]) as api:
-        result = ingest(make_settings(api.url), storage, day)
+        result = lake.ingest(api.url)
         bodies = [
             requests.get(f"{api.url}/v1/breweries?sort=id:asc&per_page=50&page={page}", timeout=120).content
             for page in range(1, 10)
         ]
     assert (result.retries, result.fresh_starts) == (0, 0)
-    assert b"[%s]" % b",".join(lines_of(result.run_id)) == b"[%s]" % b",".join(
+    assert b"[%s]" % b",".join(lake.lines(result.run_id)) == b"[%s]" % b",".join(
         body.removeprefix(b"[").removesuffix(b"]") for body in bodies
     )
-    assert validate(storage, day).records == result.records
+    assert lake.validate().records == result.records
 
 
 @pytest.mark.parametrize("fault", MALFORMED)
-def test_what_not_every_reader_takes_is_stored_and_told_from_the_rest(
-    fault: str, make_settings: MakeSettings, storage: Storage, day: dt.date, lines_of: LinesOf
-) -> None:
+def test_what_not_every_reader_takes_is_stored_and_told_from_the_rest(lake: Lake, fault: str) -> None:
     struck = parse(fault)
     with MockApi(breweries=420, faults=[fault]) as api:
-        result = ingest(make_settings(api.url), storage, day)
+        result = lake.ingest(api.url)
         breweries = list(api.catalog.at(0))
-    lines = lines_of(result.run_id)
+    lines = lake.lines(result.run_id)
     good = {brewery["id"] for brewery in breweries if not struck.picks(brewery["id"])}
     assert {json.loads(line)["id"] for line in lines if line.startswith(b"{")} == good
-    assert (len(lines), validate(storage, day).records, result.fresh_starts) == (420, 420, 0)
-    manifest = newest_run(storage, day)
+    assert (len(lines), lake.validate().records, result.fresh_starts) == (420, 420, 0)
+    manifest = newest_run(lake.storage, DAY)
     assert sum(file.malformed for file in manifest.files) == 420 - len(good) > 0
     assert sum(manifest.profile.fields["id"].values()) == len(good)
 
 
 @pytest.mark.parametrize("fault", OWN_PAGES)
-def test_an_api_with_smaller_pages_is_read_at_its_own_size(
-    fault: str, make_settings: MakeSettings, storage: Storage, day: dt.date, lines_of: LinesOf
-) -> None:
+def test_an_api_with_smaller_pages_is_read_at_its_own_size(lake: Lake, fault: str) -> None:
     with MockApi(breweries=420, faults=[fault]) as api:
-        result = ingest(make_settings(api.url), storage, day)
+        result = lake.ingest(api.url)
         everything = {brewery["id"] for brewery in api.catalog.at(0)}
     assert (result.records, result.pages, result.fresh_starts) == (420, OWN_PAGES[fault], 0)
-    assert {json.loads(line)["id"] for line in lines_of(result.run_id)} == everything
+    assert {json.loads(line)["id"] for line in lake.lines(result.run_id)} == everything
 
 
 @pytest.mark.parametrize("fault", ["outage:seconds=30", "outage:seconds=30,after=5", "outage:seconds=30,path=meta"])
 def test_an_outage_of_half_a_minute_is_survived_with_the_settings_as_they_are(
-    fault: str, lakehouse: Path, storage: Storage, day: dt.date, clock: FakeClock
+    lake: Lake, fault: str, clock: FakeClock
 ) -> None:
     with MockApi(breweries=2_000, faults=[fault], clock=clock.now) as api:
         # One thread, so that time passes once for each wait.
-        settings = Settings(lakehouse_uri=str(lakehouse), api_url=f"{api.url}/v1", concurrency=1)
-        result = ingest(settings, storage, day, clock=clock)
+        settings = Settings(lakehouse_uri=str(lake.root), api_url=f"{api.url}/v1", concurrency=1)
+        result = ingest(settings, lake.storage, DAY, clock=clock)
     assert (result.records, result.fresh_starts) == (2_000, 0)
     assert result.retries >= 6
 
 
 @pytest.mark.parametrize("fault", SLOW_BUT_FINE)
-def test_a_slow_api_is_waited_for(fault: str, make_settings: MakeSettings, storage: Storage, day: dt.date) -> None:
+def test_a_slow_api_is_waited_for(lake: Lake, fault: str) -> None:
     with MockApi(breweries=420, faults=[fault]) as api:
-        result = ingest(make_settings(api.url), storage, day)
+        result = lake.ingest(api.url)
     assert (result.records, result.retries) == (420, 0)
 
 
 @pytest.mark.parametrize("fault", FAILED)
-def test_a_lasting_fault_fails_in_one_sentence_with_bronze_untouched(
-    fault: str, make_settings: MakeSettings, storage: Storage, day: dt.date, tree: Tree
-) -> None:
+def test_a_lasting_fault_fails_in_one_sentence_with_bronze_untouched(lake: Lake, fault: str) -> None:
     limits = LIMITS.get(name_of(fault), {})
     clock = FakeClock() if name_of(fault) in ("rate-limit", "outage") else None
     kind, sentence = FAILED[fault]
     with MockApi(breweries=420) as api:
-        ingest(make_settings(api.url), storage, day)
-        before = tree()
+        lake.ingest(api.url)
+        before = lake.tree()
         api.add_faults(fault)
         with pytest.raises(kind, match=sentence) as error:
-            ingest(make_settings(api.url, **limits), storage, day, clock=clock)
-    assert tree() == before
+            lake.ingest(api.url, **limits, clock=clock)
+    assert lake.tree() == before
     # What the API refuses, it refuses again.
     assert error.value.retryable == (kind is not ApiRefusedError)
     assert "\n" not in str(error.value)
     assert str(error.value).endswith(".")
 
 
-def test_retry_after_is_honoured(make_settings: MakeSettings, storage: Storage, day: dt.date) -> None:
+def test_retry_after_is_honoured(lake: Lake) -> None:
     with MockApi(breweries=20, faults=["rate-limit:times=1,retry_after=1"]) as api:
         begun = time.monotonic()
-        result = ingest(make_settings(api.url, retry_after_max=60), storage, day)
+        result = lake.ingest(api.url, retry_after_max=60)
     assert result.retries == 1
     assert time.monotonic() - begun >= 1
 
 
-def test_a_server_that_wants_fewer_requests_is_given_the_time(
-    make_settings: MakeSettings, storage: Storage, day: dt.date
-) -> None:
+def test_a_server_that_wants_fewer_requests_is_given_the_time(lake: Lake) -> None:
     with MockApi(breweries=420, faults=["rate-limit:share=0.8"]) as api:
-        result = ingest(make_settings(api.url), storage, day)
+        result = lake.ingest(api.url)
         refused = api.stats()["by_status"]["429"]
     assert (result.records, result.retries) == (420, refused)
     # More often than the attempts that a page has.
     assert refused > 9 * 3
 
 
-def test_a_page_is_not_waited_for_beyond_its_deadline(
-    make_settings: MakeSettings, storage: Storage, day: dt.date
-) -> None:
+def test_a_page_is_not_waited_for_beyond_its_deadline(lake: Lake) -> None:
     with MockApi(breweries=20, faults=["rate-limit:retry_after=3600"]) as api:
         with pytest.raises(ApiUnavailableError, match="attempts: 1"):
-            ingest(make_settings(api.url, retry_after_max=3600, page_deadline=30), storage, day)
+            lake.ingest(api.url, retry_after_max=3600, page_deadline=30)
         assert api.stats()["by_status"]["429"] == 1
 
 
 @pytest.mark.timeout(300)
-def test_one_lost_page_ends_the_others(
-    make_settings: MakeSettings, storage: Storage, day: dt.date, tree: Tree, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_lost_page_ends_the_others(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     write = Storage.write
 
     def full_at_page_1(self: Storage, path: str, data: bytes) -> None:
@@ -322,15 +290,13 @@ def test_one_lost_page_ends_the_others(
     monkeypatch.setattr(Storage, "write", full_at_page_1)
     # The second page is told to wait for ten minutes: the failure of the first must end that wait.
     with MockApi(breweries=420, faults=["rate-limit:page=2,retry_after=600"]) as api:
-        settings = make_settings(api.url, page_deadline=3600, retry_after_max=600)
+        settings = lake.settings(api.url, page_deadline=3600, retry_after_max=600)
         with pytest.raises(StorageFullError):
-            ingest(settings, storage, day)
-    assert tree() == {}
+            ingest(settings, lake.storage, DAY)
+    assert lake.tree() == {}
 
 
-def test_a_brewery_that_the_source_itself_lists_twice_in_a_row_is_no_drift(
-    make_settings: MakeSettings, storage: Storage, day: dt.date
-) -> None:
+def test_a_brewery_that_the_source_itself_lists_twice_in_a_row_is_no_drift(lake: Lake) -> None:
     with MockApi(breweries=420, faults=["overlap:page=4,count=1"]) as api:
-        result = ingest(make_settings(api.url), storage, day)
+        result = lake.ingest(api.url)
     assert (result.records, result.fresh_starts) == (420, 0)

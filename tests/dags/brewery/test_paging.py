@@ -1,6 +1,5 @@
 """Servers with pages of their own, which the mock API does not have; and lists that hold breweries twice."""
 
-import datetime as dt
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -11,13 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from brewery.errors import ApiRefusedError, SourceMovedError
-from brewery.ingestion import ingest
-from brewery.settings import Settings
-from brewery.storage import Storage
-from brewery.validation import validate
+from tests.dags.brewery.conftest import Lake
 from tests.dags.brewery.test_client import send, serving
 
-MakeSettings = Callable[..., Settings]
 PageOf = Callable[[list[dict[str, Any]], int, int], list[dict[str, Any]]]
 """Records, page and size of a page -> what the server answers."""
 
@@ -61,34 +56,28 @@ def cut(records: list[dict[str, Any]], page: int, size: int) -> list[dict[str, A
         ),
     ],
 )
-def test_a_server_is_read_at_its_own_page_size(
-    make_settings: MakeSettings, storage: Storage, day: dt.date, page_of: PageOf, pages: int
-) -> None:
+def test_a_server_is_read_at_its_own_page_size(lake: Lake, page_of: PageOf, pages: int) -> None:
     with serving(answering(page_of)) as url:
-        result = ingest(make_settings(url), storage, day)
+        result = lake.ingest(url)
     assert (result.records, result.pages, result.fresh_starts) == (420, pages, 0)
-    assert validate(storage, day).records == 420
+    assert lake.validate().records == 420
 
 
-def test_a_page_size_that_shrinks_with_each_request_is_refused(
-    make_settings: MakeSettings, storage: Storage, day: dt.date
-) -> None:
+def test_a_page_size_that_shrinks_with_each_request_is_refused(lake: Lake) -> None:
     with (
         serving(answering(lambda records, page, size: cut(records, page, size - 1))) as url,
         pytest.raises(SourceMovedError, match="page 1 has 46 records instead of 47"),
     ):
-        ingest(make_settings(url), storage, day)
+        lake.ingest(url)
 
 
 @pytest.mark.parametrize("count", [420, 400])
-def test_a_server_that_ignores_the_page_is_reported_as_such(
-    make_settings: MakeSettings, storage: Storage, day: dt.date, count: int
-) -> None:
+def test_a_server_that_ignores_the_page_is_reported_as_such(lake: Lake, count: int) -> None:
     with (
         serving(answering(lambda records, _, size: records[:size], BREWERIES[:count])) as url,
         pytest.raises(ApiRefusedError, match=rf"ignores the parameter `page` and only 50 of {count} breweries"),
     ):
-        ingest(make_settings(url), storage, day)
+        lake.ingest(url)
 
 
 @pytest.mark.parametrize(
@@ -99,18 +88,14 @@ def test_a_server_that_ignores_the_page_is_reported_as_such(
         pytest.param([BREWERIES[0]] * 60 + BREWERIES, id="more than a page of one"),
     ],
 )
-def test_breweries_that_the_source_itself_lists_twice_are_kept(
-    make_settings: MakeSettings, storage: Storage, day: dt.date, twice: list[dict[str, Any]]
-) -> None:
+def test_breweries_that_the_source_itself_lists_twice_are_kept(lake: Lake, twice: list[dict[str, Any]]) -> None:
     with serving(answering(cut, twice)) as url:
-        result = ingest(make_settings(url), storage, day)
+        result = lake.ingest(url)
     assert (result.records, result.fresh_starts) == (len(twice), 0)
 
 
 @pytest.mark.parametrize("status", [400, 422])
-def test_an_api_that_takes_no_order_is_read_without(
-    make_settings: MakeSettings, storage: Storage, day: dt.date, status: int
-) -> None:
+def test_an_api_that_takes_no_order_is_read_without(lake: Lake, status: int) -> None:
     in_order = answering(cut)
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
@@ -120,13 +105,11 @@ def test_an_api_that_takes_no_order_is_read_without(
             in_order(handler)
 
     with serving(answer) as url:
-        result = ingest(make_settings(url), storage, day)
+        result = lake.ingest(url)
     assert (result.records, result.fresh_starts) == (420, 0)
 
 
-def test_an_api_that_takes_no_request_is_refused(
-    make_settings: MakeSettings, storage: Storage, day: dt.date
-) -> None:
+def test_an_api_that_takes_no_request_is_refused(lake: Lake) -> None:
     def answer(handler: BaseHTTPRequestHandler) -> None:
         if handler.path.startswith("/v1/breweries/meta"):
             send(handler, b'{"total":7}')
@@ -134,12 +117,10 @@ def test_an_api_that_takes_no_request_is_refused(
             send(handler, b"{}", 400)
 
     with serving(answer) as url, pytest.raises(ApiRefusedError, match="with status 400"):
-        ingest(make_settings(url), storage, day)
+        lake.ingest(url)
 
 
-def test_one_removed_and_another_added_while_pages_are_read_is_drift(
-    make_settings: MakeSettings, storage: Storage, day: dt.date
-) -> None:
+def test_one_removed_and_another_added_while_pages_are_read_is_drift(lake: Lake) -> None:
     breweries = [{"id": f"{number:04d}", "brewery_type": "nano"} for number in range(420)]
     later = [*breweries[1:], {"id": "0420", "brewery_type": "micro"}]
     seen: list[int] = []
@@ -159,7 +140,7 @@ def test_one_removed_and_another_added_while_pages_are_read_is_drift(
             send(handler, json.dumps(cut(current, asked["page"], asked["per_page"])).encode())
 
     with serving(answer) as url:
-        result = ingest(make_settings(url, concurrency=1), storage, day)
+        result = lake.ingest(url, concurrency=1)
     # Nothing but the counts by type shows that the first attempt lacks a brewery.
     assert (result.records, result.fresh_starts) == (420, 1)
 
@@ -178,8 +159,6 @@ def alternating(*lists: list[dict[str, Any]]) -> PageOf:
         pytest.param(alternating(BREWERIES[:210] + BREWERIES[:210], BREWERIES), id="a copy that lost half"),
     ],
 )
-def test_servers_that_do_not_agree_are_not_taken_for_one_list(
-    make_settings: MakeSettings, storage: Storage, day: dt.date, page_of: PageOf
-) -> None:
+def test_servers_that_do_not_agree_are_not_taken_for_one_list(lake: Lake, page_of: PageOf) -> None:
     with serving(answering(page_of)) as url, pytest.raises(SourceMovedError):
-        ingest(make_settings(url, concurrency=3), storage, day)
+        lake.ingest(url, concurrency=3)

@@ -15,10 +15,10 @@ from s3fs import S3FileSystem
 from brewery.bronze import list_dates, list_runs, newest_run, remove_uncommitted
 from brewery.errors import StorageDeniedError, StorageError, StorageMissingError, StorageUnavailableError
 from brewery.ingestion import ingest
-from brewery.settings import Settings
 from brewery.storage import Storage
 from brewery.validation import validate
 from harness.pipeline.mock_api import MockApi
+from tests.dags.brewery.conftest import DAY, Lake
 
 pytestmark = pytest.mark.s3
 
@@ -57,44 +57,36 @@ def keys(endpoint: str) -> Callable[[], list[str]]:
 
 
 @pytest.mark.parametrize("uri", ["s3://lakehouse", "s3a://lakehouse/some/prefix"])
-def test_a_day_is_ingested_validated_and_cleaned_up(
-    uri: str,
-    make_settings: Callable[..., Settings],
-    day: dt.date,
-    keys: Callable[[], list[str]],
-) -> None:
+def test_a_day_is_ingested_validated_and_cleaned_up(lake: Lake, uri: str, keys: Callable[[], list[str]]) -> None:
     storage = Storage.for_uri(uri)
     prefix = uri.partition("lakehouse")[2].lstrip("/")
     with MockApi(breweries=120) as api:
-        settings = make_settings(api.url)
-        result = ingest(settings, storage, day)
-        again = ingest(settings, storage, day)
+        result = ingest(lake.settings(api.url), storage, DAY)
+        again = ingest(lake.settings(api.url), storage, DAY)
     folder = f"{prefix}/bronze/breweries/ingestion_date=2025-01-31".lstrip("/")
     pages = ["_manifest.json", "page-00001.jsonl.gz", "page-00002.jsonl.gz", "page-00003.jsonl.gz"]
     assert keys() == sorted(f"{folder}/run_id={run.run_id}/{name}" for run in (result, again) for name in pages)
-    assert list_dates(storage) == [day]
-    assert newest_run(storage, day).run_id == again.run_id
-    assert validate(storage, day).records == 120
+    assert list_dates(storage) == [DAY]
+    assert newest_run(storage, DAY).run_id == again.run_id
+    assert validate(storage, DAY).records == 120
 
     boto3.client("s3").delete_object(Bucket=BUCKET, Key=f"{folder}/run_id={again.run_id}/_manifest.json")
-    assert newest_run(storage, day).run_id == result.run_id
+    assert newest_run(storage, DAY).run_id == result.run_id
     later = dt.datetime.now(dt.UTC) + dt.timedelta(hours=2)
     assert len(remove_uncommitted(storage, dt.timedelta(hours=1), later)) == 1
-    assert [run.run_id for run in list_runs(storage, day)] == [result.run_id]
+    assert [run.run_id for run in list_runs(storage, DAY)] == [result.run_id]
     assert len(keys()) == 4
 
 
-def test_a_failed_run_leaves_no_key(
-    make_settings: Callable[..., Settings], day: dt.date, keys: Callable[[], list[str]]
-) -> None:
+def test_a_failed_run_leaves_no_key(lake: Lake, keys: Callable[[], list[str]]) -> None:
     with MockApi(breweries=420, faults=["not-json:page=8"]) as api, pytest.raises(Exception, match="page 8"):
-        ingest(make_settings(api.url), Storage.for_uri("s3://lakehouse"), day)
+        ingest(lake.settings(api.url), Storage.for_uri("s3://lakehouse"), DAY)
     assert keys() == []
 
 
 @pytest.mark.airflow
 def test_the_tasks_use_the_connection_s_endpoint_and_credentials(
-    endpoint: str, monkeypatch: pytest.MonkeyPatch, day: dt.date, keys: Callable[[], list[str]]
+    lake: Lake, endpoint: str, monkeypatch: pytest.MonkeyPatch, keys: Callable[[], list[str]]
 ) -> None:
     from brewery.orchestration.tasks import ingest_date, validate_date
 
@@ -113,50 +105,46 @@ def test_the_tasks_use_the_connection_s_endpoint_and_credentials(
         for variable in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             without.delenv(variable)
         without.setenv("BREWERY_API_URL", f"{api.url}/v1")
-        ingest_date(day)
-        validate_date(day)
+        ingest_date(DAY)
+        validate_date(DAY)
     assert len([key for key in keys() if key.endswith("/_manifest.json")]) == 1
     assert len([key for key in keys() if key.endswith(".jsonl.gz")]) == 1
 
 
-def test_a_bucket_that_does_not_exist_is_one_sentence(
-    endpoint: str, make_settings: Callable[..., Settings], day: dt.date
-) -> None:
+def test_a_bucket_that_does_not_exist_is_one_sentence(lake: Lake, endpoint: str) -> None:
     storage = Storage.for_uri("s3://no-such-bucket/prefix")
     with (
         MockApi(breweries=20) as api,
         pytest.raises(StorageMissingError, match=r"bucket does not exist; create it"),
     ):
-        ingest(make_settings(api.url), storage, day)
+        ingest(lake.settings(api.url), storage, DAY)
     with pytest.raises(StorageMissingError, match="does not exist"):
-        validate(storage, day)
+        validate(storage, DAY)
 
 
-def test_wrong_credentials_are_one_sentence(
-    endpoint: str, make_settings: Callable[..., Settings], day: dt.date, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_wrong_credentials_are_one_sentence(lake: Lake, endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # From here on the server asks who is there, and knows nobody.
     requests.post(f"{endpoint}/moto-api/reset-auth", data=b"0", timeout=120).raise_for_status()
     try:
         with MockApi(breweries=20) as api, pytest.raises(StorageDeniedError, match="check the access key") as error:
-            ingest(make_settings(api.url), Storage.for_uri("s3://lakehouse"), day)
+            ingest(lake.settings(api.url), Storage.for_uri("s3://lakehouse"), DAY)
         assert not error.value.retryable
     finally:
         requests.post(f"{endpoint}/moto-api/reset-auth", data=b"inf", timeout=120)
 
 
 def test_a_server_that_is_down_is_one_sentence_and_worth_another_try(
-    endpoint: str, make_settings: Callable[..., Settings], day: dt.date, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with MockApi(breweries=20) as gone:
         monkeypatch.setenv("AWS_ENDPOINT_URL", gone.url)
     with MockApi(breweries=20) as api, pytest.raises(StorageUnavailableError, match="Could not write") as error:
-        ingest(make_settings(api.url), Storage.for_uri("s3://lakehouse"), day)
+        ingest(lake.settings(api.url), Storage.for_uri("s3://lakehouse"), DAY)
     assert error.value.retryable
 
 
 def test_an_upload_that_fails_in_the_middle_fails_the_run(
-    endpoint: str, make_settings: Callable[..., Settings], day: dt.date, keys: Callable[[], list[str]]
+    lake: Lake, endpoint: str, keys: Callable[[], list[str]]
 ) -> None:
     class Failing(S3FileSystem):  # type: ignore[misc] # s3fs has no types
         cachable = False
@@ -167,5 +155,5 @@ def test_an_upload_that_fails_in_the_middle_fails_the_run(
             return await super()._pipe_file(path, *args, **kwargs)
 
     with MockApi(breweries=420) as api, pytest.raises(StorageError, match=r"page-00005.*connection was reset"):
-        ingest(make_settings(api.url), Storage(Failing(), "s3://lakehouse"), day)
+        ingest(lake.settings(api.url), Storage(Failing(), "s3://lakehouse"), DAY)
     assert keys() == []

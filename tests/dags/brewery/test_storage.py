@@ -25,32 +25,33 @@ from brewery.errors import (
     StorageUnavailableError,
 )
 from brewery.storage import Storage
+from tests.dags.brewery.conftest import Lake
 
 NOBODY = 65534
 
 
-def test_a_file_is_written_read_listed_and_deleted(storage: Storage, lakehouse: Path) -> None:
-    root = storage.layout.root
-    storage.write(f"{root}/a/b/one.txt", b"1")
-    storage.write(f"{root}/a/two.txt", b"two")
-    assert (lakehouse / "a/b/one.txt").read_bytes() == b"1"
-    assert storage.read(f"{root}/a/two.txt") == b"two"
-    assert [(e.name, e.is_folder, e.size) for e in storage.list_folder(f"{root}/a")] == [
+def test_a_file_is_written_read_listed_and_deleted(lake: Lake) -> None:
+    root = lake.storage.layout.root
+    lake.storage.write(f"{root}/a/b/one.txt", b"1")
+    lake.storage.write(f"{root}/a/two.txt", b"two")
+    assert (lake.root / "a/b/one.txt").read_bytes() == b"1"
+    assert lake.storage.read(f"{root}/a/two.txt") == b"two"
+    assert [(e.name, e.is_folder, e.size) for e in lake.storage.list_folder(f"{root}/a")] == [
         ("b", True, 0),
         ("two.txt", False, 3),
     ]
-    storage.delete(f"{root}/a/b")
-    assert not (lakehouse / "a/b").exists()
-    storage.delete(f"{root}/a/b")
-    assert storage.list_folder(f"{root}/a/b") == []
+    lake.storage.delete(f"{root}/a/b")
+    assert not (lake.root / "a/b").exists()
+    lake.storage.delete(f"{root}/a/b")
+    assert lake.storage.list_folder(f"{root}/a/b") == []
 
 
 @pytest.mark.parametrize("step", ["os.fsync", "pathlib.Path.replace"])
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(
-    storage: Storage, lakehouse: Path, monkeypatch: pytest.MonkeyPatch, step: str
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    path = f"{storage.layout.root}/file"
-    storage.write(path, b"old")
+    path = f"{lake.storage.layout.root}/file"
+    lake.storage.write(path, b"old")
 
     def fail(*_: object) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
@@ -58,8 +59,8 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(
     with monkeypatch.context() as patch:
         patch.setattr(step, fail)
         with pytest.raises(StorageUnavailableError, match="Could not write"):
-            storage.write(path, b"new")
-    assert {p.name: p.read_bytes() for p in lakehouse.iterdir()} == {"file": b"old"}
+            lake.storage.write(path, b"new")
+    assert {p.name: p.read_bytes() for p in lake.root.iterdir()} == {"file": b"old"}
 
 
 @pytest.mark.parametrize(
@@ -87,9 +88,9 @@ def test_another_kind_of_address_is_refused(uri: str) -> None:
         Storage.for_uri(uri)
 
 
-def test_a_path_outside_the_lakehouse_is_a_mistake_of_the_caller(storage: Storage) -> None:
+def test_a_path_outside_the_lakehouse_is_a_mistake_of_the_caller(lake: Lake) -> None:
     with pytest.raises(ValueError, match="is not below"):
-        storage.write("/elsewhere/file", b"")
+        lake.storage.write("/elsewhere/file", b"")
 
 
 @pytest.fixture
@@ -149,9 +150,9 @@ def test_a_lakehouse_below_a_file_is_one_sentence(tmp_path: Path) -> None:
         storage.write(f"{storage.layout.root}/x", b"")
 
 
-def test_a_file_that_is_not_there_is_one_sentence(storage: Storage) -> None:
+def test_a_file_that_is_not_there_is_one_sentence(lake: Lake) -> None:
     with pytest.raises(StorageMissingError, match="does not exist"):
-        storage.read(f"{storage.layout.root}/nothing")
+        lake.storage.read(f"{lake.storage.layout.root}/nothing")
 
 
 def from_s3(code: str, error: OSError) -> OSError:

@@ -12,20 +12,20 @@ import pytest
 
 from brewery.bronze import newest_run, remove_uncommitted
 from brewery.errors import BronzeInvalidError, ManifestInvalidError, NoCommittedRunError
-from brewery.ingestion import IngestResult, ingest
-from brewery.settings import Settings
-from brewery.storage import Storage
-from brewery.validation import inspect, validate
+from brewery.ingestion import IngestResult
+from brewery.validation import inspect
 from harness.pipeline.mock_api import MockApi
+from tests.dags.brewery.conftest import DAY, Lake
 
 Edit = Callable[[dict[str, Any]], None]
+EditManifest = Callable[[Edit], None]
 
 
 @pytest.fixture
-def run(make_settings: Callable[..., Settings], storage: Storage, day: dt.date) -> IngestResult:
+def run(lake: Lake) -> IngestResult:
     """A committed run of 420 breweries on nine pages."""
     with MockApi(breweries=420) as api:
-        return ingest(make_settings(api.url), storage, day)
+        return lake.ingest(api.url)
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def folder(run: IngestResult) -> Path:
 
 
 @pytest.fixture
-def edit_manifest(run: IngestResult) -> Callable[[Edit], None]:
+def edit_manifest(run: IngestResult) -> EditManifest:
     def edit(change: Edit) -> None:
         path = Path(run.manifest_path)
         manifest = json.loads(path.read_text())
@@ -45,7 +45,7 @@ def edit_manifest(run: IngestResult) -> Callable[[Edit], None]:
 
 
 @pytest.fixture
-def replace_page(folder: Path, edit_manifest: Callable[[Edit], None]) -> Callable[[bytes], None]:
+def replace_page(folder: Path, edit_manifest: EditManifest) -> Callable[[bytes], None]:
     """Give page 2 another content, with the size and checksum in the manifest to match."""
 
     def replace(content: bytes) -> None:
@@ -59,53 +59,51 @@ def replace_page(folder: Path, edit_manifest: Callable[[Edit], None]) -> Callabl
     return replace
 
 
-def test_a_sound_run_is_valid(run: IngestResult, storage: Storage, day: dt.date) -> None:
-    result = validate(storage, day)
+def test_a_sound_run_is_valid(lake: Lake, run: IngestResult) -> None:
+    result = lake.validate()
     assert (result.run_id, result.records, result.api_total, result.files) == (run.run_id, 420, 420, 9)
     assert result.bytes == run.bytes_stored
     assert (result.faults, result.unknown_files, result.superseded_runs) == ((), (), ())
 
 
-def test_a_date_without_a_run_is_one_sentence(storage: Storage, day: dt.date) -> None:
+def test_a_date_without_a_run_is_one_sentence(lake: Lake) -> None:
     with pytest.raises(
         NoCommittedRunError, match=r"no committed bronze run of 2025-01-31 .* ingest that date first\.$"
     ):
-        validate(storage, day)
+        lake.validate()
 
 
-def test_a_run_without_a_manifest_does_not_exist(
-    run: IngestResult, folder: Path, storage: Storage, day: dt.date
-) -> None:
+def test_a_run_without_a_manifest_does_not_exist(lake: Lake, run: IngestResult, folder: Path) -> None:
     (folder / "_manifest.json").unlink()
     with pytest.raises(NoCommittedRunError):
-        validate(storage, day)
+        lake.validate()
 
 
-def refused(storage: Storage, day: dt.date) -> str:
+def refused(lake: Lake) -> str:
     with pytest.raises(BronzeInvalidError) as error:
-        validate(storage, day)
+        lake.validate()
     assert str(error.value).endswith("ingest that date again, which replaces it.")
     assert not error.value.retryable
     return str(error.value)
 
 
-def test_a_missing_file_is_named(folder: Path, storage: Storage, day: dt.date) -> None:
+def test_a_missing_file_is_named(lake: Lake, folder: Path) -> None:
     (folder / "page-00003.jsonl.gz").unlink()
-    assert "page-00003.jsonl.gz is missing" in refused(storage, day)
+    assert "page-00003.jsonl.gz is missing" in refused(lake)
 
 
-def test_a_file_of_another_size_is_named(folder: Path, storage: Storage, day: dt.date) -> None:
+def test_a_file_of_another_size_is_named(lake: Lake, folder: Path) -> None:
     path = folder / "page-00003.jsonl.gz"
     path.write_bytes(path.read_bytes()[:-1])
-    assert "page-00003.jsonl.gz has" in refused(storage, day)
+    assert "page-00003.jsonl.gz has" in refused(lake)
 
 
-def test_a_wrong_checksum_is_named(folder: Path, storage: Storage, day: dt.date) -> None:
+def test_a_wrong_checksum_is_named(lake: Lake, folder: Path) -> None:
     path = folder / "page-00003.jsonl.gz"
     content = bytearray(path.read_bytes())
     content[100] ^= 1
     path.write_bytes(content)
-    assert "the checksum of page-00003.jsonl.gz is wrong" in refused(storage, day)
+    assert "the checksum of page-00003.jsonl.gz is wrong" in refused(lake)
 
 
 @pytest.mark.parametrize(
@@ -120,45 +118,37 @@ def test_a_wrong_checksum_is_named(folder: Path, storage: Storage, day: dt.date)
     ],
 )
 def test_a_file_with_another_content_is_named(
-    replace_page: Callable[[bytes], None], storage: Storage, day: dt.date, content: bytes, fault: str
+    lake: Lake, replace_page: Callable[[bytes], None], content: bytes, fault: str
 ) -> None:
     replace_page(content)
-    assert fault in refused(storage, day)
+    assert fault in refused(lake)
 
 
-def test_a_count_other_than_the_api_s_is_a_fault(
-    edit_manifest: Callable[[Edit], None], storage: Storage, day: dt.date
-) -> None:
+def test_a_count_other_than_the_api_s_is_a_fault(lake: Lake, edit_manifest: EditManifest) -> None:
     edit_manifest(lambda manifest: manifest.update(api_total=421))
-    assert "the manifest has 420 records, the API said 421" in refused(storage, day)
+    assert "the manifest has 420 records, the API said 421" in refused(lake)
 
 
-def test_lines_that_are_malformed_are_as_many_as_the_manifest_says(
-    edit_manifest: Callable[[Edit], None], storage: Storage, day: dt.date
-) -> None:
+def test_lines_that_are_malformed_are_as_many_as_the_manifest_says(lake: Lake, edit_manifest: EditManifest) -> None:
     edit_manifest(lambda manifest: manifest["files"][1].update(malformed=1))
-    assert "page-00002.jsonl.gz has 0 lines that are not JSON objects instead of 1" in refused(storage, day)
+    assert "page-00002.jsonl.gz has 0 lines that are not JSON objects instead of 1" in refused(lake)
 
 
-def test_a_manifest_from_before_responses_were_kept_is_valid(
-    edit_manifest: Callable[[Edit], None], storage: Storage, day: dt.date
-) -> None:
+def test_a_manifest_from_before_responses_were_kept_is_valid(lake: Lake, edit_manifest: EditManifest) -> None:
     edit_manifest(lambda manifest: manifest.pop("responses"))
-    assert validate(storage, day).records == 420
-    assert newest_run(storage, day).responses == ()
+    assert lake.validate().records == 420
+    assert newest_run(lake.storage, DAY).responses == ()
 
 
-def test_all_faults_are_in_the_result_and_the_first_in_the_sentence(
-    folder: Path, storage: Storage, day: dt.date
-) -> None:
+def test_all_faults_are_in_the_result_and_the_first_in_the_sentence(lake: Lake, folder: Path) -> None:
     for page in range(1, 6):
         (folder / f"page-0000{page}.jsonl.gz").unlink()
-    result = inspect(storage, day)
+    result = inspect(lake.storage, DAY)
     assert [fault for fault in result.faults if "missing" in fault] == [
         f"page-0000{page}.jsonl.gz is missing" for page in range(1, 6)
     ]
     assert "170 usable records instead of 420" in result.faults
-    assert "and 3 more" in refused(storage, day)
+    assert "and 3 more" in refused(lake)
 
 
 @pytest.mark.parametrize(
@@ -174,15 +164,15 @@ def test_all_faults_are_in_the_result_and_the_first_in_the_sentence(
     ],
 )
 def test_a_corrupt_or_foreign_manifest_is_named_with_its_path(
-    run: IngestResult, storage: Storage, day: dt.date, content: bytes
+    lake: Lake, run: IngestResult, content: bytes
 ) -> None:
     Path(run.manifest_path).write_bytes(content)
     with pytest.raises(ManifestInvalidError) as error:
-        validate(storage, day)
+        lake.validate()
     assert str(error.value).startswith(f"{run.manifest_path} cannot be used (the manifest ")
     assert "move that run's folder out of bronze" in str(error.value)
     # It is not for maintenance to decide what a manifest that cannot be read was worth.
-    assert remove_uncommitted(storage, dt.timedelta(0), dt.datetime.now(dt.UTC) + dt.timedelta(days=9)) == []
+    assert remove_uncommitted(lake.storage, dt.timedelta(0), dt.datetime.now(dt.UTC) + dt.timedelta(days=9)) == []
 
 
 @pytest.mark.parametrize(
@@ -199,29 +189,25 @@ def test_a_corrupt_or_foreign_manifest_is_named_with_its_path(
     ],
 )
 def test_a_manifest_that_contradicts_itself_or_its_place_is_refused(
-    edit_manifest: Callable[[Edit], None], storage: Storage, day: dt.date, change: Edit
+    lake: Lake, edit_manifest: EditManifest, change: Edit
 ) -> None:
     edit_manifest(change)
     with pytest.raises(ManifestInvalidError, match="cannot be used"):
-        validate(storage, day)
+        lake.validate()
 
 
-def test_files_that_the_manifest_does_not_know_are_reported(folder: Path, storage: Storage, day: dt.date) -> None:
+def test_files_that_the_manifest_does_not_know_are_reported(lake: Lake, folder: Path) -> None:
     (folder / "page-00010.jsonl.gz").write_bytes(b"x")
     (folder / ".page-00001.jsonl.gz.1a2b.tmp").write_bytes(b"x")
-    assert validate(storage, day).unknown_files == (".page-00001.jsonl.gz.1a2b.tmp", "page-00010.jsonl.gz")
+    assert lake.validate().unknown_files == (".page-00001.jsonl.gz.1a2b.tmp", "page-00010.jsonl.gz")
 
 
 def test_the_run_that_ended_last_counts_whatever_its_id(
-    run: IngestResult,
-    make_settings: Callable[..., Settings],
-    storage: Storage,
-    day: dt.date,
-    edit_manifest: Callable[[Edit], None],
+    lake: Lake, run: IngestResult, edit_manifest: EditManifest
 ) -> None:
     with MockApi(breweries=120) as api:
-        later = ingest(make_settings(api.url), storage, day)
-    result = validate(storage, day)
+        later = lake.ingest(api.url)
+    result = lake.validate()
     assert (result.run_id, result.records, result.superseded_runs) == (later.run_id, 120, (run.run_id,))
     edit_manifest(lambda manifest: manifest.update(finished_at="2999-01-01T00:00:00+00:00"))
-    assert newest_run(storage, day).run_id == run.run_id
+    assert newest_run(lake.storage, DAY).run_id == run.run_id
