@@ -66,13 +66,6 @@ def test_slow_drip_sends_everything_in_pieces(api: MockApi, clean: list[dict[str
     assert len(body) // 100 > 10
 
 
-def test_rate_limit_in_seconds(api: MockApi) -> None:
-    api.add_faults("rate-limit:retry_after=7,times=1")
-    answer = page(api)
-    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "7")
-    assert page(api).status_code == 200
-
-
 def test_rate_limit_as_a_date(api: MockApi) -> None:
     api.add_faults("rate-limit:retry_after=30,form=date")
     before = datetime.now(UTC)
@@ -81,23 +74,22 @@ def test_rate_limit_as_a_date(api: MockApi) -> None:
     assert (until - datetime.now(UTC)).total_seconds() <= 31
 
 
-def test_rate_limit_without_advice(api: MockApi) -> None:
-    api.add_faults("rate-limit:form=none")
+@pytest.mark.parametrize(
+    ("fault", "status", "retry_after"),
+    [
+        ("rate-limit:retry_after=7", 429, "7"),
+        ("rate-limit:form=none", 429, None),
+        *[(f"server-error:status={status}", status, None) for status in (500, 502, 503, 504)],
+        *[(f"client-error:status={status}", status, None) for status in (400, 403, 404)],
+    ],
+)
+def test_an_error_has_its_status_and_strikes_as_often_as_said(
+    api: MockApi, fault: str, status: int, retry_after: str | None
+) -> None:
+    api.add_faults(f"{fault},times=1")
     answer = page(api)
-    assert answer.status_code == 429
-    assert "Retry-After" not in answer.headers
-
-
-@pytest.mark.parametrize("status", [500, 502, 503, 504])
-def test_server_error(api: MockApi, status: int) -> None:
-    api.add_faults(f"server-error:status={status}")
-    assert page(api).status_code == status
-
-
-@pytest.mark.parametrize("status", [400, 403, 404])
-def test_client_error(api: MockApi, status: int) -> None:
-    api.add_faults(f"client-error:status={status}")
-    assert page(api).status_code == status
+    assert (answer.status_code, answer.headers.get("Retry-After")) == (status, retry_after)
+    assert page(api).status_code == 200
 
 
 @pytest.mark.parametrize("reset", [0, 1])
@@ -175,15 +167,29 @@ def test_a_stale_page_has_its_age_and_what_was_there_the_day_before(mock_api: St
     assert (fresh.json(), stale.json()) == (after[:10], before[10:20])
 
 
-def test_a_capped_page_is_followed_by_the_next_one_of_that_size(api: MockApi, clean: list[dict[str, Any]]) -> None:
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        ("capped-page:size=4", {1: (0, 4), 2: (4, 8), 26: (0, 0)}),
+        ("ignored-page", {1: (0, 10), 2: (0, 10), 99: (0, 10)}),
+        ("empty-page:page=2", {1: (0, 10), 2: (0, 0), 3: (20, 30)}),
+        ("short-page:page=2,drop=3", {2: (10, 17), 3: (20, 30)}),
+        ("overlap:count=2", {1: (0, 10), 2: (8, 18)}),
+    ],
+)
+def test_a_fault_of_pages_shows_other_breweries_than_asked_for(
+    api: MockApi, clean: list[dict[str, Any]], fault: str, expected: dict[int, tuple[int, int]]
+) -> None:
+    api.add_faults(fault)
+    assert {number: page(api, number).json() for number in expected} == {
+        number: clean[first:last] for number, (first, last) in expected.items()
+    }
+    assert meta(api)["total"] == 100
+
+
+def test_a_page_below_the_cap_has_the_size_that_is_asked_for(api: MockApi, clean: list[dict[str, Any]]) -> None:
     api.add_faults("capped-page:size=4")
-    assert [page(api, number).json() for number in (1, 2, 26)] == [clean[:4], clean[4:8], []]
     assert page(api, 2, 3).json() == clean[3:6]
-
-
-def test_an_ignored_page_is_the_first(api: MockApi, clean: list[dict[str, Any]]) -> None:
-    api.add_faults("ignored-page")
-    assert [page(api, number).json() for number in (1, 2, 99)] == [clean[:10]] * 3
 
 
 @pytest.mark.parametrize("sort", ["honoured", "ignored"])
@@ -213,24 +219,6 @@ def test_an_odd_body_is_in_place_of_a_field_or_a_record(
     ]
     assert any(struck)
     assert page(api, 1, 100).content.decode() == f"[{','.join(expected)}]".replace('"@"', ODD[kind])
-
-
-def test_empty_page_in_the_middle(api: MockApi, clean: list[dict[str, Any]]) -> None:
-    api.add_faults("empty-page:page=2")
-    assert [page(api, number).json() for number in (1, 2, 3)] == [clean[:10], [], clean[20:30]]
-
-
-def test_short_page(api: MockApi, clean: list[dict[str, Any]]) -> None:
-    api.add_faults("short-page:page=2,drop=3")
-    assert page(api, 2).json() == clean[10:17]
-    assert page(api, 3).json() == clean[20:30]
-
-
-def test_overlap_repeats_the_end_of_the_page_before(api: MockApi, clean: list[dict[str, Any]]) -> None:
-    api.add_faults("overlap:count=2")
-    assert page(api, 1).json() == clean[:10]
-    assert page(api, 2).json() == clean[8:18]
-    assert meta(api)["total"] == 100
 
 
 def test_duplicates_are_counted_and_differ(api: MockApi, clean: list[dict[str, Any]]) -> None:
@@ -266,11 +254,6 @@ def test_wrong_total(api: MockApi) -> None:
     assert [meta(api)["total"] for _ in range(4)] == [100, 96, 100, 96]
 
 
-def test_new_field(api: MockApi, clean: list[dict[str, Any]]) -> None:
-    api.add_faults("new-field:field=taproom_hours,type=string")
-    assert page(api).json() == [{**brewery, "taproom_hours": "text"} for brewery in clean[:10]]
-
-
 def test_a_share_of_the_records_is_the_same_on_each_request(api: MockApi) -> None:
     api.add_faults("new-field:share=0.5")
     first, again = ([brewery for number in range(1, 11) for brewery in page(api, number).json()] for _ in range(2))
@@ -278,10 +261,19 @@ def test_a_share_of_the_records_is_the_same_on_each_request(api: MockApi) -> Non
     assert 30 < sum("rating" in brewery for brewery in first) < 70
 
 
-def test_missing_field(api: MockApi, clean: list[dict[str, Any]]) -> None:
-    api.add_faults("missing-field:field=id")
+@pytest.mark.parametrize(
+    ("fault", "gone", "more"),
+    [
+        ("new-field:field=taproom_hours,type=string", set(), {"taproom_hours": "text"}),
+        ("missing-field:field=id", {"id"}, {}),
+    ],
+)
+def test_a_field_is_new_or_missing_in_every_record(
+    api: MockApi, clean: list[dict[str, Any]], fault: str, gone: set[str], more: dict[str, str]
+) -> None:
+    api.add_faults(fault)
     assert page(api).json() == [
-        {name: value for name, value in brewery.items() if name != "id"} for brewery in clean[:10]
+        {name: value for name, value in brewery.items() if name not in gone} | more for brewery in clean[:10]
     ]
 
 
