@@ -10,6 +10,7 @@ from harness.pipeline.lakehouse.model import MapCell, StageTime
 from harness.pipeline.lakehouse.read import summarise
 from harness.pipeline.report.html import render
 from harness.pipeline.report.map import world_map
+from tests.harness.contrast import ENOUGH, contrast, luminance, texts_by_contrast
 
 pytestmark = pytest.mark.browser
 
@@ -91,36 +92,11 @@ def test_land_is_where_the_land_is(browser: Browser) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_stands_out_from_its_background(browser: Browser, report: Path, scheme: str) -> None:
-    """WCAG 2.2, 1.4.3: a contrast of 4.5 for every element that has text of its own."""
     page, _ = opened(browser, report, scheme=scheme)
-    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-    pairs = page.evaluate(
-        """() => [...document.querySelectorAll("body *")]
-            .filter((one) => [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
-            .filter((one) => one.getClientRects().length && !one.closest(".skip, #tip"))
-            .map((one) => {
-                let back = one;
-                const clear = () => getComputedStyle(back).backgroundColor === "rgba(0, 0, 0, 0)";
-                while (clear()) back = back.parentElement;
-                return [one.outerHTML.slice(0, 80), getComputedStyle(one).color,
-                    getComputedStyle(back).backgroundColor];
-            })"""
-    )
-    assert len(pairs) > 100
-    assert [pair for pair in pairs if contrast(pair[1], pair[2]) < 4.5] == []
+    texts = texts_by_contrast(page, ".skip, #tip")
+    assert len(texts) > 100
+    assert [text for text in texts if text[0] < ENOUGH] == []
     page.close()
-
-
-def contrast(one: str, other: str) -> float:
-    """Contrast ratio of two CSS colours, as WCAG 2.2 defines it."""
-    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-def luminance(colour: str) -> float:
-    channels = [int(value) / 255 for value in re.findall(r"\d+", colour)[:3]]
-    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def test_the_reader_s_theme_is_followed(browser: Browser, report: Path) -> None:

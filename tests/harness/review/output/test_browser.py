@@ -1,6 +1,5 @@
 """The HTML review as Chromium shows it."""
 
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from playwright.sync_api import Browser, Dialog, Page
 from harness.review.model import Review
 from harness.review.output.groups import headline
 from harness.review.output.html import html
+from tests.harness.contrast import ENOUGH, luminance, texts_by_contrast
 
 pytestmark = pytest.mark.browser
 
@@ -213,35 +213,10 @@ def test_a_link_opens_what_a_filter_hides(opened: Opener, review: Reviews) -> No
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["upgrade", "loss", "broken"])
 def test_text_stands_out_from_its_background(opened: Opener, review: Reviews, name: str, scheme: str) -> None:
-    """WCAG 2.2, 1.4.3: a contrast of 4.5 for every element that has text of its own."""
     page, _ = opened(review(name), scheme=scheme)
-    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-    pairs = page.evaluate(
-        """() => [...document.querySelectorAll("body *")]
-            .filter((one) => [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
-            .filter((one) => one.checkVisibility() && !one.closest(".skip"))
-            .map((one) => {
-                let back = one;
-                const clear = () => getComputedStyle(back).backgroundColor === "rgba(0, 0, 0, 0)";
-                while (clear()) back = back.parentElement;
-                return [one.outerHTML.slice(0, 80), getComputedStyle(one).color,
-                    getComputedStyle(back).backgroundColor];
-            })"""
-    )
-    assert len(pairs) > 50
-    assert [pair for pair in pairs if contrast(pair[1], pair[2]) < 4.5] == []
-
-
-def contrast(one: str, other: str) -> float:
-    """Contrast ratio of two CSS colours, as WCAG 2.2 defines it."""
-    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-def luminance(colour: str) -> float:
-    channels = [int(value) / 255 for value in re.findall(r"\d+", colour)[:3]]
-    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    texts = texts_by_contrast(page, ".skip")
+    assert len(texts) > 50
+    assert [text for text in texts if text[0] < ENOUGH] == []
 
 
 def test_the_reader_s_theme_is_followed(opened: Opener, review: Reviews) -> None:
