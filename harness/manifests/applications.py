@@ -44,7 +44,6 @@ class Deployer:
     """An Application, or what stands for one.
 
     Attributes:
-        wave: Its sync wave; None without one.
         namespace: Where resources without a namespace go.
         definition: Its spec, as canonical text.
         cluster: What tells the destination from others; empty for the cluster itself.

@@ -31,13 +31,7 @@ class Builder:
     """Builds roots, as many at the same time as there are processors; use it as a context manager."""
 
     def __init__(self, options: Sequence[str] = (), *, offline: bool = False, limits: Sequence[str] = ()) -> None:
-        """Takes the builder's settings.
-
-        Args:
-            options: Options of `kustomize build`, such as --load-restrictor.
-            offline: Whether GitHub is never asked for a remote base.
-            limits: Options of tools/builder that change how much time and memory a root may take.
-        """
+        """`limits` are options of tools/builder that change how much time and memory a root may take."""
         self._options = list(options)
         self._offline = offline
         self._limits = limits

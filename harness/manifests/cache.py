@@ -38,7 +38,6 @@ class Cache:
         self.write(key, json.dumps(value, separators=(",", ":")).encode())
 
     def read(self, key: str) -> bytes | None:
-        """The cached bytes, or None when there are none."""
         try:
             with self.path(key).open("rb") as file:
                 if time.time() - os.fstat(file.fileno()).st_mtime > _TOUCH_SECONDS:

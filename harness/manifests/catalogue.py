@@ -29,7 +29,6 @@ class Recipe:
 
     Attributes:
         kind: `constant` (a name, not a secret), `alphanumeric` (random letters and digits) or `fernet`.
-        length: Characters of an alphanumeric one.
     """
 
     kind: str
@@ -90,20 +89,19 @@ class Catalogue:
             HarnessError: There is none, or more than one.
         """
         namespace, _, short = name.rpartition("/")
-        found = [
+        matching = [
             secret
             for secret in self.secrets
             if secret.place.name == short and namespace in ("", secret.place.namespace)
         ]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            places = " or ".join(str(secret.place) for secret in found)
+        if len(matching) == 1:
+            return matching[0]
+        if matching:
+            places = " or ".join(str(secret.place) for secret in matching)
             raise UsageError(f"There is more than one Secret {name!r}: name {places}.")
         raise errors.unknown("secret", name, (secret.place.name for secret in self.secrets))
 
     def places(self) -> Iterator[tuple[NamespacedName, Secret]]:
-        """Every place where a secret or a copy of it is."""
         for secret in self.secrets:
             for place in (secret.place, *secret.mirrors):
                 yield place, secret

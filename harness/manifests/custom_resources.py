@@ -14,7 +14,6 @@ CRD_MODULES: Final = {
 
 
 def definitions_of(group: str) -> Iterable[dict[str, Any]]:
-    """The CustomResourceDefinitions of a group of `CRD_MODULES`."""
     module, version, folder = CRD_MODULES[group]
     for path in sorted((module_folder(module, version) / folder).glob("*.yaml")):
         try:

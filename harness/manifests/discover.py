@@ -156,15 +156,15 @@ def tops(kustomizations: Kustomizations, settings: Settings, below: str = ".") -
     folders = [folder for folder in kustomizations.folders(below) if not _apart(folder, settings, below)]
     whole = [folder for folder in folders if kustomizations.fields(folder).get("kind") != "Component"]
     referenced = {child for folder in folders for child in kustomizations.referenced(folder)}
-    found = [folder for folder in whole if folder not in referenced]
+    top_folders = [folder for folder in whole if folder not in referenced]
     reached: set[str] = set()
-    for top in found:
+    for top in top_folders:
         _reach(kustomizations, top, reached)
     for folder in whole:  # those that only refer to each other in a circle
         if folder not in reached:
-            found.append(folder)
+            top_folders.append(folder)
             _reach(kustomizations, folder, reached)
-    return found
+    return top_folders
 
 
 def _reach(kustomizations: Kustomizations, folder: str, reached: set[str]) -> None:

@@ -85,14 +85,14 @@ def _image(text: str) -> dict[str, Any]:
     >>> _image("nginx=registry.example.com/nginx:1.27")
     {'name': 'nginx', 'newName': 'registry.example.com/nginx', 'newTag': '1.27'}
     """
-    found = _IMAGE.fullmatch(text)
-    if found is None:
+    match = _IMAGE.fullmatch(text)
+    if match is None:
         raise ValueError(f"the image {text!r} of the Application cannot be read")
-    item = {"name": found["old"] or found["name"]}
-    if found["old"]:
-        item["newName"] = found["name"]
-    if found["tag"]:
-        item["newTag"] = found["tag"]
-    if found["digest"]:
-        item["digest"] = found["digest"]
+    item = {"name": match["old"] or match["name"]}
+    if match["old"]:
+        item["newName"] = match["name"]
+    if match["tag"]:
+        item["newTag"] = match["tag"]
+    if match["digest"]:
+        item["digest"] = match["digest"]
     return item

@@ -18,7 +18,6 @@ TEST_OVERLAYS: Final = {"e2e": "tests/e2e/overlay"}
 
 
 def environments(root: Path) -> list[str]:
-    """The names of the environments: the folders below overlays/, sorted."""
     folder = root / OVERLAYS
     if not folder.is_dir():
         return []

@@ -110,7 +110,6 @@ def explain(said: str, tree: Tree, inputs: Inputs) -> Problem:
 
 
 def invalid_manifests(tree: Tree, inputs: Inputs) -> list[Problem]:
-    """The manifests of a root that are not YAML."""
     problems = []
     for path in inputs.manifests:
         try:

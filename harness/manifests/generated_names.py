@@ -28,7 +28,7 @@ class Names:
             return text
         if text in self.bare:
             return self.bare[text]
-        return _HASHED.sub(lambda found: self.bare.get(found[0], found[0]), text)
+        return _HASHED.sub(lambda match: self.bare.get(match[0], match[0]), text)
 
 
 _HASHED: Final = re.compile(r"[a-z0-9][a-z0-9.-]*-[bcdfghkmt2456789]{10}(?![a-z0-9-])")

@@ -28,7 +28,6 @@ def reference(image: str) -> ImageReference:
 
 
 def images_in(value: Any) -> Iterator[str]:
-    """Every image that a value names."""
     if isinstance(value, dict):
         for key, item in value.items():
             if key == "image" and isinstance(item, str) and item:
@@ -42,8 +41,8 @@ def images_in(value: Any) -> Iterator[str]:
 
 def version(tag: str) -> tuple[int, ...] | None:
     """The version that a tag starts with, or None."""
-    found = _VERSION.fullmatch(tag)
-    return tuple(map(int, found[1].split("."))) if found else None
+    match = _VERSION.fullmatch(tag)
+    return tuple(map(int, match[1].split("."))) if match else None
 
 
 def floating(image: str) -> bool:

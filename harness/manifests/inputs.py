@@ -31,11 +31,7 @@ _LISTS: Final = (*_LISTS_OF_BASES, *_LISTS_OF_FILES, *_PLUGINS, *_LISTS_WITH_PAT
 
 @dataclass(frozen=True)
 class RemoteReference:
-    """A reference of a kustomization that leaves the tree.
-
-    Attributes:
-        url: As the kustomization has it.
-    """
+    """A reference of a kustomization that leaves the tree."""
 
     url: str
     file: str
@@ -138,7 +134,6 @@ class Kustomizations:
         self._direct: dict[str, _Direct] = {}
 
     def file(self, folder: str) -> str | None:
-        """The kustomization file of a folder, or None."""
         for name in KUSTOMIZATION_NAMES:
             path = name if folder == "." else f"{folder}/{name}"
             if self._tree.entry(path) is not None:
@@ -320,7 +315,6 @@ def document_of(tree: Tree, file: str) -> Document | None:
 
 
 def line_of(tree: Tree, file: str, where: tuple[Step, ...]) -> int:
-    """The line of a field of a kustomization."""
     document = document_of(tree, file)
     return document.locate(where)[0] if document else 1
 

@@ -73,7 +73,6 @@ class PodTemplate(Generic[R]):
 
 
 def pods_of(resource: R) -> Iterator[PodTemplate[R]]:
-    """The pods that a resource makes."""
     if resource.kind in TEMPLATES:
         path = TEMPLATES[resource.kind]
         template = dig(resource.value, *path)

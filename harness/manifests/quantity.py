@@ -26,10 +26,10 @@ def quantity(value: Any) -> Fraction | None:
     """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    found = _QUANTITY.fullmatch(str(value))
-    if found is None:
+    match = _QUANTITY.fullmatch(str(value))
+    if match is None:
         return None
-    number, suffix = Fraction(found["number"]), found["suffix"] or ""
+    number, suffix = Fraction(match["number"]), match["suffix"] or ""
     if suffix in _SUFFIXES:
         return number * _SUFFIXES[suffix]
     if not suffix:

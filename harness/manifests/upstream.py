@@ -39,11 +39,7 @@ _PATIENCE_SECONDS: Final = 2.0
 
 @dataclass(frozen=True)
 class Remote:
-    """One upstream base.
-
-    Attributes:
-        url: As the kustomization has it.
-    """
+    """One upstream base."""
 
     url: str
     org: str
@@ -59,7 +55,6 @@ class Remote:
 
     @property
     def base_url(self) -> str:
-        """What git is asked for."""
         return f"https://github.com/{self.org}/{self.repo}"
 
 
@@ -75,14 +70,14 @@ def parse_remote(reference: str) -> Remote:
         ValueError: Not a folder of a GitHub repository pinned to a release tag.
     """
     address, _, query = reference.partition("?")
-    found = _GITHUB.fullmatch(address)
-    if found is None:
+    match = _GITHUB.fullmatch(address)
+    if match is None:
         raise ValueError("an upstream base must be https://github.com/<org>/<repo>//<path>?ref=<tag>")
     options = parse_qs(query)
     tag = (options.get("ref") or options.get("version") or [""])[0]
     if _TAG.fullmatch(tag) is None:
         raise ValueError("it must be pinned to a release tag, as in ?ref=v1.2.3")
-    return Remote(reference, found["org"], found["repo"], found["path"].strip("/"), tag)
+    return Remote(reference, match["org"], match["repo"], match["path"].strip("/"), tag)
 
 
 def git_environment(remotes: Iterable[Remote], *, offline: bool = False) -> dict[str, str]:

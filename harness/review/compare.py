@@ -40,7 +40,6 @@ class Result:
     """What the comparison of an environment found.
 
     Attributes:
-        notes: What is not rendered by design.
         names: Names of the resources that changed, for parity.
     """
 
@@ -61,9 +60,9 @@ class _Match:
 
     @property
     def shown(self) -> Application:
-        found = self.after or self.before
-        assert found is not None  # noqa: S101 - one side always exists
-        return found
+        application = self.after or self.before
+        assert application is not None  # noqa: S101 - one side always exists
+        return application
 
 
 class Environment:
@@ -102,18 +101,14 @@ class Environment:
         # but what another Application lost may have gone there.
         half = [pair_ for item in halves for pair_ in _half(item, names)]
         crossed = pair_across([pair_ for item in changed for pair_ in item.pairs] + half)
-        unknown = {id(pair_.before or pair_.after) for pair_ in half}
+        unknown = {id(pair_.resource) for pair_ in half}
         crossed = [
-            pair_
-            for pair_ in crossed
-            if (pair_.before and pair_.after) or id(pair_.before or pair_.after) not in unknown
+            pair_ for pair_ in crossed if (pair_.before and pair_.after) or id(pair_.resource) not in unknown
         ]
         owners = {item.shown.name: item for item in changed + halves}
         by_owner: dict[str, list[Pair]] = defaultdict(list)
         for pair_ in crossed:
-            resource = pair_.after or pair_.before
-            assert resource is not None  # noqa: S101 - one side always exists
-            by_owner[_owner(resource, owners)].append(pair_)
+            by_owner[_owner(pair_.resource, owners)].append(pair_)
         twice = {name: self._elsewhere(owners[name], pairs) for name, pairs in by_owner.items()}
         images: list[Replaced] = []
         reviews = []
@@ -143,17 +138,14 @@ class Environment:
         """What a folder that no Application deploys lost or got, and the environment has before and after."""
         if item.shown.argocd:
             return []
-        found = []
+        elsewhere = []
         for applications, lone in (
             (self._after, [pair_ for pair_ in pairs if pair_.after is None]),
             (self._before, [pair_ for pair_ in pairs if pair_.before is None]),
         ):
-            wanted = {resource.identity for pair_ in lone if (resource := pair_.before or pair_.after)}
-            there = _present(applications or [], wanted, item)
-            found += [
-                pair_ for pair_ in lone if (resource := pair_.before or pair_.after) and resource.identity in there
-            ]
-        return found
+            present = _present(applications or [], {pair_.resource.identity for pair_ in lone}, item)
+            elsewhere += [pair_ for pair_ in lone if pair_.resource.identity in present]
+        return elsewhere
 
     def _note(self, item: _Match) -> None:
         before, after = item.before, item.after
@@ -230,7 +222,7 @@ class Environment:
         for change in judged:
             shown = self._shown(change, restarts)
             if shown is None:
-                folded += change.found.folded or Counter({LAYOUT: 1})
+                folded += change.fields.folded or Counter({LAYOUT: 1})
                 unchanged += 1
                 continue
             changes.append(shown)
@@ -251,7 +243,7 @@ class Environment:
         """A change as the review shows it; None when all of it means nothing."""
         before, after = change.before, change.after
         kind = _kind(change)
-        if kind is ChangeKind.CHANGED and not change.found.changes and not _checksum(change):
+        if kind is ChangeKind.CHANGED and not change.fields.changes and not _checksum(change):
             return None
         risks = list(judge(change))
         identity = change.resource.identity
@@ -261,8 +253,8 @@ class Environment:
             change=kind,
             before=before.identity if before else None,
             after=after.identity if after else None,
-            fields=tuple(change.found.changes),
-            folded=dict(sorted(change.found.folded.items())),
+            fields=tuple(change.fields.changes),
+            folded=dict(sorted(change.fields.folded.items())),
             risks=_unique(risks),
             before_yaml=manifest(before.value, after.value if after else None) if before else "",
             after_yaml=manifest(after.value, before.value if before else None) if after else "",
@@ -334,7 +326,6 @@ def _same(item: _Match) -> bool:
 
 
 def _configuration(applications: Iterable[Application | None]) -> list[BuiltManifest]:
-    """The ConfigMaps and Secrets of Applications."""
     builds = [build for application in applications if application for build in application.builds]
     return [item for build in builds for item in build.of_kind("ConfigMap", "Secret")]
 
@@ -367,7 +358,7 @@ def _checksum(change: Change) -> bool:
     """Whether pods restart for a checksum alone, which says that something that they read changed."""
     template = change.template
     return template is not None and any(
-        reason == CHECKSUM and path[: len(template)] == template for reason, path in change.found.folded_paths
+        reason == CHECKSUM and path[: len(template)] == template for reason, path in change.fields.folded_paths
     )
 
 
@@ -376,7 +367,7 @@ def _restarted(change: Change, names: tuple[Names, Names], restarts: dict[tuple[
     template = change.template
     if template is None or change.after is None:
         return
-    for reason, path in change.found.folded_paths:
+    for reason, path in change.fields.folded_paths:
         if reason != GENERATED_NAME or path[: len(template)] != template:
             continue
         text = canonical(change.new)
@@ -395,7 +386,7 @@ def _images(change: Change) -> list[Replaced]:
         return [("", image, identity) for image in images_in(change.new)]
     if change.after is None:
         return [(image, "", identity) for image in images_in(change.old)]
-    return list(replaced(change.found, identity))
+    return list(replaced(change.fields, identity))
 
 
 def _unique(risks: list[Risk]) -> tuple[Risk, ...]:

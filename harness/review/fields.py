@@ -82,12 +82,12 @@ def compare(
     """
     comparison = _Comparison(after, before_names, after_names)
     comparison.value(before, after, ())
-    return comparison.found
+    return comparison.fields
 
 
 class _Comparison:
     def __init__(self, resource: dict[str, Any], before_names: Names, after_names: Names) -> None:
-        self.found = Fields()
+        self.fields = Fields()
         self._group = str(resource.get("apiVersion") or "").rpartition("/")[0]
         self._kind = str(resource.get("kind") or "")
         self._before_names, self._after_names = before_names, after_names
@@ -168,7 +168,7 @@ class _Comparison:
             return False
         if len(old) != len(new) or not all(isinstance(item, dict | list) for item in (*old, *new)):
             return False
-        count = len(self.found.changes)
+        count = len(self.fields.changes)
         outer = self._group, self._kind
         for index, (left, right) in enumerate(zip(old, new, strict=True)):
             if isinstance(right, dict) and isinstance(right.get("apiVersion"), str):
@@ -176,7 +176,7 @@ class _Comparison:
                 self._kind = str(right.get("kind") or "")
             self.value(left, right, (*path, Inside(index)))
             self._group, self._kind = outer
-        return len(self.found.changes) > count
+        return len(self.fields.changes) > count
 
     def _list(self, before: list[Any], after: list[Any], path: FieldPath) -> None:
         key = key_of(path, before, after)
@@ -246,18 +246,18 @@ class _Comparison:
 
     def _change(self, kind: FieldKind, path: FieldPath, before: Any, after: Any) -> None:
         text = path_text(path)
-        self.found.paths.append(path)
+        self.fields.paths.append(path)
         if self._is_secret(path) or (path and (holds_secret(before) or holds_secret(after))):
-            self.found.changes.append(FieldChange(text, kind, secret=True))
+            self.fields.changes.append(FieldChange(text, kind, secret=True))
             return
         lines: tuple[str, ...] = ()
         if isinstance(before, str) and isinstance(after, str) and ("\n" in before or "\n" in after):
             lines = tuple(_unified(before, after))
-        self.found.changes.append(FieldChange(text, kind, before, after, lines=lines))
+        self.fields.changes.append(FieldChange(text, kind, before, after, lines=lines))
 
     def _fold(self, reason: str, path: FieldPath) -> None:
-        self.found.folded[reason] += 1
-        self.found.folded_paths.append((reason, path))
+        self.fields.folded[reason] += 1
+        self.fields.folded_paths.append((reason, path))
 
     def _is_secret(self, path: FieldPath) -> bool:
         inner = _inner(path)

@@ -12,9 +12,8 @@ Replaced = tuple[str, str, Identity]
 """(image at base, image at head, the workload); empty for none."""
 
 
-def replaced(found: Fields, identity: Identity) -> Iterator[Replaced]:
-    """The images that differ between two versions of a resource."""
-    for change, path in zip(found.changes, found.paths, strict=True):
+def replaced(fields: Fields, identity: Identity) -> Iterator[Replaced]:
+    for change, path in zip(fields.changes, fields.paths, strict=True):
         if change.secret:
             continue
         if path and path[-1] == "image":

@@ -59,11 +59,11 @@ def _line(text: str, kind: str, name: str) -> int | None:
     named = re.compile(rf"(?:^[\s-]*|[{{,]\s*)name: [\"']?{re.escape(name)}[\"']?\s*(?:$|[,}}])", re.MULTILINE)
     start, first = 1, None
     for document in re.split(r"^---[^\n]*\n", text, flags=re.MULTILINE):
-        found = named.search(document)
-        if found:
+        match = named.search(document)
+        if match:
             of_kind = re.search(rf"^kind: [\"']?{re.escape(kind)}[\"']?\s*$", document, re.MULTILINE)
             if of_kind:
                 return start + document.count("\n", 0, of_kind.start())
-            first = first or start + document.count("\n", 0, found.start(0))
+            first = first or start + document.count("\n", 0, match.start(0))
         start += document.count("\n") + 1
     return first

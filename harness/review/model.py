@@ -141,9 +141,9 @@ class ResourceChange:
 
     @property
     def identity(self) -> Identity:
-        found = self.after or self.before
-        assert found is not None  # noqa: S101 - one side always exists
-        return found
+        identity = self.after or self.before
+        assert identity is not None  # noqa: S101 - one side always exists
+        return identity
 
     @property
     def title(self) -> str:
@@ -165,8 +165,6 @@ class ImageChange:
     """An image that is replaced by another one, as a row of the table of images.
 
     Attributes:
-        before: The image at base; empty for a new one.
-        after: The image at head; empty for one that is gone.
         note: What the tags say: `upgrade`, `downgrade`, `same version`, `pinned by digest` …; empty when nothing.
     """
 
@@ -220,11 +218,9 @@ class ApplicationReview:
     """What the change does to one Argo CD Application, or to one kustomization that none deploys.
 
     Attributes:
-        name: The Application's name, or the kustomization's folder.
         path: Folder that it renders, from the repository's root; at base when it was removed.
         change: ADDED or REMOVED when the whole Application is; else CHANGED.
         wave_before: Its sync wave at base; None without one.
-        resources: What changed, the riskiest first, then by identity.
         folded: Differences without meaning in resources that did not change otherwise, counted by reason.
         argocd: Whether an Argo CD Application deploys it.
     """
@@ -412,12 +408,11 @@ class Review:
     @property
     def risks(self) -> list[tuple[EnvironmentReview, ApplicationReview, ResourceChange, Risk]]:
         """Every risk with its place, the worst first."""
-        found = [(*place, risk) for place in self.walk() for risk in place[2].risks]
-        return sorted(found, key=lambda item: -item[3].level)
+        risks = [(*place, risk) for place in self.walk() for risk in place[2].risks]
+        return sorted(risks, key=lambda item: -item[3].level)
 
     @property
     def worst(self) -> Level | None:
-        """The highest level of risk, or None."""
         return max((risk.level for *_, risk in self.risks), default=None)
 
     @property

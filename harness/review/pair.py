@@ -64,6 +64,12 @@ class Pair:
     before: ReviewedResource | None
     after: ReviewedResource | None
 
+    @property
+    def resource(self) -> ReviewedResource:
+        resource = self.after or self.before
+        assert resource is not None  # noqa: S101 - one side always exists
+        return resource
+
 
 def parse(built: Iterable[BuiltManifest], application: str, namespace: str, names: Names) -> list[ReviewedResource]:
     """The resources of an Application; lists of resources are taken apart."""

@@ -80,24 +80,22 @@ def differences(
             application, item = side[index]
             resources += parse([item], application.name, application.namespace, bare)
         sides.append(resources)
-    found: Differences = {}
+    by_field: Differences = {}
     for matched in pair(*sides):
-        resource = matched.before or matched.after
-        assert resource is not None  # noqa: S101 - one side always exists
-        identity = resource.identity
         if matched.before is None or matched.after is None or matched.before.identity != matched.after.identity:
             for lone, here, there in ((matched.before, "has it", None), (matched.after, None, "has it")):
                 if lone is not None:
                     reason = declared.reason(lone.identity, (), "")
-                    found[lone.identity, ""] = Difference(lone.identity, "", here, there, reason)
+                    by_field[lone.identity, ""] = Difference(lone.identity, "", here, there, reason)
             continue
+        identity = matched.after.identity
         compared = compare(matched.before.value, matched.after.value, *names)
         for change, path in zip(compared.changes, compared.paths, strict=True):
             reason = declared.reason(identity, path, change.path)
-            found[identity, change.path] = Difference(
+            by_field[identity, change.path] = Difference(
                 identity, change.path, change.before, change.after, reason, secret=change.secret
             )
-    return found
+    return by_field
 
 
 def _resources(
@@ -128,5 +126,5 @@ def parity(left: str, right: str, before: Differences | None, after: Differences
     return Parity(left, right, tuple(items), None if before is None else _drift(before), _drift(after))
 
 
-def _drift(found: Differences) -> int:
-    return sum(not item.reason for item in found.values())
+def _drift(differing: Differences) -> int:
+    return sum(not item.reason for item in differing.values())

@@ -94,7 +94,6 @@ def parity_at(folder: Path, ref: str, left: str, right: str) -> Review:
             Environment(name, side.environments[name], side.environments[name], frozenset(), locator).compare()
             for name in (left, right)
         ]
-        found = _difference(side, left, right)
         revision = Revision(ref or WORKING_TREE, commit)
         return Review(
             base=revision,
@@ -104,7 +103,7 @@ def parity_at(folder: Path, ref: str, left: str, right: str) -> Review:
             ),
             problems=tuple(problem for result in results for problem in result.problems),
             notes=tuple(note for result in results for note in result.notes),
-            parity=(parity(left, right, None, found),),
+            parity=(parity(left, right, None, _difference(side, left, right)),),
             repository=repository.name,
         )
 
@@ -174,7 +173,7 @@ def _parity(
             return (parity(*compared, None, after),)
         return (parity(*compared, _difference(base, *compared), _difference(head, *compared)),)
     there = [result for result in results if result.review.change is ChangeKind.CHANGED and not result.problems]
-    found = []
+    parities = []
     reference = head.settings.reference
     there.sort(key=lambda result: result.review.name != reference)
     pairs = list(itertools.combinations(there, 2))
@@ -188,8 +187,8 @@ def _parity(
         whole = parity(*both, _difference(base, *both, names), _difference(head, *both, names))
         moved = tuple(item for item in whole.differences if item.status is not DifferenceStatus.SAME)
         if any(not item.reason for item in moved):
-            found.append(Parity(*both, moved, whole.before, whole.after))
-    return tuple(found)
+            parities.append(Parity(*both, moved, whole.before, whole.after))
+    return tuple(parities)
 
 
 def _difference(side: Side, left: str, right: str, only: frozenset[str] | None = None) -> Any:

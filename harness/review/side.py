@@ -92,8 +92,7 @@ class Side:
         self._own = self._own_urls(builds)
         waiting: list[tuple[str, bool, Deployer, str]] = []
         for root, build in zip(roots, builds, strict=True):
-            found = self._deployers(build)
-            waiting += [(root.environment, root.certain, item, root.folder) for item in found]
+            waiting += [(root.environment, root.certain, item, root.folder) for item in self._deployers(build)]
         deployed: list[tuple[str, Application, list[Build]]] = []
         seen: set[tuple[str, Deployer]] = set()
         while waiting:
@@ -149,11 +148,11 @@ class Side:
             application.name, number = f"{name} {number}", number + 1
         there.append(application)
 
-    def _environment(self, found_in: str, certain: bool, deployer: Deployer) -> str:
+    def _environment(self, where: str, certain: bool, deployer: Deployer) -> str:
         """The environment of an Application: where it was found, else what its folder says."""
         if certain:
-            return found_in
-        return next((name for source in deployer.sources if (name := discover.marked(source.path))), found_in)
+            return where
+        return next((name for source in deployer.sources if (name := discover.marked(source.path))), where)
 
     def _own_urls(self, builds: Iterable[Build]) -> set[str]:
         """The URLs that mean this repository; none when that cannot be told."""

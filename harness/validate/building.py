@@ -35,10 +35,10 @@ LH109: Final = ValidationRule(
 )
 
 
-def findings(found: list[Environment]) -> list[Finding]:
+def findings(environments: list[Environment]) -> list[Finding]:
     return [
         _finding(problem, environment.root, (environment.name,))
-        for environment in found
+        for environment in environments
         for build in environment.builds
         for problem in build.problems
     ]
@@ -49,9 +49,11 @@ def _finding(problem: Problem, root: Path, environments: tuple[str, ...] = ()) -
     return Finding(problem.rule, problem.message, environments, file=root / location.file, line=location.line)
 
 
-def unused_files(root: Path, found: list[Environment]) -> list[Finding]:
+def unused_files(root: Path, environments: list[Environment]) -> list[Finding]:
     """Manifests that no kustomization reads; components that no overlay has switched on are read by themselves."""
-    used = {path for environment in found for build in environment.builds for path in build.root.inputs.files}
+    used = {
+        path for environment in environments for build in environment.builds for path in build.root.inputs.files
+    }
     findings: list[Finding] = []
     tree = working_copy(root)
     kustomizations = Kustomizations(tree)
@@ -64,7 +66,7 @@ def unused_files(root: Path, found: list[Environment]) -> list[Finding]:
             used |= inputs.files
             problems = [*inputs.problems, *inputs.unpinned(tree), *invalid_manifests(tree, inputs)]
             findings += [_finding(problem, root) for problem in problems]
-    used |= {path for environment in found for path in aggregates(root, environment.name)}
+    used |= {path for environment in environments for path in aggregates(root, environment.name)}
     for path in files:
         if path.relative_to(root).as_posix() in used or _is_ours(path, root) or path.stem.endswith("_test"):
             continue

@@ -102,7 +102,6 @@ KUBE_SCORE: Final = {
 
 _BUDGETS: Final = frozenset({"LH530", "LH531"})
 _SEVERAL: Final = 2
-_NOT_SCORED: Final = frozenset({"CustomResourceDefinition"})
 _FORMAT: Final = "2"
 """Raised when what is cached changes its meaning."""
 _KEPT_FILES: Final = 2_000
@@ -118,7 +117,11 @@ def kube_score(environment: Environment) -> list[Violation]:
     """
     from harness.machine.tools import tool_folder
 
-    scored = [(resource.value, resource) for resource in environment.sound if _is_scored(resource)]
+    scored = [
+        (resource.value, resource)
+        for resource in environment.sound
+        if resource.parent is None and resource.kind != "CustomResourceDefinition"
+    ]
     scored += [(_as_job(pod), owner) for owner in environment.sound if owner.parent for pod in pods_of(owner)]
     by_name = {
         (str(value["kind"]), owner.namespace, str(dig(value, "metadata", "name"))): owner for value, owner in scored
@@ -130,7 +133,7 @@ def kube_score(environment: Environment) -> list[Violation]:
     if answer is None:
         answer = _score(texts)
         cache.put(key, answer)
-    found = [
+    violations = [
         Violation(LH201, f"{scored[index][1]} cannot be read: {said}.", scored[index][1])
         for index, said in answer["unread"]
     ]
@@ -143,12 +146,8 @@ def kube_score(environment: Environment) -> list[Violation]:
             continue
         for container, text in comments or [["", f"{rule.title} does not hold"]]:
             place = f" {container}" if container else ""
-            found.append(Violation(rule, f"{marked}{place}: {text}.", marked, _container(marked, container)))
-    return found
-
-
-def _is_scored(resource: BuiltResource) -> bool:
-    return resource.parent is None and resource.kind not in _NOT_SCORED
+            violations.append(Violation(rule, f"{marked}{place}: {text}.", marked, _container(marked, container)))
+    return violations
 
 
 def _score(texts: list[str]) -> dict[str, Any]:
@@ -205,8 +204,8 @@ def _marks(answer: Any) -> Iterator[list[Any]]:
 
 def _container(resource: BuiltResource, container: str) -> tuple[str | int, ...]:
     for pod in pods_of(resource):
-        for path, found, _ in pod.containers():
-            if found.get("name") == container:
+        for path, candidate, _ in pod.containers():
+            if candidate.get("name") == container:
                 return path
     return ()
 
@@ -237,13 +236,13 @@ def pod_security(pods: Sequence[Pod]) -> list[Violation]:
             return pod_security(pods[:half]) + pod_security(pods[half:])
         answer = json.loads(done.stdout)
         cache.put(key, answer)
-    found = []
+    violations = []
     for violation in answer:
         pod = pods[int(violation["id"])]
         role = f" {pod.role}" if pod.role else ""
         message = f"{pod.owner}{role}: {violation['reason']} ({violation['detail']})."
-        found.append(Violation(LH511, message, pod.owner, pod.spec_path))
-    return found
+        violations.append(Violation(LH511, message, pod.owner, pod.spec_path))
+    return violations
 
 
 def _plain(metadata: dict[str, Any]) -> dict[str, Any]:

@@ -33,11 +33,11 @@ class ServiceNames:
         """
         for name, place, port in _QUALIFIED.findall(text):
             yield place, name, int(port) if port else None
-        for found in _SHORT.finditer(text):
-            where = found["place"] or namespace
+        for match in _SHORT.finditer(text):
+            where = match["place"] or namespace
             # One bare word is a name only where it cannot be anything else.
-            if (where, found["name"]) in self.known and (found["start"] or found["place"] or found["port"]):
-                yield where, found["name"], int(found["port"]) if found["port"] else None
+            if (where, match["name"]) in self.known and (match["start"] or match["place"] or match["port"]):
+                yield where, match["name"], int(match["port"]) if match["port"] else None
 
 
 def service_names(environment: Environment) -> ServiceNames:

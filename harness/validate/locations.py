@@ -44,7 +44,7 @@ class RootLocations:
 
     @cached_property
     def _documents(self) -> dict[tuple[str, str], list[tuple[str, Document]]]:
-        found: dict[tuple[str, str], list[tuple[str, Document]]] = defaultdict(list)
+        documents_of: dict[tuple[str, str], list[tuple[str, Document]]] = defaultdict(list)
         for file in self._root.inputs.manifests:
             try:
                 documents = parse(self._root.tree.text(file))
@@ -53,8 +53,8 @@ class RootLocations:
             for document in documents:
                 kind, name = dig(document.value, "kind"), dig(document.value, "metadata", "name")
                 if isinstance(kind, str) and isinstance(name, str):
-                    found[kind, name].append((file, document))
-        return found
+                    documents_of[kind, name].append((file, document))
+        return documents_of
 
     def _patch(self, kind: str, name: str, path: tuple[Step, ...]) -> Location | None:
         """The JSON patch of a kustomization that changes the path, or something below it."""

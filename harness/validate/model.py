@@ -63,9 +63,8 @@ class Environment:
     def namespaces(self) -> dict[str, BuiltResource | None]:
         """The namespaces in use, with their Namespace resource where there is one."""
         names = {resource.namespace for resource in self.resources if resource.namespace}
-        found: dict[str, BuiltResource | None] = dict.fromkeys(sorted(names))
-        found |= {resource.name: resource for resource in self.of_kind("Namespace")}
-        return found
+        used: dict[str, BuiltResource | None] = dict.fromkeys(sorted(names))
+        return used | {resource.name: resource for resource in self.of_kind("Namespace")}
 
     def of_kind(self, *kinds: str) -> list[BuiltResource]:
         return [resource for resource in self.resources if resource.kind in kinds]
@@ -87,11 +86,11 @@ class Environment:
 
 
 def environment(name: str, root: Path, builds: list[Build]) -> Environment:
-    found = Environment(name, root, builds)
+    collected = Environment(name, root, builds)
     for build in builds:
         for rendered in build.resources:
             resource = BuiltResource(rendered.value, rendered.text, build=build)
-            found.resources.append(resource)
+            collected.resources.append(resource)
             if resource.kind == "ConfigMap":
-                found.embedded += embedded(resource)
-    return found
+                collected.embedded += embedded(resource)
+    return collected

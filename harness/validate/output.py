@@ -31,9 +31,9 @@ def tally(report: Report) -> str:
         ", ".join(f"{name} ({count} resources)" for name, count in report.resources.items()) or "no environment"
     )
     count = len(report.findings)
-    found = "No findings" if not count else "1 finding" if count == 1 else f"{count} findings"
+    total = "No findings" if not count else "1 finding" if count == 1 else f"{count} findings"
     exempted = f", {report.exempted} exempted with a reason" if report.exempted else ""
-    sentence = f"{found}{exempted}: {looked}, {report.seconds:.1f} s."
+    sentence = f"{total}{exempted}: {looked}, {report.seconds:.1f} s."
     if report.incomplete:
         names = " and ".join(report.incomplete)
         sentence += f" Part of {names} cannot be built, so what depends on it was not judged."
@@ -59,7 +59,6 @@ def text(report: Report) -> str:
 
 
 def as_json(report: Report) -> str:
-    """Everything, for programs."""
     content = {
         "environments": report.environments,
         "resources": report.resources,
@@ -111,15 +110,17 @@ def junit(report: Report) -> str:
             case = ElementTree.SubElement(
                 suite, "testcase", classname=f"validate.{name}", name=f"{rule.id} {rule.title}"
             )
-            found = [
+            findings = [
                 finding
                 for finding in report.findings
                 if finding.rule == rule.id and (name in finding.environments or not finding.environments)
             ]
-            if found:
+            if findings:
                 failed += 1
-                failure = ElementTree.SubElement(case, "failure", message=f"{len(found)} findings: {rule.why}")
-                failure.text = "\n".join(f"{place(finding, report.root)}: {finding.message}" for finding in found)
+                failure = ElementTree.SubElement(case, "failure", message=f"{len(findings)} findings: {rule.why}")
+                failure.text = "\n".join(
+                    f"{place(finding, report.root)}: {finding.message}" for finding in findings
+                )
         suite.set("failures", str(failed))
         total += failed
     suites.set("tests", str(len(RULES) * len(report.environments)))

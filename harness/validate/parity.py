@@ -111,13 +111,13 @@ def _manifest(value: Any, path: tuple[Step, ...]) -> Any:
 
 def _by_name(items: list[Any]) -> dict[str, Any] | None:
     """A list of named things as a mapping, so that their order is no difference; None for any other list."""
-    found: dict[str, Any] = {}
+    named: dict[str, Any] = {}
     for item in items:
         name = dig(item, "name") or dig(item, "metadata", "name")
-        if not isinstance(name, str) or name in found:
+        if not isinstance(name, str) or name in named:
             return None
-        found[name] = item
-    return found
+        named[name] = item
+    return named
 
 
 def _plain(value: Any) -> str:

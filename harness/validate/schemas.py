@@ -89,7 +89,7 @@ def _violations(resource: BuiltResource, results: dict[str, str]) -> Iterable[Vi
 
 
 def _conform(resources: list[BuiltResource], crd_schemas: Path) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {resource.key: {} for resource in resources}
+    errors_of: dict[str, dict[str, str]] = {resource.key: {} for resource in resources}
     with tempfile.TemporaryDirectory(prefix="conform-") as folder:
         for index, resource in enumerate(resources):
             Path(folder, f"{index}.json").write_text(json.dumps(resource.value), encoding="utf-8")
@@ -99,8 +99,8 @@ def _conform(resources: list[BuiltResource], crd_schemas: Path) -> dict[str, dic
             )
             for version, answer in zip(KUBERNETES_VERSIONS, answers, strict=True):
                 for index, errors in answer.items():
-                    found[resources[index].key][version] = json.dumps(errors)
-    return found
+                    errors_of[resources[index].key][version] = json.dumps(errors)
+    return errors_of
 
 
 def _kubeconform(
@@ -122,18 +122,20 @@ def _kubeconform(
     except (ValueError, KeyError):
         said = telling_line(done.stderr or done.stdout)
         raise HarnessError(f"kubeconform failed ({said}): run 'harness doctor'.") from None
-    found: dict[int, list[tuple[str, str]]] = {}
+    errors_of: dict[int, list[tuple[str, str]]] = {}
     for item in answer or []:
         index = int(Path(item["filename"]).stem)
         if item["status"] == "statusError" and "could not find schema" in item["msg"]:
-            found[index] = [("?", "")]
+            errors_of[index] = [("?", "")]
         elif item.get("validationErrors"):
             # Its list has only the outermost error of each branch; the message has them all.
             errors = [(path, said) for path, said in _ERROR.findall(item["msg"]) if said != "validation failed"]
-            found[index] = errors or [(str(error["path"]), str(error["msg"])) for error in item["validationErrors"]]
+            errors_of[index] = errors or [
+                (str(error["path"]), str(error["msg"])) for error in item["validationErrors"]
+            ]
         elif item["status"] in ("statusInvalid", "statusError"):
-            found[index] = [("", telling_line(str(item["msg"])))]
-    return found
+            errors_of[index] = [("", telling_line(str(item["msg"])))]
+    return errors_of
 
 
 def _package_version() -> str:

@@ -32,21 +32,21 @@ Origins = dict[tuple[str, str, str], Origin]
 def origins(environment: Environment, catalogue: Catalogue) -> Origins:
     """Every Secret and ConfigMap that comes to exist in an environment."""
     reflector = reflector_of(environment)
-    found: Origins = {}
+    made: Origins = {}
     if not environment.of_kind("ExternalSecret"):
         # An environment that has them takes its Secrets from there, and `harness secrets` is not for it.
         for place, secret in catalogue.places():
-            found["Secret", place.namespace, place.name] = Origin(frozenset(secret.keys))
+            made["Secret", place.namespace, place.name] = Origin(frozenset(secret.keys))
     for resource in environment.resources:
         if resource.kind in ("Secret", "ConfigMap"):
             fields = ("data", "stringData", "binaryData")
             keys = frozenset(str(key) for field in fields for key in string_map(resource.value.get(field)))
-            found[resource.kind, resource.namespace, resource.name] = Origin(keys, resource)
+            made[resource.kind, resource.namespace, resource.name] = Origin(keys, resource)
             for namespace in _copies(resource.annotations, environment):
-                found.setdefault((resource.kind, namespace, resource.name), Origin(keys, reflector))
+                made.setdefault((resource.kind, namespace, resource.name), Origin(keys, reflector))
         elif resource.kind == "ExternalSecret":
-            _external(resource, environment, found, reflector)
-    return found
+            _external(resource, environment, made, reflector)
+    return made
 
 
 def reflector_of(environment: Environment) -> BuiltResource | None:
@@ -59,7 +59,7 @@ def reflector_of(environment: Environment) -> BuiltResource | None:
 
 
 def _external(
-    resource: BuiltResource, environment: Environment, found: Origins, reflector: BuiltResource | None
+    resource: BuiltResource, environment: Environment, origins: Origins, reflector: BuiltResource | None
 ) -> None:
     name = str(dig(resource.value, "spec", "target", "name") or resource.name)
     template = dig(resource.value, "spec", "target", "template", "data")
@@ -68,10 +68,10 @@ def _external(
         keys = frozenset(str(key) for key in template)
     elif not dig(resource.value, "spec", "dataFrom"):
         keys = frozenset(str(item.get("secretKey")) for item in mappings(dig(resource.value, "spec", "data")))
-    found["Secret", resource.namespace, name] = Origin(keys, resource)
+    origins["Secret", resource.namespace, name] = Origin(keys, resource)
     annotations = string_map(dig(resource.value, "spec", "target", "template", "metadata", "annotations"))
     for namespace in _copies(annotations, environment):
-        found.setdefault(("Secret", namespace, name), Origin(keys, reflector))
+        origins.setdefault(("Secret", namespace, name), Origin(keys, reflector))
 
 
 def _copies(annotations: dict[str, str], environment: Environment) -> Iterator[str]:

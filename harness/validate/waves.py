@@ -89,13 +89,13 @@ class Order:
     @cached_property
     def owners(self) -> dict[str, list[BuiltResource]]:
         """The Applications that sync a folder."""
-        found: dict[str, list[BuiltResource]] = {}
+        applications_of: dict[str, list[BuiltResource]] = {}
         for application in self.environment.of_kind("Application"):
             for _, source in sources_of(application.value.get("spec")):
                 if isinstance(source.get("path"), str):
                     folder = posixpath.normpath(source["path"])
-                    found.setdefault(folder, []).append(application)
-        return found
+                    applications_of.setdefault(folder, []).append(application)
+        return applications_of
 
     def owner(self, resource: BuiltResource) -> BuiltResource | None:
         """The Application that syncs a resource, if any does."""
@@ -111,14 +111,14 @@ class Order:
         """
         applications = self.environment.of_kind("Application")
         makers = {str(self.owner(child)) for child in applications}
-        found: set[str] = set()
+        by_hand: set[str] = set()
         for application in applications:
             above = [application]
             while (owner := self.owner(above[-1])) is not None and owner not in above:
                 above.append(owner)
             if str(application) in makers and (len(above) == 1 or owner is application):
-                found.add(str(application))
-        return found
+                by_hand.add(str(application))
+        return by_hand
 
     def of(self, resource: BuiltResource) -> tuple[Level, ...]:
         owner = self.owner(resource)
@@ -284,7 +284,7 @@ def _structure(environment: Environment, order: Order) -> Iterator[Violation]:
     if not applications:
         return
     if any(WAVE in application.annotations for application in applications):
-        config = next((found for found in environment.of_kind("ConfigMap") if found.name == "argocd-cm"), None)
+        config = next((item for item in environment.of_kind("ConfigMap") if item.name == "argocd-cm"), None)
         script = str(dig(config.value, "data", _HEALTH) or "") if config else ""
         if "health_status" not in script and "hs." not in script:
             where = config or applications[0]

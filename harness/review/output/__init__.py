@@ -1,13 +1,10 @@
 """The review in each format: pure functions of `harness.review.model.Review`."""
 
-from collections.abc import Callable
 from typing import Final
 
 from harness.review.model import Review
 
 FORMATS: Final = ("text", "markdown", "html", "json", "sarif")
-"""The names that `render` takes."""
-
 DEFAULT_LIMIT: Final = 65_536
 """Characters that GitHub takes in one comment."""
 
@@ -26,44 +23,23 @@ def render(
     Raises:
         HarnessError: `limit` is below `markdown.MINIMUM`.
     """
-    formats: dict[str, Callable[[], str]] = {
-        "text": lambda: _text(review, width, colour),
-        "markdown": lambda: _markdown(review, limit, link),
-        "html": lambda: _html(review),
-        "json": lambda: _json(review),
-        "sarif": lambda: _sarif(review),
-    }
-    return formats[form]()
+    # Each format is imported when it is asked for: the terminal need not wait for the templates of the HTML.
+    if form == "text":
+        from harness.review.output.text import text
 
+        return text(review, width=width, colour=colour)
+    if form == "markdown":
+        from harness.review.output.markdown import markdown
 
-# Each format is imported when it is asked for: the terminal need not wait for the templates of the HTML.
+        return markdown(review, limit=limit, link=link)
+    if form == "html":
+        from harness.review.output.html import html
 
+        return html(review)
+    if form == "json":
+        from harness.review.output.json import as_json
 
-def _text(review: Review, width: int, colour: bool) -> str:
-    from harness.review.output.text import text
-
-    return text(review, width=width, colour=colour)
-
-
-def _markdown(review: Review, limit: int, link: str) -> str:
-    from harness.review.output.markdown import markdown
-
-    return markdown(review, limit=limit, link=link)
-
-
-def _html(review: Review) -> str:
-    from harness.review.output.html import html
-
-    return html(review)
-
-
-def _json(review: Review) -> str:
-    from harness.review.output.json import as_json
-
-    return as_json(review)
-
-
-def _sarif(review: Review) -> str:
+        return as_json(review)
     from harness.review.output.sarif import sarif
 
     return sarif(review)

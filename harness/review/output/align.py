@@ -53,11 +53,11 @@ class Fold:
 
 def side_by_side(before: Sequence[str], after: Sequence[str]) -> list[Row | Fold]:
     """Aligns two texts; long equal stretches are folded."""
-    found: list[Row | Fold] = []
+    rows: list[Row | Fold] = []
     blocks = list(_blocks(before, after))
     for index, (kind, left, right) in enumerate(blocks):
         if kind != "equal":
-            found += _changed(before, after, left, right)
+            rows += _changed(before, after, left, right)
             continue
         lines = range(left.start, left.stop)
         offset = right.start - left.start
@@ -66,12 +66,12 @@ def side_by_side(before: Sequence[str], after: Sequence[str]) -> list[Row | Fold
         # A fold takes a line itself, so it has to hide at least two.
         if len(lines) <= head + tail + 1:
             head, tail = len(lines), 0
-        found += [_equal(before[line], line, offset) for line in lines[:head]]
+        rows += [_equal(before[line], line, offset) for line in lines[:head]]
         hidden = lines[head : len(lines) - tail]
         if hidden:
-            found.append(Fold(tuple(before[hidden.start : hidden.stop])))
-        found += [_equal(before[line], line, offset) for line in lines[len(lines) - tail :]]
-    return found
+            rows.append(Fold(tuple(before[hidden.start : hidden.stop])))
+        rows += [_equal(before[line], line, offset) for line in lines[len(lines) - tail :]]
+    return rows
 
 
 def _equal(text: str, line: int, offset: int) -> Row:

@@ -65,11 +65,11 @@ class ImageGroup:
 def entries(review: Review) -> list[Entry]:
     """Every changed resource, in the review's order, with the environment where the same was seen before."""
     first: dict[tuple[object, ...], str] = {}
-    found = []
+    listed = []
     for environment, application, resource in review.walk():
         seen = first.setdefault(_content(resource), environment.name)
-        found.append(Entry(environment.name, application, resource, seen if seen != environment.name else ""))
-    return found
+        listed.append(Entry(environment.name, application, resource, seen if seen != environment.name else ""))
+    return listed
 
 
 def _content(resource: ResourceChange) -> tuple[object, ...]:
@@ -86,26 +86,25 @@ def _content(resource: ResourceChange) -> tuple[object, ...]:
 
 
 def risk_groups(review: Review) -> list[RiskGroup]:
-    found: dict[tuple[Risk, str], list[str]] = {}
+    environments_of: dict[tuple[Risk, str], list[str]] = {}
     place: dict[tuple[Risk, str], tuple[ResourceChange, ApplicationReview]] = {}
     for environment, application, resource, risk in review.risks:
         key = (risk, resource.title)
         place.setdefault(key, (resource, application))
-        names = found.setdefault(key, [])
+        names = environments_of.setdefault(key, [])
         if environment.name not in names:
             names.append(environment.name)
-    return [RiskGroup(key[0], *place[key], tuple(names)) for key, names in found.items()]
+    return [RiskGroup(key[0], *place[key], tuple(names)) for key, names in environments_of.items()]
 
 
 def image_groups(review: Review) -> list[ImageGroup]:
-    """The images that change, each with what runs it in all environments."""
-    found: dict[tuple[str, str, str], tuple[dict[Identity, None], dict[str, None]]] = {}
+    users: dict[tuple[str, str, str], tuple[dict[Identity, None], dict[str, None]]] = {}
     for environment in review.environments:
         for image in environment.images:
-            resources, names = found.setdefault((image.before, image.after, image.note), ({}, {}))
+            resources, names = users.setdefault((image.before, image.after, image.note), ({}, {}))
             resources.update(dict.fromkeys(image.resources))
             names[environment.name] = None
-    return [ImageGroup(*key, tuple(resources), tuple(names)) for key, (resources, names) in found.items()]
+    return [ImageGroup(*key, tuple(resources), tuple(names)) for key, (resources, names) in users.items()]
 
 
 def shown(environment: EnvironmentReview) -> list[ApplicationReview]:

@@ -113,8 +113,6 @@ def markdown(review: Review, *, limit: int = 65_536, link: str = "") -> str:
 
 
 class _Comment:
-    """One comment in the making."""
-
     def __init__(self, review: Review, limit: int, link: str) -> None:
         self._review = review
         self._limit = limit
@@ -276,7 +274,6 @@ def _table(review: Review) -> _List:
 
 
 def _applications(review: Review) -> list[str]:
-    """The Applications that come, go, or move to another wave."""
     rows = []
     for environment in review.environments:
         for application in environment.applications:
@@ -398,21 +395,21 @@ class _Details:
 
     def choose(self, room: int, chosen: dict[int, str]) -> dict[int, str]:
         """What was chosen before, by index, and as many details more as the room for all of them allows."""
-        found = dict(chosen)
-        used = len(self.text(found))
-        opened = {place for index in found for place in self._around(index)}
+        details = dict(chosen)
+        used = len(self.text(details))
+        opened = {place for index in details for place in self._around(index)}
         for pieces in (self._short, self._full):
             for index in self._order:
-                old, new = found.get(index, ""), pieces[index]
+                old, new = details.get(index, ""), pieces[index]
                 if len(old) >= len(new):
                     continue
                 around = {place: cost for place, cost in self._around(index).items() if place not in opened}
                 cost = len(new) - len(old) + sum(around.values())
                 if used + cost <= room:
-                    found[index] = new
+                    details[index] = new
                     used += cost
                     opened |= set(around)
-        return found
+        return details
 
     def shortened(self, chosen: dict[int, str]) -> bool:
         """Whether some details are not whole."""
@@ -420,7 +417,7 @@ class _Details:
 
     def text(self, chosen: dict[int, str]) -> str:
         """The chosen details in the review's order."""
-        found = ""
+        whole = ""
         for environment in self._review.environments:
             inside = ""
             for application in environment.applications:
@@ -430,8 +427,8 @@ class _Details:
                     indices.sort(key=lambda index: bool(self._entries[index].same_as))
                     inside += _application(application) + "".join(chosen[index] for index in indices) + "\n"
             if inside:
-                found += f"{self._heads[environment.name]}{inside}{_END}"
-        return found
+                whole += f"{self._heads[environment.name]}{inside}{_END}"
+        return whole
 
     def _around(self, index: int) -> dict[tuple[str, ...], int]:
         """What encloses a resource's details, and the length of each."""

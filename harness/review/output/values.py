@@ -128,11 +128,11 @@ def field_lines(change: FieldChange) -> list[Line]:
 
 
 def _unified(lines: Sequence[str]) -> list[Line]:
-    found = []
+    shown = []
     for line in lines:
         sign, rest = (line[:1], line[1:]) if line[:1] in ("+", "-", " ") else ("@", line)
-        found += [Line(sign, text) for text in split_lines(rest) or [""]]
-    return found
+        shown += [Line(sign, text) for text in split_lines(rest) or [""]]
+    return shown
 
 
 def scalars(change: FieldChange) -> tuple[str, str] | None:

@@ -84,16 +84,16 @@ Permission = tuple[str, str, str, str]
 
 def _permissions(value: dict[str, Any]) -> set[Permission]:
     """Every (API group, resource or URL, resource name, verb) that a role allows."""
-    found = set()
+    permissions = set()
     for rule in mappings(value.get("rules")):
         for verb in strings(rule.get("verbs")):
             for url in strings(rule.get("nonResourceURLs")):
-                found.add(("", url, "", verb))
+                permissions.add(("", url, "", verb))
             for group in strings(rule.get("apiGroups")):
                 for resource in strings(rule.get("resources")):
                     for name in strings(rule.get("resourceNames")) or [""]:
-                        found.add((group, resource, name, verb))
-    return found
+                        permissions.add((group, resource, name, verb))
+    return permissions
 
 
 def _covers(held: Permission, wanted: Permission) -> bool:

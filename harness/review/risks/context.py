@@ -24,15 +24,14 @@ class Change:
 
     before: ReviewedResource | None
     after: ReviewedResource | None
-    found: Fields = field(default_factory=Fields)
+    fields: Fields = field(default_factory=Fields)
     moved_from: str = ""
 
     @property
     def resource(self) -> ReviewedResource:
-        """It at head, else at base."""
-        found = self.after or self.before
-        assert found is not None  # noqa: S101 - one side always exists
-        return found
+        resource = self.after or self.before
+        assert resource is not None  # noqa: S101 - one side always exists
+        return resource
 
     @property
     def kind(self) -> str:
@@ -67,7 +66,7 @@ class Change:
 
     def below(self, *prefix: str) -> Iterator[tuple[FieldChange, FieldPath]]:
         """The changes at or below a path, not those in embedded documents."""
-        for change, path in zip(self.found.changes, self.found.paths, strict=True):
+        for change, path in zip(self.fields.changes, self.fields.paths, strict=True):
             if path[: len(prefix)] == prefix and not any(isinstance(step, Inside) for step in path):
                 yield change, path
 
@@ -93,7 +92,7 @@ class Change:
             return None
         if (path := self.touches(*template)) is not None:
             return path
-        for reason, folded in self.found.folded_paths:
+        for reason, folded in self.fields.folded_paths:
             if reason in (GENERATED_NAME, CHECKSUM) and folded[: len(template)] == template:
                 return ".".join(template)
         return None

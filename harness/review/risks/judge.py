@@ -14,11 +14,11 @@ _CHECKS: Final[tuple[Check, ...]] = (data.check, access.check, running.check, de
 
 def judge(change: Change) -> tuple[Risk, ...]:
     """What a change can do, the worst first."""
-    found: dict[Risk, None] = {}
+    risks: dict[Risk, None] = {}
     for check in _CHECKS:
         for rule, sentence, path in check(change):
-            found[risk(rule, sentence, path)] = None
-    return tuple(sorted(found, key=lambda item: (-item.level, item.rule)))
+            risks[risk(rule, sentence, path)] = None
+    return tuple(sorted(risks, key=lambda item: (-item.level, item.rule)))
 
 
 def risk(rule: RiskRule, sentence: str, path: str = "") -> Risk:

@@ -165,10 +165,10 @@ def _images(change: Change) -> Iterator[Judgement]:
     identity = change.after.identity
     places = {
         (item.before or "", item.after or ""): item.path
-        for item, path in zip(change.found.changes, change.found.paths, strict=True)
+        for item, path in zip(change.fields.changes, change.fields.paths, strict=True)
         if path and path[-1] == "image" and isinstance(item.before or "", str) and isinstance(item.after or "", str)
     }
-    for before, after, _ in sorted(set(replaced(change.found, identity))):
+    for before, after, _ in sorted(set(replaced(change.fields, identity))):
         if not before or not after:
             continue
         path = places.get((before, after), "")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.manifests.generated_names import Names
@@ -262,6 +262,7 @@ def _shuffled(value: Any, source: random.Random, key: str = "") -> Any:
     return source.choice(["1Gi", "1024Mi", "1073741824", 1073741824]) if key == "memory" else value
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6), st.booleans(), st.sampled_from(['"', "'", None]))
 def test_what_is_only_written_in_another_way_is_no_change(seed: int, flow: bool, quote: str | None) -> None:
     source = random.Random(seed)
