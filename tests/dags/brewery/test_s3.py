@@ -23,6 +23,7 @@ from tests.dags.brewery.conftest import DAY, Lake
 pytestmark = pytest.mark.s3
 
 BUCKET = "lakehouse"
+Keys = Callable[[], list[str]]
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 @pytest.fixture
-def keys(endpoint: str) -> Callable[[], list[str]]:
+def keys(endpoint: str) -> Keys:
     """Every key of the bucket, seen past the code under test."""
 
     def read() -> list[str]:
@@ -57,7 +58,7 @@ def keys(endpoint: str) -> Callable[[], list[str]]:
 
 
 @pytest.mark.parametrize("uri", ["s3://lakehouse", "s3a://lakehouse/some/prefix"])
-def test_a_day_is_ingested_validated_and_cleaned_up(lake: Lake, uri: str, keys: Callable[[], list[str]]) -> None:
+def test_a_day_is_ingested_validated_and_cleaned_up(lake: Lake, uri: str, keys: Keys) -> None:
     storage = Storage.for_uri(uri)
     prefix = uri.partition("lakehouse")[2].lstrip("/")
     with MockApi(breweries=120) as api:
@@ -78,7 +79,7 @@ def test_a_day_is_ingested_validated_and_cleaned_up(lake: Lake, uri: str, keys: 
     assert len(keys()) == 4
 
 
-def test_a_failed_run_leaves_no_key(lake: Lake, keys: Callable[[], list[str]]) -> None:
+def test_a_failed_run_leaves_no_key(lake: Lake, keys: Keys) -> None:
     with MockApi(breweries=420, faults=["not-json:page=8"]) as api, pytest.raises(Exception, match="page 8"):
         ingest(lake.settings(api.url), Storage.for_uri("s3://lakehouse"), DAY)
     assert keys() == []
@@ -86,7 +87,7 @@ def test_a_failed_run_leaves_no_key(lake: Lake, keys: Callable[[], list[str]]) -
 
 @pytest.mark.airflow
 def test_the_tasks_use_the_connection_s_endpoint_and_credentials(
-    lake: Lake, endpoint: str, monkeypatch: pytest.MonkeyPatch, keys: Callable[[], list[str]]
+    lake: Lake, endpoint: str, monkeypatch: pytest.MonkeyPatch, keys: Keys
 ) -> None:
     from brewery.orchestration.tasks import ingest_date, validate_date
 
@@ -143,9 +144,7 @@ def test_a_server_that_is_down_is_one_sentence_and_worth_another_try(
     assert error.value.retryable
 
 
-def test_an_upload_that_fails_in_the_middle_fails_the_run(
-    lake: Lake, endpoint: str, keys: Callable[[], list[str]]
-) -> None:
+def test_an_upload_that_fails_in_the_middle_fails_the_run(lake: Lake, endpoint: str, keys: Keys) -> None:
     class Failing(S3FileSystem):  # type: ignore[misc] # s3fs has no types
         cachable = False
 

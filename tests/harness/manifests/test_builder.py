@@ -25,6 +25,7 @@ from harness.paths import ROOT
 
 pytestmark = pytest.mark.tools
 
+Write = Callable[[Mapping[str, str]], Path]
 LAYOUTS = Path(__file__).parents[1] / "review" / "layouts"
 
 
@@ -121,7 +122,7 @@ FILES: dict[str, str] = {
 
 
 @pytest.fixture
-def write(tmp_path: Path) -> Callable[[Mapping[str, str]], Path]:
+def write(tmp_path: Path) -> Write:
     """Writes files into a folder; returns it."""
     folder = tmp_path / "repository"
 
@@ -134,7 +135,7 @@ def write(tmp_path: Path) -> Callable[[Mapping[str, str]], Path]:
     return put
 
 
-def test_every_file_that_a_root_reads_is_in_its_key(write: Callable[[Mapping[str, str]], Path]) -> None:
+def test_every_file_that_a_root_reads_is_in_its_key(write: Write) -> None:
     checkout = write(FILES)
     assert built(checkout, "app") == plain(checkout, "app")
 
@@ -152,7 +153,7 @@ def test_every_file_that_a_root_reads_is_in_its_key(write: Callable[[Mapping[str
     assert key() in keys
 
 
-def test_a_schema_of_one_root_is_not_used_for_the_next(write: Callable[[Mapping[str, str]], Path]) -> None:
+def test_a_schema_of_one_root_is_not_used_for_the_next(write: Write) -> None:
     own_schema = (
         '{"definitions": {"v1.Service": {"x-kubernetes-group-version-kind": [{"group": "", "version": "v1", '
         '"kind": "Service"}], "type": "object", "properties": {"spec": {"type": "object"}}}}}'
@@ -183,9 +184,7 @@ def test_a_schema_of_one_root_is_not_used_for_the_next(write: Callable[[Mapping[
     "metadata", ["", "[originAnnotations]", "[transformerAnnotations]", "[managedByLabel, originAnnotations]"]
 )
 @pytest.mark.parametrize("style", ["resources: [service.yaml]", "{{resources: [service.yaml]{}}}"])
-def test_origins_are_told_and_not_written(
-    write: Callable[[Mapping[str, str]], Path], metadata: str, style: str
-) -> None:
+def test_origins_are_told_and_not_written(write: Write, metadata: str, style: str) -> None:
     field = f"buildMetadata: {metadata}" if metadata else ""
     content = style.format(f", {field}" if field else "") if "{{" in style else f"{style}\n{field}\n"
     service = "apiVersion: v1\nkind: Service\nmetadata: {name: s, annotations: {}}\n"
@@ -196,7 +195,7 @@ def test_origins_are_told_and_not_written(
     assert text(build) == plain(checkout, "app")
 
 
-def test_links_are_followed_where_kustomize_follows_them(write: Callable[[Mapping[str, str]], Path]) -> None:
+def test_links_are_followed_where_kustomize_follows_them(write: Write) -> None:
     service = FILES["app/service.yaml"]
     checkout = write({"app/kustomization.yaml": "resources: [linked.yaml, base]\n", "app/real.yaml": service})
     write({"shared/kustomization.yaml": "resources: [s.yaml]\n", "shared/s.yaml": service.replace("s}", "t}")})
@@ -224,9 +223,7 @@ def test_links_are_followed_where_kustomize_follows_them(write: Callable[[Mappin
         ("folder", '"folder" is no option'),
     ],
 )
-def test_an_option_that_cannot_be_used_is_named(
-    write: Callable[[Mapping[str, str]], Path], option: str, said: str
-) -> None:
+def test_an_option_that_cannot_be_used_is_named(write: Write, option: str, said: str) -> None:
     checkout = write(FILES)
     with Builder([option]) as builder, pytest.raises(HarnessError, match=said) as caught:
         builder.build([root_at(checkout, "app")])
@@ -238,7 +235,7 @@ def test_an_option_that_cannot_be_used_is_named(
     [("-cpu", "0.2", "processor time"), ("-memory", "64", "64 MB of memory"), ("-wall", "0.1", "100ms")],
 )
 def test_a_root_that_takes_too_much_is_named_and_the_others_are_built(
-    write: Callable[[Mapping[str, str]], Path], limit: str, value: str, said: str
+    write: Write, limit: str, value: str, said: str
 ) -> None:
     bomb = "a: &a [x, x, x, x, x, x, x, x, x]\n"
     for name, below in zip("bcdefgh", "abcdefg", strict=True):
@@ -424,7 +421,7 @@ def test_what_is_not_pinned_is_refused(reference: str) -> None:
     [("https://example.com/a//b?ref=v1.2.3", True), ("https://example.com/a//b?ref=main", False)],
 )
 def test_a_branch_of_another_repository_is_not_taken_from_the_cache(
-    write: Callable[[Mapping[str, str]], Path], remote: str, pinned: bool
+    write: Write, remote: str, pinned: bool
 ) -> None:
     checkout = write({"app/kustomization.yaml": f"resources: ['{remote}']\n"})
     assert root_at(checkout, "app").inputs.pinned is pinned
@@ -449,7 +446,7 @@ def test_a_branch_of_another_repository_is_not_taken_from_the_cache(
     ],
 )
 def test_what_an_application_sets_is_what_kustomize_edit_sets(
-    write: Callable[[Mapping[str, str]], Path], options: dict[str, Any], edit: list[str]
+    write: Write, options: dict[str, Any], edit: list[str]
 ) -> None:
     files = {
         "app/kustomization.yaml": "resources: [web.yaml]\nimages: [{name: web, newTag: '1'}]\n",

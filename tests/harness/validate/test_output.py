@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import jsonschema  # type: ignore[import-untyped]  # it ships no types
 import pytest
 import typer
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from harness.errors import HarnessError
 from harness.exits import ExitCode
@@ -88,11 +88,10 @@ SARIF = {
 """The part of SARIF 2.1.0 (OASIS, sections 3.13 to 3.30) that code-scanning services need."""
 
 
-@pytest.fixture
-def app() -> typer.Typer:
+def validated(root: Path, *arguments: str) -> Result:
     app = typer.Typer()
     app.command()(validate)
-    return app
+    return CliRunner().invoke(app, [*arguments, "--root", str(root)])
 
 
 @pytest.fixture
@@ -102,28 +101,28 @@ def broken(sound: Path) -> Path:
     return sound
 
 
-def test_text_has_place_rule_sentence_and_tally(app: typer.Typer, broken: Path) -> None:
-    result = CliRunner().invoke(app, ["--root", str(broken)])
+def test_text_has_place_rule_sentence_and_tally(broken: Path) -> None:
+    result = validated(broken)
     lines = result.stdout.splitlines()
     assert result.exit_code == ExitCode.ATTENTION
     assert lines[0].startswith("base/app/web.yaml:13: LH304 Deployment app/web uses ServiceAccount app/absent")
     assert lines[-1].startswith("1 finding: north (19 resources), south (19 resources), ")
 
 
-def test_a_finding_of_one_environment_names_it(app: typer.Typer, sound: Path) -> None:
+def test_a_finding_of_one_environment_names_it(sound: Path) -> None:
     (sound / "overlays/south/cluster.yaml").write_text("storageClasses: [gp2]\n")
-    result = CliRunner().invoke(app, ["--root", str(sound)])
+    result = validated(sound)
     assert result.stdout.splitlines()[0].endswith("south has gp2. [south]")
 
 
-def test_no_findings_exit_with_0(app: typer.Typer, sound: Path) -> None:
-    result = CliRunner().invoke(app, ["north", "--root", str(sound)])
+def test_no_findings_exit_with_0(sound: Path) -> None:
+    result = validated(sound, "north")
     assert result.exit_code == 0
     assert result.stdout.startswith("No findings: north (19 resources), ")
 
 
-def test_json_is_for_programs(app: typer.Typer, broken: Path) -> None:
-    result = CliRunner().invoke(app, ["--format", "json", "--root", str(broken)])
+def test_json_is_for_programs(broken: Path) -> None:
+    result = validated(broken, "--format", "json")
     (finding,) = json.loads(result.stdout)["findings"]
     assert finding["rule"] == "LH304"
     assert (finding["file"], finding["line"]) == ("base/app/web.yaml", 13)
@@ -131,8 +130,8 @@ def test_json_is_for_programs(app: typer.Typer, broken: Path) -> None:
     assert finding["resource"] == "Deployment app/web"
 
 
-def test_sarif_has_the_standards_form(app: typer.Typer, broken: Path) -> None:
-    result = CliRunner().invoke(app, ["--format", "sarif", "--root", str(broken)])
+def test_sarif_has_the_standards_form(broken: Path) -> None:
+    result = validated(broken, "--format", "sarif")
     report = json.loads(result.stdout)
     jsonschema.validate(report, SARIF)
     (run,) = report["runs"]
@@ -142,8 +141,8 @@ def test_sarif_has_the_standards_form(app: typer.Typer, broken: Path) -> None:
     assert run["tool"]["driver"]["rules"][run["results"][0]["ruleIndex"]]["id"] == "LH304"
 
 
-def test_junit_has_a_case_for_each_rule(app: typer.Typer, broken: Path) -> None:
-    result = CliRunner().invoke(app, ["--format", "junit", "--root", str(broken)])
+def test_junit_has_a_case_for_each_rule(broken: Path) -> None:
+    result = validated(broken, "--format", "junit")
     suites = ElementTree.fromstring(result.stdout)  # noqa: S314 - our own output
     assert [suite.get("name") for suite in suites] == ["north", "south"]
     assert suites.get("failures") == "2"
@@ -152,9 +151,9 @@ def test_junit_has_a_case_for_each_rule(app: typer.Typer, broken: Path) -> None:
     assert len(list(suites.iter("testcase"))) == 2 * len(RULES)
 
 
-def test_output_goes_to_a_file_whole(app: typer.Typer, broken: Path, tmp_path: Path) -> None:
+def test_output_goes_to_a_file_whole(broken: Path, tmp_path: Path) -> None:
     file = tmp_path / "reports" / "validate.sarif"
-    result = CliRunner().invoke(app, ["--format", "sarif", "--output", str(file), "--root", str(broken)])
+    result = validated(broken, "--format", "sarif", "--output", str(file))
     assert result.exit_code == ExitCode.ATTENTION
     assert json.loads(file.read_text())["version"] == "2.1.0"
     assert [path.name for path in file.parent.iterdir()] == ["validate.sarif"]
@@ -167,15 +166,15 @@ def test_output_goes_to_a_file_whole(app: typer.Typer, broken: Path, tmp_path: P
         (["nroth"], "There is no environment 'nroth'; did you mean 'north'?"),
     ],
 )
-def test_what_there_is_not_exits_with_2(app: typer.Typer, sound: Path, arguments: list[str], says: str) -> None:
-    result = CliRunner().invoke(app, [*arguments, "--root", str(sound)])
+def test_what_there_is_not_exits_with_2(sound: Path, arguments: list[str], says: str) -> None:
+    result = validated(sound, *arguments)
     assert isinstance(result.exception, HarnessError)
     assert str(result.exception) == says
     assert result.exception.exit_code == 2
 
 
-def test_a_checkout_without_environments_says_so(app: typer.Typer, tmp_path: Path) -> None:
+def test_a_checkout_without_environments_says_so(tmp_path: Path) -> None:
     (tmp_path / "overlays").mkdir()
-    result = CliRunner().invoke(app, ["--root", str(tmp_path)])
+    result = validated(tmp_path)
     assert isinstance(result.exception, HarnessError)
     assert "has no environment" in str(result.exception)
