@@ -73,6 +73,12 @@ def redraws(console: "Console") -> bool:
     return console.is_terminal and not console.is_dumb_terminal
 
 
+def _err() -> "Console":
+    from harness.console import err
+
+    return err
+
+
 @contextmanager
 def working(text: str, *, usually: str = "") -> Iterator[Callable[[str], None]]:
     """Shows on the standard error what is being done, while it is; yields what changes the text.
@@ -80,18 +86,18 @@ def working(text: str, *, usually: str = "") -> Iterator[Callable[[str], None]]:
     Within another display it shows nothing: Rich has one at a time. Where nothing can be redrawn, as in a log, work
     that takes long (`usually` says how long) is announced by a line.
     """
+    if usually:
+        text = f"{text} (usually {usually})"
+    # The build of an image has no Rich, and no terminal.
+    if not sys.stderr.isatty() or not redraws(_err()):
+        if usually:
+            sys.stderr.write(f"{text} …\n")
+        yield lambda _: None
+        return
     from rich.errors import LiveError
     from rich.markup import escape
 
-    from harness.console import err
-
-    if usually:
-        text = f"{text} (usually {usually})"
-    if not redraws(err):
-        if usually:
-            err.print(f"{text} …", highlight=False, markup=False, soft_wrap=True)
-        yield lambda _: None
-        return
+    err = _err()
     status = err.status(escape(text))
     try:
         status.start()

@@ -22,6 +22,7 @@ def test_an_error_is_printed_as_it_is(message: str, capsys: pytest.CaptureFixtur
 def terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     """What a person's terminal is sent."""
     sent = io.StringIO()
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     monkeypatch.setattr(console, "err", Console(file=sent, force_terminal=True, width=100))
     return sent
 
@@ -46,22 +47,19 @@ def test_a_display_ends_with_an_error(terminal: io.StringIO) -> None:
     assert "second" in terminal.getvalue()
 
 
-@pytest.mark.parametrize(
-    "console_", [Console(file=io.StringIO()), Console(force_terminal=True, _environ={"TERM": "dumb"})]
-)
+@pytest.mark.parametrize("is_terminal", [False, True])
 def test_where_nothing_can_be_redrawn_long_work_is_announced_by_a_line(
-    console_: Console, monkeypatch: pytest.MonkeyPatch
+    is_terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    log = io.StringIO()
-    console_.file = log
-    monkeypatch.setattr(console, "err", console_)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: is_terminal)
+    monkeypatch.setattr(console, "err", Console(force_terminal=is_terminal, _environ={"TERM": "dumb"}))
 
     with working("compiling kustomize", usually="1 to 3 minutes") as say:
         say("compiling kustomize: runtime")
     with working("removing images"):
         pass
 
-    assert log.getvalue() == "compiling kustomize (usually 1 to 3 minutes) …\n"
+    assert capsys.readouterr().err == "compiling kustomize (usually 1 to 3 minutes) …\n"
 
 
 @pytest.mark.parametrize(
