@@ -39,11 +39,12 @@ def review_markdown(machine: Machine, figures: Sequence[Figure], date: dt.date) 
     lines = [
         _origin("harness bench --only diff", machine, date),
         "",
-        "| what | seconds | limit | plain `kustomize build` of both sides |",
-        "| --- | ---: | ---: | ---: |",
+        "| what | seconds | plain `kustomize build` of both sides | share | bound |",
+        "| --- | ---: | ---: | ---: | ---: |",
     ]
     lines += [
-        f"| {figure.name} | {figure.seconds:.2f} | {figure.limit:g} | {figure.plain:.2f} |" for figure in figures
+        f"| {figure.name} | {figure.seconds:.2f} | {figure.plain:.2f} | {figure.share:.3f} | {figure.bound} |"
+        for figure in figures
     ]
     return "\n".join(lines) + "\n"
 

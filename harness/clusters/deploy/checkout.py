@@ -26,7 +26,7 @@ def served_commit(
 ) -> str:
     """A commit of the working tree whose overlay follows the git server in the cluster.
 
-    `without_aws` is for an environment for AWS on another cluster: the waves must not wait for what only AWS does,
+    `without_aws` is for an environment for AWS on another cluster: the waves must not wait for what AWS alone does,
     and its containers request less CPU. `absent` names the unavailable images among `replaced.REPLACED`.
     """
     where = overlay(root, environment).relative_to(root)

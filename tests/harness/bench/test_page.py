@@ -4,7 +4,8 @@ import pytest
 
 from harness.bench.command import with_section
 from harness.bench.model import STAGES, Day, Machine, Stage
-from harness.bench.page import chart, markdown
+from harness.bench.page import chart, markdown, review_markdown
+from harness.bench.review import Figure
 from harness.errors import HarnessError
 
 DAY = Day("first load", 1000, tuple(Stage(name, 2.0, 300 * 1024**2) for name in STAGES), 1.5, 100 * 1024**2)
@@ -19,6 +20,12 @@ def test_the_table_has_each_stage_and_the_comparison() -> None:
     text = markdown("make bench", Machine(2, 8 * 1024**3, "A processor"), {1000: [DAY]}, dt.date(2025, 1, 31))
     assert "`make bench`, 2025-01-31, on 2 cores (A processor), 8 GiB" in text
     assert "| 1,000 | first load | 2.0 | 2.0 | 2.0 | 2.0 | 2.0 | 6.0 | 167 | 300 | 1.5 | 100 | 4.0 |" in text
+
+
+def test_the_table_of_the_review_has_the_share_of_plain_builds_and_its_bound() -> None:
+    figures = [Figure("500 Applications, cold", 2.0, 10.0, 0.25)]
+    text = review_markdown(Machine(2, 8 * 1024**3, "A processor"), figures, dt.date(2025, 1, 31))
+    assert "| 500 Applications, cold | 2.00 | 10.00 | 0.200 | 0.25 |" in text
 
 
 def test_the_chart_is_svg_with_both_sides() -> None:
