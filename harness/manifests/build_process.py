@@ -63,7 +63,12 @@ class BuildProcess:
         return answers
 
     def _exchange(self, requests: Sequence[Request]) -> list[Answer]:
-        """As many answers as the process gives before it ends."""
+        """As many answers as the process gives before it ends.
+
+        A process that has built before may be ending, or be short of memory because of earlier roots: only a root that
+        ends a new process has made kustomize crash.
+        """
+        used = self._process
         process = self._started()
         assert process.stdin is not None  # noqa: S101 - opened as a pipe
         assert process.stdout is not None  # noqa: S101 - likewise
@@ -77,7 +82,9 @@ class BuildProcess:
             answer = Answer(process.stdout.readline())
             if not answer.line.endswith(b"\n"):
                 self._end()
-                return answers or [Answer(json.dumps({"resources": [], "error": CRASHED}).encode())]
+                if answers or process is used:
+                    return answers
+                return [Answer(json.dumps({"resources": [], "error": CRASHED}).encode())]
             if refused := answer.header.get("refused"):
                 raise HarnessError(
                     f"'kustomize-options' in [tool.harness.diff] cannot be used ({refused}): see docs/diff.md.",

@@ -78,26 +78,59 @@ def test_it_ends_when_it_is_closed_though_it_builds() -> None:
     assert started.returncode is not None
 
 
+def computes(process: BuildProcess, before: int) -> int:
+    """The pid of another process than the one before, when it has computed for a while."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        started = process._process
+        if started and started.pid != before and running(started.pid) and ticks(started.pid) >= 20:
+            return started.pid
+        time.sleep(0.02)
+    raise AssertionError("no new process has computed for 0.2 s within a minute")
+
+
 def test_it_is_started_again_after_a_crash() -> None:
+    process = BuildProcess(tool("builder"))
+    try:
+        with ThreadPoolExecutor(1) as thread:
+            answers = thread.submit(process.build, [LARGE, SMALL])
+            os.kill(computes(process, before=0), signal.SIGKILL)
+            crashed, second = answers.result()
+    finally:
+        process.close()
+    assert crashed.header["error"] == CRASHED
+    assert second.header.get("error") is None
+    assert b'"a":"b"' in second.payload
+
+
+def test_a_root_is_built_though_the_process_of_earlier_roots_is_ending() -> None:
     process = BuildProcess(tool("builder"))
     try:
         (first,) = process.build([SMALL])
         started = process._started()
         with ThreadPoolExecutor(1) as thread:
-            before = ticks(started.pid)
             answers = thread.submit(process.build, [LARGE, SMALL])
-            while ticks(started.pid) < before + 20:
+            time_before = ticks(started.pid)
+            while ticks(started.pid) < time_before + 20:
                 time.sleep(0.02)
             started.kill()
+            os.kill(computes(process, before=started.pid), signal.SIGKILL)
             crashed, second = answers.result()
-        started = process._started()
-        started.kill()
-        assert gone(started.pid)
-        (third,) = process.build([SMALL])
     finally:
         process.close()
-    assert first.payload == second.payload == third.payload != b""
+    assert first.payload == second.payload != b""
     assert crashed.header["error"] == CRASHED
+
+
+def test_a_root_over_its_limit_does_not_keep_the_next_one_from_being_built() -> None:
+    process = BuildProcess(tool("builder"), limits=["-cpu", "0.5"])
+    try:
+        (over,) = process.build([LARGE])
+        (next_one,) = process.build([SMALL])
+    finally:
+        process.close()
+    assert over.header["error"].startswith("limit: ")
+    assert b'"a":"b"' in next_one.payload
 
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])

@@ -11,7 +11,9 @@ from harness.exits import ExitCode
 from tests.harness.programs import program
 
 
-def test_a_text_that_no_name_has_in_it() -> None:
+def test_a_text_that_no_name_has_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.clusters.images.command.require_daemon", lambda: None)
+
     with pytest.raises(HarnessError, match=r"^No image name contains 'helm': 'harness images list'") as caught:
         command._names(command._chosen("minikube", None, None), ["helm"])
 
