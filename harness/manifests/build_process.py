@@ -65,8 +65,8 @@ class BuildProcess:
     def _exchange(self, requests: Sequence[Request]) -> list[Answer]:
         """As many answers as the process gives before it ends.
 
-        A process that has built before may be ending, or be short of memory because of earlier roots: only a root that
-        ends a new process has made kustomize crash.
+        A process that has built before may be ending, or be short of memory because of earlier roots: only a root
+        that ends a new process has made kustomize crash.
         """
         used = self._process
         process = self._started()
