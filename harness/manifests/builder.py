@@ -165,8 +165,10 @@ def _result(root: Root, key: str, answer: Answer | Problem | None) -> Build:
     if isinstance(answer, Problem):
         return Build(root, key, [answer])
     if said := answer.header.get("error"):
+        from harness.machine.tools import tool
+
         invalid = invalid_manifests(root.tree, root.inputs)
-        return Build(root, key, invalid or [explain(said, root.tree, root.inputs)])
+        return Build(root, key, invalid or [explain(said, root.tree, root.inputs, tool("builder"))])
     return Build(root, key, answer=answer)
 
 

@@ -23,7 +23,7 @@ from harness.console import working
 from harness.errors import HarnessError
 from harness.files import write
 from harness.machine.cache import built, cache_root, content_key
-from harness.machine.process import telling_line
+from harness.machine.process import run, telling_line
 from harness.paths import ROOT
 
 _SUFFIXES: Final = frozenset(
@@ -193,11 +193,7 @@ def _repository(bases: list[Remote], *, offline: bool) -> Path:
 def _git(arguments: list[str], cwd: Path) -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     environment |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
-    done = subprocess.run(
-        ["git", *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        raise HarnessError(f"git {arguments[0]} failed in {cwd} ({telling_line(done.stderr)}): is git installed?")
+    run(["git", *arguments], doing=f"run git {arguments[0]}", hint="install git", env=environment, cwd=cwd)
 
 
 def _answers(host: str) -> bool:

@@ -361,6 +361,20 @@ def test_a_remote_base_comes_from_the_module(
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
+def test_a_module_becomes_a_repository_only_with_git(
+    cached: Cached, checkout: Path, module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upstream, "module_folder", lambda *_, **__: module)
+    monkeypatch.setattr(upstream, "cache_root", lambda: tmp_path / "cache")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (checkout / "overlays/here/one/kustomization.yaml").write_text(
+        "resources: ['https://github.com/example/thing//config/base?ref=v2.1.0']\n"
+    )
+    builds, _ = cached(checkout)
+    (problem,) = builds[0].problems
+    assert problem.message == "Could not run git init (git: No such file or directory): install git."
+
+
 def test_a_base_that_cannot_be_fetched_is_one_sentence(
     cached: Cached, checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

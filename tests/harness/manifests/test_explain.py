@@ -132,5 +132,26 @@ def problem(folder: Path, kustomization: str, files: dict[str, str]) -> Problem:
     ],
 )
 def test_what_kustomize_rejects(tmp_path: Path, kustomization: str, files: dict[str, str], expected: str) -> None:
-    found = problem(tmp_path, kustomization, files)
-    assert f"{found.location}: {found.message}" == expected
+    rejected = problem(tmp_path, kustomization, files)
+    assert f"{rejected.location}: {rejected.message}" == expected
+
+
+def test_an_env_file_that_is_not_utf_8_is_named_without_its_bytes(tmp_path: Path) -> None:
+    (tmp_path / "top").mkdir()
+    (tmp_path / "top/a.env").write_bytes(b"\xff=hunter2")
+    rejected = problem(tmp_path, "secretGenerator: [{name: x, envs: [a.env]}]\n", {})
+    assert rejected.message == "a.env is not UTF-8: save it as UTF-8, or name it in 'files'."
+
+
+@pytest.mark.parametrize("secret", ["hunter2", "path", "git", "program"])
+def test_a_remote_base_without_git_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secret: str
+) -> None:
+    url = "https://localhost/example//base?ref=v1.0.0"
+    kustomization = f"secretGenerator: [{{name: x, literals: [a={secret}]}}]\nresources:\n- {url}\n"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    rejected = problem(tmp_path, kustomization, {})
+    assert f"{rejected.location}: {rejected.message}" == (
+        f"top/kustomization.yaml:3: {url} cannot be fetched, because git is not on the PATH: "
+        "install git, then run it again."
+    )
