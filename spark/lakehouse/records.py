@@ -4,7 +4,6 @@ The manifest's profile saves work: a field that only had strings needs no check 
 at its ends needs no trimming, and a snapshot whose strings are all in normal form C needs no normalisation.
 """
 
-import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,7 +31,7 @@ from brewery.contract.fields import (
     TEXT_FIELDS,
 )
 from brewery.contract.manifest import SourceProfile
-from lakehouse.definitions import CONTENT_COLUMNS, SILVER_BREWERIES
+from lakehouse.definitions import CONTENT_COLUMNS
 
 REASON_SEPARATOR: Final = ","
 _BLANK_CODES: Final = (
@@ -66,11 +65,10 @@ class ParsePlan:
     """How to read the records of one run, derived from its profile.
 
     Attributes:
-        fields: Fields that are read by name.
+        fields: Fields that are read.
         numeric_coordinates: Both coordinates had only JSON numbers.
         retyped: (field, JSON type) of text fields that had another type.
-        new_columns: Silver column -> the new fields that it takes; the first with text wins.
-        by_map: New fields whose names differ only in case, and so cannot be read by name.
+        new_columns: Silver column -> the new field that it takes.
         spaced: Fields with text that is empty, or has a space (but no other whitespace) at an end.
         blanked: Fields with text that has other whitespace at an end.
         normalise: Some string is not in normal form C.
@@ -79,51 +77,35 @@ class ParsePlan:
     fields: Sequence[str]
     numeric_coordinates: bool
     retyped: Sequence[tuple[str, str]]
-    new_columns: Mapping[str, Sequence[str]]
-    by_map: Sequence[str]
+    new_columns: Mapping[str, str]
     spaced: frozenset[str]
     blanked: frozenset[str]
     normalise: bool
 
 
-def plan_parsing(profile: SourceProfile) -> ParsePlan:
-    seen = set(profile.fields)
-    new = sorted(seen.difference(SOURCE_FIELDS))
-    lowered = [name.lower() for name in (*SOURCE_FIELDS, *new)]
-    by_map = [name for name in new if lowered.count(name.lower()) > 1]
-    columns: dict[str, list[str]] = {}
-    for name in new:
-        columns.setdefault(column_name(name), []).append(name)
+def plan_parsing(profile: SourceProfile, new_columns: Mapping[str, str]) -> ParsePlan:
+    """Plan the reading of a run.
+
+    Args:
+        profile: From the run's manifest.
+        new_columns: Silver column -> field, for each field that the contract does not know (`columns.assign`).
+    """
     # Without `blank_ends` in the manifest, any text may have any whitespace.
-    ends = {name: {"other": 1} for name in seen} if profile.blank_ends is None else profile.blank_ends
+    ends = {n: {"other": 1} for n in profile.fields} if profile.blank_ends is None else profile.blank_ends
     blanked = frozenset(name for name, kinds in ends.items() if kinds.get("other"))
     return ParsePlan(
-        fields=[name for name in (*SOURCE_FIELDS, *new) if name in seen and name not in by_map],
+        fields=[name for name in (*SOURCE_FIELDS, *new_columns.values()) if name in profile.fields],
         numeric_coordinates=all(profile.types(name) <= {"number"} for name in COORDINATE_FIELDS),
         retyped=[
             (name, kind)
             for name in (*TEXT_FIELDS, *DEPRECATED_FIELDS)
             for kind in sorted(profile.types(name) - {"string"})
         ],
-        new_columns=columns,
-        by_map=by_map,
+        new_columns=new_columns,
         spaced=frozenset(ends) - blanked,
         blanked=blanked,
         normalise=profile.not_nfc > 0,
     )
-
-
-def column_name(field: str) -> str:
-    """The silver column of a new field of the API.
-
-    >>> column_name("Opening Hours"), column_name("run_id")
-    ('opening_hours', 'source_run_id')
-    """
-    name = re.sub(r"[^0-9a-z_]+", "_", field.lower()).strip("_") or "field"
-    return f"source_{name}" if name in _RESERVED else name
-
-
-_RESERVED: Final = frozenset({*SILVER_BREWERIES.column_names, *DEPRECATED_FIELDS, "reasons", "raw", "position"})
 
 
 def parse(lines: DataFrame, plan: ParsePlan) -> DataFrame:
@@ -134,8 +116,9 @@ def parse(lines: DataFrame, plan: ParsePlan) -> DataFrame:
         plan: From the run's profile.
 
     Returns:
-        The content columns, the new ones, `coordinates_status`, `record_hash`, `source_file`, `position`,
-        `reasons` (text joined by `REASON_SEPARATOR`, empty for a good record) and `raw` (null for a good record).
+        The content columns, the new ones, `coordinates_status`, `record_hash`, `source_file`; and under names that
+        no column of silver has, `_position`, `_reasons` (text joined by `REASON_SEPARATOR`, empty for a good
+        record) and `_raw` (null for a good record).
     """
     if not plan.normalise:
         return _clean(_extract(lines, plan), plan)
@@ -146,57 +129,29 @@ def parse(lines: DataFrame, plan: ParsePlan) -> DataFrame:
 
 
 def _extract(lines: DataFrame, plan: ParsePlan) -> DataFrame:
-    """The fields as received, each under its name with a leading `_`, beside the line.
-
-    A text field with another JSON type is null here, and named in `_retyped`.
-    """
-    schema = StructType([StructField(name, _read_as(name, plan)) for name in plan.fields])
+    """The fields as received in `_record`, beside the line."""
     value = sf.col("value")
-    parsed = lines.select(
-        "value",
+    types = [_read_as(name, plan) for name in plan.fields]
+    named = StructType([StructField(name, kind) for name, kind in zip(plan.fields, types, strict=True)])
+    # Spark takes names that differ only in case for one, and a dot or a backtick for syntax.
+    numbered = StructType([StructField(f"f{number}", kind) for number, kind in enumerate(types)])
+    return lines.select(
+        value.alias("_value"),
         "source_file",
-        "position",
+        sf.col("position").alias("_position"),
         # In pure ASCII without escapes the only whitespace is the space, and trimming is cheap.
         *(
             [((sf.octet_length(value) == sf.length(value)) & ~value.contains("\\")).alias("_simple")]
             if plan.blanked
             else []
         ),
-        sf.from_json(value, schema).alias("_record"),
-        *([sf.from_json(value, "map<string,string>").alias("_map")] if plan.by_map else []),
+        sf.from_json(value, named).cast(numbered).alias("_record"),
         *(
             sf.from_json(value, StructType([StructField(name, _PROBES[kind])]))
             .getField(name)
             .isNotNull()
             .alias(_probe(name, kind))
             for name, kind in plan.retyped
-        ),
-    )
-
-    def field(name: str) -> Column:
-        if name in plan.by_map:
-            return sf.col("_map").getItem(name)
-        if name not in plan.fields:
-            return sf.lit(None).cast(StringType())
-        value = sf.col("_record").getField(name)
-        for kind in (kind for retyped, kind in plan.retyped if retyped == name):
-            value = sf.when(~sf.col(_probe(name, kind)), value)
-        return value
-
-    return parsed.select(
-        "value",
-        "source_file",
-        "position",
-        *(["_simple"] if plan.blanked else []),
-        _joined(
-            sf.when(sf.col(_probe(name, kind)), sf.lit(f"retyped:{name}:{kind}"))
-            for name, kind in plan.retyped
-            if name in TEXT_FIELDS
-        ).alias("_retyped"),
-        *(field(name).alias(f"_{name}") for name in SOURCE_FIELDS),
-        *(
-            sf.coalesce(*(_not_blank(field(name)) for name in names)).alias(f"_{column}")
-            for column, names in plan.new_columns.items()
         ),
     )
 
@@ -209,8 +164,16 @@ def _probe(name: str, kind: str) -> str:
     return f"_{name}_is_{kind}"
 
 
-def _not_blank(text: Column) -> Column:
-    return sf.when(sf.trim(text) != "", text)
+def _member(name: str, plan: ParsePlan) -> str:
+    return f"_record.f{plan.fields.index(name)}"
+
+
+def _received(name: str, plan: ParsePlan) -> str:
+    """SQL of a field as it was received; null for a text field with another JSON type."""
+    if name not in plan.fields:
+        return "cast(null as string)"
+    other = " or ".join(_probe(name, kind) for retyped, kind in plan.retyped if retyped == name)
+    return f"if({other}, null, {_member(name, plan)})" if other else _member(name, plan)
 
 
 def _joined(parts: Iterable[Column]) -> Column:
@@ -220,52 +183,56 @@ def _joined(parts: Iterable[Column]) -> Column:
 
 def _clean(extracted: DataFrame, plan: ParsePlan) -> DataFrame:
     trimmed = extracted.select(
-        "value",
+        "_value",
         "source_file",
-        "position",
-        "_retyped",
-        *(_trimmed(name, plan).alias(name) for name in (*TEXT_FIELDS, *DEPRECATED_FIELDS, *plan.new_columns)),
+        "_position",
+        _joined(
+            sf.when(sf.col(_probe(name, kind)), sf.lit(f"retyped:{name}:{kind}"))
+            for name, kind in plan.retyped
+            if name in TEXT_FIELDS
+        ).alias("_retyped"),
+        *(_trimmed(name, plan).alias(name) for name in (*TEXT_FIELDS, *DEPRECATED_FIELDS)),
+        *(_trimmed(name, plan).alias(column) for column, name in plan.new_columns.items()),
         *(_number(name, plan).alias(name) for name in COORDINATE_FIELDS),
         *(_given(name, plan).alias(f"_{name}_given") for name in COORDINATE_FIELDS),
     )
     longitude_ok = sf.col("longitude").between(-180.0, 180.0)
     latitude_ok = sf.col("latitude").between(-90.0, 90.0)
     valid = sf.coalesce(longitude_ok & latitude_ok, sf.lit(False))
+    new = [sf.col(f"`{column}`") for column in plan.new_columns]
     judged = trimmed.select(
         *(_filled(name).alias(name) for name in TEXT_FIELDS),
         *(sf.when(valid, sf.col(name)).alias(name) for name in COORDINATE_FIELDS),
-        *plan.new_columns,
+        *new,
         sf.when(valid, "valid")
         .when(sf.col("_longitude_given") | sf.col("_latitude_given"), "invalid")
         .otherwise("missing")
         .alias("coordinates_status"),
         "source_file",
-        "position",
-        _reasons(plan).alias("reasons"),
-        "value",
+        "_position",
+        _reasons(plan).alias("_reasons"),
+        "_value",
     )
     return judged.select(
         *CONTENT_COLUMNS,
-        *plan.new_columns,
+        *new,
         "coordinates_status",
         record_hash(plan.new_columns).alias("record_hash"),
         "source_file",
-        "position",
-        "reasons",
-        sf.when(sf.col("reasons") != "", sf.col("value")).alias("raw"),
+        "_position",
+        "_reasons",
+        sf.when(sf.col("_reasons") != "", sf.col("_value")).alias("_raw"),
     )
 
 
 def _trimmed(name: str, plan: ParsePlan) -> Column:
-    """The text of a field or new column without whitespace at its ends; null if nothing is left."""
-    sources = {name, *plan.new_columns.get(name, ())}
-    if sources & plan.blanked:
+    """The text of a field without whitespace at its ends; null if nothing is left."""
+    text = _received(name, plan)
+    if name in plan.blanked:
         # The codes are written as escapes of Spark's SQL, because plain whitespace is easily lost.
         blanks = "".join(f"\\u{code:04x}" for code in _BLANK_CODES)
-        return sf.expr(f"nullif(if(_simple, trim(`_{name}`), trim(BOTH '{blanks}' FROM `_{name}`)), '')")
-    if sources & plan.spaced:
-        return sf.expr(f"nullif(trim(`_{name}`), '')")
-    return sf.col(f"`_{name}`")
+        return sf.expr(f"nullif(if(_simple, trim({text}), trim(BOTH '{blanks}' FROM {text})), '')")
+    return sf.expr(f"nullif(trim({text}), '')" if name in plan.spaced else text)
 
 
 def _filled(name: str) -> Column:
@@ -276,13 +243,13 @@ def _filled(name: str) -> Column:
 
 def _number(name: str, plan: ParsePlan) -> Column:
     if plan.numeric_coordinates:
-        return sf.col(f"_{name}").cast(DoubleType())
+        return sf.expr(_received(name, plan)).cast(DoubleType())
     # Java would also read "1d" or "0x1p3" as a number.
     return sf.when(_trimmed(name, plan).rlike(_NUMBER), _trimmed(name, plan).cast(DoubleType()))
 
 
 def _given(name: str, plan: ParsePlan) -> Column:
-    return sf.col(f"_{name}").isNotNull() if plan.numeric_coordinates else _trimmed(name, plan).isNotNull()
+    return _trimmed(name, plan).isNotNull()
 
 
 def _reasons(plan: ParsePlan) -> Column:
@@ -296,7 +263,7 @@ def _reasons(plan: ParsePlan) -> Column:
         for name in REQUIRED_FIELDS
     )
     reasons = _joined(sf.when(part != "", part) for part in (sf.col("_retyped"), missing)) if retyped else missing
-    return sf.when(sf.col("value").startswith("{"), reasons).otherwise("malformed:record")
+    return sf.when(sf.col("_value").startswith("{"), reasons).otherwise("malformed:record")
 
 
 def record_hash(new_columns: Iterable[str]) -> Column:
@@ -318,19 +285,20 @@ def record_hash(new_columns: Iterable[str]) -> Column:
 
 
 def _normalised(extracted: DataFrame, plan: ParsePlan) -> DataFrame:
-    texts = [f"_{name}" for name in (*TEXT_FIELDS, *DEPRECATED_FIELDS, *plan.new_columns)]
-
     # A nested function is pickled by value, so that executors do not need this package.
     def nfc(values: list[str | None]) -> list[str | None]:
         return [None if value is None else unicodedata.normalize("NFC", value) for value in values]
 
     normalise = sf.udf(nfc, ArrayType(StringType()))
-    with_nfc = extracted.withColumn("_nfc", normalise(sf.array(*texts)))
-    return with_nfc.select(
-        *(
-            sf.col("_nfc").getItem(texts.index(name)).alias(name) if name in texts else sf.col(name)
-            for name in extracted.columns
-        )
+    texts = [name for name in plan.fields if _read_as(name, plan) == StringType()]
+    members = [
+        sf.col("_nfc").getItem(texts.index(name)) if name in texts else sf.col(_member(name, plan))
+        for name in plan.fields
+    ]
+    return (
+        extracted.withColumn("_nfc", normalise(sf.array(*(sf.col(_member(name, plan)) for name in texts))))
+        .withColumn("_record", sf.struct(*(m.alias(f"f{number}") for number, m in enumerate(members))))
+        .drop("_nfc")
     )
 
 

@@ -57,8 +57,8 @@ def write_rejected(lakehouse: Lakehouse, manifest: Manifest, snapshot: Snapshot)
         sf.lit(manifest.run_id).alias("run_id"),
         "source_file",
         "id",
-        sf.split("reasons", REASON_SEPARATOR).alias("reasons"),
-        "raw",
+        sf.split("_reasons", REASON_SEPARATOR).alias("reasons"),
+        sf.col("_raw").alias("raw"),
     )
     if not snapshot.rejected_count:
         # The planner sees that the result is empty, and reads nothing.
@@ -131,7 +131,7 @@ def merge(lakehouse: Lakehouse, manifest: Manifest, snapshot: Snapshot) -> None:
     """
     path = lakehouse.path(SILVER_BREWERIES)
     with explained(f"merge into the table {path}"):
-        _evolve(lakehouse, snapshot)
+        tables.evolve(lakehouse, snapshot.new_columns)
         target = DeltaTable.forPath(lakehouse.spark, path)
         source = _merge_source(snapshot, target.toDF())
         date = sf.lit(manifest.ingestion_date)
@@ -199,16 +199,6 @@ def _merge_source(snapshot: Snapshot, target: DataFrame) -> DataFrame:
     ids = snapshot.rejected.where("id is not null").select("id").distinct()
     bare = ids.join(accepted, "id", "left_anti").select("id", sf.lit(True).alias("_known"))
     return accepted.unionByName(bare, allowMissingColumns=True)
-
-
-def _evolve(lakehouse: Lakehouse, snapshot: Snapshot) -> None:
-    """Add the columns of the snapshot that silver lacks."""
-    existing = set(lakehouse.read(SILVER_BREWERIES).columns)
-    missing = [name for name in snapshot.new_columns if name not in existing]
-    if missing:
-        added = ", ".join(f"`{name}` STRING COMMENT '{tables.new_column_comment(name)}'" for name in missing)
-        lakehouse.spark.sql(f"ALTER TABLE delta.`{lakehouse.path(SILVER_BREWERIES)}` ADD COLUMNS ({added})")
-        log.info("silver has new columns: %s", ", ".join(missing))
 
 
 def count(lakehouse: Lakehouse, applied: planning.Held) -> LedgerRow:

@@ -1,6 +1,6 @@
 """A snapshot: its records, split into accepted, duplicate and rejected ones, with their numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pyspark import StorageLevel
@@ -21,7 +21,7 @@ class Snapshot:
     Attributes:
         accepted: One row for each brewery, as `records.parse` gives them.
         rejected: The records that lack what silver requires.
-        new_columns: Columns of `accepted` that silver's definition does not have.
+        new_columns: Column of `accepted` that silver's definition does not have -> the source's field.
         records: Records of the run.
         rejected_count: Rows of `rejected`.
         duplicates: Records whose id occurs again later.
@@ -31,7 +31,7 @@ class Snapshot:
 
     accepted: DataFrame
     rejected: DataFrame
-    new_columns: Sequence[str]
+    new_columns: Mapping[str, str]
     records: int
     rejected_count: int
     duplicates: int
@@ -46,17 +46,17 @@ class Snapshot:
         self.cache.unpersist()
 
 
-def take(records: DataFrame, new_columns: Sequence[str]) -> Snapshot:
+def take(records: DataFrame, new_columns: Mapping[str, str]) -> Snapshot:
     """Cache the parsed records, count them and drop duplicates: the last page wins, then the last line.
 
     Rejected records do not count as duplicates: a bad record must not replace a good one with the same id.
 
     Args:
         records: From `records.parse`.
-        new_columns: Columns that silver's definition does not have.
+        new_columns: See `Snapshot`.
     """
     cached = records.persist(StorageLevel.MEMORY_AND_DISK)
-    good = sf.col("reasons") == ""
+    good = sf.col("_reasons") == ""
     # Equal ids have equal hashes, so as many hashes as rows means no duplicates, without a shuffle of the ids.
     counts = cached.agg(
         sf.count(sf.lit(1)).alias("records"),
@@ -71,7 +71,7 @@ def take(records: DataFrame, new_columns: Sequence[str]) -> Snapshot:
     rejected = cached.where(~good)
     reasons: dict[str, int] = {}
     if rejected_count:
-        named = rejected.select(sf.explode(sf.split("reasons", REASON_SEPARATOR)).alias("reason"))
+        named = rejected.select(sf.explode(sf.split("_reasons", REASON_SEPARATOR)).alias("reason"))
         reasons = {row["reason"]: row["count"] for row in named.groupBy("reason").count().collect()}
     return Snapshot(
         accepted=accepted,
@@ -87,7 +87,7 @@ def take(records: DataFrame, new_columns: Sequence[str]) -> Snapshot:
 
 def _without_duplicates(accepted: DataFrame) -> tuple[DataFrame, int]:
     """Find the repeated ids in narrow rows, then look up only those in the wide rows."""
-    order = sf.struct(page_of(sf.col("source_file")).alias("page"), sf.col("position").alias("position"))
+    order = sf.struct(page_of(sf.col("source_file")).alias("page"), sf.col("_position").alias("position"))
     repeated = (
         accepted.groupBy("id")
         .agg(sf.count(sf.lit(1)).alias("_times"), sf.max(order).alias("_last"))

@@ -2,7 +2,8 @@
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -10,7 +11,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
 from lakehouse import deltalog
-from lakehouse.definitions import Table
+from lakehouse.columns import comment_of
+from lakehouse.definitions import SILVER_BREWERIES, Table
 from lakehouse.storage import Lakehouse
 
 PROPERTIES: Final = {
@@ -22,6 +24,8 @@ PROPERTIES: Final = {
 }
 
 _USER_METADATA: Final = "spark.databricks.delta.commitInfo.userMetadata"
+
+log = logging.getLogger(__name__)
 
 
 def rows_frame(spark: SparkSession, table: Table, rows: Sequence[Mapping[str, object]]) -> DataFrame:
@@ -35,7 +39,7 @@ def rows_frame(spark: SparkSession, table: Table, rows: Sequence[Mapping[str, ob
     return spark.range(0, 1, 1, 1).select(sf.explode(parsed).alias("row")).select("row.*")
 
 
-def replace(lakehouse: Lakehouse, table: Table, frame: DataFrame, extra: Iterable[str] = ()) -> None:
+def replace(lakehouse: Lakehouse, table: Table, frame: DataFrame, extra: Mapping[str, str] | None = None) -> None:
     """Create or replace a table with its comments and properties, in one commit; for the arguments see `shaped`."""
     writer = shaped(frame, table, extra).writeTo(f"delta.`{lakehouse.path(table)}`").using("delta")
     for key, value in {"comment": table.comment, **PROPERTIES}.items():
@@ -73,22 +77,51 @@ def replace_since(lakehouse: Lakehouse, table: Table, frame: DataFrame, since: d
         replace(lakehouse, table, frame)
 
 
-def shaped(frame: DataFrame, table: Table, extra: Iterable[str] = ()) -> DataFrame:
+def shaped(frame: DataFrame, table: Table, extra: Mapping[str, str] | None = None) -> DataFrame:
     """The table's columns in order, with their types and comments.
 
     Args:
         frame: Has every column of the table.
         table: The definition.
-        extra: Columns that the API added and the definition lacks; they come last.
+        extra: Column -> field, of fields that the contract does not know; they come last.
     """
     columns = [
         sf.col(column.name).cast(column.type).alias(column.name, metadata={"comment": column.comment})
         for column in table.columns
     ]
-    new = [sf.col(f"`{name}`").alias(name, metadata={"comment": new_column_comment(name)}) for name in extra]
+    new = [sf.col(f"`{n}`").alias(n, metadata={"comment": comment_of(field)}) for n, field in (extra or {}).items()]
     return frame.select(*columns, *new)
 
 
-def new_column_comment(name: str) -> str:
-    """Comment of a column that the API has added since this code was written."""
-    return f"Field {name} of the source, as text; not known to this version of the pipeline"
+def source_columns(lakehouse: Lakehouse) -> dict[str, str]:
+    """Column -> comment, of silver's columns for fields that the contract does not know."""
+    if not deltalog.exists(lakehouse.files, lakehouse.path(SILVER_BREWERIES)):
+        return {}
+    own = set(SILVER_BREWERIES.column_names)
+    schema = lakehouse.read(SILVER_BREWERIES).schema
+    return {field.name: field.metadata.get("comment", "") for field in schema if field.name not in own}
+
+
+def evolve(lakehouse: Lakehouse, columns: Mapping[str, str]) -> None:
+    """Give silver the columns that it lacks, and each the comment that names its field; changes no row.
+
+    Args:
+        lakehouse: The lakehouse.
+        columns: Column -> field.
+    """
+    existing = source_columns(lakehouse)
+    table = f"ALTER TABLE delta.`{lakehouse.path(SILVER_BREWERIES)}`"
+    missing = [name for name in columns if name not in existing]
+    if missing:
+        added = ", ".join(f"`{name}` STRING COMMENT {_sql_text(comment_of(columns[name]))}" for name in missing)
+        lakehouse.spark.sql(f"{table} ADD COLUMNS ({added})")
+        log.info("silver has new columns: %s", ", ".join(missing))
+    for name, field in columns.items():
+        if existing.get(name, comment_of(field)) != comment_of(field):
+            lakehouse.spark.sql(f"{table} ALTER COLUMN `{name}` COMMENT {_sql_text(comment_of(field))}")
+
+
+def _sql_text(text: str) -> str:
+    """A literal that is nothing but text to Spark's SQL, which also replaces `${...}` within quotation marks."""
+    units = text.encode("utf-16-be")
+    return "'" + "".join(f"\\u{high:02x}{low:02x}" for high, low in zip(units[::2], units[1::2], strict=True)) + "'"

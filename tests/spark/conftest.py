@@ -100,6 +100,20 @@ def _profile_of() -> Callable[[Sequence[Record]], SourceProfile]:
     return profile_of
 
 
+@pytest.fixture(scope="session")
+def odd_names() -> Sequence[str]:
+    """Names of fields: of the jobs' own columns, of SQL, and what a name in SQL or in a path of Spark cannot be."""
+    return [
+        *("value", "position", "reasons", "raw", "simple", "retyped", "record", "nfc", "map", "s", "t", "f0"),
+        *("longitude_given", "name_is_number", "_value", "_record", "_record.f0", "_simple", "_position", "_known"),
+        *("_metadata", "_change_type", "_commit_version", "select", "1e5", "brewery_count", "run_id", "RUN_ID"),
+        *("record_hash", "first_seen", "Name", "ID", "State", "Rating", "rating", "RATING", "a.b", "a b", "a`b"),
+        *("a,b", 'a"b', "a'b", "a\\b", "a\\u0062", "a\nb", "a\0b", "", " ", "_", "${spark.app.name}", "\u202e"),
+        *("営業時間", "電話番号", "Caf\u00e9", "Cafe\u0301", "\u0131", "I", "i", "ß", "ẞ", "ss"),
+        *("x" * 1_000, "X" * 1_000, "x" * 999),
+    ]
+
+
 class Bronze:
     """Writes committed runs into a lakehouse."""
 

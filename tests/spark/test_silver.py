@@ -1,8 +1,10 @@
 """Bronze to silver over days: what is added, changed, removed, rejected; what a failure leaves."""
 
 import datetime as dt
+import json
 import logging
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -138,6 +140,56 @@ def test_a_new_field_becomes_a_column(
     assert {id: row["rating"] for id, row in lake.silver().items()} == {"a": None, "b": None}
     before = spark.read.format("delta").option("versionAsOf", rows[1].silver_version).load(layout.silver_breweries)
     assert {row["id"]: row["rating"] for row in before.collect()} == {"a": "5", "b": None}
+
+
+def test_fields_keep_their_columns_whatever_they_are_called(
+    spark: SparkSession, layout: Layout, bronze: Any, lake: Any, brewery: Make, odd_names: Sequence[str]
+) -> None:
+    every = {name: f"value {number}" for number, name in enumerate(odd_names)}
+    early, late = (dict(list(every.items())[start::2]) for start in (0, 1))
+    days = {D1: early, D2: late, D3: every}
+    for day, fields in days.items():
+        bronze.write(day, [[brewery("a", **fields), brewery("bad", name=None)]])
+    rows = bronze_to_silver.run(spark, layout, ANY)
+    for row, fields in zip(rows, days.values(), strict=True):
+        frame = spark.read.format("delta").option("versionAsOf", row.silver_version).load(layout.silver_breweries)
+        (brewery_a,) = frame.collect()
+        columns = {_field_in(field.metadata["comment"]): field.name for field in frame.schema}
+        assert {name: brewery_a[columns[name]] for name in fields} == fields
+
+
+def _field_in(comment: str) -> str | None:
+    quoted = re.fullmatch(r'Field (".*") of the source, as text; .*', comment)
+    return json.loads(quoted[1]) if quoted else None
+
+
+def test_columns_of_a_lakehouse_of_an_earlier_version_keep_their_names(
+    spark: SparkSession, layout: Layout, bronze: Any, lake: Any, brewery: Make
+) -> None:
+    bronze.write(D1, [[brewery("a", rating=5)]])
+    bronze_to_silver.run(spark, layout)
+    alter = f"ALTER TABLE delta.`{layout.silver_breweries}`"
+    text = "of the source, as text; not known to this version of the pipeline"
+    spark.sql(f"{alter} ALTER COLUMN rating COMMENT 'Field rating {text}'")
+    spark.sql(f"{alter} ADD COLUMNS (opening_hours STRING COMMENT 'Field opening_hours {text}')")
+    bronze.write(D2, [[brewery("a", rating=5, **{"Opening Hours": "9-17", "Rating": 1})]])
+    bronze.write(D3, [[brewery("a", rating=5, opening_hours="10-18", **{"Opening Hours": "9-17", "Rating": 1})]])
+    rows = bronze_to_silver.run(spark, layout)
+    assert [row.changed for row in rows] == [1, 1]
+    columns = {_field_in(f.metadata["comment"]): f.name for f in lake.frame(layout.silver_breweries).schema}
+    assert (columns["rating"], columns["Opening Hours"]) == ("rating", "opening_hours")
+    held = lake.silver()["a"]
+    given = {name: held[columns[name]] for name in ("rating", "Rating", "Opening Hours", "opening_hours")}
+    assert given == {"rating": "5", "Rating": "1", "Opening Hours": "9-17", "opening_hours": "10-18"}
+
+
+def test_too_many_new_fields_leave_silver_untouched(
+    spark: SparkSession, layout: Layout, bronze: Any, brewery: Make
+) -> None:
+    bronze.write(D1, [[brewery("a", **{f"id {number}": 1 for number in range(10_000)})]])
+    with pytest.raises(LakehouseError, match=r"^Silver would have 10,000 columns for new fields .*, then ingest"):
+        bronze_to_silver.run(spark, layout)
+    assert not Path(layout.silver_breweries).exists()
 
 
 def test_a_snapshot_with_too_many_rejected_leaves_silver_untouched(

@@ -10,7 +10,7 @@ from lakehouse import snapshot
 
 pytestmark = pytest.mark.spark
 
-SCHEMA = "id string, name string, source_file string, position bigint, reasons string"
+SCHEMA = "id string, name string, source_file string, _position bigint, _reasons string"
 
 
 def row(id: str | None, name: str, page: int, position: int, reasons: str = "") -> tuple[Any, ...]:
@@ -32,7 +32,7 @@ def test_the_last_page_wins_then_the_last_line(spark: SparkSession) -> None:
         ],
         SCHEMA,
     )
-    taken = snapshot.take(frame, [])
+    taken = snapshot.take(frame, {})
     expected = spark.createDataFrame(
         [("a", "new"), ("b", "second line"), ("c", "alone"), ("d", "page 100000")], "id string, name string"
     )
@@ -50,7 +50,7 @@ def test_rejected_records_displace_no_good_one(spark: SparkSession) -> None:
         ],
         SCHEMA,
     )
-    taken = snapshot.take(frame, [])
+    taken = snapshot.take(frame, {})
     assert [r["name"] for r in taken.accepted.collect()] == ["good"]
     assert sorted(r["name"] for r in taken.rejected.collect()) == ["bad", "worse"]
     assert (taken.duplicates, taken.rejected_count) == (0, 2)
@@ -59,6 +59,6 @@ def test_rejected_records_displace_no_good_one(spark: SparkSession) -> None:
 
 
 def test_an_empty_snapshot(spark: SparkSession) -> None:
-    taken = snapshot.take(spark.createDataFrame([], SCHEMA), [])
+    taken = snapshot.take(spark.createDataFrame([], SCHEMA), {})
     assert (taken.records, taken.duplicates, taken.rejected_count, taken.accepted_count) == (0, 0, 0, 0)
     taken.release()

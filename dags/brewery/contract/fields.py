@@ -30,6 +30,9 @@ DEPRECATED_FIELDS: Final = {"state": "state_province", "street": "address_1"}
 SOURCE_FIELDS: Final = (*TEXT_FIELDS, *COORDINATE_FIELDS, *DEPRECATED_FIELDS)
 """Every field that the API is known to send. Any other is new: it evolves the silver schema as a string."""
 
+MAX_NEW_FIELDS: Final = 1000
+"""So many of them silver has columns for. A source with more uses values, such as ids, as names of fields."""
+
 KNOWN_BREWERY_TYPES: Final = frozenset(
     {
         # Documented by the API.

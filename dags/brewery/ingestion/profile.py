@@ -2,9 +2,10 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, Final
 
+from brewery.contract.fields import SOURCE_FIELDS
 from brewery.contract.manifest import SourceProfile, sorted_counts
 
 _JSON_TYPES: Final[Mapping[type, str]] = {
@@ -16,19 +17,12 @@ _JSON_TYPES: Final[Mapping[type, str]] = {
     dict: "object",
     list: "array",
 }
-_MAX_SHAPES: Final = 4096
-_Shape = tuple[tuple[str, ...], tuple[type, ...]]
 
 
 class ProfileBuilder:
-    """Counts fields and types; a builder for each page, merged into one for the run.
-
-    Records are counted by their shape (their field names and the types of their values), because real data has a
-    handful of shapes: one dictionary look-up for each record instead of one for each value.
-    """
+    """Counts fields and types; a builder for each page, merged into one for the run."""
 
     def __init__(self) -> None:
-        self._shapes: Counter[_Shape] = Counter()
         self._fields: dict[str, Counter[str]] = {}
         self._not_nfc = 0
         self._blank_ends: dict[str, Counter[str]] = {}
@@ -40,8 +34,11 @@ class ProfileBuilder:
             slices: JSON text of each record.
             records: The same, parsed.
         """
-        self._shapes.update((tuple(record), tuple(map(type, record.values()))) for record in records)
-        self._fold_if_many()
+        # Real data has a handful of shapes: one look-up for each record instead of one for each value.
+        shapes = Counter((tuple(record), tuple(map(type, record.values()))) for record in records)
+        for (names, types), count in shapes.items():
+            for name, kind in zip(names, types, strict=True):
+                self._fields.setdefault(name, Counter())[_JSON_TYPES[kind]] += count
         for text, record in zip(slices, records, strict=True):
             if _may_have_blank_ends(text):
                 self._count_blank_ends(record)
@@ -55,16 +52,18 @@ class ProfileBuilder:
 
     def merge(self, other: "ProfileBuilder") -> None:
         """Add what another builder has counted."""
-        self._shapes.update(other._shapes)
         for own, others in ((self._fields, other._fields), (self._blank_ends, other._blank_ends)):
             for name, kinds in others.items():
                 own.setdefault(name, Counter()).update(kinds)
         self._not_nfc += other._not_nfc
-        self._fold_if_many()
+
+    @property
+    def new_fields(self) -> Set[str]:
+        """Fields that the contract does not know."""
+        return self._fields.keys() - SOURCE_FIELDS
 
     def build(self) -> SourceProfile:
         """The profile of all that was counted."""
-        self._fold()
         return SourceProfile(
             fields=sorted_counts(self._fields), not_nfc=self._not_nfc, blank_ends=sorted_counts(self._blank_ends)
         )
@@ -74,17 +73,6 @@ class ProfileBuilder:
             if type(value) is str and (not value or value != value.strip()):
                 kind = "space" if value.strip(" ") == value.strip() else "other"
                 self._blank_ends.setdefault(name, Counter())[kind] += 1
-
-    def _fold_if_many(self) -> None:
-        # A source whose every record looks different must not grow the memory.
-        if len(self._shapes) > _MAX_SHAPES:
-            self._fold()
-
-    def _fold(self) -> None:
-        for (names, types), count in self._shapes.items():
-            for name, kind in zip(names, types, strict=True):
-                self._fields.setdefault(name, Counter())[_JSON_TYPES[kind]] += count
-        self._shapes.clear()
 
 
 def _may_have_blank_ends(text: str) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from brewery.bronze import new_run_id
+from brewery.contract.fields import MAX_NEW_FIELDS
 from brewery.contract.layout import page_file
 from brewery.contract.manifest import BronzeFile, Manifest
 from brewery.errors import ApiRefusedError, EmptySourceError, SourceMovedError, StorageError
@@ -190,6 +191,7 @@ def _snapshot(
                 number = stored.file.page
                 files[number], receipts[number] = stored.file, stored.page.receipt
                 profile.merge(stored.profile)
+                _require_columns(settings, profile)
                 ids.add(number, stored.page.lines, stored.page.records)
                 records += stored.file.records
                 report(Progress(len(files), paging.pages, records, client.retries, fresh_starts))
@@ -216,6 +218,15 @@ def _snapshot(
         )
         storage.write(storage.layout.manifest(ingestion_date, run_id), manifest.to_json().encode("utf-8"))
     return manifest
+
+
+def _require_columns(settings: Settings, profile: ProfileBuilder) -> None:
+    if len(profile.new_fields) > MAX_NEW_FIELDS:
+        examples = ", ".join(sorted(map(repr, profile.new_fields))[:3])
+        raise ApiRefusedError(
+            f"The breweries at {settings.api_url} have more than {MAX_NEW_FIELDS:,} unknown fields ({examples}, "
+            "...): see whether the API uses values as field names."
+        )
 
 
 def _page(settings: Settings, client: BreweryClient, paging: Paging, number: int) -> Page | None:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 
 from pyspark.sql import SparkSession
 
+from brewery.contract.fields import SOURCE_FIELDS
 from brewery.contract.layout import Layout
 from brewery.contract.ledger import LedgerRow
 from brewery.contract.manifest import Manifest
-from lakehouse import bronze, ledger, plan, records, silver, snapshot
+from lakehouse import bronze, columns, ledger, plan, records, silver, snapshot, tables
 from lakehouse.errors import LakehouseError, TransientError, explained
 from lakehouse.quality import results
 from lakehouse.quality.checks import Limits, snapshot_outcomes
@@ -149,13 +150,16 @@ def _carry_out(job: _Job, state: _State, todo: plan.Plan) -> list[LedgerRow]:
 
 def _take(job: _Job, manifest: Manifest) -> Snapshot:
     """Verify the files of a run and parse them, in parallel."""
-    parsing = records.plan_parsing(manifest.profile)
+    new_fields = set(manifest.profile.fields).difference(SOURCE_FIELDS)
+    # Without new fields there is no need to read silver's columns.
+    new_columns = columns.assign(new_fields, tables.source_columns(job.lakehouse)) if new_fields else {}
+    parsing = records.plan_parsing(manifest.profile, new_columns)
     with ThreadPoolExecutor(1) as pool:
         verifying = pool.submit(bronze.verify, job.lakehouse, manifest)
         try:
             with explained(f"read bronze run {manifest.run_id}"):
                 lines = bronze.read_lines(job.lakehouse, manifest)
-                taken = snapshot.take(records.parse(lines, parsing), list(parsing.new_columns))
+                taken = snapshot.take(records.parse(lines, parsing), new_columns)
         except LakehouseError:
             # If a file is damaged, that explains the error better.
             verifying.result()

@@ -162,3 +162,21 @@ def alternating(*lists: list[dict[str, Any]]) -> PageOf:
 def test_servers_that_do_not_agree_are_not_taken_for_one_list(lake: Lake, page_of: PageOf) -> None:
     with serving(answering(page_of)) as url, pytest.raises(SourceMovedError):
         lake.ingest(url, concurrency=3)
+
+
+def test_values_as_field_names_are_refused_while_pages_arrive(lake: Lake) -> None:
+    """One record each on pages 1 and 4 has 600 fields that only it has."""
+    breweries = [{"id": str(number), "name": "x"} for number in range(12)]
+    for number in (0, 6):
+        breweries[number] |= {f"{number}-{field}": "x" for field in range(600)}
+    asked: list[int] = []
+
+    def page_of(records: list[dict[str, Any]], page: int, size: int) -> list[dict[str, Any]]:
+        asked.append(page)
+        return cut(records, page, size)
+
+    with serving(answering(page_of, breweries)) as url, pytest.raises(ApiRefusedError) as error:
+        lake.ingest(url, page_size=2, concurrency=1)
+    assert str(error.value).startswith(f"The breweries at {url}/v1 have more than 1,000 unknown fields ('0-0', ")
+    assert max(asked) < 6
+    assert not lake.tree()

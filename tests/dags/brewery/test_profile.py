@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from brewery.contract.manifest import Manifest
-from brewery.ingestion import profile as module
 from brewery.ingestion.profile import ProfileBuilder
 
 
@@ -44,16 +43,15 @@ def test_records_that_are_not_in_normal_form_c_are_counted_once_however_they_are
     assert add(ProfileBuilder(), *records, ascii_only=ascii_only).build().not_nfc == 2
 
 
-def test_merging_pages_is_the_same_as_one_page(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_merging_pages_is_the_same_as_one_page() -> None:
     records = [{"a": 1, "b": f"x{' ' * (n % 2)}", f"f{n % 7}": [None, "x", 2.0][n % 3]} for n in range(100)]
     whole = add(ProfileBuilder(), *records).build()
-    # So small a limit folds in between.
-    monkeypatch.setattr(module, "_MAX_SHAPES", 3)
     merged = ProfileBuilder()
     for start in range(0, 100, 10):
         merged.merge(add(ProfileBuilder(), *records[start : start + 10]))
     assert merged.build() == whole
     assert whole.fields["a"] == {"number": 100}
+    assert merged.new_fields == {"a", "b", *(f"f{n}" for n in range(7))}
     assert whole.blank_ends == {"b": {"space": 50}}
 
 
