@@ -2,7 +2,7 @@
 # Everything else is installed on first use: Python packages into .venv, the rest into the user's cache.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-deps test-compat e2e e2e-full e2e-eks e2e-deps test-images test-cluster bench lint format lock validate clean
+.PHONY: help setup run test test-deps test-compat test-next e2e e2e-full e2e-eks e2e-deps test-images test-cluster bench lint format lock validate clean
 
 # Options of `make run`, `make e2e` and `make bench` ("harness run --help"), and of pytest ("-n 0" turns the workers off).
 ARGS ?=
@@ -40,7 +40,11 @@ test-deps: ## Debian or Ubuntu, as root: the browser and promtool that some test
 
 test-compat: ## The Spark jobs on Spark 3.3 with Delta 2.3 (needs a Python 3.10)
 	@$(VENV) test
-	@$(BIN)/python -m tests.spark.compat $(PYTEST_ARGS)
+	@$(BIN)/python -m tests.legs.run spark33 $(PYTEST_ARGS)
+
+test-next: ## The Spark jobs on Spark 4, the DAGs on Airflow 3
+	@$(VENV) test
+	@$(BIN)/python -m tests.legs.run spark4 airflow3 $(PYTEST_ARGS)
 
 e2e-deps: ## Debian or Ubuntu, as root: Docker, its daemon, and what images and the cluster need
 	@$(VENV) test

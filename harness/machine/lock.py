@@ -22,6 +22,8 @@ LOCKS: Final[tuple[tuple[str, str, str | None], ...]] = (
     ("java", "3.11", None),
     ("go", "3.11", None),
     ("spark33", "3.10", None),
+    ("spark4", "3.11", None),
+    ("airflow3", "3.11", None),
     # The images have Debian bookworm's Python, whatever this machine has.
     ("image-airflow", "3.11.2", "test"),
     ("image-spark", "3.11.2", "test"),

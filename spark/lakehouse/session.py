@@ -41,6 +41,8 @@ _SPEED: Final = {
     "spark.sql.inMemoryColumnarStorage.compressed": "false",
     # The source of MERGE is cached and deterministic already; materialising it again copies a million rows.
     "spark.databricks.delta.merge.materializeSource": "none",
+    # From Delta 4 on, a source that is cached while MERGE runs is an error, unless it was cached by Delta itself.
+    "spark.databricks.delta.merge.failSourceCachedAfterMaterialization": "false",
     # A full outer hash join instead of sorting both sides, of which the planner alone is never sure that it fits:
     # adaptive execution sees that no partition is larger than this (25 MB at a million breweries).
     "spark.sql.join.preferSortMergeJoin": "false",

@@ -84,7 +84,7 @@ NO_BUCKET: Final = Cause(
 CONCURRENT_WRITE: Final = Cause(
     "another job wrote to the same table at the same time",
     "let it finish, then run it again",
-    words=(r"Concurrent\w*Exception", "DELTA_CONCURRENT"),
+    words=(r"\bConcurrent\w*Exception", "DELTA_CONCURRENT"),
 )
 OUT_OF_MEMORY: Final = Cause(
     "Spark ran out of memory",

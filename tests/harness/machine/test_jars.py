@@ -136,6 +136,10 @@ def test_deltas_jars_have_the_version_of_deltas_python_package(repo: Path) -> No
     assert groups["delta-spark33"].coordinates == (
         f"io.delta:delta-core_2.12:{locked_version(repo, 'spark33.txt', 'delta-spark')}",
     )
+    spark = locked_version(repo, "spark4.txt", "pyspark").rpartition(".")[0]
+    assert groups["delta-spark4"].coordinates == (
+        f"io.delta:delta-spark_{spark}_2.13:{locked_version(repo, 'spark4.txt', 'delta-spark')}",
+    )
 
 
 def test_s3_has_the_version_of_sparks_own_hadoop() -> None:
