@@ -5,11 +5,12 @@ import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Self
+from typing import Any
 
 from harness.manifests.inputs import Inputs, document_of
 from harness.manifests.kubernetes_yaml import Document, Step, load
 from harness.manifests.problem import Location, Problem
+from harness.manifests.resource import Resource
 from harness.manifests.tree import Tree
 from harness.manifests.values import mapping
 
@@ -56,38 +57,6 @@ class Kustomization:
         return Location(self.file, self.document.locate(field)[0])
 
 
-@dataclass(frozen=True)
-class BuiltManifest:
-    """One resource, as kustomize wrote it.
-
-    Attributes:
-        origin: The file that it comes from, relative to the tree; empty when not known.
-    """
-
-    text: str
-    as_json: bytes
-    kind: str
-    origin: str = ""
-
-    @classmethod
-    def of(cls, value: dict[str, Any], text: str = "", origin: str = "") -> Self:
-        as_json = json.dumps(value)
-        return cls(text or as_json, as_json.encode(), str(value.get("kind") or ""), origin)
-
-    @cached_property
-    def value(self) -> dict[str, Any]:
-        value: dict[str, Any] = json.loads(self.as_json)
-        return value
-
-    @property
-    def name(self) -> str:
-        return str((self.value.get("metadata") or {}).get("name", ""))
-
-    @property
-    def namespace(self) -> str:
-        return str((self.value.get("metadata") or {}).get("namespace", ""))
-
-
 @dataclass
 class Answer:
     """What a builder's process said of one root: a line of JSON, and the bytes that it describes.
@@ -120,13 +89,12 @@ class Answer:
             raise ValueError("not a whole answer")
         return answer
 
-    def manifests(self, folder: str) -> Iterator[BuiltManifest]:
+    def manifests(self, folder: str) -> Iterator[Resource]:
         start = 0
         for item in self.header["resources"]:
             middle, end = start + item["yaml"], start + item["yaml"] + item["json"]
             origin = posixpath.normpath(posixpath.join(folder, item["origin"])) if item["origin"] else ""
-            text = self.payload[start:middle].decode()
-            yield BuiltManifest(text, self.payload[middle:end], item["kind"], origin)
+            yield Resource(self.payload[start:middle].decode(), self.payload[middle:end], item["kind"], origin)
             start = end
 
 
@@ -145,30 +113,30 @@ class Build:
     key: str
     problems: list[Problem] = field(default_factory=list)
     answer: Answer | None = field(default=None, repr=False)
-    plain: list[BuiltManifest] | None = field(default=None, repr=False)
+    plain: list[Resource] | None = field(default=None, repr=False)
 
     @property
     def folder(self) -> str:
         return self.root.inputs.folder
 
     @cached_property
-    def resources(self) -> list[BuiltManifest]:
+    def resources(self) -> list[Resource]:
         """The resources, in kustomize's order; empty when it could not be built."""
         if self.plain is not None:
             return self.plain
         return list(self.answer.manifests(self.folder)) if self.answer else []
 
-    def of_kind(self, *kinds: str) -> list[BuiltManifest]:
+    def of_kind(self, *kinds: str) -> list[Resource]:
         if self.answer and not any(item["kind"] in kinds for item in self.answer.header["resources"]):
             return []
         return [item for item in self.resources if item.kind in kinds]
 
 
-def plain_manifests(text: str, origin: str = "") -> list[BuiltManifest]:
+def plain_manifests(text: str, origin: str = "") -> list[Resource]:
     """The resources in a manifest that no kustomization names; what is no mapping counts as a `Document`.
 
     Raises:
         YamlError: It is not YAML.
     """
     values = [item if isinstance(item, dict) else {"kind": "Document", "value": item} for item in load(text)]
-    return [BuiltManifest.of(value, text if len(values) == 1 else "", origin) for value in values]
+    return [Resource.of(value, text if len(values) == 1 else "", origin=origin) for value in values]

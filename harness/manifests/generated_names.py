@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from harness.manifests.build import BuiltManifest
+from harness.manifests.resource import Resource
 
 HASH: Final = re.compile(r"-[bcdfghkmt2456789]{10}$")
 """Kustomize's hashes have an alphabet without vowels, so that they form no words."""
@@ -34,7 +34,7 @@ class Names:
 _HASHED: Final = re.compile(r"[a-z0-9][a-z0-9.-]*-[bcdfghkmt2456789]{10}(?![a-z0-9-])")
 
 
-def generated_names(resources: Iterable[BuiltManifest]) -> Names:
+def generated_names(resources: Iterable[Resource]) -> Names:
     """The generated names among built resources; not those whose bare name would be taken twice."""
     named = [item.name for item in resources if item.kind in ("ConfigMap", "Secret")]
     bare = {name: HASH.sub("", name) for name in named if HASH.search(name)}

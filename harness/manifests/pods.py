@@ -1,11 +1,11 @@
 """Pod templates wherever they occur: in workloads, in SparkApplications, and in manifests inside ConfigMaps."""
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeVar
 
+from harness.manifests.images import images_in
 from harness.manifests.kubernetes_yaml import Step, YamlError, load
 from harness.manifests.resource import Resource
 from harness.manifests.values import dig, mapping, mappings, sequence, string_map
@@ -21,7 +21,14 @@ TEMPLATES: Final[dict[str, tuple[str, ...]]] = {
 }
 """Where Kubernetes' own workloads have their pod template."""
 _SPARK_GROUP: Final = "sparkoperator.k8s.io"
-_MANIFEST: Final = re.compile(r"^kind:\s*(?:Pod|SparkApplication|ScheduledSparkApplication|Job)\s*$", re.MULTILINE)
+_SPARK: Final = ("SparkApplication", "ScheduledSparkApplication")
+_SPARK_POD_FIELDS: Final = {
+    "podSecurityContext": "securityContext",
+    "hostNetwork": "hostNetwork",
+    "initContainers": "initContainers",
+}
+"""Fields of a driver or executor section that are fields of its pod."""
+_MANIFEST: Final = re.compile(rf"""\bkind["']?\s*:\s*["']?(?:{"|".join((*TEMPLATES, *_SPARK))})\b""")
 
 R = TypeVar("R", bound=Resource)
 
@@ -80,7 +87,7 @@ def pods_of(resource: R) -> Iterator[PodTemplate[R]]:
             yield PodTemplate(
                 resource, (*resource.inside, *path), mapping(template.get("metadata")), template["spec"]
             )
-    elif resource.kind in ("SparkApplication", "ScheduledSparkApplication") and resource.group == _SPARK_GROUP:
+    elif resource.kind in _SPARK and resource.group == _SPARK_GROUP:
         path = ("spec",) if resource.kind == "SparkApplication" else ("spec", "template")
         spec = dig(resource.value, *path)
         for role in ("driver", "executor"):
@@ -123,8 +130,9 @@ def _spark_pod(resource: R, path: tuple[Step, ...], spec: dict[str, Any], role: 
     pod["containers"] = [main | added, *(container for container in containers if container is not main)]
     pod["volumes"] = mappings(pod.get("volumes")) + mappings(spec.get("volumes"))
     pod["serviceAccountName"] = section.get("serviceAccount") or pod.get("serviceAccountName") or "default"
-    if "podSecurityContext" in section:
-        pod["securityContext"] = section["podSecurityContext"]
+    for name_here, name_there in _SPARK_POD_FIELDS.items():
+        if name_here in section:
+            pod[name_there] = section[name_here]
     labels = (
         {"spark-role": role} | string_map(dig(template, "metadata", "labels")) | string_map(section.get("labels"))
     )
@@ -139,16 +147,29 @@ def _binary(memory: Any) -> str:
 
 def embedded(parent: R) -> Iterator[R]:
     """The manifests inside a ConfigMap that a program submits later: pod templates, SparkApplications."""
+    if parent.kind != "ConfigMap":
+        return
     for key, text in string_map(parent.value.get("data")).items():
-        if not key.endswith((".yaml", ".yml")) or not _MANIFEST.search(text):
+        if not key.endswith((".yaml", ".yml", ".json")) or not _MANIFEST.search(text):
             continue
         try:
             documents = load(text)
         except YamlError:
             continue  # A template with placeholders is no manifest yet.
-        for value in documents:
+        if not any(dig(value, "kind") in (*TEMPLATES, *_SPARK) for value in documents):
+            continue
+        for index, value in enumerate(documents):
             if isinstance(value, dict) and "apiVersion" in value:
-                yield replace(parent, value=value, text=json.dumps(value), inside=("data", key), parent=parent)
+                own, inside = Resource.of(value), ("data", key, index)
+                yield replace(
+                    parent, text=own.text, as_json=own.as_json, kind=own.kind, inside=inside, parent=parent
+                )
+
+
+def images_of(resource: Resource) -> Iterator[str]:
+    """The images that a resource names, and those that manifests inside it name."""
+    for owner in (resource, *embedded(resource)):
+        yield from images_in(owner.value)
 
 
 def matches(selector: dict[str, Any] | None, labels: dict[str, str]) -> bool:

@@ -1,8 +1,9 @@
 """Resources and their identity."""
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from harness.machine.cache import content_key
 from harness.manifests.kubernetes_yaml import Step
@@ -63,21 +64,30 @@ class Identity:
 
 @dataclass(frozen=True, eq=False)
 class Resource:
-    """One resource.
+    """One resource, as kustomize wrote it.
 
     Attributes:
-        inside: The field of the ConfigMap `parent` that holds it, for one that a program there submits later.
-        parent: That ConfigMap.
+        origin: The file that it comes from, relative to the tree; empty when not known.
+        inside: The field of the ConfigMap `parent` and the document in it, for one that a program submits later.
     """
 
-    value: dict[str, Any]
-    text: str = ""
+    text: str
+    as_json: bytes
+    kind: str
+    origin: str = ""
     inside: tuple[Step, ...] = ()
     parent: "Resource | None" = None
 
+    @classmethod
+    def of(cls, value: dict[str, Any], text: str = "", **more: Any) -> Self:
+        """A resource from its value, for which `text` is JSON where nobody wrote it."""
+        as_json = json.dumps(value)
+        return cls(text or as_json, as_json.encode(), str(value.get("kind") or ""), **more)
+
     @cached_property
-    def kind(self) -> str:
-        return str(self.value.get("kind") or "")
+    def value(self) -> dict[str, Any]:
+        value: dict[str, Any] = json.loads(self.as_json)
+        return value
 
     @cached_property
     def group(self) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from harness.errors import HarnessError
-from harness.manifests.build import Build, BuiltManifest
+from harness.manifests.build import Build
+from harness.manifests.resource import Resource
 
 _MARK: Final = ".rendered"
 """A file that tells a folder that may be replaced from one that may not."""
@@ -73,10 +74,10 @@ def _fill(folder: Path, builds: Sequence[Build]) -> int:
     return count
 
 
-def file_name(resource: BuiltManifest) -> str:
+def file_name(resource: Resource) -> str:
     """Where a resource is written below its unit's folder.
 
-    >>> file_name(BuiltManifest.of({"kind": "Role", "metadata": {"name": "a:b", "namespace": "n"}}))
+    >>> file_name(Resource.of({"kind": "Role", "metadata": {"name": "a:b", "namespace": "n"}}))
     'n/role-a_b.yaml'
     """
     name = re.sub(r"[^\w.-]", "_", resource.name)

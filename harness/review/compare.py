@@ -6,11 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from harness.manifests.build import BuiltManifest
 from harness.manifests.generated_names import Names, generated_names
-from harness.manifests.images import images_in
+from harness.manifests.pods import images_of
 from harness.manifests.problem import Problem
-from harness.manifests.resource import Identity
+from harness.manifests.resource import Identity, Resource
 from harness.manifests.values import canonical
 from harness.review.fields import CHECKSUM, GENERATED_NAME, LAYOUT, compare, unmatched
 from harness.review.images import Replaced, replaced, table
@@ -325,7 +324,7 @@ def _same(item: _Match) -> bool:
     return item.before is not None and item.after is not None and item.before.key == item.after.key
 
 
-def _configuration(applications: Iterable[Application | None]) -> list[BuiltManifest]:
+def _configuration(applications: Iterable[Application | None]) -> list[Resource]:
     builds = [build for application in applications if application for build in application.builds]
     return [item for build in builds for item in build.of_kind("ConfigMap", "Secret")]
 
@@ -383,9 +382,9 @@ def _restarted(change: Change, names: tuple[Names, Names], restarts: dict[tuple[
 def _images(change: Change) -> list[Replaced]:
     identity: Identity = change.resource.identity
     if change.before is None:
-        return [("", image, identity) for image in images_in(change.new)]
+        return [("", image, identity) for image in images_of(change.resource)]
     if change.after is None:
-        return [(image, "", identity) for image in images_in(change.old)]
+        return [(image, "", identity) for image in images_of(change.resource)]
     return list(replaced(change.fields, identity))
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from harness.manifests.build import BuiltManifest
 from harness.manifests.generated_names import Names
 from harness.manifests.resource import CLUSTER_SCOPED, Identity, Resource
 from harness.manifests.values import dig, mappings
@@ -46,7 +45,6 @@ class ReviewedResource(Resource):
     """
 
     identity: Identity
-    origin: str
     application: str
 
     @cached_property
@@ -71,7 +69,7 @@ class Pair:
         return resource
 
 
-def parse(built: Iterable[BuiltManifest], application: str, namespace: str, names: Names) -> list[ReviewedResource]:
+def parse(built: Iterable[Resource], application: str, namespace: str, names: Names) -> list[ReviewedResource]:
     """The resources of an Application; lists of resources are taken apart."""
     resources: list[ReviewedResource] = []
     for item in built:
@@ -79,7 +77,7 @@ def parse(built: Iterable[BuiltManifest], application: str, namespace: str, name
         for value in inner or [item.value]:
             identity = _identity(value, item.origin, namespace, names)
             resources.append(
-                ReviewedResource(value, identity=identity, origin=item.origin, application=application)
+                ReviewedResource.of(value, origin=item.origin, identity=identity, application=application)
             )
     return resources
 

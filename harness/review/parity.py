@@ -6,11 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from harness.manifests.build import BuiltManifest
 from harness.manifests.exemptions import FILE, Exemption, read
 from harness.manifests.expected import DIFFERENT, MISSING, reason_for
 from harness.manifests.generated_names import Names, generated_names
-from harness.manifests.resource import Identity
+from harness.manifests.resource import Identity, Resource
 from harness.manifests.settings import Settings
 from harness.manifests.tree import Tree, UnreadableError
 from harness.manifests.values import same
@@ -100,7 +99,7 @@ def differences(
 
 def _resources(
     applications: Sequence[Application], only: frozenset[str] | None
-) -> list[tuple[Application, BuiltManifest]]:
+) -> list[tuple[Application, Resource]]:
     resources = [(application, item) for application in applications for item in application.resources()]
     if only is None:
         return resources

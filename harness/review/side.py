@@ -9,11 +9,12 @@ from typing import Any, Final
 from harness.machine.cache import content_key
 from harness.manifests import discover
 from harness.manifests.applications import KINDS, ApplicationSource, Deployer, Folders, deployers, normalised_url
-from harness.manifests.build import Build, BuiltManifest, Root, plain_manifests
+from harness.manifests.build import Build, Root, plain_manifests
 from harness.manifests.builder import Builder
 from harness.manifests.inputs import Inputs, Kustomizations
 from harness.manifests.kubernetes_yaml import YamlError, load
 from harness.manifests.problem import Location, Problem
+from harness.manifests.resource import Resource
 from harness.manifests.settings import Settings
 from harness.manifests.tree import Tree, UnreadableError
 from harness.manifests.values import canonical
@@ -57,7 +58,7 @@ class Application:
         """Why it could not be built, or not all of it."""
         return [problem for build in self.builds for problem in build.problems]
 
-    def resources(self) -> list[BuiltManifest]:
+    def resources(self) -> list[Resource]:
         return [item for build in self.builds for item in build.resources]
 
 
@@ -233,7 +234,7 @@ class Side:
         *key: str,
         files: Iterable[str] = (),
         problems: list[Problem] | None = None,
-        plain: list[BuiltManifest] | None = None,
+        plain: list[Resource] | None = None,
     ) -> Build:
         inputs = Inputs(folder, folder, files=set(files))
         return Build(Root(folder, self.tree, inputs), content_key(*key), problems or [], plain=plain)
@@ -256,7 +257,7 @@ class Side:
         paths = discover.manifests(self.tree, folder, recurse=bool(options.get("recurse")))
         files = [path for path in paths if _selected(posixpath.relpath(path, folder), options)]
         key = ["plain", canonical(source.edits)]
-        resources: list[BuiltManifest] = []
+        resources: list[Resource] = []
         for path in files:
             try:
                 resolved = self.tree.resolve(path)

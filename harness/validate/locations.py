@@ -113,5 +113,5 @@ class Locations:
     def locate(self, resource: BuiltResource, path: tuple[Step, ...] = ()) -> Location:
         """The file and line of a field of a resource; for one inside a ConfigMap, of the key that holds it."""
         if resource.parent is not None:
-            return self.locate(resource.parent, resource.inside)
+            return self.locate(resource.parent, resource.inside[:-1])
         return self.of(resource.build).locate(resource.kind, resource.name, path)

@@ -88,9 +88,8 @@ class Environment:
 def environment(name: str, root: Path, builds: list[Build]) -> Environment:
     collected = Environment(name, root, builds)
     for build in builds:
-        for rendered in build.resources:
-            resource = BuiltResource(rendered.value, rendered.text, build=build)
+        for item in build.resources:
+            resource = BuiltResource(item.text, item.as_json, item.kind, item.origin, build=build)
             collected.resources.append(resource)
-            if resource.kind == "ConfigMap":
-                collected.embedded += embedded(resource)
+            collected.embedded += embedded(resource)
     return collected

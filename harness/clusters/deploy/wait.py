@@ -12,7 +12,7 @@ from harness.clusters.kind.objects import Object, holds, name, status
 from harness.errors import HarnessError
 from harness.machine.process import telling_line
 from harness.manifests.applications import WAVE
-from harness.manifests.build import BuiltManifest
+from harness.manifests.resource import Resource
 
 ARGOCD: Final = "cicd"
 ROOT_APPLICATION: Final = "platform"
@@ -122,9 +122,7 @@ def until_established(cluster: Kubectl, definitions: Iterable[str], wait: Wait |
         wait.pause()
 
 
-def until_available(
-    cluster: Kubectl, what: str, namespace: str, resources: Sequence[BuiltManifest], wait: Wait
-) -> None:
+def until_available(cluster: Kubectl, what: str, namespace: str, resources: Sequence[Resource], wait: Wait) -> None:
     """Waits until the Deployments and StatefulSets among `resources`, called `what`, run as they were applied."""
     names = {(item.kind, item.name) for item in resources if item.kind in ("Deployment", "StatefulSet")}
     # Judged like an Application that is not healthy yet.

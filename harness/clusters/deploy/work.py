@@ -30,10 +30,11 @@ from harness.clusters.secrets.store import Store
 from harness.clusters.secrets.work import bring
 from harness.clusters.without_registry.replaced import absent
 from harness.errors import HarnessError
-from harness.manifests.build import Build, BuiltManifest, Root
+from harness.manifests.build import Build, Root
 from harness.manifests.builder import build_all
 from harness.manifests.catalogue import read as read_catalogue
 from harness.manifests.environments import TEST_OVERLAYS, root_at, roots
+from harness.manifests.resource import Resource
 from harness.manifests.write import stream
 
 _UP_SECONDS: Final = 300
@@ -138,7 +139,7 @@ def _with_git(outside: Build, argocd: Build) -> str:
     return yaml.safe_dump_all(documents, sort_keys=False)
 
 
-def _texts(resources: Iterable[BuiltManifest], wanted: Callable[[BuiltManifest], bool]) -> str:
+def _texts(resources: Iterable[Resource], wanted: Callable[[Resource], bool]) -> str:
     return "".join(f"---\n{resource.text}" for resource in resources if wanted(resource))
 
 

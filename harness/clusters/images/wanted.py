@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from harness.clusters.images.recipes import Recipe, recipe
 from harness.errors import HarnessError
-from harness.manifests.build import BuiltManifest
 from harness.manifests.builder import build_all
 from harness.manifests.environments import roots
 from harness.manifests.images import images_in, reference
 from harness.manifests.kubernetes_yaml import YamlError, load
+from harness.manifests.resource import Resource
 from harness.paths import ROOT
 
 _REFERENCE: Final = re.compile(r"[a-z0-9][a-z0-9.:_/-]*(?::[\w.-]+)?(?:@sha256:[0-9a-f]{64})?")
@@ -49,7 +49,7 @@ def wanted(environment: str, root: Path = ROOT) -> list[Wanted]:
     return collect((resource for build in builds for resource in build.resources), root)
 
 
-def collect(resources: Iterable[BuiltManifest], root: Path = ROOT) -> list[Wanted]:
+def collect(resources: Iterable[Resource], root: Path = ROOT) -> list[Wanted]:
     users: dict[str, set[str]] = {}
     for resource in resources:
         for image in _images(resource.value):

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from harness.manifests.values import canonical, dig, mappings, strings
 from harness.review.fieldpath import path_text
-from harness.review.risks.context import Change, Judgement, container_path, containers
+from harness.review.risks.context import Change, Judgement, Specification
 from harness.review.risks.rule import high, low, medium
 from harness.review.risks.running import DF310
 
@@ -76,7 +76,8 @@ def check(change: Change) -> Iterator[Judgement]:
         if change.before is not None and before is False and after is not False:
             path = "automountServiceAccountToken"
             yield DF206, f"Pods of {change.name} mount its token unless they opt out", path
-    yield from _pod(change)
+    for pod in change.pods:
+        yield from _pod(pod)
 
 
 Permission = tuple[str, str, str, str]
@@ -257,78 +258,69 @@ def _admission(change: Change) -> Iterator[Judgement]:
                 yield DF213, f"{change.name} changes {item.path}", item.path
 
 
-def _pod(change: Change) -> Iterator[Judgement]:
-    template = change.template
-    if template is None or change.after is None:
-        return
-    before, after = change.pods
-    base = (*template, "spec")
+def _pod(pod: Specification) -> Iterator[Judgement]:
+    before, after = pod.before, pod.after
     account = [str(spec.get("serviceAccountName") or "default") for spec in (before, after)]
-    if change.before is not None and account[0] != account[1]:
-        path = path_text((*base, "serviceAccountName"))
-        yield DF205, f"{change.name} uses service account {account[1]} instead of {account[0]}", path
+    if before and account[0] != account[1]:
+        said = f"{pod.name} uses service account {account[1]} instead of {account[0]}"
+        yield DF205, said, pod.path("serviceAccountName")
     mounts = [spec.get("automountServiceAccountToken") for spec in (before, after)]
-    if change.before is not None and mounts[0] is False and mounts[1] is not False:
-        path = path_text((*base, "automountServiceAccountToken"))
-        yield DF206, f"Pods of {change.name} mount their service account's token", path
+    if before and mounts[0] is False and mounts[1] is not False:
+        yield (
+            DF206,
+            f"Pods of {pod.name} mount their service account's token",
+            pod.path("automountServiceAccountToken"),
+        )
     for name in ("hostNetwork", "hostPID", "hostIPC"):
         if after.get(name) and not before.get(name):
-            yield DF210, f"{change.name} gets {name}", path_text((*base, name))
+            yield DF210, f"{pod.name} gets {name}", pod.path(name)
     paths = {str(dig(volume, "hostPath", "path")) for volume in mappings(before.get("volumes"))}
     for volume in mappings(after.get("volumes")):
         path = str(dig(volume, "hostPath", "path") or "")
         if path and path not in paths:
-            yield DF210, f"{change.name} mounts {path} from its node", path_text((*base, "volumes"))
-    yield from _confinement(change.name, before, after, base, new=change.before is None)
-    old = containers(before)
-    for where, container in containers(after).items():
-        here = container_path(template, where)
-        earlier = old.get(where, {})
-        yield from _container(change.name, where[1], earlier, container, here)
-        if earlier:
-            yield from _confinement(f"Container {where[1]} of {change.name}", earlier, container, here, new=False)
+            yield DF210, f"{pod.name} mounts {path} from its node", pod.path("volumes")
+    yield from _confinement(pod)
+    for container in pod.containers():
+        yield from _container(container)
+        if container.before:
+            yield from _confinement(container)
 
 
-def _container(
-    name: str, container: str, before: dict[str, Any], after: dict[str, Any], path: tuple[Any, ...]
-) -> Iterator[Judgement]:
-    who = f"Container {container} of {name}"
+def _container(container: Specification) -> Iterator[Judgement]:
+    who, before, after = container.name, container.before, container.after
     for field in ("privileged", "allowPrivilegeEscalation"):
         if dig(after, "securityContext", field) and not dig(before, "securityContext", field):
-            yield DF210, f"{who} gets {field}", path_text((*path, "securityContext", field))
-    escalates = [dig(container, "securityContext", "allowPrivilegeEscalation") for container in (before, after)]
+            yield DF210, f"{who} gets {field}", container.path("securityContext", field)
+    escalates = [dig(spec, "securityContext", "allowPrivilegeEscalation") for spec in (before, after)]
     if escalates == [False, None]:
-        where = path_text((*path, "securityContext", "allowPrivilegeEscalation"))
-        yield DF210, f"{who} may escalate its privileges", where
+        path = container.path("securityContext", "allowPrivilegeEscalation")
+        yield DF210, f"{who} may escalate its privileges", path
+    path = container.path("securityContext", "capabilities")
     added = set(strings(dig(after, "securityContext", "capabilities", "add")))
     added -= set(strings(dig(before, "securityContext", "capabilities", "add")))
     for capability in sorted(added):
         rule = DF211 if capability == _RISKY_CAPABILITIES else DF210
-        yield rule, f"{who} gets capability {capability}", path_text((*path, "securityContext", "capabilities"))
+        yield rule, f"{who} gets capability {capability}", path
     dropped = set(strings(dig(before, "securityContext", "capabilities", "drop")))
     for capability in sorted(dropped - set(strings(dig(after, "securityContext", "capabilities", "drop")))):
-        where = path_text((*path, "securityContext", "capabilities"))
-        yield DF211, f"{who} no longer drops capability {capability}", where
+        yield DF211, f"{who} no longer drops capability {capability}", path
     ports = {port.get("hostPort") for port in mappings(before.get("ports"))}
     for port in mappings(after.get("ports")):
         if port.get("hostPort") and port["hostPort"] not in ports:
-            yield DF210, f"{who} uses port {port['hostPort']} of its node", path_text((*path, "ports"))
+            yield DF210, f"{who} uses port {port['hostPort']} of its node", container.path("ports")
 
 
-def _confinement(
-    who: str, before: dict[str, Any], after: dict[str, Any], path: tuple[Any, ...], *, new: bool
-) -> Iterator[Judgement]:
-    """What a pod's or a container's security context no longer forbids."""
-    old, now = before.get("securityContext") or {}, after.get("securityContext") or {}
+def _confinement(part: Specification) -> Iterator[Judgement]:
+    """What the security context of a pod or container no longer forbids."""
+    old, now = part.before.get("securityContext") or {}, part.after.get("securityContext") or {}
     if not isinstance(old, dict) or not isinstance(now, dict):
         return
-    base = (*path, "securityContext")
     for field in ("runAsNonRoot", "readOnlyRootFilesystem"):
         if old.get(field) is True and now.get(field) is not True:
-            yield DF211, f"{who} no longer has {field}", path_text((*base, field))
+            yield DF211, f"{part.name} no longer has {field}", part.path("securityContext", field)
     for field in ("runAsUser", "runAsGroup", "fsGroup"):
-        if now.get(field) == 0 and old.get(field) != 0 and not new:
-            yield DF211, f"{who} runs as root ({field} 0)", path_text((*base, field))
+        if now.get(field) == 0 and old.get(field) != 0 and part.before:
+            yield DF211, f"{part.name} runs as root ({field} 0)", part.path("securityContext", field)
     profile, earlier = dig(now, "seccompProfile", "type"), dig(old, "seccompProfile", "type")
     if earlier in ("RuntimeDefault", "Localhost") and profile not in ("RuntimeDefault", "Localhost"):
-        yield DF211, f"{who} no longer has a seccomp profile", path_text((*base, "seccompProfile"))
+        yield DF211, f"{part.name} no longer has a seccomp profile", part.path("securityContext", "seccompProfile")

@@ -1,13 +1,14 @@
 """What a rule looks at: one changed resource."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
-from harness.manifests.pods import TEMPLATES
+from harness.manifests.pods import TEMPLATES, PodTemplate, embedded, pods_of
 from harness.manifests.resource import Identity
-from harness.manifests.values import dig, mappings
-from harness.review.fieldpath import FieldPath, Inside, Key
+from harness.manifests.values import mappings
+from harness.review.fieldpath import FieldPath, Inside, Key, Step, path_text
 from harness.review.fields import CHECKSUM, GENERATED_NAME, Fields
 from harness.review.model import FieldChange
 from harness.review.pair import ReviewedResource
@@ -65,9 +66,9 @@ class Change:
         return self.after.value if self.after else {}
 
     def below(self, *prefix: str) -> Iterator[tuple[FieldChange, FieldPath]]:
-        """The changes at or below a path, not those in embedded documents."""
+        """The changes at or below a path."""
         for change, path in zip(self.fields.changes, self.fields.paths, strict=True):
-            if path[: len(prefix)] == prefix and not any(isinstance(step, Inside) for step in path):
+            if path[: len(prefix)] == prefix:
                 yield change, path
 
     def touches(self, *prefix: str) -> str | None:
@@ -81,9 +82,14 @@ class Change:
     def template(self) -> tuple[str, ...] | None:
         return TEMPLATES.get(self.kind)
 
-    @property
-    def pods(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        return pod_spec(self.before), pod_spec(self.after)
+    @cached_property
+    def pods(self) -> list["Specification"]:
+        """The pods that the resource makes at head, wherever their templates are in it."""
+        before = {key: pod.spec for key, pod in _pods(self.before)}
+        return [
+            Specification(_pod_name(pod, self.name), before.get(key, {}), pod.spec, _pod_path(pod), pod.role)
+            for key, pod in _pods(self.after)
+        ]
 
     def restarts(self) -> str | None:
         """The path in the pod template that makes its pods restart; None when none does."""
@@ -109,20 +115,55 @@ _GROUPS: Final = {"Ingress": "networking.k8s.io", "Deployment": "apps", "DaemonS
 """Kinds that Kubernetes served in another group before: both names mean the same object."""
 
 
-def pod_spec(resource: ReviewedResource | None) -> dict[str, Any]:
-    if resource is None or resource.kind not in TEMPLATES:
-        return {}
-    spec = dig(resource.value, *TEMPLATES[resource.kind], "spec")
-    return spec if isinstance(spec, dict) else {}
+@dataclass(frozen=True)
+class Specification:
+    """What a changed resource says of a pod or of a container.
+
+    Attributes:
+        name: Names it in a sentence.
+        before: Empty when it is new.
+        at: Where it is in the resource.
+        role: `driver` or `executor` for a pod of a SparkApplication.
+    """
+
+    name: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+    at: FieldPath
+    role: str = ""
+
+    def path(self, *steps: Step) -> str:
+        return path_text((*self.at, *steps))
+
+    def containers(self) -> Iterator["Specification"]:
+        before = {(kind, str(container.get("name"))): container for kind, container in _containers(self.before)}
+        for kind, container in _containers(self.after):
+            name = str(container.get("name"))
+            # A section of a SparkApplication is its container, too.
+            at = self.at if self.role else (*self.at, kind, Key(f"name={name}"))
+            yield Specification(f"Container {name} of {self.name}", before.get((kind, name), {}), container, at)
 
 
-def containers(spec: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
-    return {
-        (name, str(container.get("name"))): container
-        for name in ("initContainers", "containers", "ephemeralContainers")
-        for container in mappings(spec.get(name))
-    }
+def _containers(spec: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for kind in ("initContainers", "containers"):
+        for container in mappings(spec.get(kind)):
+            yield kind, container
 
 
-def container_path(template: tuple[str, ...], where: tuple[str, str]) -> FieldPath:
-    return (*template, "spec", where[0], Key(f"name={where[1]}"))
+def _pods(resource: ReviewedResource | None) -> Iterator[tuple[Hashable, PodTemplate[ReviewedResource]]]:
+    for owner in (resource, *embedded(resource)) if resource else ():
+        for pod in pods_of(owner):
+            yield (owner.inside, pod.role), pod
+
+
+def _pod_name(pod: PodTemplate[ReviewedResource], name: str) -> str:
+    own = " ".join(filter(None, (pod.owner.kind, pod.owner.name)))
+    name = f"{own} in {name}" if pod.owner.parent else name
+    return f"{name} ({pod.role})" if pod.role else name
+
+
+def _pod_path(pod: PodTemplate[ReviewedResource]) -> FieldPath:
+    if not pod.owner.parent:
+        return pod.spec_path
+    *field, index = pod.owner.inside
+    return (*field, Inside(int(index)), *pod.spec_path[len(pod.owner.inside) :])

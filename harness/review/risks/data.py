@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from harness.manifests.quantity import quantity
 from harness.manifests.values import canonical, dig, mappings, strings
-from harness.review.risks.context import Change, Judgement
+from harness.review.fieldpath import Key
+from harness.review.risks.context import Change, Judgement, Specification
 from harness.review.risks.rule import high, low, medium
 
 DF101: Final = high(
@@ -73,7 +74,8 @@ def check(change: Change) -> Iterator[Judgement]:
     elif change.kind == "CustomResourceDefinition":
         yield from _definition(change)
     yield from _retention(change)
-    yield from _volumes(change)
+    for pod in change.pods:
+        yield from _volumes(pod)
 
 
 def _gone(change: Change, kind: str, name: str) -> Iterator[Judgement]:
@@ -165,25 +167,19 @@ def _retention(change: Change) -> Iterator[Judgement]:
         yield DF103, f"{change.name} changes its parameters, which are immutable", "parameters"
 
 
-def _volumes(change: Change) -> Iterator[Judgement]:
-    template = change.template
-    if template is None:
-        return
-    before, after = change.pods
-    old = {str(item.get("name")): item for item in mappings(before.get("volumes"))}
-    new = {str(item.get("name")): item for item in mappings(after.get("volumes"))}
-    for name, volume in old.items():
+def _volumes(pod: Specification) -> Iterator[Judgement]:
+    after = {str(volume.get("name")): volume for volume in mappings(pod.after.get("volumes"))}
+    for volume in mappings(pod.before.get("volumes")):
+        name = str(volume.get("name"))
         source = dig(volume, "persistentVolumeClaim", "claimName") or canonical(dig(volume, "hostPath", "path"))
         if "persistentVolumeClaim" not in volume and "hostPath" not in volume:
             continue
-        path = ".".join((*template, "spec", f"volumes[name={name}]"))
-        replacement = new.get(name)
-        if replacement is None:
-            used = strings([mount.get("name") for mount in _mounts(after)])
-            if name not in used:
-                yield DF110, f"{change.name} no longer has volume {name} ({source})", path
-        elif canonical(replacement) != canonical(volume):
-            yield DF110, f"{change.name} no longer has {source} as volume {name}", path
+        path = pod.path("volumes", Key(f"name={name}"))
+        if name not in after:
+            if name not in strings([mount.get("name") for mount in _mounts(pod.after)]):
+                yield DF110, f"{pod.name} no longer has volume {name} ({source})", path
+        elif canonical(after[name]) != canonical(volume):
+            yield DF110, f"{pod.name} no longer has {source} as volume {name}", path
 
 
 def _mounts(spec: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -90,23 +90,23 @@ def _application(change: Change) -> Iterator[Judgement]:
     prefix: tuple[str, ...] = ("spec", "template", "spec") if change.kind == "ApplicationSet" else ("spec",)
     automated = [dig(value, *prefix, "syncPolicy", "automated") for value in (change.old, change.new)]
     prune = [bool(dig(item, "prune")) for item in automated]
-    path = path_text((*prefix, "syncPolicy", "automated"))
+    policy = path_text((*prefix, "syncPolicy", "automated"))
     if prune[1] and not prune[0]:
-        yield DF602, f"{change.name} now prunes", f"{path}.prune"
+        yield DF602, f"{change.name} now prunes", f"{policy}.prune"
     elif canonical(automated[0]) != canonical(automated[1]):
-        yield DF603, f"{change.name}: automated sync {canonical(automated[0])} → {canonical(automated[1])}", path
+        yield DF603, f"{change.name}: automated sync {canonical(automated[0])} → {canonical(automated[1])}", policy
     for name in ("source", "sources"):
         for item, where in change.below(*prefix, name):
             last = where[-1] if isinstance(where[-1], str) else ""
             said = f"{_text(item.before)} → {_text(item.after)}"
             yield DF605, f"{change.name}: {last or name} {said}", item.path
-    if found := change.touches(*prefix, "destination"):
+    if path := change.touches(*prefix, "destination"):
         before, after = (dig(value, *prefix, "destination") for value in (change.old, change.new))
-        yield DF606, f"{change.name} deploys to {_destination(after)} instead of {_destination(before)}", found
-    if found := change.touches(*prefix, "project"):
-        yield DF605, f"{change.name} moves to another project", found
-    if change.kind == "ApplicationSet" and (found := change.touches("spec", "generators")):
-        yield DF605, f"{change.name} generates other Applications", found
+        yield DF606, f"{change.name} deploys to {_destination(after)} instead of {_destination(before)}", path
+    if path := change.touches(*prefix, "project"):
+        yield DF605, f"{change.name} moves to another project", path
+    if change.kind == "ApplicationSet" and (path := change.touches("spec", "generators")):
+        yield DF605, f"{change.name} generates other Applications", path
 
 
 def _flux(change: Change) -> Iterator[Judgement]:
@@ -116,8 +116,8 @@ def _flux(change: Change) -> Iterator[Judgement]:
         if dig(change.new, "spec", "prune") and not dig(change.old, "spec", "prune"):
             yield DF602, f"{change.name} now prunes", "spec.prune"
         for name in ("path", "sourceRef"):
-            if found := change.touches("spec", name):
-                yield DF605, f"{change.name} has another source", found
+            if path := change.touches("spec", name):
+                yield DF605, f"{change.name} has another source", path
 
 
 def _text(value: Any) -> str:

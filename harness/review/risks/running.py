@@ -5,10 +5,9 @@ from typing import Any, Final
 
 from harness.manifests.images import floating, images_in, reference, version
 from harness.manifests.quantity import quantity
-from harness.manifests.values import canonical, dig
-from harness.review.fieldpath import FieldPath, path_text
+from harness.manifests.values import canonical, dig, mapping
 from harness.review.images import replaced
-from harness.review.risks.context import Change, Judgement, container_path, containers
+from harness.review.risks.context import Change, Judgement, Specification
 from harness.review.risks.rule import high, low, medium
 
 DF301: Final = low("DF301", "Pods restart", "The pod template changes, so its pods are replaced.")
@@ -49,6 +48,7 @@ _PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
 _JOB_UPDATABLE: Final = frozenset(
     {"parallelism", "suspend", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished", "completions"}
 )
+_FLOATS: Final = "whose tag can move to another image"
 _HOOK: Final = "argocd.argoproj.io/hook"
 _REPLACE: Final = ("Replace=true", "Force=true")
 
@@ -143,24 +143,29 @@ def _budget(change: Change) -> Iterator[Judgement]:
 
 
 def _probes(change: Change) -> Iterator[Judgement]:
-    template = change.template
-    if template is None or change.before is None or change.after is None:
-        return
-    before, after = map(containers, change.pods)
-    for where, container in before.items():
+    for container in _containers(change):
         for probe in _PROBES:
-            if container.get(probe) and where in after and not after[where].get(probe):
-                path = path_text((*container_path(template, where), probe))
-                yield DF305, f"Container {where[1]} of {change.name} no longer has a {probe}", path
+            if container.before.get(probe) and not container.after.get(probe):
+                yield DF305, f"{container.name} no longer has a {probe}", container.path(probe)
+
+
+def _containers(change: Change) -> Iterator[Specification]:
+    for pod in change.pods:
+        yield from pod.containers()
 
 
 def _images(change: Change) -> Iterator[Judgement]:
     if change.after is None:
         return
+    images = set() if change.before else set(images_in(change.new))
+    for container in _containers(change):
+        image = str(container.after.get("image") or "")
+        if not container.before and image and floating(image):
+            images.discard(image)
+            yield DF403, f"{container.name} runs {image}, {_FLOATS}", container.path("image")
+    for image in sorted(filter(floating, images)):
+        yield DF403, f"{change.name} runs {image}, {_FLOATS}", ""
     if change.before is None:
-        for image in sorted(set(images_in(change.new))):
-            if floating(image):
-                yield DF403, f"{change.name} runs {image}, whose tag can move to another image", ""
         return
     identity = change.after.identity
     places = {
@@ -204,33 +209,25 @@ def _replicas(change: Change) -> Iterator[Judgement]:
 
 
 def _resources(change: Change) -> Iterator[Judgement]:
-    template = change.template
-    if template is None or change.before is None or change.after is None:
-        return
-    before, after = map(containers, change.pods)
-    for where, container in after.items():
-        if where not in before:
+    for container in _containers(change):
+        if not container.before:
             continue
         for bound in ("requests", "limits"):
-            old = dig(before[where], "resources", bound) or {}
-            new = dig(container, "resources", bound) or {}
-            if not isinstance(old, dict) or not isinstance(new, dict):
-                continue
+            old, new = (mapping(dig(spec, "resources", bound)) for spec in (container.before, container.after))
             for name in sorted({*old, *new}):
-                path = (*container_path(template, where), "resources", bound, name)
-                who = f"Container {where[1]} of {change.name}"
-                yield from _bound(who, f"{name} {bound}", old.get(name), new.get(name), path)
+                path = container.path("resources", bound, name)
+                yield from _bound(container.name, f"{name} {bound}", old.get(name), new.get(name), path)
 
 
-def _bound(who: str, what: str, before: Any, after: Any, path: FieldPath) -> Iterator[Judgement]:
+def _bound(who: str, what: str, before: Any, after: Any, path: str) -> Iterator[Judgement]:
     old, new = quantity(before), quantity(after)
     said = f"{who}: {what} {_shown(before)} → {_shown(after)}"
     if after is None and before is not None:
-        yield DF504, said, path_text(path)
+        yield DF504, said, path
     elif old is not None and new is not None and old != new:
-        yield DF504 if new < old else DF505, said, path_text(path)
+        yield DF504 if new < old else DF505, said, path
     elif before is None and after is not None:
-        yield DF505, said, path_text(path)
+        yield DF505, said, path
 
 
 def _quota(change: Change) -> Iterator[Judgement]:

@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.manifests.build import BuiltManifest
 from harness.manifests.builder import Builder
 from harness.manifests.git import Repository
-from harness.manifests.resource import Identity
+from harness.manifests.resource import Identity, Resource
 from harness.manifests.settings import read
 from harness.manifests.tree import Store, git_tree
 from harness.paths import ROOT
@@ -32,14 +31,14 @@ pytestmark = pytest.mark.tools
 @pytest.fixture(scope="module")
 def sides() -> Iterator[tuple[Side, Side]]:
     """Our overlays as they are on disk, rendered twice."""
-    found = []
+    built = []
     with Repository(ROOT) as repository, Builder() as builder:
         for _ in range(2):
             tree = git_tree(repository.working_tree(), Store(repository.root, repository))
             side = Side(tree, {}, read(tree), builder, repository.remotes())
             side.build()
-            found.append(side)
-        yield found[0], found[1]
+            built.append(side)
+        yield built[0], built[1]
 
 
 def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
@@ -119,10 +118,10 @@ def test_each_changed_field_is_reported(sides: tuple[Side, Side]) -> None:
         seen.add(text)
         for path in _leaves(document):
             count += 1
-            found = compare(document, _mutated(document, path))
+            fields = compare(document, _mutated(document, path))
             where = f"{document['kind']} {document['metadata']['name']} {path}"
-            folded = not found.changes and found.folded and set(found.folded) <= _FOLDED
-            if not (len(found.changes) == 1 or _expected_pair(found.changes) or folded):
+            folded = not fields.changes and fields.folded and set(fields.folded) <= _FOLDED
+            if not (len(fields.changes) == 1 or _expected_pair(fields.changes) or folded):
                 missed.append(where)
     assert missed == []
     assert count > 10_000
@@ -134,8 +133,8 @@ def test_each_removed_field_is_reported(sides: tuple[Side, Side]) -> None:
         if environment != "minikube" or document["kind"] == "CustomResourceDefinition":
             continue
         for path in _leaves(document):
-            found = compare(document, _with(document, path, GONE))
-            if not found.changes and not set(found.folded) & _FOLDED:
+            fields = compare(document, _with(document, path, GONE))
+            if not fields.changes and not set(fields.folded) & _FOLDED:
                 missed.append(f"{document['kind']} {document['metadata']['name']} {path}")
     assert missed == []
 
@@ -181,7 +180,7 @@ def test_no_odd_value_in_any_place_ends_a_review(sides: tuple[Side, Side]) -> No
 def resource_of(value: dict[str, Any]) -> ReviewedResource:
     metadata = value["metadata"] if isinstance(value.get("metadata"), dict) else {}
     identity = Identity(str(value["apiVersion"]), str(value["kind"]), "", str(metadata.get("name")))
-    return ReviewedResource(value, identity=identity, origin="", application="app")
+    return ReviewedResource.of(value, identity=identity, application="app")
 
 
 _NOT_SPEC = ("apiVersion", "kind", "metadata", "status")
@@ -214,20 +213,20 @@ def test_a_change_of_every_resource_is_reported_in_its_environment_and_applicati
                     manifests.append(manifest)
                     continue
                 changed = _mutated(document, source.choice(fields))
-                manifests.append(BuiltManifest.of(changed, origin=manifest.origin))
+                manifests.append(Resource.of(changed, origin=manifest.origin))
                 expected.add((application.name, document["kind"], document["metadata"]["name"]))
             build = replace(application.builds[0], key="mutated", plain=manifests)
             mutated.append(replace(application, builds=[build]))
         locator = Locator(base, head, ())
         review = Environment(environment, applications, mutated, frozenset(), locator).compare().review
-        found = {
+        reviewed = {
             (application.name, resource.before.kind, resource.before.name)
             for application in review.applications
             for resource in application.resources
             if resource.before
         }
-        assert {item for item in expected if item[1] not in ("ConfigMap", "Secret")} <= found
-        assert len(found) >= len(expected)
+        assert {item for item in expected if item[1] not in ("ConfigMap", "Secret")} <= reviewed
+        assert len(reviewed) >= len(expected)
         for other, others in base.environments.items():
             if other != environment:
                 assert (

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.manifests.applications import Folders, deployers
-from harness.manifests.build import BuiltManifest
 from harness.manifests.edits import edit
 from harness.manifests.generated_names import Names
+from harness.manifests.resource import Resource
 from harness.review.fields import compare
 from harness.review.images import replaced
 from harness.review.pair import parse
@@ -68,10 +68,10 @@ SHAPES = st.dictionaries(st.sampled_from(NAMES), JSON, max_size=5)
 @given(st.sampled_from(KINDS), SHAPES, SHAPES)
 def test_any_shape(kind: tuple[str, str], left: dict[str, Any], right: dict[str, Any]) -> None:
     values = [{"apiVersion": kind[0], "kind": kind[1], **shape} for shape in (left, right)]
-    before, after = (parse([BuiltManifest.of(value, origin="x.yaml")], "app", "there", Names()) for value in values)
+    before, after = (parse([Resource.of(value, origin="x.yaml")], "app", "there", Names()) for value in values)
     for old, new in [(before[0], after[0]), (before[0], None), (None, after[0])]:
-        found = compare(old.value, new.value) if old and new else None
-        change = Change(old, new, found) if found else Change(old, new)
+        fields = compare(old.value, new.value) if old and new else None
+        change = Change(old, new, fields) if fields else Change(old, new)
         assert all(risk.sentence for risk in judge(change))
     list(replaced(compare(values[0], values[1]), after[0].identity))
     assert manifest(values[0], values[1])

@@ -1,4 +1,4 @@
-"""Pairing: each resource of a side is in exactly one pair; moves and renames are found."""
+"""Pairing: each resource of a side is in exactly one pair; moves and renames are resources."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.manifests.build import BuiltManifest, plain_manifests
+from harness.manifests.build import plain_manifests
 from harness.manifests.generated_names import Names, generated_names
-from harness.manifests.resource import Identity
+from harness.manifests.resource import Identity, Resource
 from harness.review.pair import ReviewedResource, pair, pair_across, parse
 
 
@@ -21,7 +21,7 @@ def resource(
     **spec: Any,
 ) -> ReviewedResource:
     value = {"apiVersion": api, "kind": kind, "metadata": {"name": name, "namespace": namespace}, "spec": spec}
-    return ReviewedResource(value, identity=Identity(api, kind, namespace, name), origin="", application=app)
+    return ReviewedResource.of(value, identity=Identity(api, kind, namespace, name), application=app)
 
 
 RESOURCES = st.lists(
@@ -88,7 +88,7 @@ def test_what_moves_to_another_application_is_found() -> None:
 
 def bare(*names: str, kind: str = "ConfigMap") -> Mapping[str, str]:
     values = [{"apiVersion": "v1", "kind": kind, "metadata": {"name": name}} for name in names]
-    return generated_names(map(BuiltManifest.of, values)).bare
+    return generated_names(map(Resource.of, values)).bare
 
 
 def test_generated_names_lose_their_hash_unless_two_would_be_the_same() -> None:
@@ -100,7 +100,7 @@ def test_generated_names_lose_their_hash_unless_two_would_be_the_same() -> None:
 
 def test_resources_without_a_namespace_go_where_the_application_goes() -> None:
     manifests = [
-        BuiltManifest.of({"apiVersion": "v1", "kind": kind, "metadata": {"name": "s"}})
+        Resource.of({"apiVersion": "v1", "kind": kind, "metadata": {"name": "s"}})
         for kind in ("Service", "Namespace")
     ]
     assert [item.identity.namespace for item in parse(manifests, "app", "there", Names())] == ["there", ""]
@@ -114,5 +114,5 @@ def test_lists_are_taken_apart_and_what_is_no_resource_is_kept() -> None:
         *plain_manifests("just: text", "x.yaml"),
         *plain_manifests("- 1", "y.yaml"),
     ]
-    found = parse(manifests, "app", "", Names())
-    assert [item.identity.name for item in found] == ["a", "b", "x.yaml", "y.yaml"]
+    resources = parse(manifests, "app", "", Names())
+    assert [item.identity.name for item in resources] == ["a", "b", "x.yaml", "y.yaml"]

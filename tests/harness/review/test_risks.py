@@ -1,15 +1,16 @@
 """Risk rules: each is met by a change that it is about, and by no harmless one; the documentation lists all."""
 
 import copy
+import json
 from typing import Any
 
 import pytest
 import yaml
 
 from harness.errors import HarnessError
-from harness.manifests.build import BuiltManifest
 from harness.manifests.generated_names import Names
-from harness.review.fields import compare
+from harness.manifests.resource import Resource
+from harness.review.fields import Fields, compare
 from harness.review.model import Level
 from harness.review.pair import ReviewedResource, parse
 from harness.review.risks.context import Change
@@ -177,7 +178,7 @@ GONE: Any = object()
 
 
 def resource(value: dict[str, Any], application: str = "app") -> ReviewedResource:
-    return parse([BuiltManifest.of(value)], application, "", Names())[0]
+    return parse([Resource.of(value)], application, "", Names())[0]
 
 
 def edited(text: str, *edits: tuple[tuple[str | int, ...], Any]) -> dict[str, Any]:
@@ -193,16 +194,20 @@ def edited(text: str, *edits: tuple[tuple[str | int, ...], Any]) -> dict[str, An
     return value
 
 
-def rules(before: dict[str, Any] | None, after: dict[str, Any] | None, moved_from: str = "") -> set[str]:
+def changed(before: dict[str, Any] | None, after: dict[str, Any] | None, moved_from: str = "") -> Change:
     old, new = (resource(value) if value else None for value in (before, after))
-    found = compare(before, after) if before and after else None
-    change = Change(old, new, found, moved_from) if found else Change(old, new)
+    return Change(old, new, compare(before, after) if before and after else Fields(), moved_from)
+
+
+def rules(before: dict[str, Any] | None, after: dict[str, Any] | None, moved_from: str = "") -> set[str]:
+    change = changed(before, after, moved_from)
+    names = [str(side.identity) for side in (change.before, change.after) if side]
     risks = judge(change)
     assert [risk.level for risk in risks] == sorted((risk.level for risk in risks), reverse=True)
     for risk in risks:
         assert risk.level is RULES[risk.rule].level
         assert risk.sentence.endswith(".")
-        assert str((new or old).identity) in risk.sentence or str((old or new).identity) in risk.sentence  # type: ignore[union-attr]  # one is there
+        assert any(name in risk.sentence for name in names)
     return {risk.rule for risk in risks}
 
 
@@ -360,6 +365,155 @@ ADDED = [
 @pytest.mark.parametrize(("value", "expected"), ADDED)
 def test_added(value: dict[str, Any], expected: set[str]) -> None:
     assert rules(None, value) == expected
+
+
+POD_SPEC = edited(WORKLOAD)["spec"]["template"]["spec"]
+SPARK = {
+    "apiVersion": "sparkoperator.k8s.io/v1beta2",
+    "kind": "SparkApplication",
+    "metadata": {"name": "job", "namespace": "n"},
+    "spec": {
+        "image": "registry.example.com/spark:4",
+        "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}],
+        "driver": {
+            "serviceAccount": "web",
+            "cores": 1,
+            "memory": "1g",
+            "podSecurityContext": {"runAsUser": 1000},
+            "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        },
+        "executor": {"memory": "1g", "cores": 1},
+    },
+}
+
+
+def workload(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
+    template: dict[str, Any] = {"metadata": {"labels": {"app": "x"}}, "spec": spec}
+    value = {"apiVersion": "v1", "kind": kind, "metadata": {"name": "x", "namespace": "n"}}
+    if kind == "Pod":
+        return value | {"spec": spec}
+    return value | {
+        "spec": {"jobTemplate": {"spec": {"template": template}}} if kind == "CronJob" else {"template": template}
+    }
+
+
+def in_config_map(*values: dict[str, Any], key: str = "pod.yaml") -> dict[str, Any]:
+    return edited(CONFIG, (("data",), {key: yaml.safe_dump_all(values)}))
+
+
+SPECS: list[tuple[list[tuple[tuple[str | int, ...], Any]], str]] = [
+    ([(("hostPID",), True)], "DF210"),
+    ([(("containers", 0, "securityContext", "privileged"), True)], "DF210"),
+    ([(("volumes", 0), {"name": "data", "hostPath": {"path": "/var/run"}})], "DF210"),
+    ([(("containers", 0, "securityContext", "capabilities"), {})], "DF211"),
+    ([(("serviceAccountName",), "admin")], "DF205"),
+    ([(("automountServiceAccountToken",), GONE)], "DF206"),
+    ([(("volumes",), GONE), (("containers", 0, "volumeMounts"), GONE)], "DF110"),
+    ([(("containers", 0, "readinessProbe"), GONE)], "DF305"),
+    ([(("containers", 0, "resources", "limits"), GONE)], "DF504"),
+    ([(("containers", 1), {"name": "new", "image": "busybox:latest"})], "DF403"),
+]
+
+
+@pytest.mark.parametrize(("edits", "rule"), SPECS)
+@pytest.mark.parametrize("kind", ["Pod", "CronJob", "ReplicationController", "Job"])
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_pod_is_judged_wherever_its_template_is(edits: list[Any], rule: str, kind: str, inside: bool) -> None:
+    spec = copy.deepcopy(POD_SPEC)
+    spec["containers"].append({"name": "old", "image": "busybox:1"})
+    before, after = (workload(kind, value) for value in (spec, edited(yaml.safe_dump(spec), *edits)))
+    if inside:
+        first = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "first"}}
+        before, after = in_config_map(first, before), in_config_map(first, after)
+    risks = [risk for risk in judge(changed(before, after)) if risk.rule == rule]
+    assert risks
+    where = {"Pod": "spec", "CronJob": "spec.jobTemplate.spec.template.spec"}.get(kind, "spec.template.spec")
+    for risk in risks:
+        assert (f"{kind} x in ConfigMap n/c" if inside else f"{kind} n/x") in risk.sentence
+        path = f'data["pod.yaml"]:[1].{where}' if inside else where
+        assert risk.path.startswith(path) or not risk.path
+
+
+@pytest.mark.parametrize(
+    ("edits", "expected"),
+    [
+        (
+            [(("spec", "driver", "securityContext", "privileged"), True)],
+            (
+                "DF210",
+                "Container spark-kubernetes-driver of NAME (driver) gets privileged.",
+                "spec.driver.securityContext.privileged",
+            ),
+        ),
+        (
+            [(("spec", "executor", "hostNetwork"), True)],
+            ("DF210", "NAME (executor) gets hostNetwork.", "spec.executor.hostNetwork"),
+        ),
+        (
+            [(("spec", "driver", "podSecurityContext", "runAsUser"), 0)],
+            ("DF211", "NAME (driver) runs as root (runAsUser 0).", "spec.driver.securityContext.runAsUser"),
+        ),
+        (
+            [(("spec", "driver", "serviceAccount"), "admin")],
+            ("DF205", "NAME (driver) uses service account admin instead of web.", "spec.driver.serviceAccountName"),
+        ),
+        (
+            [(("spec", "executor", "memory"), "512m")],
+            (
+                "DF504",
+                "Container spark-kubernetes-executor of NAME (executor): memory limits 1Gi → 512Mi.",
+                "spec.executor.resources.limits.memory",
+            ),
+        ),
+        (
+            [(("spec", "volumes"), [])],
+            ("DF110", "NAME (driver) no longer has volume data (data).", "spec.driver.volumes[name=data]"),
+        ),
+    ],
+)
+@pytest.mark.parametrize("form", ["resource", "ConfigMap", "schedule", "schedule in JSON"])
+def test_the_pods_of_a_spark_application_are_judged(
+    edits: list[Any], expected: tuple[str, str, str], form: str
+) -> None:
+    before, after = edited(yaml.safe_dump(SPARK)), edited(yaml.safe_dump(SPARK), *edits)
+    name, prefix = "SparkApplication n/job", ""
+    if "schedule" in form:
+        before, after = (
+            value | {"kind": "ScheduledSparkApplication", "spec": {"schedule": "@daily", "template": value["spec"]}}
+            for value in (before, after)
+        )
+        name = "ScheduledSparkApplication n/job"
+    if form == "ConfigMap":
+        before, after, prefix = in_config_map(before), in_config_map(after), 'data["pod.yaml"]:'
+        name = "SparkApplication job in ConfigMap n/c"
+    elif form == "schedule in JSON":
+        before, after = (edited(CONFIG, (("data",), {"a.json": json.dumps(value)})) for value in (before, after))
+        name, prefix = "ScheduledSparkApplication job in ConfigMap n/c", 'data["a.json"]:'
+    rule, sentence, path = expected
+    path = prefix + (path.replace("spec.", "spec.template.", 1) if "schedule" in form else path)
+    assert (rule, sentence.replace("NAME", name), path) in [
+        (risk.rule, risk.sentence, risk.path) for risk in judge(changed(before, after))
+    ]
+
+
+def test_a_new_pod_in_a_config_map_is_judged() -> None:
+    pod = workload("Pod", {"hostIPC": True, "containers": [{"name": "a", "image": "busybox"}]})
+    for before in (None, edited(CONFIG)):
+        assert rules(before, in_config_map(pod)) >= {"DF210", "DF403"}
+
+
+def test_what_a_config_map_holds_beside_pods_is_not_judged() -> None:
+    dashboard = {"kind": "Pod", "title": "no manifest", "spec": {"hostPID": True, "containers": []}}
+    template = edited(CONFIG, (("data",), {"a.yaml": "kind: Pod\nspec: {hostPID: {{ true }}"}))
+    assert rules(edited(CONFIG), in_config_map(dashboard)) == {"DF307"}
+    assert rules(edited(CONFIG), template) == {"DF307"}
+
+
+def test_a_document_in_a_config_map_changes_what_pods_read() -> None:
+    before, after = ({"level": level} for level in ("info", "debug"))
+    assert rules(in_config_map(before, key="app.yaml"), in_config_map(after, key="app.yaml")) == {"DF307"}
+    old, new = (in_config_map(value, key="app.yaml") | {"immutable": True} for value in (before, after))
+    assert rules(old, new) == {"DF307", "DF310"}
 
 
 def test_what_takes_another_place_is_deleted_there() -> None:

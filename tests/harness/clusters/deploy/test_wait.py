@@ -11,7 +11,7 @@ import pytest
 from harness.clusters.deploy.wait import Wait, until_available, until_established, until_ready
 from harness.clusters.kind.kubectl import Kubectl
 from harness.errors import HarnessError
-from harness.manifests.build import BuiltManifest
+from harness.manifests.resource import Resource
 from tests.harness.programs import program
 
 Object = dict[str, Any]
@@ -158,8 +158,8 @@ def deployment(*, available: int, observed: int = 2) -> Object:
 
 
 RESOURCES = [
-    BuiltManifest.of({"kind": "Deployment", "metadata": {"name": "web"}}),
-    BuiltManifest.of({"kind": "Service"}),
+    Resource.of({"kind": "Deployment", "metadata": {"name": "web"}}),
+    Resource.of({"kind": "Service"}),
 ]
 
 

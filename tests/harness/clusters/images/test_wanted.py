@@ -5,12 +5,12 @@ import pytest
 
 from harness.clusters.images.wanted import collect, wanted
 from harness.errors import HarnessError
-from harness.manifests.build import BuiltManifest
 from harness.manifests.kubernetes_yaml import load
+from harness.manifests.resource import Resource
 
 
-def rendered(text: str) -> list[BuiltManifest]:
-    return [BuiltManifest.of(value) for value in load(textwrap.dedent(text))]
+def rendered(text: str) -> list[Resource]:
+    return [Resource.of(value) for value in load(textwrap.dedent(text))]
 
 
 def names(text: str) -> list[str]:
@@ -18,7 +18,7 @@ def names(text: str) -> list[str]:
 
 
 def test_containers_of_every_kind_once_with_all_who_name_them() -> None:
-    found = collect(
+    collected = collect(
         rendered(
             """
             kind: Deployment
@@ -32,11 +32,11 @@ def test_containers_of_every_kind_once_with_all_who_name_them() -> None:
         )
     )
 
-    assert [(image.name, image.users) for image in found] == [
+    assert [(image.name, image.users) for image in collected] == [
         ("x/one:1", ("a/Deployment/web", "b/CronJob/nightly")),
         ("x/two:2", ("a/Deployment/web",)),
     ]
-    assert found[0].repository == "x/one"
+    assert collected[0].repository == "x/one"
 
 
 def test_templates_and_settings_in_configmaps_and_variables() -> None:
