@@ -73,12 +73,6 @@ def redraws(console: "Console") -> bool:
     return console.is_terminal and not console.is_dumb_terminal
 
 
-def _err() -> "Console":
-    from harness.console import err
-
-    return err
-
-
 @contextmanager
 def working(text: str, *, usually: str = "") -> Iterator[Callable[[str], None]]:
     """Shows on the standard error what is being done, while it is; yields what changes the text.
@@ -88,8 +82,13 @@ def working(text: str, *, usually: str = "") -> Iterator[Callable[[str], None]]:
     """
     if usually:
         text = f"{text} (usually {usually})"
+    animated = sys.stderr.isatty()
     # The build of an image has no Rich, and no terminal.
-    if not sys.stderr.isatty() or not redraws(_err()):
+    if animated:
+        from harness.console import err
+
+        animated = redraws(err)
+    if not animated:
         if usually:
             sys.stderr.write(f"{text} …\n")
         yield lambda _: None
@@ -97,7 +96,6 @@ def working(text: str, *, usually: str = "") -> Iterator[Callable[[str], None]]:
     from rich.errors import LiveError
     from rich.markup import escape
 
-    err = _err()
     status = err.status(escape(text))
     try:
         status.start()

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
@@ -29,9 +30,9 @@ def started(command: Sequence[str | Path], **options: Any) -> Iterator["subproce
                     process.wait(timeout=60)
 
 
-class QuietHandler(BaseHTTPRequestHandler):
-    def answer(self) -> None:
-        raise NotImplementedError
+class QuietHandler(BaseHTTPRequestHandler, ABC):
+    @abstractmethod
+    def answer(self) -> None: ...
 
     def do_GET(self) -> None:
         self.answer()

@@ -78,8 +78,10 @@ class Namespace:
 
     def get(self, kind: str, name: str) -> Object:
         """One object as the cluster has it."""
-        found: Object = json.loads(self.kind.kubectl("get", kind, name, "--namespace", self.name, "--output=json"))
-        return found
+        resource: Object = json.loads(
+            self.kind.kubectl("get", kind, name, "--namespace", self.name, "--output=json")
+        )
+        return resource
 
     def ready(self, *names: str) -> None:
         """Waits for pods."""

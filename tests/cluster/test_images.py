@@ -30,11 +30,11 @@ def own_images() -> list[str]:
 @pytest.fixture
 def images(cluster: Cluster) -> list[str]:
     """Those that are in Docker, brought to the node."""
-    found = own_images()
-    if not found:
+    names = own_images()
+    if not names:
         pytest.skip("Docker has none of the platform's images: 'harness images build minikube' makes them")
-    load(cluster, found)
-    return found
+    load(cluster, names)
+    return names
 
 
 def test_they_run_as_a_user_and_cannot_write_to_their_root(

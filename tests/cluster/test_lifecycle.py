@@ -30,10 +30,10 @@ def test_it_runs_the_pinned_kubernetes(kind_cluster: Any) -> None:
 
 
 def test_it_is_well(cluster: Cluster) -> None:
-    found = status(cluster)
+    state = status(cluster)
 
-    assert found.well, found
-    assert "node ready" in found.summary
+    assert state.well, state
+    assert "node ready" in state.summary
 
 
 def test_there_is_one_of_a_name(cluster: Cluster) -> None:

@@ -96,8 +96,8 @@ def test_two_load_balancers_have_different_addresses(
     namespace: Any, greeter: Object, eventually: Eventually
 ) -> None:
     def addresses(*names: str) -> set[str]:
-        found = (namespace.get("service", name)["status"]["loadBalancer"] for name in names)
-        return {ingress["ip"] for status in found for ingress in status.get("ingress", [])}
+        statuses = (namespace.get("service", name)["status"]["loadBalancer"] for name in names)
+        return {ingress["ip"] for status in statuses for ingress in status.get("ingress", [])}
 
     # One after the other: of two made at the same moment, kube-router does not see the first one's address yet
     # when it chooses the second one's (docs/cluster.md).

@@ -106,8 +106,8 @@ def whole_again(cluster: Kubectl) -> None:
     """Waits until everything runs."""
 
     def whole() -> bool | None:
-        found = cluster.get("deployments.apps,statefulsets.apps")
-        return all(map(is_available, found)) or None
+        workloads = cluster.get("deployments.apps,statefulsets.apps")
+        return all(map(is_available, workloads)) or None
 
     until(whole, what="every Deployment and StatefulSet runs", seconds=180)
 
@@ -121,13 +121,13 @@ def kill(cluster: Kubectl, victim: Victim) -> str:
         return bool(pods) or None
 
     until(running, what=f"a pod {selector} runs in {namespace}", seconds=300)
-    found = cluster.get(
+    candidates = cluster.get(
         "pods", victim.namespace, f"--selector={victim.selector}", "--field-selector=status.phase=Running"
     )
-    name = str(found[0]["metadata"]["name"])
+    name = str(candidates[0]["metadata"]["name"])
     options = [f"--namespace={victim.namespace}", "--grace-period=0", "--force", "--wait=false"]
     cluster.run("delete", "pod", name, *options, doing=f"kill {name}")
-    return str(found[0]["metadata"]["uid"])
+    return str(candidates[0]["metadata"]["uid"])
 
 
 @pytest.mark.parametrize("what", VICTIMS)

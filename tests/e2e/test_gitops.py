@@ -69,13 +69,13 @@ def revision(item: Object) -> str:
 
 def probe(cluster: Kubectl) -> Object | None:
     """The ConfigMap that the tests commit, as the cluster has it."""
-    found = cluster.get("configmaps", APPLICATION, "--field-selector=metadata.name=gitops-probe")
-    return found[0] if found else None
+    probes = cluster.get("configmaps", APPLICATION, "--field-selector=metadata.name=gitops-probe")
+    return probes[0] if probes else None
 
 
 def value(cluster: Kubectl) -> str | None:
-    found = probe(cluster)
-    return str(found["data"]["value"]) if found else None
+    config_map = probe(cluster)
+    return str(config_map["data"]["value"]) if config_map else None
 
 
 def manifest(text: str, kind: str = "ConfigMap") -> bytes:
@@ -94,13 +94,13 @@ def with_resource(kustomization: str, name: str) -> bytes:
 
 def running(cluster: Kubectl) -> dict[str, list[int]]:
     """The platform's lasting pods by their unique ids, with the restarts of their containers."""
-    found = {}
+    restarts_of = {}
     for pod in cluster.get("pods", None, "--field-selector=status.phase=Running"):
         makers = {owner["kind"] for owner in pod["metadata"].get("ownerReferences", [])}
         if makers & {"ReplicaSet", "StatefulSet"} and pod["metadata"]["namespace"] not in CLUSTERS_OWN:
             restarts = [status["restartCount"] for status in pod["status"].get("containerStatuses", [])]
-            found[pod["metadata"]["uid"]] = restarts
-    return found
+            restarts_of[pod["metadata"]["uid"]] = restarts
+    return restarts_of
 
 
 def becomes(cluster: Kubectl, wanted: str | None) -> None:

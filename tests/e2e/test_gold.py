@@ -55,7 +55,7 @@ def test_gold_of_the_first_day_is_a_version_away(
 @pytest.mark.parametrize("table", GOLD)
 def test_another_reader_than_spark_sees_the_same(platform: Platform, expected: Expected, table: str) -> None:
     access_key, secret_key = platform.credentials("jupyter")
-    found = DeltaTable(
+    delta = DeltaTable(
         f"s3://lakehouse/gold/{table}",
         storage_options={
             "AWS_ENDPOINT_URL": platform.s3_endpoint,
@@ -70,7 +70,7 @@ def test_another_reader_than_spark_sees_the_same(platform: Platform, expected: E
         return sorted(json.dumps(row, default=dt.date.isoformat) for row in rows)
 
     columns = frames.columns(ORACLE[table].schema)
-    rows = found.to_pyarrow_table(columns=list(columns)).to_pylist()
+    rows = delta.to_pyarrow_table(columns=list(columns)).to_pylist()
     assert ordered(rows) == ordered(expected.gold(table))
 
 

@@ -47,8 +47,8 @@ def execute(platform: Platform, notebook: str) -> list[str]:
 
 
 def text(output: dict[str, Any]) -> str:
-    found = output.get("text") or output.get("data", {}).get("text/plain") or ""
-    return found if isinstance(found, str) else "".join(found)
+    printed = output.get("text") or output.get("data", {}).get("text/plain") or ""
+    return printed if isinstance(printed, str) else "".join(printed)
 
 
 def test_it_asks_for_its_token(platform: Platform, lab: str) -> None:
@@ -63,9 +63,9 @@ def test_gold_is_what_the_notebook_shows(outputs: dict[str, list[str]], expected
     shown = "\n".join(outputs["01-gold-with-duckdb"])
     # DuckDB leaves rows of a long table out.
     by_type = {(row["brewery_type"], row["brewery_count"]) for row in expected.gold("breweries_by_type")}
-    found = {(name, int(count)) for name, count in re.findall(r"^│ ([a-z]+) +│ +(\d+) │$", shown, re.MULTILINE)}
-    assert found <= by_type
-    assert len(found) >= min(5, len(by_type))
+    counted = {(name, int(count)) for name, count in re.findall(r"^│ ([a-z]+) +│ +(\d+) │$", shown, re.MULTILINE)}
+    assert counted <= by_type
+    assert len(counted) >= min(5, len(by_type))
     for row in expected.gold("daily_changes"):
         counts = r" +│ +".join(str(row[name]) for name in ("total", "added", "changed", "removed"))
         assert re.search(rf"│ {row['ingestion_date'].isoformat()} +│ +{counts} │", shown), row

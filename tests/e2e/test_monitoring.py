@@ -106,8 +106,8 @@ def test_nothing_that_is_asked_is_silent(prometheus: Prometheus) -> None:
 
 @pytest.mark.parametrize("job", ["spark-driver", "spark-executors"])
 def test_spark_was_asked_while_it_ran(prometheus: Prometheus, job: str) -> None:
-    found = prometheus.value(f'max(max_over_time(up{{job="{job}"}}[{WINDOW}]))')
-    assert found == 1
+    highest = prometheus.value(f'max(max_over_time(up{{job="{job}"}}[{WINDOW}]))')
+    assert highest == 1
 
 
 @pytest.mark.parametrize("panel", panels(BASE / "grafana" / "dashboards"), ids=lambda query: query.where)

@@ -47,5 +47,5 @@ def test_a_pod_reaches_what_it_needs_and_nothing_else(cluster: Kubectl, namespac
     said = cluster.execute(
         namespace, target, ["python3", "-c", PROGRAM, json.dumps(PLACES)], doing=f"look around from {target}"
     )
-    found = json.loads(said)
-    assert {place for place, there in found.items() if there} == REACHED[namespace, target]
+    answers = json.loads(said)
+    assert {place for place, there in answers.items() if there} == REACHED[namespace, target]

@@ -42,7 +42,7 @@ def test_every_task_succeeded_at_its_first_attempt(tasks: dict[str, list[Task]])
 
 
 def test_each_task_has_a_pod_of_its_own_in_orchestrator(proof: Proof, tasks: dict[str, list[Task]]) -> None:
-    instances = [(dag, task) for dag, found in tasks.items() for task in found]
+    instances = [(dag, task) for dag, names in tasks.items() for task in names]
     hosts = [task.host for _, task in instances]
     assert len(set(hosts)) == len(hosts) == 10
     for dag, task in instances:

@@ -67,7 +67,7 @@ def test_a_value_is_nowhere_but_in_its_copies(values: dict[str, dict[str, str]])
         for key, value in data.items():
             if key not in NO_SECRETS:
                 places.setdefault(value, set()).add(place)
-    shared = {frozenset(found) for found in places.values() if len(found) > 1}
+    shared = {frozenset(namespaces) for namespaces in places.values() if len(namespaces) > 1}
     assert shared == {frozenset(pair) for pair in COPIES.items()}
 
 
@@ -111,8 +111,8 @@ def sync(cluster: Kubectl, application: str) -> None:
 
 
 def application_of(cluster: Kubectl, name: str) -> dict[str, Any]:
-    found = cluster.get("applications.argoproj.io", "cicd", f"--field-selector=metadata.name={name}")
-    return found[0]
+    matching = cluster.get("applications.argoproj.io", "cicd", f"--field-selector=metadata.name={name}")
+    return matching[0]
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def written(builds: list[Build]) -> Objects:
 
 
 @pytest.fixture(scope="session")
-def found(cluster: Kubectl, builds: list[Build]) -> Objects:
+def deployed(cluster: Kubectl, builds: list[Build]) -> Objects:
     """Those of them that the cluster has, as it has them."""
     options = ["--ignore-not-found", "--output=json", "--filename=-"]
     return _objects(

@@ -70,9 +70,9 @@ def test_the_waves_came_in_the_sources_order_each_once_the_one_before_was_ready(
 
 
 def test_every_object_of_the_overlay_is_there(
-    cluster: Kubectl, builds: list[Any], written: Objects, found: Objects
+    cluster: Kubectl, builds: list[Any], written: Objects, deployed: Objects
 ) -> None:
-    missing = written.keys() - found.keys()
+    missing = written.keys() - deployed.keys()
     if not is_remembered(cluster):
         # Jobs that have done their work go an hour later.
         missing = {item for item in missing if item[0] != "Job"}
@@ -86,9 +86,9 @@ def test_every_object_of_the_overlay_is_there(
     assert missing >= {("Application", ARGOCD, "grafana"), ("Deployment", "monitoring", "grafana")}
 
 
-def test_the_cluster_has_each_object_as_it_is_written(found: Objects, applied: Objects) -> None:
+def test_the_cluster_has_each_object_as_it_is_written(deployed: Objects, applied: Objects) -> None:
     differing = [
-        f"{key[0]}/{key[2]} {path}" for key, item in found.items() for path in differences(applied[key], item)
+        f"{key[0]}/{key[2]} {path}" for key, item in deployed.items() for path in differences(applied[key], item)
     ]
     reasons = {place: [pattern for pattern in DIFFERS if fnmatchcase(place, pattern)] for place in differing}
     assert [place for place, patterns in reasons.items() if not patterns] == []
@@ -97,15 +97,15 @@ def test_the_cluster_has_each_object_as_it_is_written(found: Objects, applied: O
     assert DIFFERS.keys() - used <= {pattern for pattern in DIFFERS if pattern.endswith(".image")}
 
 
-def test_the_volumes_are_of_gp2(cluster: Kubectl, found: Objects) -> None:
+def test_the_volumes_are_of_gp2(cluster: Kubectl, deployed: Objects) -> None:
     claims = cluster.get("persistentvolumeclaims")
     assert {(item["spec"]["storageClassName"], item["status"]["phase"]) for item in claims} == {("gp2", "Bound")}
     here = {f"{item['metadata']['namespace']}/{item['metadata']['name']}" for item in claims}
     assert {f"{pod.partition('/')[0]}/{claim}" for pod, claim in STORES.items()} <= here
     # Each that the overlay asks for, and none that it does not.
-    sets = [item for (kind, _, _), item in found.items() if kind == "StatefulSet"]
+    sets = [item for (kind, _, _), item in deployed.items() if kind == "StatefulSet"]
     templates = sum(item["spec"]["replicas"] * len(item["spec"].get("volumeClaimTemplates") or []) for item in sets)
-    assert len(claims) == templates + sum(kind == "PersistentVolumeClaim" for kind, _, _ in found)
+    assert len(claims) == templates + sum(kind == "PersistentVolumeClaim" for kind, _, _ in deployed)
 
 
 @pytest.mark.parametrize("pod", STORES)
@@ -116,17 +116,17 @@ def test_a_store_keeps_its_data_on_its_volume(cluster: Kubectl, pod: str) -> Non
     assert [claim["claimName"] for claim in claims if claim] == [STORES[pod]]
 
 
-def test_everything_that_is_to_run_runs(found: Objects) -> None:
-    workloads = {key: item for key, item in found.items() if key[0] in ("Deployment", "StatefulSet")}
+def test_everything_that_is_to_run_runs(deployed: Objects) -> None:
+    workloads = {key: item for key, item in deployed.items() if key[0] in ("Deployment", "StatefulSet")}
     assert [key for key, item in workloads.items() if not is_available(item)] == []
     # Each namespace in which the architecture has something run.
     assert {namespace for _, namespace, _ in workloads} == {*NAMESPACES} - {"misc"}
 
 
-def test_the_jobs_have_done_their_work(cluster: Kubectl, found: Objects) -> None:
+def test_the_jobs_have_done_their_work(cluster: Kubectl, deployed: Objects) -> None:
     if not is_remembered(cluster):
         pytest.skip("Jobs go an hour after they have done their work: 'harness e2e --eks' makes new ones")
-    jobs = {key: item for key, item in found.items() if key[0] == "Job"}
+    jobs = {key: item for key, item in deployed.items() if key[0] == "Job"}
     assert {namespace for _, namespace, _ in jobs} == {"database", "deepstorage", "orchestrator"}
     assert [key for key, item in jobs.items() if not _holds(item, "Complete")] == []
 
@@ -139,19 +139,19 @@ def test_no_pod_is_unwell(cluster: Kubectl) -> None:
 
 
 @pytest.mark.parametrize("name", ["airflow-scheduler", "airflow-webserver"])
-def test_one_of_two_may_go_while_a_node_is_drained(found: Objects, name: str) -> None:
-    assert found["Deployment", "orchestrator", name]["status"]["availableReplicas"] == 2
-    assert found["PodDisruptionBudget", "orchestrator", name]["status"]["disruptionsAllowed"] == 1
+def test_one_of_two_may_go_while_a_node_is_drained(deployed: Objects, name: str) -> None:
+    assert deployed["Deployment", "orchestrator", name]["status"]["availableReplicas"] == 2
+    assert deployed["PodDisruptionBudget", "orchestrator", name]["status"]["disruptionsAllowed"] == 1
 
 
-def test_the_waves_waited_for_all_but_what_needs_aws(written: Objects, found: Objects) -> None:
+def test_the_waves_waited_for_all_but_what_needs_aws(written: Objects, deployed: Objects) -> None:
     key, prefix = ("ConfigMap", ARGOCD, "argocd-cm"), "resource.customizations.health."
-    made_up = found[key]["data"].keys() - written[key]["data"].keys()
+    made_up = deployed[key]["data"].keys() - written[key]["data"].keys()
     assert {name.removeprefix(prefix) for name in made_up} == NEEDS_AWS.keys()
 
 
-def test_secrets_of_aws_are_accepted_and_wait_for_their_operator(cluster: Kubectl, found: Objects) -> None:
-    waiting = {key: item for key, item in found.items() if key[0] in ("SecretStore", "ExternalSecret")}
+def test_secrets_of_aws_are_accepted_and_wait_for_their_operator(cluster: Kubectl, deployed: Objects) -> None:
+    waiting = {key: item for key, item in deployed.items() if key[0] in ("SecretStore", "ExternalSecret")}
     assert {kind for kind, _, _ in waiting} == {"SecretStore", "ExternalSecret"}
     assert [key for key, item in waiting.items() if "status" in item] == []
     stores = [item for (kind, _, _), item in waiting.items() if kind == "SecretStore"]
@@ -168,9 +168,11 @@ def test_secrets_of_aws_are_accepted_and_wait_for_their_operator(cluster: Kubect
     assert made <= there
 
 
-def test_a_load_balancer_of_aws_is_asked_for(found: Objects) -> None:
+def test_a_load_balancer_of_aws_is_asked_for(deployed: Objects) -> None:
     balancers = {
-        key: item for key, item in found.items() if key[0] == "Service" and item["spec"]["type"] == "LoadBalancer"
+        key: item
+        for key, item in deployed.items()
+        if key[0] == "Service" and item["spec"]["type"] == "LoadBalancer"
     }
     ((_, namespace, _), service), *others = balancers.items()
     assert (namespace, others) == ("deepstorage", [])
@@ -196,10 +198,10 @@ def test_images_are_those_of_the_registry(cluster: Kubectl) -> None:
     assert [image for image in own if not image.startswith("docker.io/")] == []
 
 
-def test_names_end_in_cluster_local(cluster: Kubectl, found: Objects) -> None:
+def test_names_end_in_cluster_local(cluster: Kubectl, deployed: Objects) -> None:
     ask = ["getent", "hosts", "minio.deepstorage.svc.cluster.local"]
     said = cluster.execute("orchestrator", "deployment/airflow-scheduler", ask, doing="resolve MinIO's name")
-    assert said.split()[0] == found["Service", "deepstorage", "minio"]["spec"]["clusterIP"]
+    assert said.split()[0] == deployed["Service", "deepstorage", "minio"]["spec"]["clusterIP"]
 
 
 def _owners(pod: Object) -> list[Object]:

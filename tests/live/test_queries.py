@@ -47,12 +47,12 @@ def test_selectors_are_found_anywhere_and_once() -> None:
         "rhs": {"type": "parenExpr", "expr": selector("info", ("health", "!=", "Healthy"), ("name", "=~", "a.*"))},
         "more": [selector("up", ("job", "=", "pods")), {"type": "numberLiteral", "val": "1"}],
     }
-    found = selectors(tree)
-    assert found == [
+    queries = selectors(tree)
+    assert queries == [
         Selector("up", ('job="pods"',), frozenset({"job"})),
         Selector("info", ('name=~"a.*"',), frozenset({"health", "name"})),
     ]
-    assert [item.promql for item in found] == ['up{job="pods"}', 'info{name=~"a.*"}']
+    assert [item.promql for item in queries] == ['up{job="pods"}', 'info{name=~"a.*"}']
 
 
 def test_this_repository_has_questions(repo: Path) -> None:

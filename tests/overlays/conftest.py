@@ -30,14 +30,14 @@ class Overlay:
 
     def one(self, kind: str, name: str, namespace: str | None = None) -> Resource:
         """The resource of a kind and name; a generated name may end in its hash."""
-        found = [
+        matching = [
             resource
             for resource in self.all(kind, namespace)
             if resource["metadata"]["name"] == name
             or (kind == "ConfigMap" and resource["metadata"]["name"].rsplit("-", 1)[0] == name)
         ]
-        assert len(found) == 1, f"{len(found)} of {kind} {namespace or ''}/{name} in {self.name}"
-        return found[0]
+        assert len(matching) == 1, f"{len(matching)} of {kind} {namespace or ''}/{name} in {self.name}"
+        return matching[0]
 
     def text(self, config_map: str, key: str) -> str:
         """What Airflow reads from a file of a ConfigMap."""

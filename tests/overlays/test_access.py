@@ -8,7 +8,7 @@ pytestmark = pytest.mark.tools
 
 def rules_of(overlay: Any, account: str, namespace: str) -> list[tuple[str, dict[str, Any]]]:
     """(namespace or "*", rule) of every Role and ClusterRole that is bound to an account."""
-    found = []
+    granted = []
     for binding in [*overlay.all("RoleBinding"), *overlay.all("ClusterRoleBinding")]:
         subjects = binding.get("subjects", [])
         if not any(
@@ -21,8 +21,8 @@ def rules_of(overlay: Any, account: str, namespace: str) -> list[tuple[str, dict
         where = binding["metadata"].get("namespace", "*")
         reference = binding["roleRef"]
         role = overlay.one(reference["kind"], reference["name"], where if reference["kind"] == "Role" else None)
-        found += [(where, rule) for rule in role["rules"]]
-    return found
+        granted += [(where, rule) for rule in role["rules"]]
+    return granted
 
 
 def may(overlay: Any, account: str, verb: str, resource: str, where: str) -> bool:

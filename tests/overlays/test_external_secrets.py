@@ -16,13 +16,13 @@ GROUP = "external-secrets.io"
 def schemas() -> dict[tuple[str, str], dict[str, Any]]:
     """The schema of each kind and version."""
     module, version, folder = CRD_MODULES[GROUP]
-    found = {}
+    served = {}
     for name in ("externalsecrets", "secretstores"):
         text = (module_folder(module, version) / folder / f"{GROUP}_{name}.yaml").read_text(encoding="utf-8")
         spec = yaml.safe_load(text)["spec"]
         for item in spec["versions"]:
-            found[spec["names"]["kind"], f"{GROUP}/{item['name']}"] = item["schema"]["openAPIV3Schema"]
-    return found
+            served[spec["names"]["kind"], f"{GROUP}/{item['name']}"] = item["schema"]["openAPIV3Schema"]
+    return served
 
 
 def filled_in(schema: dict[str, Any], value: Any, path: str = "") -> Iterator[str]:

@@ -27,9 +27,9 @@ def test_there_are_no_findings(report: Report) -> None:
 
 def test_the_catalogue_names_who_reads_each_secret(repo: Path) -> None:
     """`readers` is what a rotation is judged by, so it has to be what the manifests say."""
-    found = environment("minikube", repo, build_all(roots(repo, "minikube")))
+    built = environment("minikube", repo, build_all(roots(repo, "minikube")))
     readers: dict[tuple[str, str], set[str]] = {}
-    for resource in (*found.resources, *found.embedded):
+    for resource in (*built.resources, *built.embedded):
         for pod in pods_of(resource):
             owner = resource.parent or resource
             name = HASH.sub("", owner.name)

@@ -4,13 +4,11 @@ import csv
 import json
 from io import StringIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from brewery.contract.fields import COORDINATE_FIELDS, DEPRECATED_FIELDS, REQUIRED_FIELDS
 from harness.errors import HarnessError
 from harness.pipeline.mock_api.generator import FIELDS, Brewery
-
-REQUIRED: Final = ("id", "name", "brewery_type", "country")
-_FILLED_FROM: Final = {"state": "state_province", "street": "address_1"}
 
 
 def _coordinate(value: Any) -> Any:
@@ -25,9 +23,9 @@ def _coordinate(value: Any) -> Any:
 
 def _completed(record: dict[str, Any]) -> Brewery:
     """The record in the API's field order with all of the API's fields; what it has beyond those comes last."""
-    brewery: Brewery = {field: record.get(field, record.get(_FILLED_FROM.get(field, ""))) for field in FIELDS}
+    brewery: Brewery = {field: record.get(field, record.get(DEPRECATED_FIELDS.get(field, ""))) for field in FIELDS}
     brewery.update((field, value) for field, value in record.items() if field not in brewery)
-    for field in ("longitude", "latitude"):
+    for field in COORDINATE_FIELDS:
         brewery[field] = _coordinate(brewery[field])
     return brewery
 
@@ -68,11 +66,11 @@ def read(path: Path) -> list[Brewery]:
         raise HarnessError(f"{path} holds no breweries. Give a file with at least one.")
     seen: set[str] = set()
     for number, record in enumerate(records, start=1):
-        lacking = [field for field in REQUIRED if field not in record]
+        lacking = [field for field in REQUIRED_FIELDS if field not in record]
         if lacking:
             raise HarnessError(
                 f"{path} has no field {', '.join(lacking)} in record {number}. "
-                f"Give a file with at least the fields {', '.join(REQUIRED)}."
+                f"Give a file with at least the fields {', '.join(REQUIRED_FIELDS)}."
             )
         brewery_id = record["id"]
         if not isinstance(brewery_id, str) or brewery_id in seen:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
+from brewery.contract.fields import COORDINATE_FIELDS, DEPRECATED_FIELDS, TEXT_FIELDS
 from harness.pipeline.mock_api import places
 
 Brewery: TypeAlias = dict[str, Any]
@@ -18,25 +19,9 @@ Brewery: TypeAlias = dict[str, Any]
 
 _T = TypeVar("_T")
 
-FIELDS: Final = (
-    "id",
-    "name",
-    "brewery_type",
-    "address_1",
-    "address_2",
-    "address_3",
-    "city",
-    "state_province",
-    "postal_code",
-    "country",
-    "longitude",
-    "latitude",
-    "phone",
-    "website_url",
-    "state",
-    "street",
-)
-"""Fields in the order in which the API sends them; `state` and `street` are deprecated copies."""
+_AFTER: Final = TEXT_FIELDS.index("country") + 1
+FIELDS: Final = (*TEXT_FIELDS[:_AFTER], *COORDINATE_FIELDS, *TEXT_FIELDS[_AFTER:], *DEPRECATED_FIELDS)
+"""The fields in the API's order: coordinates follow the country."""
 
 BLOCK: Final = 4096
 """Every run of this many breweries, counted from 0, holds each (region, type) exactly as often as the next run."""

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from brewery.contract.fields import TEXT_FIELDS
 from harness.pipeline.mock_api.catalog import Snapshot
-from harness.pipeline.mock_api.generator import FIELDS, Brewery
+from harness.pipeline.mock_api.generator import Brewery
 
 DEFAULT_PER_PAGE: Final = 50
 MAX_PER_PAGE: Final = 200
@@ -36,7 +37,7 @@ BREWERY_TYPES: Final = (
 _SORTABLE: Final = {
     "type": "brewery_type",
     "state": "state_province",
-    **{field: field for field in FIELDS if field not in ("longitude", "latitude", "state", "street")},
+    **{field: field for field in TEXT_FIELDS},
 }
 _FILTERS: Final = (
     "by_city",

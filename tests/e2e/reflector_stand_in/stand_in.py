@@ -78,13 +78,13 @@ def due(secrets: Iterable[Secret], changed: str) -> list[tuple[Secret, dict[str,
         changed: The changed one's `namespace/name`.
     """
     known = {secret.place: secret for secret in secrets}
-    found = []
+    needing = []
     for copy in known.values():
         place = copy.annotations.get(REFLECTS, "")
         source = known.get(place)
         if source is not None and changed in (place, copy.place) and (needed := patch(source, copy)) is not None:
-            found.append((copy, needed))
-    return found
+            needing.append((copy, needed))
+    return needing
 
 
 class Watcher:
@@ -149,13 +149,13 @@ def serve(watcher: Watcher, thread: threading.Thread, port: int = PORT) -> Threa
     return ThreadingHTTPServer(("", port), Health)
 
 
-def _secret(found: Any) -> Secret:
-    metadata = found.metadata
+def _secret(secret: Any) -> Secret:
+    metadata = secret.metadata
     return Secret(
         metadata.namespace,
         metadata.name,
         metadata.resource_version,
-        found.data or {},
+        secret.data or {},
         metadata.annotations or {},
     )
 

@@ -79,13 +79,13 @@ def test_an_empty_machine_lacks_what_does_not_come_by_itself(
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.delenv("PYENV_ROOT", raising=False)
 
-    found = by_name()
+    named = by_name()
 
-    lacking = {name for name, finding in found.items() if finding.state is State.MISSING}
+    lacking = {name for name, finding in named.items() if finding.state is State.MISSING}
     assert lacking == {"git", "Python 3.10", "Docker"}
-    first_use = {name for name, finding in found.items() if finding.state is State.FIRST_USE}
+    first_use = {name for name, finding in named.items() if finding.state is State.FIRST_USE}
     assert {"Java 17 or 11", "Spark's jars: delta", "Spark's jars: s3", "kustomize", "kind"} <= first_use
-    assert all(found[name].remedy for name in lacking | first_use)
+    assert all(named[name].remedy for name in lacking | first_use)
 
 
 def test_an_unsupported_java_is_named_and_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,14 +119,14 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_what_the_cluster_tier_needs_is_told_one_by_one(docker: Path) -> None:
-    found = by_name()
+    named = by_name()
 
-    assert found["Docker"].detail == "server 26.1.5"
-    assert found["Docker's buildx"].detail == "v0.13.1"
-    assert found["memory"].detail == "32 GiB available, 6 are needed"
-    assert found["image of a cluster's node"].state is State.FIRST_USE
-    assert found["image debian:bookworm-slim"].state is State.MISSING
-    assert "mmdebstrap is missing" in found["image debian:bookworm-slim"].detail
+    assert named["Docker"].detail == "server 26.1.5"
+    assert named["Docker's buildx"].detail == "v0.13.1"
+    assert named["memory"].detail == "32 GiB available, 6 are needed"
+    assert named["image of a cluster's node"].state is State.FIRST_USE
+    assert named["image debian:bookworm-slim"].state is State.MISSING
+    assert "mmdebstrap is missing" in named["image debian:bookworm-slim"].detail
 
 
 def test_the_base_image_is_no_worry_where_a_registry_answers(docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,9 +122,9 @@ def test_update_writes_what_the_coordinates_bring_now(lock: Path, serve: Serve) 
 
 
 def locked_version(repo: Path, lock: str, package: str) -> str:
-    found = re.search(rf"^{package}==(\S+)", (repo / "requirements" / lock).read_text(), re.MULTILINE)
-    assert found
-    return found[1]
+    pinned = re.search(rf"^{package}==(\S+)", (repo / "requirements" / lock).read_text(), re.MULTILINE)
+    assert pinned
+    return pinned[1]
 
 
 def test_deltas_jars_have_the_version_of_deltas_python_package(repo: Path) -> None:

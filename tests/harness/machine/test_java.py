@@ -47,7 +47,7 @@ def test_an_unsupported_java_home_gives_way_to_the_path(version: str, tmp_path: 
     environ = {"JAVA_HOME": str(named), "PATH": str(good / "bin")}
 
     assert java_home(environ) == good
-    assert [(found.supported, found.origin) for found in local_runtimes(environ)] == [
+    assert [(runtime.supported, runtime.origin) for runtime in local_runtimes(environ)] == [
         (False, "JAVA_HOME"),
         (True, "PATH"),
     ]

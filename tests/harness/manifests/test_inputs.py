@@ -90,7 +90,7 @@ def test_values_are_read_as_kubernetes_reads_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "found"),
+    ("path", "line_and_depth"),
     [
         (("kind",), (2, 1)),
         (("spec", "containers", "b", "image"), (7, 4)),
@@ -99,9 +99,9 @@ def test_values_are_read_as_kubernetes_reads_them() -> None:
         (("absent",), (2, 0)),
     ],
 )
-def test_a_path_has_a_line(path: tuple[str | int, ...], found: tuple[int, int]) -> None:
+def test_a_path_has_a_line(path: tuple[str | int, ...], line_and_depth: tuple[int, int]) -> None:
     (document,) = parse("---\nkind: Pod\nspec:\n  containers:\n    - name: a\n    - name: b\n      image: x\n")
-    assert document.locate(path) == found
+    assert document.locate(path) == line_and_depth
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.manifests.generated_names import Names
@@ -100,8 +100,8 @@ def test_roles_are_compared_as_sets() -> None:
     pods = {"apiGroups": [""], "resources": ["pods", "pods/log"], "verbs": ["get", "list"]}
     jobs = {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create"]}
     mixed = {"apiGroups": [""], "resources": ["pods/log", "pods"], "verbs": ["list", "get"]}
-    found = compare(role(pods, jobs), role(jobs, mixed))
-    assert found.changes == []
+    fields = compare(role(pods, jobs), role(jobs, mixed))
+    assert fields.changes == []
     more = {**mixed, "verbs": ["list", "delete", "get"]}
     assert shown(role(pods, jobs), role(jobs, more)) == [("rules[1].verbs[1]", "added", None, "delete")]
 
@@ -148,13 +148,13 @@ def test_secrets_show_keys_only() -> None:
     def secret(**data: str) -> Manifest:
         return {"apiVersion": "v1", "kind": "Secret", "data": data}
 
-    found = compare(secret(a="canary1", b="canary2"), secret(a="canary3", c="canary4"))
-    assert [(item.path, str(item.kind), item.secret) for item in found.changes] == [
+    fields = compare(secret(a="canary1", b="canary2"), secret(a="canary3", c="canary4"))
+    assert [(item.path, str(item.kind), item.secret) for item in fields.changes] == [
         ("data.a", "set", True),
         ("data.b", "removed", True),
         ("data.c", "added", True),
     ]
-    assert "canary" not in repr(found)
+    assert "canary" not in repr(fields)
     whole = compare({"apiVersion": "v1", "kind": "Secret"}, secret(a="canary1"))
     assert [item.path for item in whole.changes] == ["data.a"]
     assert "canary" not in repr(whole)
@@ -164,9 +164,9 @@ def test_a_secret_inside_a_config_map_is_not_shown_either() -> None:
     def holding(value: str) -> Manifest:
         return config_map(**{"x.yaml": f"apiVersion: v1\nkind: Secret\nstringData:\n  key: {value}\n"})
 
-    found = compare(holding("canary1"), holding("canary2"))
-    assert [item.path for item in found.changes] == ['data["x.yaml"]:stringData.key']
-    assert "canary" not in repr(found)
+    fields = compare(holding("canary1"), holding("canary2"))
+    assert [item.path for item in fields.changes] == ['data["x.yaml"]:stringData.key']
+    assert "canary" not in repr(fields)
     assert "canary" not in repr(compare(config_map(), holding("canary1")))
     assert "canary" not in repr(compare(config_map(**{"x.yaml": "}{"}), holding("canary1")))
 
@@ -181,8 +181,8 @@ def test_a_secret_inside_a_config_map_is_not_shown_either() -> None:
     ],
 )
 def test_what_means_nothing_is_counted(path: tuple[str, ...], before: Any, after: Any, reason: str) -> None:
-    found = compare(_with(deployment(), path, before), _with(deployment(), path, after))
-    assert (found.changes, dict(found.folded)) == ([], {reason: 1})
+    fields = compare(_with(deployment(), path, before), _with(deployment(), path, after))
+    assert (fields.changes, dict(fields.folded)) == ([], {reason: 1})
 
 
 def test_a_checksum_that_is_none_and_a_label_in_a_selector_are_shown() -> None:
@@ -190,14 +190,14 @@ def test_a_checksum_that_is_none_and_a_label_in_a_selector_are_shown() -> None:
         ("metadata", "annotations", "checksum/mode"),
         ("spec", "selector", "matchLabels", "helm.sh/chart"),
     ]:
-        found = compare(_with(deployment(), path, "fast"), _with(deployment(), path, "slow"))
-        assert len(found.changes) == 1
+        fields = compare(_with(deployment(), path, "fast"), _with(deployment(), path, "slow"))
+        assert len(fields.changes) == 1
 
 
 def test_generated_names_are_folded_wherever_they_are() -> None:
     before, after = Names({"c-2ffbg4k9mm": "c"}), Names({"c-9gkm77dd5h": "c"})
-    found = compare(deployment(args=["c-2ffbg4k9mm"]), deployment(args=["c-9gkm77dd5h"]), before, after)
-    assert (found.changes, dict(found.folded)) == ([], {"generated name": 1})
+    fields = compare(deployment(args=["c-2ffbg4k9mm"]), deployment(args=["c-9gkm77dd5h"]), before, after)
+    assert (fields.changes, dict(fields.folded)) == ([], {"generated name": 1})
     other = compare(deployment(args=["d-2ffbg4k9mm"]), deployment(args=["d-9gkm77dd5h"]), before, after)
     assert len(other.changes) == 1
 
@@ -238,12 +238,12 @@ def _meaning(value: Any) -> Any:
 @given(APIS, TREES, TREES)
 def test_any_difference_is_shown_or_counted(api: tuple[str, str], left: Any, right: Any) -> None:
     before, after = ({"apiVersion": api[0], "kind": api[1], "spec": value} for value in (left, right))
-    found = compare(before, after)
+    fields = compare(before, after)
     differs = canonical(_meaning(before)) != canonical(_meaning(after))
-    assert bool(found.changes or found.folded) >= differs
-    if set(found.folded) <= {"spelling of a number"}:
-        assert bool(found.changes) == differs
-    assert len(found.changes) == len(found.paths)
+    assert bool(fields.changes or fields.folded) >= differs
+    if set(fields.folded) <= {"spelling of a number"}:
+        assert bool(fields.changes) == differs
+    assert len(fields.changes) == len(fields.paths)
 
 
 def _shuffled(value: Any, source: random.Random, key: str = "") -> Any:
@@ -262,7 +262,6 @@ def _shuffled(value: Any, source: random.Random, key: str = "") -> Any:
     return source.choice(["1Gi", "1024Mi", "1073741824", 1073741824]) if key == "memory" else value
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10**6), st.booleans(), st.sampled_from(['"', "'", None]))
 def test_what_is_only_written_in_another_way_is_no_change(seed: int, flow: bool, quote: str | None) -> None:
     source = random.Random(seed)

@@ -13,10 +13,10 @@ pytestmark = pytest.mark.tools
 
 def touched(review: Review) -> dict[str, list[str]]:
     """Environment → changed resources as `Application: change resource`."""
-    found: dict[str, list[str]] = {environment.name: [] for environment in review.environments}
+    of_environment: dict[str, list[str]] = {environment.name: [] for environment in review.environments}
     for environment, application, resource in review.walk():
-        found[environment.name].append(f"{application.name}: {resource.change} {resource.identity}")
-    return found
+        of_environment[environment.name].append(f"{application.name}: {resource.change} {resource.identity}")
+    return of_environment
 
 
 def lines(checkout: Any, path: str, old: str, new: str) -> None:

@@ -83,8 +83,8 @@ def test_environments_are_compared_with_the_reference_environment(sound: Path) -
     patch.write_text(patch.read_text().replace("metadata:", "metadata:\n  labels: {a: b}", 1))
     for reference, other in (("north", "south"), ("south", "north")):
         (sound / "pyproject.toml").write_text(f'[tool.harness]\nreference-environment = "{reference}"\n')
-        found = [item for item in validate(sound).findings if item.rule == "LH602"]
-        assert {(item.environments, f"{reference} has" in item.message) for item in found} == {((other,), True)}
+        drift = [item for item in validate(sound).findings if item.rule == "LH602"]
+        assert {(item.environments, f"{reference} has" in item.message) for item in drift} == {((other,), True)}
 
 
 @pytest.mark.parametrize(("declared", "said"), [("", "not declared"), ("east", "names east, which does not exist")])

@@ -70,7 +70,7 @@ def test_a_bundled_schema_holds_what_it_refers_to_even_in_a_circle() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "services"),
     [
         ("http://minio.store.svc.cluster.local:9000/x", [("store", "minio", 9000)]),
         ("pod-0.minio.store.svc", [("store", "minio", None)]),
@@ -83,9 +83,9 @@ def test_a_bundled_schema_holds_what_it_refers_to_even_in_a_circle() -> None:
         ("my-minio:9000", []),
     ],
 )
-def test_services_named_in_text(text: str, found: list[tuple[str, str, int | None]]) -> None:
+def test_services_named_in_text(text: str, services: list[tuple[str, str, int | None]]) -> None:
     names = ServiceNames(frozenset({("store", "minio")}))
-    assert list(dict.fromkeys(names.named(text, "store"))) == found
+    assert list(dict.fromkeys(names.named(text, "store"))) == services
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ NOTEBOOKS = sorted((Path(__file__).parents[3] / "images" / "jupyter" / "notebook
 
 
 def cells(notebook: Path) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    return found
+    content: list[dict[str, Any]] = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    return content
 
 
 def code(notebook: Path) -> list[str]:

@@ -44,8 +44,10 @@ def image(plans: list[Plan], images: list[Wanted]) -> Callable[[str], str]:
 @pytest.fixture(scope="session")
 def inspect() -> Callable[[str], dict[str, Any]]:
     def inspected(name: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(docker("image", "inspect", local_name(name), doing=f"inspect {name}"))[0]
-        return found
+        details: dict[str, Any] = json.loads(docker("image", "inspect", local_name(name), doing=f"inspect {name}"))[
+            0
+        ]
+        return details
 
     return inspected
 

@@ -18,9 +18,9 @@ DEBIAN = Path("/usr/lib/postgresql/15/bin")
 
 @pytest.fixture(scope="module")
 def bin_folder() -> Path:
-    found = shutil.which("initdb")
-    if found:
-        folder = Path(found).resolve().parent
+    program = shutil.which("initdb")
+    if program:
+        folder = Path(program).resolve().parent
     elif (DEBIAN / "initdb").exists():
         folder = DEBIAN
     else:

@@ -12,10 +12,10 @@ HERE = Path(__file__).parent
 
 @pytest.fixture(scope="module")
 def promtool() -> str:
-    found = shutil.which("promtool")
-    if found is None:
+    program = shutil.which("promtool")
+    if program is None:
         pytest.skip("no promtool: install Prometheus (Debian's package `prometheus` has it)")
-    return found
+    return program
 
 
 @pytest.fixture

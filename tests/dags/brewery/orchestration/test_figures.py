@@ -20,9 +20,9 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
     """What is sent while the test runs."""
     from airflow.stats import Stats
 
-    found: dict[str, float] = {}
-    monkeypatch.setattr(Stats, "gauge", lambda name, value: found.__setitem__(name, value))
-    return found
+    figures: dict[str, float] = {}
+    monkeypatch.setattr(Stats, "gauge", lambda name, value: figures.__setitem__(name, value))
+    return figures
 
 
 def leave(lakehouse: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:

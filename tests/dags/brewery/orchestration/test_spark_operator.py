@@ -86,10 +86,10 @@ def operator(repo: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def run(operator: Any) -> Callable[..., None]:
     """Runs the task: what the operator sees of the application at its first look, and then of the driver."""
 
-    def execute(application: dict[str, str], found: Any) -> None:
+    def execute(application: dict[str, str], pod: Any) -> None:
         status = operator.custom_obj_api.get_namespaced_custom_object_status
         status.return_value = {"status": {"applicationState": application}}
-        operator.client.read_namespaced_pod.side_effect = found if callable(found) else lambda *_args: found
+        operator.client.read_namespaced_pod.side_effect = pod if callable(pod) else lambda *_args: pod
         instance = MagicMock(dag_id="submit", task_id="bronze_to_silver", map_index=-1, try_number=1)
         dag = MagicMock(parent_dag=None)
         operator.execute({"ti": instance, "task_instance": instance, "run_id": "r1", "dag": dag})
@@ -125,7 +125,7 @@ def test_a_sentence_that_did_not_arrive_is_in_the_log(run: Callable[..., None], 
 
 
 @pytest.mark.parametrize(
-    "found",
+    "pod",
     [
         pytest.param(ended(1, "Could not read bronze: connection refused."), id="what may heal"),
         pytest.param(ended(52), id="Spark out of memory"),
@@ -136,11 +136,11 @@ def test_a_sentence_that_did_not_arrive_is_in_the_log(run: Callable[..., None], 
     ],
 )
 @pytest.mark.parametrize("state", ["RUNNING", "FAILED"])
-def test_whatever_else_ends_a_driver_keeps_the_retries(run: Callable[..., None], state: str, found: V1Pod) -> None:
+def test_whatever_else_ends_a_driver_keeps_the_retries(run: Callable[..., None], state: str, pod: V1Pod) -> None:
     from airflow.exceptions import AirflowException, AirflowFailException
 
     with pytest.raises(AirflowException) as caught:
-        run({"state": state, "errorMessage": "driver container failed"}, found)
+        run({"state": state, "errorMessage": "driver container failed"}, pod)
     assert not isinstance(caught.value, AirflowFailException)
 
 

@@ -110,8 +110,8 @@ def stateful(revision: str, *, ready: bool = False, owner: str = "StatefulSet", 
 )
 def test_a_pod_that_a_stateful_set_waits_for_in_vain_is_found(item: Object, stuck: bool) -> None:
     newest = {"metadata": {"namespace": "database", "name": "postgres"}, "status": {"updateRevision": "new"}}
-    found = left_behind(State(pods=[item], stateful_sets=[newest]))
-    assert found == ([("database", "postgres-0")] if stuck else [])
+    stuck_pods = left_behind(State(pods=[item], stateful_sets=[newest]))
+    assert stuck_pods == ([("database", "postgres-0")] if stuck else [])
 
 
 def test_what_is_healthy_is_not_looked_at() -> None:

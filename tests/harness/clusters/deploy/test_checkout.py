@@ -42,26 +42,26 @@ def resources(root: Path, environment: str, *, without_aws: bool) -> dict[str, l
     """What the served commit renders to for Argo CD, by kind, and what is in `cicd/applications`."""
     parts = served(root, environment, without_aws=without_aws)
     parts = [root for root in parts if root.name in ("cicd", "cicd/applications")]
-    found: dict[str, list[dict[str, Any]]] = {}
+    by_kind: dict[str, list[dict[str, Any]]] = {}
     for build in build_all(parts):
         assert not build.problems, build.problems
         for item in build.resources:
-            found.setdefault(item.kind, []).append(item.value)
-    return found
+            by_kind.setdefault(item.kind, []).append(item.value)
+    return by_kind
 
 
 @pytest.mark.tools
 @pytest.mark.parametrize("environment", ["minikube", "eks", "e2e"])
 def test_the_served_environment_follows_the_server_in_the_cluster(ours: Path, environment: str) -> None:
-    found = resources(ours, environment, without_aws=environment == "eks")
-    assert {item["spec"]["source"]["repoURL"] for item in found["Application"]} == {URL}
-    assert {item["spec"]["source"]["targetRevision"] for item in found["Application"]} == {"main"}
-    assert URL in [url for item in found["AppProject"] for url in item["spec"]["sourceRepos"]]
-    config = next(item["data"] for item in found["ConfigMap"] if item["metadata"]["name"] == "argocd-cm")
+    by_kind = resources(ours, environment, without_aws=environment == "eks")
+    assert {item["spec"]["source"]["repoURL"] for item in by_kind["Application"]} == {URL}
+    assert {item["spec"]["source"]["targetRevision"] for item in by_kind["Application"]} == {"main"}
+    assert URL in [url for item in by_kind["AppProject"] for url in item["spec"]["sourceRepos"]]
+    config = next(item["data"] for item in by_kind["ConfigMap"] if item["metadata"]["name"] == "argocd-cm")
     assert config["timeout.reconciliation"] == "30s"
     # What a LoadBalancer waits for comes from a tunnel on minikube, and from AWS on EKS.
     assert "Healthy" in config["resource.customizations.health.Service"]
-    policies = [item["metadata"]["name"] for item in found["NetworkPolicy"]]
+    policies = [item["metadata"]["name"] for item in by_kind["NetworkPolicy"]]
     assert policies.count("git-server") == 1
 
 
@@ -84,8 +84,8 @@ def test_made_for_aws_it_asks_for_less_elsewhere(ours: Path) -> None:
 
 @pytest.mark.tools
 def test_on_aws_the_waves_wait_for_what_aws_does(ours: Path) -> None:
-    found = resources(ours, "eks", without_aws=False)
-    config = next(item["data"] for item in found["ConfigMap"] if item["metadata"]["name"] == "argocd-cm")
+    by_kind = resources(ours, "eks", without_aws=False)
+    config = next(item["data"] for item in by_kind["ConfigMap"] if item["metadata"]["name"] == "argocd-cm")
     assert not [key for key in config if key.startswith("resource.customizations.health") and "argoproj" not in key]
 
 

@@ -85,11 +85,11 @@ def test_what_docker_reads_has_one_time_and_the_same_rights_everywhere(checkout:
 
     stage(read(checkout), target, checkout)
 
-    found = {
+    sent = {
         path.relative_to(target).as_posix(): (path.stat().st_mode & 0o777, path.stat().st_mtime)
         for path in target.rglob("*")
     }
-    assert found == {"code": (0o755, TIME), "code/a.py": (0o644, TIME), "run.sh": (0o755, TIME)}
+    assert sent == {"code": (0o755, TIME), "code/a.py": (0o644, TIME), "run.sh": (0o755, TIME)}
     assert (target / "code" / "a.py").read_text() == "a"
 
 

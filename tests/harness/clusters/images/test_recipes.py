@@ -27,11 +27,11 @@ FOLDERS = ["airflow", "jupyter", "minio", "mock-api", "reflector-stand-in", "spa
     ],
 )
 def test_where_an_image_is_built(repository: str, folder: str, repo: Path) -> None:
-    found = recipe(repository, repo)
+    built_from = recipe(repository, repo)
 
-    assert found is not None
-    assert found.folder == repo / folder
-    assert found.own is not folder.startswith(FOLDER)
+    assert built_from is not None
+    assert built_from.folder == repo / folder
+    assert built_from.own is not folder.startswith(FOLDER)
 
 
 @pytest.mark.parametrize("repository", ["docker.io/grafana/grafana", "lakehouse/nothing", "example/notredis"])
@@ -40,22 +40,22 @@ def test_an_image_that_can_only_be_pulled(repository: str, repo: Path) -> None:
 
 
 def all_recipes(repo: Path) -> dict[str, Recipe]:
-    found = {name: recipe(f"lakehouse/{name}", repo) for name in FOLDERS}
-    found |= {name: recipe(name, repo) for name in UPSTREAM}
-    return {name: value for name, value in found.items() if value is not None}
+    known = {name: recipe(f"lakehouse/{name}", repo) for name in FOLDERS}
+    known |= {name: recipe(name, repo) for name in UPSTREAM}
+    return {name: value for name, value in known.items() if value is not None}
 
 
 def test_every_recipe_is_whole(repo: Path) -> None:
     recipes = all_recipes(repo)
     assert len(recipes) == len(FOLDERS) + len(UPSTREAM)
-    for name, found in recipes.items():
-        text = found.dockerfile.read_text()
-        assert files(found.dockerfile.with_name("Dockerfile.dockerignore"), repo) is not None, name
-        assert re.search(r"^USER \d+:\d+$", text, re.MULTILINE) or builds_on_spark(found), name
+    for name, image in recipes.items():
+        text = image.dockerfile.read_text()
+        assert files(image.dockerfile.with_name("Dockerfile.dockerignore"), repo) is not None, name
+        assert re.search(r"^USER \d+:\d+$", text, re.MULTILINE) or builds_on_spark(image), name
         assert not re.search(r"^USER (?:0|root)\s*$(?![\s\S]*^USER [1-9])", text, re.MULTILINE), name
-        if (found.folder / "go.mod").is_file():
-            assert "programs" in contexts.needed(found), name
-            assert (found.folder / "go.sum").stat().st_size, name
+        if (image.folder / "go.mod").is_file():
+            assert "programs" in contexts.needed(image), name
+            assert (image.folder / "go.sum").stat().st_size, name
 
 
 def test_no_recipe_is_for_nothing(repo: Path) -> None:
@@ -68,23 +68,23 @@ def test_no_recipe_is_for_nothing(repo: Path) -> None:
 
 
 def test_what_go_mod_names_is_what_dockerfiles_copy(repo: Path) -> None:
-    for name, found in all_recipes(repo).items():
-        if (found.folder / "go.mod").is_file():
-            text = found.dockerfile.read_text()
+    for name, image in all_recipes(repo).items():
+        if (image.folder / "go.mod").is_file():
+            text = image.dockerfile.read_text()
             copied = re.search(r"^COPY --from=programs (.+) \S+$", text, re.MULTILINE)
             assert copied, name
-            assert set(copied[1].split()) == {f"/{program}" for program in tools_of(found.folder)}, name
+            assert set(copied[1].split()) == {f"/{program}" for program in tools_of(image.folder)}, name
 
 
 def test_argo_cd_and_the_operator_are_of_the_tag_that_the_overlay_names(repo: Path) -> None:
     """Their manifests and definitions are of that version, too."""
     tags = dict(reference(image.name)[:2] for image in wanted("minikube", repo))
     for repository in ("quay.io/argoproj/argocd", "ghcr.io/kubeflow/spark-operator/controller"):
-        found = recipe(repository, repo)
-        assert found is not None
-        tool = next(iter(tools_of(found.folder).values()))
-        assert version_of(tool, found.folder).removeprefix("v") == tags[repository].removeprefix("v")
-        assert tags[repository].removeprefix("v") in contexts.ldflags(found)
+        image = recipe(repository, repo)
+        assert image is not None
+        tool = next(iter(tools_of(image.folder).values()))
+        assert version_of(tool, image.folder).removeprefix("v") == tags[repository].removeprefix("v")
+        assert tags[repository].removeprefix("v") in contexts.ldflags(image)
 
 
 def test_what_the_harness_hands_in_is_not_asked_for(repo: Path) -> None:

@@ -64,8 +64,8 @@ def test_a_namespace_that_the_source_does_not_allow_gets_nothing() -> None:
 def test_a_change_of_source_or_copy_is_carried_out_and_others_are_not_touched() -> None:
     secrets = [source({"a": "MQ=="}), copy({"a": "OQ=="}), Secret("database", "other", "1", {}, {})]
 
-    assert [found.place for found, _ in due(secrets, "deepstorage/minio-spark")] == ["processing/minio-secrets"]
-    assert [found.place for found, _ in due(secrets, "processing/minio-secrets")] == ["processing/minio-secrets"]
+    assert [needy.place for needy, _ in due(secrets, "deepstorage/minio-spark")] == ["processing/minio-secrets"]
+    assert [needy.place for needy, _ in due(secrets, "processing/minio-secrets")] == ["processing/minio-secrets"]
     assert due(secrets, "database/other") == []
 
 

@@ -37,8 +37,8 @@ def test_status_of_one_that_is_well(running: Path) -> None:
 
 
 def test_status_for_a_machine(running: Path) -> None:
-    found = json.loads(status("--format", "json").stdout)
-    assert (found["exists"], found["well"], found["problems"]) == (True, True, [])
+    shown = json.loads(status("--format", "json").stdout)
+    assert (shown["exists"], shown["well"], shown["problems"]) == (True, True, [])
 
 
 def test_status_of_none(machine: Path) -> None:

@@ -58,8 +58,8 @@ def _handler(cluster: FakeCluster) -> type[BaseHTTPRequestHandler]:
                     cluster.namespaces.add(body["metadata"]["name"])
                     return 201, body
                 case "GET", ["namespaces", namespace, "secrets", name]:
-                    found = cluster.secrets.get((namespace, name))
-                    return (200, found) if found else _missing()
+                    secret = cluster.secrets.get((namespace, name))
+                    return (200, secret) if secret else _missing()
                 case "POST", ["namespaces", namespace, "secrets"]:
                     return self._create(namespace, body)
                 case "PATCH", ["namespaces", namespace, "secrets", name]:
@@ -76,21 +76,21 @@ def _handler(cluster: FakeCluster) -> type[BaseHTTPRequestHandler]:
             return 201, cluster.secrets[key]
 
         def _apply(self, namespace: str, name: str, body: dict[str, Any], query: str) -> tuple[int, dict[str, Any]]:
-            found = cluster.secrets[namespace, name]
+            secret = cluster.secrets[namespace, name]
             if cluster.interfere:
                 cluster.interfere -= 1
                 cluster.version += 1
-                found["metadata"]["resourceVersion"] = str(cluster.version)
+                secret["metadata"]["resourceVersion"] = str(cluster.version)
             if "fieldManager=" not in query:
                 return 400, {"kind": "Status", "reason": "BadRequest"}
-            if body["metadata"].get("resourceVersion") != found["metadata"]["resourceVersion"]:
+            if body["metadata"].get("resourceVersion") != secret["metadata"]["resourceVersion"]:
                 return 409, {"kind": "Status", "reason": "Conflict"}
-            merged = {**found, "data": {**found["data"], **body["data"]}}
+            merged = {**secret, "data": {**secret["data"], **body["data"]}}
             annotations = {
-                **(found["metadata"].get("annotations") or {}),
+                **(secret["metadata"].get("annotations") or {}),
                 **(body["metadata"].get("annotations") or {}),
             }
-            merged["metadata"] = {**found["metadata"], "annotations": annotations}
+            merged["metadata"] = {**secret["metadata"], "annotations": annotations}
             cluster.secrets[namespace, name] = _stored(cluster, merged)
             return 200, cluster.secrets[namespace, name]
 

@@ -55,12 +55,12 @@ def answers(api: MockApi) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def days(api: MockApi) -> list[list[dict[str, Any]]]:
     """The answers of both days; leaves the server at day 0."""
-    found = []
+    totals = []
     for day in (0, 1):
         api.day = day
-        found.append(answers(api))
+        totals.append(answers(api))
     api.day = 0
-    return found
+    return totals
 
 
 @pytest.fixture(scope="module")

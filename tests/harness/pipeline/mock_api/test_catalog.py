@@ -41,7 +41,7 @@ counts = st.sampled_from([1, 2, 3, 10, 57, 700])
 days = st.integers(0, LATEST)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(counts, st.booleans(), days, days)
 def test_changes_are_what_a_reader_of_both_days_finds(count: int, records: bool, one: int, other: int) -> None:
     before, after = sorted((one, other))
@@ -52,7 +52,7 @@ def test_changes_are_what_a_reader_of_both_days_finds(count: int, records: bool,
     assert changes.changed == {key for key in old.keys() & new.keys() if old[key] != new[key]}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(counts, st.booleans(), days, st.integers(0, 60), st.integers(0, 60))
 def test_the_order_of_the_ids_is_that_of_their_text(
     count: int, records: bool, day: int, start: int, size: int
@@ -62,7 +62,7 @@ def test_the_order_of_the_ids_is_that_of_their_text(
     assert catalog(count, records).at(day).by_id(start, start + size) == expected[start : start + size]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(counts, st.booleans(), days)
 def test_totals_and_look_up_agree_with_the_list(count: int, records: bool, day: int) -> None:
     snapshot = catalog(count, records).at(day)

@@ -22,7 +22,7 @@ from harness.pipeline.mock_api.faults import FaultPlan
 Start = Callable[..., MockApi]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 450), st.integers(1, 200), st.integers(0, 4))
 def test_paging_covers_each_brewery_once(count: int, per_page: int, day: int) -> None:
     app = Application(Catalog(GeneratedBreweries(3, count), seed=3), FaultPlan(), day=day)

@@ -23,7 +23,7 @@ def test_samples_keep_to_the_schema(sample: Review, validator: jsonschema.Draft2
     validator.validate(json.loads(as_json(sample)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_any_review_keeps_to_the_schema(
     data: st.DataObject, reviews: SearchStrategy[Review], validator: jsonschema.Draft202012Validator

@@ -33,7 +33,7 @@ def test_a_comment_that_not_even_the_names_fit(review: Reviews, golden: Callable
     golden("names.md", markdown(review("big"), limit=4_000))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_any_review_keeps_to_any_limit_and_names_everything(
     data: st.DataObject, reviews: SearchStrategy[Review]
@@ -59,7 +59,7 @@ def test_any_review_keeps_to_any_limit_and_names_everything(
     assert sum(len(name) + 230 for name in {name for _, name in names}) > (limit - MINIMUM) * 0.2
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_what_fits_is_not_cut(data: st.DataObject, reviews: SearchStrategy[Review]) -> None:
     whole = markdown(data.draw(reviews), limit=50_000_000)

@@ -20,7 +20,7 @@ def test_whole_texts(name: str, review: Reviews, golden: Callable[[str, str], No
     golden(f"{name}.txt", text(review(name)))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_any_review_fits_and_names_everything(data: st.DataObject, reviews: SearchStrategy[Review]) -> None:
     review = data.draw(reviews)
