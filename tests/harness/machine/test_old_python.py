@@ -4,7 +4,7 @@ import pytest
 
 from harness.machine.old_python import find_python
 from tests.harness.programs import program
-from tests.spark import compat
+from tests.legs import run
 
 
 def python(path: Path, version: str, exit_code: int = 0) -> Path:
@@ -28,8 +28,8 @@ def test_pyenvs_stand_in_gives_way_to_the_version_behind_it(tmp_path: Path) -> N
 def test_without_one_it_says_so_and_does_not_fail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(compat, "find_python", lambda _: None)
+    monkeypatch.setattr(run, "find_python", lambda _: None)
 
-    assert compat.main([]) == 0
-    assert "DID NOT RUN: the tests on Spark 3.3" in capsys.readouterr().err
-    assert compat.main(["--check"]) == 1
+    assert run.main(["spark33"]) == 0
+    assert "DID NOT RUN: the Spark jobs on Spark 3.3" in capsys.readouterr().err
+    assert run.main(["spark33", "--check"]) == 1
