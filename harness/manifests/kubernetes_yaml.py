@@ -108,7 +108,7 @@ def load(text: str) -> list[Any]:
 class _Composer(CParser):
     """Makes nodes of YAML; what a plain scalar is, is left to the reader of its value."""
 
-    def resolve(self, kind: type[yaml.Node], value: Any, implicit: tuple[bool, bool]) -> str:  # noqa: ARG002
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: tuple[bool, bool]) -> str:  # noqa: ARG002 - PyYAML's
         if kind is yaml.ScalarNode:
             return _PLAIN if implicit[0] else _STRING
         return f"{_CORE}map" if kind is yaml.MappingNode else f"{_CORE}seq"

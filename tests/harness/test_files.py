@@ -12,7 +12,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
     file = tmp_path / "page.html"
     write(file, "old")
     with pytest.raises(TypeError), replacing(file) as aside:
-        aside.write_text(b"half")  # type: ignore[arg-type]
+        aside.write_text(b"half")  # type: ignore[arg-type]  # the failure
     assert file.read_text() == "old"
     assert list(tmp_path.iterdir()) == [file]
 

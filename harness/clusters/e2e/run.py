@@ -57,6 +57,8 @@ def prove(
     """Brings the platform up and runs the scenarios; with a keyword, a cluster that is up is used as it is."""
     cluster, run = cluster or Cluster(suite.cluster), run or run_to_its_end
     made = not cluster.exists()
+    if not made and cluster.lacking:
+        raise HarnessError(f"The cluster {cluster.name} has {cluster.lacking}.")
     try:
         if made:
             _phase(phases, run, "cluster", harness("cluster", "up", "--name", cluster.name))

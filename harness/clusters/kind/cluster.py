@@ -88,7 +88,19 @@ class Cluster:
         return bool(self.containers())
 
     @property
+    def lacking(self) -> str:
+        """What it lacks to be used, and why; empty where it has its kubeconfig."""
+        if self.kubeconfig.is_file():
+            return ""
+        return (
+            f"no kubeconfig in {self.folder}, because it was created under another cache folder or by kind itself: "
+            f"set HARNESS_CACHE_DIR to that folder, or remove it with 'harness cluster down --name {self.name}'"
+        )
+
+    @property
     def kubectl(self) -> Kubectl:
+        if self.lacking:
+            raise HarnessError(f"The cluster {self.name} has {self.lacking}.")
         return Kubectl(self.kubeconfig, self.context, kubectl_program())
 
 

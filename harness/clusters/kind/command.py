@@ -103,8 +103,9 @@ def _show(now: Status) -> None:
     if not now.exists:
         out.print(f"There is no cluster {now.name}: 'harness cluster up --name {now.name}' creates one.")
         return
-    out.print(f"[bold]{now.name}[/]: {now.summary}")
-    out.print(f"  export KUBECONFIG={now.kubeconfig}", highlight=False, soft_wrap=True)
+    out.print(f"[bold]{now.name}[/]: {now.summary}", highlight=False, soft_wrap=True)
+    if now.kubeconfig:
+        out.print(f"  export KUBECONFIG={now.kubeconfig}", highlight=False, soft_wrap=True)
     if now.problems:
         table = Table(box=None, pad_edge=False, header_style="bold")
         for title in ("pod", "container", "what", "more"):

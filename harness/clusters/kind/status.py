@@ -34,9 +34,8 @@ def status(cluster: Cluster) -> Status:
     if running != "running":
         summary = f"its container is {running}: 'docker start {cluster.node}' may bring it back"
         return Status(cluster.name, exists=True, summary=summary, kubeconfig=kubeconfig)
-    if not cluster.kubeconfig.is_file():
-        summary = "not created by 'harness cluster up': 'kind export kubeconfig' gives access to it"
-        return Status(cluster.name, exists=True, summary=summary)
+    if cluster.lacking:
+        return Status(cluster.name, exists=True, summary=cluster.lacking)
     try:
         kubectl = cluster.kubectl
         nodes = kubectl.get("nodes", None, "--request-timeout=10s")

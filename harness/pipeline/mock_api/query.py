@@ -203,9 +203,8 @@ def select(snapshot: Snapshot, query: Query) -> "array[int]":
         ranked.sort(key=lambda item: item[1])
     else:
         # Python's sort is stable, so sorting by the least significant field first sorts by all of them.
-        # mypy infers no type for a lambda with a default.
         for i in range(len(query.sort) - 1, -1, -1):
-            ranked.sort(key=lambda item, i=i: item[1][i], reverse=query.sort[i][1])  # type: ignore[misc]
+            ranked.sort(key=lambda item, i=i: item[1][i], reverse=query.sort[i][1])  # type: ignore[misc]  # a lambda's default
     return array("L", (rank for rank, _ in ranked))
 
 

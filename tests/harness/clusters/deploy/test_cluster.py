@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from harness.clusters.deploy.cluster import connect
+from harness.clusters.kind.cluster import Cluster
 from harness.errors import HarnessError
 from tests.harness.programs import program
 
@@ -12,6 +13,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cache without clusters, and a kubectl that names the current context of any kubeconfig."""
     kubectl = program(tmp_path / "kubectl", "echo current")
     monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(Cluster, "exists", lambda _: False)
     for module in ("harness.clusters.deploy.cluster", "harness.clusters.kind.cluster"):
         monkeypatch.setattr(f"{module}.kubectl_program", lambda: kubectl)
 
@@ -41,3 +43,25 @@ def test_no_cluster_is_one_sentence(tmp_path: Path, named: str | None, message: 
     with pytest.raises(HarnessError, match=f"^{message}make one with 'harness cluster up'") as caught:
         connect(tmp_path / named if named else None)
     assert caught.value.exit_code == 2
+
+
+def test_a_cluster_of_another_cache_folder_is_told_from_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Cluster, "exists", lambda _: True)
+    with pytest.raises(HarnessError) as caught:
+        connect()
+    assert str(caught.value) == (
+        f"The cluster lakehouse has no kubeconfig in {tmp_path}/cache/clusters/lakehouse, because it was created "
+        "under another cache folder or by kind itself: set HARNESS_CACHE_DIR to that folder, or remove it with "
+        "'harness cluster down --name lakehouse'."
+    )
+
+
+def test_without_docker_there_is_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(_: Cluster) -> bool:
+        raise HarnessError("Docker does not answer.")
+
+    monkeypatch.setattr(Cluster, "exists", unreachable)
+    with pytest.raises(HarnessError, match=r"^There is no cluster lakehouse: "):
+        connect()

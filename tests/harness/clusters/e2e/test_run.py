@@ -51,6 +51,10 @@ class Commands:
 @pytest.fixture(autouse=True)
 def nothing_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     there.clear()
+    monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path))
+    kubeconfig = Cluster("probe").kubeconfig
+    kubeconfig.parent.mkdir(parents=True)
+    kubeconfig.touch()
     monkeypatch.setattr(suite, "REPORT", tmp_path / "report.xml")
 
 
@@ -112,6 +116,16 @@ def test_a_cluster_that_was_there_is_brought_up_to_date_and_stays() -> None:
     prove(commands)
     assert commands.names == ["images build", "images load", "deploy e2e", "pytest tests/e2e"]
     assert there == {"probe"}
+
+
+@pytest.mark.parametrize("keyword", ["", "gold"])
+def test_a_cluster_of_another_cache_folder_fails_before_anything_runs(keyword: str) -> None:
+    there.add("probe")
+    Cluster("probe").kubeconfig.unlink()
+    commands = Commands()
+    with pytest.raises(HarnessError, match=r"^The cluster probe has no kubeconfig in .*: set HARNESS_CACHE_DIR to"):
+        prove(commands, keyword=keyword)
+    assert commands.run == []
 
 
 def test_chosen_scenarios_on_a_cluster_that_is_up_run_at_once() -> None:

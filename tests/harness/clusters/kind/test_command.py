@@ -47,6 +47,18 @@ def test_status_of_none(machine: Path) -> None:
     assert "There is no cluster t" in done.stdout
 
 
+def test_status_of_one_of_another_cache_folder(
+    running: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path / "other"))
+    done = status()
+    assert done.exit_code == ExitCode.ATTENTION
+    assert done.stdout == (
+        f"t: no kubeconfig in {tmp_path}/other/clusters/t, because it was created under another cache folder or by "
+        "kind itself: set HARNESS_CACHE_DIR to that folder, or remove it with 'harness cluster down --name t'\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("file", "content", "said"),
     [

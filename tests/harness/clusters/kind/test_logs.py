@@ -35,6 +35,8 @@ def event(kind: str, reason: str, when: str) -> dict[str, object]:
 def running(machine: Path) -> Path:
     """A machine with the cluster t and one unwell pod on it, whose log is on the node."""
     (machine / "containers").write_text("t-control-plane\n")
+    Cluster("t").folder.mkdir(parents=True)
+    Cluster("t").kubeconfig.touch()
     (machine / "node").write_text("from the node\n")
     (machine / "pods").write_text(json.dumps({"items": [POD]}))
     events = [event("Warning", "Later", "2026-11-24T10:00:02Z"), event("Normal", "Sooner", "2026-11-24T10:00:01Z")]
