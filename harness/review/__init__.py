@@ -1,1 +1,1 @@
-"""The overlay review: what a change does to each environment, from the rendered manifests, without a cluster."""
+"""The review: what a change does to each environment, judged from built manifests, without a cluster."""

@@ -1,4 +1,4 @@
-"""Compares an environment at both sides: its Applications, and the resources of those that changed."""
+"""Compares the two sides of an environment: its Applications, and the resources of those that changed."""
 
 import re
 from collections import Counter, defaultdict
@@ -36,7 +36,7 @@ ELSEWHERE: Final = "also in another Application"
 
 @dataclass
 class Result:
-    """What the comparison of an environment found.
+    """The comparison of one environment.
 
     Attributes:
         names: Names of the resources that changed, for parity.
@@ -50,8 +50,6 @@ class Result:
 
 @dataclass
 class _Match:
-    """An Application at both sides."""
-
     before: Application | None
     after: Application | None
     pairs: list[Pair] = field(default_factory=list)
@@ -65,8 +63,6 @@ class _Match:
 
 
 class Environment:
-    """One environment at both sides."""
-
     def __init__(
         self,
         name: str,
@@ -134,7 +130,7 @@ class Environment:
         return Result(environment, self._problems, self._notes, touched)
 
     def _elsewhere(self, item: _Match, pairs: list[Pair]) -> list[Pair]:
-        """What a folder that no Application deploys lost or got, and the environment has before and after."""
+        """Resources that a folder without an Application gained or lost, but the environment has on both sides."""
         if item.shown.argocd:
             return []
         elsewhere = []
@@ -169,7 +165,7 @@ class Environment:
             )
 
     def _comparable(self, item: _Match) -> bool:
-        """Whether both sides could be built; an Application is not removed if its definition could not."""
+        """Whether both sides were built, and the definition of the Application as well."""
         for application in (item.before, item.after):
             if application is not None and any(
                 build.problems and build.plain is None for build in application.builds
@@ -189,7 +185,7 @@ class Environment:
         return True
 
     def _pair(self, item: _Match, names: tuple[Names, Names]) -> None:
-        """Pairs the resources of an Application, those with equal texts without reading them."""
+        """Pairs the resources of an Application; equal texts are paired unread."""
         before, after = item.before, item.after
         bad = {problem.location.file for side in (before, after) if side for problem in side.problems}
         built = [
@@ -239,7 +235,7 @@ class Environment:
         )
 
     def _shown(self, change: Change, restarts: dict[tuple[str, str, str], list[str]]) -> ResourceChange | None:
-        """A change as the review shows it; None when all of it means nothing."""
+        """A change as the review shows it; None when all of it is folded."""
         before, after = change.before, change.after
         kind = _kind(change)
         if kind is ChangeKind.CHANGED and not change.fields.changes and not _checksum(change):
@@ -263,7 +259,7 @@ class Environment:
 
 
 def match(before: Sequence[Application], after: Sequence[Application]) -> list[_Match]:
-    """Pairs Applications: by name, then by folder. A folder may get an Application, or lose it."""
+    """Pairs Applications by name, then by folder."""
     matches: list[_Match] = []
     left = {application.name: application for application in after}
     waiting = []
@@ -280,7 +276,7 @@ def match(before: Sequence[Application], after: Sequence[Application]) -> list[_
 
 
 def _present(applications: Sequence[Application], wanted: set[Identity], item: _Match) -> set[Identity]:
-    """Which of some resources other Applications of an environment have."""
+    """The wanted identities that other Applications of the environment have."""
     if not wanted:
         return set()
     names = re.compile("|".join(re.escape(identity.name) for identity in wanted))
@@ -299,7 +295,7 @@ def _present(applications: Sequence[Application], wanted: set[Identity], item: _
 
 
 def _owner(resource: ReviewedResource, owners: dict[str, _Match]) -> str:
-    """The name under which the Application of a resource is reviewed."""
+    """The name under which a resource's Application is reviewed."""
     if resource.application in owners:
         return resource.application
     return next(
@@ -310,7 +306,7 @@ def _owner(resource: ReviewedResource, owners: dict[str, _Match]) -> str:
 
 
 def _half(item: _Match, names: tuple[Names, Names]) -> list[Pair]:
-    """What one side has of an Application that the other side cannot render, each for itself."""
+    """The unpaired resources of an Application that only one side can build."""
     sides = [
         parse(application.resources(), application.name, application.namespace, bare) if application else []
         for application, bare in zip((item.before, item.after), names, strict=True)
@@ -354,7 +350,7 @@ def _kind(change: Change) -> ChangeKind:
 
 
 def _checksum(change: Change) -> bool:
-    """Whether pods restart for a checksum alone, which says that something that they read changed."""
+    """Whether only a checksum restarts the pods: something that they read changed."""
     template = change.template
     return template is not None and any(
         reason == CHECKSUM and path[: len(template)] == template for reason, path in change.fields.folded_paths
@@ -362,7 +358,7 @@ def _checksum(change: Change) -> bool:
 
 
 def _restarted(change: Change, names: tuple[Names, Names], restarts: dict[tuple[str, str, str], list[str]]) -> None:
-    """Notes which ConfigMaps and Secrets a workload restarts for: those whose generated names it takes."""
+    """Records the ConfigMaps and Secrets whose new generated names restart a workload."""
     template = change.template
     if template is None or change.after is None:
         return

@@ -1,4 +1,4 @@
-"""Paths of fields: into keyed lists and embedded documents, too."""
+"""Field paths, which lead into keyed lists and embedded documents."""
 
 import json
 import re
@@ -15,7 +15,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Inside:
-    """A step into the document that a text holds."""
+    """A step into a document embedded in a text."""
 
     index: int = 0
 

@@ -1,4 +1,4 @@
-"""Field by field: how two versions of a resource differ, and which of it means nothing."""
+"""Compares two versions of a resource field by field, and folds differences without effect."""
 
 import difflib
 import re
@@ -62,8 +62,6 @@ _ALIKE: Final = 0.4
 
 @dataclass
 class Fields:
-    """How two versions of a resource differ."""
-
     changes: list[FieldChange] = field(default_factory=list)
     paths: list[FieldPath] = field(default_factory=list)
     folded: Counter[str] = field(default_factory=Counter)
@@ -156,7 +154,7 @@ class _Comparison:
         return False
 
     def _inside(self, before: str, after: str, path: FieldPath) -> bool:
-        """Compares the documents that two texts hold; says whether that showed a difference."""
+        """Compares the documents embedded in two texts; returns whether they differ."""
         name = next((step for step in reversed(path) if isinstance(step, str)), "")
         if not (_DOCUMENT.fullmatch(name) or name == "values") or max(len(before), len(after)) > _MAX_DOCUMENT:
             return False
@@ -295,7 +293,7 @@ def _inner(path: FieldPath) -> FieldPath:
 
 
 def unmatched(texts: Iterable[str], others: Iterable[str]) -> list[int]:
-    """The indexes of the texts that are not among others, each occurrence counted."""
+    """The indexes of the texts that `others` lacks; duplicates count."""
     left = Counter(others)
     indexes = []
     for index, text in enumerate(texts):

@@ -1,4 +1,4 @@
-"""Images in the review: which one replaces which, and what their tags say about it."""
+"""Image replacements in the review, and what their tags say about them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -38,7 +38,6 @@ def table(changes: Iterable[Replaced]) -> tuple[ImageChange, ...]:
 
 
 def note(before: str, after: str) -> str:
-    """What two images say about the change, in words."""
     if not before or not after:
         return "new" if after else "gone"
     (old_name, old_tag, old_digest), (new_name, new_tag, new_digest) = reference(before), reference(after)

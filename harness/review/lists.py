@@ -1,4 +1,4 @@
-"""What the lists of a manifest mean: by which key their items are known, and whether their order matters.
+"""How the lists of a manifest are compared: the key of their items, and whether their order matters.
 
 From the Kubernetes API reference: the patch merge keys and list-map keys of the built-in types. Lists of other
 types are keyed by a name where all items have one, and their order is taken to matter.
@@ -148,7 +148,7 @@ def ordered(path: FieldPath, group: str, keyed: bool) -> bool:
 
 
 def key_of(path: FieldPath, before: list[Any], after: list[Any]) -> KeyOf | None:
-    """How to tell the items of a list apart; None when nothing does on both sides."""
+    """The key that identifies the items of a list on both sides; None without one."""
     if not all(isinstance(item, dict) for item in (*before, *after)):
         return None
     for candidate in _candidates(_name(path)):

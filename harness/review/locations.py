@@ -1,4 +1,4 @@
-"""Finds where a changed resource is written: the file with the change, if that is known."""
+"""Locates a changed resource: the changed file that defines it, if known."""
 
 import re
 from collections.abc import Sequence
@@ -10,8 +10,6 @@ from harness.review.side import Side
 
 
 class Locator:
-    """Finds files and lines for both sides."""
-
     def __init__(self, base: Side, head: Side, changed: Sequence[str]) -> None:
         self._snapshots = {SideName.BASE: base.tree, SideName.HEAD: head.tree}
         self._changed = set(changed)
@@ -24,7 +22,7 @@ class Locator:
                     self._inputs[name, application.name] = known | frozenset(files)
 
     def locate(self, change: Change) -> SourceLocation | None:
-        """The changed file that names the resource; else the one that it comes from; else a changed one."""
+        """The changed file that names the resource, else the file that defines it, else any changed file."""
         side = SideName.BASE if change.after is None else SideName.HEAD
         snapshot = self._snapshots[side]
         resource = change.resource
@@ -55,7 +53,7 @@ def _text(snapshot: Tree, path: str) -> str:
 
 
 def _line(text: str, kind: str, name: str) -> int | None:
-    """The line of the document, or generator entry, with a name; None when there is none."""
+    """The line of the document or generator entry with this name, or None."""
     named = re.compile(rf"(?:^[\s-]*|[{{,]\s*)name: [\"']?{re.escape(name)}[\"']?\s*(?:$|[,}}])", re.MULTILINE)
     start, first = 1, None
     for document in re.split(r"^---[^\n]*\n", text, flags=re.MULTILINE):

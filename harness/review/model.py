@@ -18,8 +18,6 @@ REDACTED_CHANGED: Final = "<redacted, changed>"
 
 
 class ChangeKind(StrEnum):
-    """What became of a resource."""
-
     ADDED = "added"
     REMOVED = "removed"
     CHANGED = "changed"
@@ -28,8 +26,6 @@ class ChangeKind(StrEnum):
 
 
 class FieldKind(StrEnum):
-    """What became of a field."""
-
     SET = "set"
     ADDED = "added"
     REMOVED = "removed"
@@ -38,15 +34,13 @@ class FieldKind(StrEnum):
 
 
 class SideName(StrEnum):
-    """Which side of the comparison."""
-
     BASE = "base"
     HEAD = "head"
     BOTH = "both"
 
 
 class DifferenceStatus(StrEnum):
-    """What a change made of a difference between environments."""
+    """How a change affects a difference between environments."""
 
     NEW = "new"
     CHANGED = "changed"
@@ -55,7 +49,7 @@ class DifferenceStatus(StrEnum):
 
 
 class Level(IntEnum):
-    """How bad it can get: LOW is worth knowing, MEDIUM worth a look, HIGH worth a second reviewer."""
+    """LOW is worth knowing, MEDIUM worth a look, HIGH worth a second reviewer."""
 
     LOW = 1
     MEDIUM = 2
@@ -89,7 +83,7 @@ class FieldChange:
 
 @dataclass(frozen=True)
 class Risk:
-    """Something that a change can do.
+    """A dangerous effect of a change.
 
     Attributes:
         sentence: What will happen, in words, with the resource's name.
@@ -104,7 +98,7 @@ class Risk:
 
 @dataclass(frozen=True)
 class SourceLocation:
-    """Where a resource is written in the repository.
+    """Where the repository defines a resource.
 
     Attributes:
         file: Path from the repository's root, with slashes, on the side that `side` names.
@@ -118,7 +112,7 @@ class SourceLocation:
 
 @dataclass(frozen=True)
 class ResourceChange:
-    """One resource that the change touches.
+    """A resource that the change touches.
 
     Attributes:
         folded: What differs without meaning anything, counted by reason (`generated name`, `managed label` …).
@@ -147,7 +141,7 @@ class ResourceChange:
 
     @property
     def title(self) -> str:
-        """What it is, and what it was where that differs: `CronJob a/b (was batch/v1beta1)`."""
+        """The identity, and the previous one if it differs: `CronJob a/b (was batch/v1beta1)`."""
         if self.before is None or self.after is None or (self.before == self.after and not self.moved_from):
             return str(self.identity)
         was = []
@@ -162,7 +156,7 @@ class ResourceChange:
 
 @dataclass(frozen=True)
 class ImageChange:
-    """An image that is replaced by another one, as a row of the table of images.
+    """A row of the table of replaced images.
 
     Attributes:
         note: What the tags say: `upgrade`, `downgrade`, `same version`, `pinned by digest` …; empty when nothing.
@@ -176,7 +170,7 @@ class ImageChange:
 
 @dataclass(frozen=True)
 class Totals:
-    """Counts over some part of the review."""
+    """Counts for a part of the review."""
 
     added: int = 0
     removed: int = 0
@@ -215,7 +209,7 @@ class Totals:
 
 @dataclass(frozen=True)
 class ApplicationReview:
-    """What the change does to one Argo CD Application, or to one kustomization that none deploys.
+    """The effect of the change on an Application, or on a root that no Application deploys.
 
     Attributes:
         path: Folder that it renders, from the repository's root; at base when it was removed.
@@ -253,7 +247,7 @@ class ApplicationReview:
 
 @dataclass(frozen=True)
 class EnvironmentReview:
-    """What the change does to one environment.
+    """The effect of the change on one environment.
 
     Attributes:
         applications: The Applications that it touches, in the order of their waves; empty when it touches none.
@@ -269,7 +263,7 @@ class EnvironmentReview:
 
     @property
     def touched(self) -> bool:
-        """Whether anything that means something changes in it."""
+        """Whether anything changes that is not folded."""
         return any(application.resources for application in self.applications)
 
     @cached_property
@@ -279,7 +273,7 @@ class EnvironmentReview:
 
 @dataclass(frozen=True)
 class BuildProblem:
-    """Something that could not be built, and is therefore missing from the review."""
+    """A root that could not be built and is missing from the review."""
 
     side: SideName
     environment: str
@@ -291,7 +285,7 @@ class BuildProblem:
 
 @dataclass(frozen=True)
 class Note:
-    """Something that the review does not cover by design: a Helm source, another repository, a cluster generator.
+    """What the review does not cover by design: a Helm chart, another repository, a cluster generator.
 
     Attributes:
         sentence: What was not rendered, and why.
@@ -306,7 +300,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Difference:
-    """How two environments differ from each other in one field, or by one resource.
+    """A field or resource in which two environments differ.
 
     Attributes:
         path: The field; empty when one of them lacks the whole resource.
@@ -327,7 +321,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Parity:
-    """How two environments differ from each other, before and after.
+    """The differences between two environments, before and after the change.
 
     Attributes:
         differences: All of them: drift first, then the expected ones.
@@ -343,12 +337,11 @@ class Parity:
 
     @property
     def drift(self) -> list[Difference]:
-        """The differences that nobody declared and that are there at head."""
+        """The undeclared differences at head."""
         return [item for item in self.differences if not item.reason and item.status is not DifferenceStatus.GONE]
 
     @property
     def sentence(self) -> str:
-        """Whether they drift apart, in words."""
         names = f"{self.left} and {self.right}"
         count = f"{self.after} undeclared difference{'' if self.after == 1 else 's'}"
         if self.before is None or self.before == self.after:
@@ -360,7 +353,7 @@ class Parity:
 
 @dataclass(frozen=True)
 class Revision:
-    """One of the two trees that are compared.
+    """One of the two compared trees.
 
     Attributes:
         ref: As the user named it; `working tree` for uncommitted work.
@@ -399,7 +392,7 @@ class Review:
         return sum((environment.totals for environment in self.environments), Totals())
 
     def walk(self) -> Iterator[tuple[EnvironmentReview, ApplicationReview, ResourceChange]]:
-        """Every changed resource with its place, in the order of the review."""
+        """Every changed resource with its environment and Application, in the order of the review."""
         for environment in self.environments:
             for application in environment.applications:
                 for resource in application.resources:
@@ -407,7 +400,7 @@ class Review:
 
     @property
     def risks(self) -> list[tuple[EnvironmentReview, ApplicationReview, ResourceChange, Risk]]:
-        """Every risk with its place, the worst first."""
+        """Every risk with its resource, the worst first."""
         risks = [(*place, risk) for place in self.walk() for risk in place[2].risks]
         return sorted(risks, key=lambda item: -item[3].level)
 

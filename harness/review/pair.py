@@ -1,4 +1,4 @@
-"""Finds, for each resource at base, the one that it became at head. What finds none was added or removed."""
+"""Pairs each resource at base with its successor at head; an unpaired one was added or removed."""
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
@@ -49,7 +49,7 @@ class ReviewedResource(Resource):
 
     @cached_property
     def leaves(self) -> frozenset[tuple[Any, str]]:
-        """Its fields and their values, without its name and place."""
+        """The fields and values, without name and namespace."""
         value = {key: item for key, item in self.value.items() if key not in ("apiVersion", "kind", "metadata")}
         value["labels"] = dig(self.value, "metadata", "labels")
         return frozenset(leaves(value))
@@ -57,7 +57,7 @@ class ReviewedResource(Resource):
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """A resource at base and what it became; one of them is None when it was added or removed."""
+    """A resource at base and its successor at head; one is None if it was added or removed."""
 
     before: ReviewedResource | None
     after: ReviewedResource | None
@@ -70,7 +70,7 @@ class Pair:
 
 
 def parse(built: Iterable[Resource], application: str, namespace: str, names: Names) -> list[ReviewedResource]:
-    """The resources of an Application; lists of resources are taken apart."""
+    """The resources of an Application, those in lists included."""
     resources: list[ReviewedResource] = []
     for item in built:
         inner = mappings(item.value.get("items")) if item.kind.endswith("List") else []
@@ -109,7 +109,7 @@ _MOVED: Final[tuple[_Key, ...]] = (
 
 
 def pair(before: list[ReviewedResource], after: list[ReviewedResource]) -> list[Pair]:
-    """Pairs the resources of an Application: by identity, by what is left of it after a move, by likeness."""
+    """Pairs the resources of an Application by identity, by parts of it, and by similarity."""
     pairs, before, after = _by_keys(before, after, _SAME)
     alike, before, after = _by_likeness(before, after)
     moved, before, after = _by_keys(before, after, _MOVED)
@@ -118,7 +118,7 @@ def pair(before: list[ReviewedResource], after: list[ReviewedResource]) -> list[
 
 
 def pair_across(pairs: list[Pair]) -> list[Pair]:
-    """Pairs what one Application lost with what another one of the environment got."""
+    """Pairs what one Application lost with what another one gained."""
     lost = [item.before for item in pairs if item.after is None and item.before is not None]
     got = [item.after for item in pairs if item.before is None and item.after is not None]
     if not lost or not got:
@@ -152,7 +152,7 @@ def _by_keys(
 def _by_likeness(
     before: list[ReviewedResource], after: list[ReviewedResource]
 ) -> tuple[list[Pair], list[ReviewedResource], list[ReviewedResource]]:
-    """Pairs resources of one kind and namespace that are nearly the same but for their names, the likest first."""
+    """Pairs similar resources of the same kind and namespace, the most similar first."""
     candidates: list[tuple[float, int, int]] = []
     if len(before) * len(after) > _MOST_COMPARED:
         return [], before, after

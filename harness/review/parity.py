@@ -1,4 +1,4 @@
-"""Parity: how two environments differ from each other, and whether a change drives them apart."""
+"""Parity: the differences between two environments, and whether a change increases them."""
 
 import re
 from collections import Counter
@@ -23,7 +23,7 @@ Differences = dict[tuple[Identity, str], Difference]
 
 
 class Declared:
-    """The differences that are meant to be: by their nature, by configuration, by exemption."""
+    """The expected differences: built in, configured, or exempted."""
 
     def __init__(self, snapshot: Tree, settings: Settings, environments: tuple[str, str]) -> None:
         self._settings = settings
@@ -31,7 +31,7 @@ class Declared:
         self._environments = environments
 
     def reason(self, identity: Identity, path: FieldPath, text: str) -> str:
-        """Why a difference may be; empty when nothing declares it."""
+        """Why a difference is expected; empty if it is undeclared."""
         for expected in self._settings.parity:
             if expected.covers(identity, text):
                 return expected.reason
@@ -66,7 +66,6 @@ def differences(
     declared: Declared,
     only: frozenset[str] | None = None,
 ) -> Differences:
-    """How two environments differ from each other."""
     built = [_resources(applications, only) for applications in (left, right)]
     shared = Counter(item.text for _, item in built[0]) & Counter(item.text for _, item in built[1])
     sides: list[list[ReviewedResource]] = []
@@ -112,7 +111,7 @@ def _resources(
 
 
 def parity(left: str, right: str, before: Differences | None, after: Differences) -> Parity:
-    """The differences of two environments, with what a change made of them."""
+    """The differences between two environments, with the effect of the change on them."""
     items: list[Difference] = []
     for key, item in after.items():
         old = before.get(key) if before is not None else item

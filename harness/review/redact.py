@@ -12,7 +12,7 @@ _DUMPER: Final[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class _Dumper(_DUMPER):  # type: ignore[misc]  # the C dumper is chosen at run time
-    """PyYAML's safe dumper with texts of several lines as blocks."""
+    """PyYAML's safe dumper that writes multi-line texts as blocks."""
 
 
 def _text(dumper: Any, value: str) -> Any:

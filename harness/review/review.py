@@ -82,7 +82,7 @@ def review(
 
 
 def parity_at(folder: Path, ref: str, left: str, right: str) -> Review:
-    """How two environments differ at one ref; an empty one is the working tree."""
+    """The parity of two environments at one ref; an empty ref is the working tree."""
     with Repository(folder) as repository:
         store = Store(repository.root, repository)
         commit = repository.commit(ref) if ref else ""
@@ -139,7 +139,7 @@ def _names(sides: Sequence[Side], wanted: Sequence[str]) -> list[str]:
 
 
 def _unread(changed: Sequence[str], sides: Sequence[Side]) -> list[Note]:
-    """Names changed manifests that no environment uses, so that nobody considers them reviewed."""
+    """Reports changed manifests that no environment uses, because they are not reviewed."""
     read = {path for side in sides for path in side.read_files()}
     unread = [
         path
@@ -165,7 +165,7 @@ def _is_manifest(snapshot: Tree, path: str) -> bool:
 def _parity(
     sides: Sequence[Side], results: Sequence[Result], compared: tuple[str, str] | None
 ) -> tuple[Parity, ...]:
-    """The whole parity of two environments, or what the change does to that of each two."""
+    """The full parity of two environments, or the effect of the change on each pair."""
     base, head = sides
     if compared:
         if any(name not in side.environments for side in sides for name in compared):

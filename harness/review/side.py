@@ -1,4 +1,4 @@
-"""Renders one side of the comparison: every environment, and in it every Application, as deep as they lead."""
+"""Builds one side of the comparison: every environment, and its Applications at every depth."""
 
 import posixpath
 from collections.abc import Iterable, Sequence
@@ -55,7 +55,7 @@ class Application:
 
     @property
     def problems(self) -> list[Problem]:
-        """Why it could not be built, or not all of it."""
+        """Why it was not built completely."""
         return [problem for build in self.builds for problem in build.problems]
 
     def resources(self) -> list[Resource]:
@@ -63,7 +63,7 @@ class Application:
 
 
 class Side:
-    """One side of the comparison, built."""
+    """One built side of the comparison."""
 
     def __init__(
         self,
@@ -150,13 +150,13 @@ class Side:
         there.append(application)
 
     def _environment(self, where: str, certain: bool, deployer: Deployer) -> str:
-        """The environment of an Application: where it was found, else what its folder says."""
+        """The environment of an Application: that of its root if certain, else the one that its folder names."""
         if certain:
             return where
         return next((name for source in deployer.sources if (name := discover.marked(source.path))), where)
 
     def _own_urls(self, builds: Iterable[Build]) -> set[str]:
-        """The URLs that mean this repository; none when that cannot be told."""
+        """The URLs of this repository; empty if they are unknown."""
         used = {
             normalised_url(source.repository)
             for build in builds
@@ -167,7 +167,7 @@ class Side:
         return self._remotes & used
 
     def _followed(self, deployer: Deployer) -> tuple[list[ApplicationSource], list[str], list[str]]:
-        """The sources of an Application that are built, what is said of the others, and charts among them."""
+        """The Application sources that are built, notes on the others, and the charts among those."""
         sources: list[ApplicationSource] = []
         charts: list[str] = []
         notes = [f"{deployer.name} {deployer.problem}"] if deployer.problem else []
@@ -282,7 +282,7 @@ def _selected(path: str, options: dict[str, Any]) -> bool:
 
 
 def _glob(path: str, pattern: str) -> bool:
-    """Argo CD's patterns: `{a,b}` is one or the other."""
+    """Whether a path matches one of Argo CD's patterns, such as `{a,b}.yaml`."""
     if pattern.startswith("{") and pattern.endswith("}"):
         return any(fnmatchcase(path, part) for part in pattern[1:-1].split(","))
     return fnmatchcase(path, pattern)

@@ -1,1 +1,1 @@
-"""Judges the rendered overlays; `docs/validate.md` has the rules."""
+"""Validates built overlays; `docs/validate.md` lists the rules."""

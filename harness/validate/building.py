@@ -1,4 +1,4 @@
-"""Building: what keeps a root from being built, and manifests that nothing builds."""
+"""Findings about building: roots that fail, and manifests that no root reads."""
 
 from pathlib import Path
 from typing import Final
@@ -50,7 +50,7 @@ def _finding(problem: Problem, root: Path, environments: tuple[str, ...] = ()) -
 
 
 def unused_files(root: Path, environments: list[Environment]) -> list[Finding]:
-    """Manifests that no kustomization reads; components that no overlay has switched on are read by themselves."""
+    """Manifests that no kustomization reads; disabled components count as roots."""
     used = {
         path for environment in environments for build in environment.builds for path in build.root.inputs.files
     }
@@ -76,5 +76,5 @@ def unused_files(root: Path, environments: list[Environment]) -> list[Finding]:
 
 
 def _is_ours(path: Path, root: Path) -> bool:
-    """Whether a file is not for kustomize but for this validation."""
+    """Whether a file configures this validation."""
     return path.name == EXEMPTIONS or (path.name == cluster.FILE and path.parent.parent == root / OVERLAYS)

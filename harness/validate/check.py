@@ -27,7 +27,7 @@ from harness.validate.secrets import origins
 
 @dataclass
 class Report:
-    """What a validation found.
+    """The result of a validation.
 
     Attributes:
         findings: Every finding that no exemption covers, by file and line.
@@ -144,7 +144,7 @@ def _judge(environment: Environment, catalogue: Catalogue) -> Iterator[Violation
 
 
 def _for_each(violations: Iterable[Violation], environments: list[Environment]) -> Iterator[tuple[str, Violation]]:
-    """Gives what was found once, by content, to each environment that has the same resource."""
+    """Repeats a violation for each environment that has the same resource."""
     by_key: dict[str, list[Violation]] = {}
     for violation in violations:
         by_key.setdefault(violation.resource.key, []).append(violation)
@@ -163,7 +163,7 @@ def _locate(violations: list[tuple[str, Violation]], root: Path) -> Iterator[Fin
 
 
 def _sorted(findings: list[Finding], root: Path) -> list[Finding]:
-    """Findings by place; one that several environments share is one finding."""
+    """Findings by location; those that environments share are merged."""
     merged: dict[tuple[object, ...], Finding] = {}
     for finding in findings:
         key = (finding.rule, finding.message, finding.file, finding.line)
@@ -177,7 +177,7 @@ def _sorted(findings: list[Finding], root: Path) -> list[Finding]:
 
 
 def _tracked(root: Path) -> list[Path]:
-    """The files of the checkout that git knows or would take; those below the manifests where git is not in use."""
+    """The files that git tracks or would add; without git, the manifests."""
     command = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode == 0:

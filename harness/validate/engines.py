@@ -110,7 +110,7 @@ _BAD_GRADE: Final = 5
 
 
 def kube_score(environment: Environment) -> list[Violation]:
-    """What kube-score finds in an environment, of the checks that the rules name.
+    """The violations that kube-score reports, of the checks that rules name.
 
     Raises:
         HarnessError: kube-score is unavailable.
@@ -151,7 +151,7 @@ def kube_score(environment: Environment) -> list[Violation]:
 
 
 def _score(texts: list[str]) -> dict[str, Any]:
-    """What kube-score says: `marks`, and `unread` with the indexes of what it cannot read, and why.
+    """kube-score's results: `marks`, and `unread` with the index and error of each unreadable resource.
 
     One resource that it cannot read keeps it from reading any, so those are sought one by one and left out.
     """
@@ -184,7 +184,7 @@ def _kube_score(texts: list[str]) -> tuple[list[list[Any]] | None, str]:
 
 
 def _as_job(pod: Pod) -> dict[str, Any]:
-    """A pod that a program submits later, as something that kube-score knows: it runs to its end, like a Job's."""
+    """A pod that a program submits later, as a Job, which kube-score knows."""
     name = "-".join(part for part in ("submitted", pod.owner.name, pod.role) if part)
     template = {"metadata": _plain(pod.metadata), "spec": {"restartPolicy": "Never", **pod.spec}}
     metadata = {"name": name, "namespace": pod.namespace}
@@ -211,7 +211,7 @@ def _container(resource: BuiltResource, container: str) -> tuple[str | int, ...]
 
 
 def pod_security(pods: Sequence[Pod]) -> list[Violation]:
-    """Where pods break the restricted Pod Security Standard, as the API server's admission sees it.
+    """Violations of the restricted Pod Security Standard, as API server admission judges them.
 
     Raises:
         HarnessError: The evaluator is unavailable.
@@ -250,7 +250,7 @@ def _plain(metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def credentials(root: Path, files: Sequence[Path]) -> list[Finding]:
-    """What gitleaks considers a credential in files; files that have not changed are not read again.
+    """The credentials that gitleaks detects; unchanged files are not read again.
 
     Raises:
         HarnessError: gitleaks is unavailable.

@@ -1,4 +1,4 @@
-"""The exemptions of a checkout, and those that outlived their reason."""
+"""The exemptions of a checkout, and those that are obsolete."""
 
 from collections.abc import Container
 from pathlib import Path
@@ -19,7 +19,7 @@ FOLDERS: Final = ("base", "components", OVERLAYS)
 
 
 def read(root: Path, rules: Container[str]) -> tuple[list[Exemption], list[Finding]]:
-    """Every exemption of a checkout, and what is wrong with those that cannot be taken."""
+    """The valid exemptions of a checkout, and findings on the invalid ones."""
     exemptions: list[Exemption] = []
     findings: list[Finding] = []
     for file in (file for folder in FOLDERS for file in sorted((root / folder).rglob(FILE))):
@@ -37,7 +37,7 @@ def read(root: Path, rules: Container[str]) -> tuple[list[Exemption], list[Findi
 
 
 def unused(exemptions: list[Exemption], judged: set[str], root: Path) -> list[Finding]:
-    """The exemptions that exempted nothing; those for environments that were not looked at are left alone."""
+    """The exemptions that cover nothing, among those for the validated environments."""
     return [
         Finding(
             LH901.id,

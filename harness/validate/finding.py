@@ -1,4 +1,4 @@
-"""What validation finds, and where."""
+"""What validation reports, and its location."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Finding:
-    """One violation.
+    """A reported violation.
 
     Attributes:
         rule: Id of the rule, such as LH301.
@@ -32,7 +32,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Violation:
-    """A finding before its source is looked up: only findings that stay are worth reading sources for."""
+    """A finding without its location, which is only looked up if no exemption covers it."""
 
     rule: ValidationRule
     message: str

@@ -1,4 +1,4 @@
-"""Which Services a pod names: in its commands, its environment, and the configuration that it mounts."""
+"""The Services that a pod names in commands, environment and mounted configuration."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ _ADDRESS: Final = re.compile(r"HOST|SERVER|ENDPOINT|ADDR|URL|URI")
 
 @dataclass(frozen=True)
 class ServiceNames:
-    """The Services of an environment, to be recognised in text."""
+    """Recognises the Services of an environment in text."""
 
     known: frozenset[tuple[str, str]]
 
@@ -46,7 +46,7 @@ def service_names(environment: Environment) -> ServiceNames:
 
 
 def names_in(environment: Environment, pod: Pod) -> Iterator[tuple[tuple[Step, ...], str, bool]]:
-    """The string_map in which a pod may name Services: (path, text, whether only an init container reads it)."""
+    """The texts in which a pod may name Services: (path, text, whether only an init container reads it)."""
     volumes = {
         str(volume.get("name")): str(dig(volume, "configMap", "name"))
         for volume in mappings(pod.spec.get("volumes"))

@@ -1,4 +1,4 @@
-"""Finds the line of the source that a rendered resource, or one field of it, comes from."""
+"""Locates the file and line of a built resource or field."""
 
 import posixpath
 import re
@@ -16,7 +16,7 @@ from harness.validate.model import BuiltResource
 
 
 class RootLocations:
-    """The locations in one root, read when the first finding asks for them."""
+    """The locations in one root, read on demand."""
 
     def __init__(self, root: Root) -> None:
         self._root = root
@@ -57,7 +57,7 @@ class RootLocations:
         return documents_of
 
     def _patch(self, kind: str, name: str, path: tuple[Step, ...]) -> Location | None:
-        """The JSON patch of a kustomization that changes the path, or something below it."""
+        """The JSON patch of a kustomization that changes the path or a field below it."""
         if not path:
             return None
         for kustomization in reversed(self._root.kustomizations):
@@ -102,8 +102,6 @@ class RootLocations:
 
 
 class Locations:
-    """The locations in all roots."""
-
     def __init__(self) -> None:
         self._roots: dict[str, RootLocations] = {}
 

@@ -1,4 +1,4 @@
-"""Queries: every metric that a dashboard or an alert asks for must be one that something here exposes.
+"""Queries: every metric that a dashboard or alert reads must be exposed.
 
 `metrics.yaml`, beside this file, lists what the platform's programs expose; recording rules and the StatsD
 exporter's mappings add what they define.
@@ -41,7 +41,7 @@ _WORDS: Final = frozenset(
 
 
 def check(environment: Environment) -> Iterator[Violation]:
-    """Finds the queries of an environment that ask for what nothing exposes."""
+    """Finds queries that read metrics nothing exposes."""
     known = _known(environment)
     for config in environment.of_kind("ConfigMap"):
         for key, text in string_map(config.value.get("data")).items():
@@ -64,7 +64,7 @@ def metrics_of(expression: str) -> set[str]:
 
 
 def _queries(key: str, text: str) -> Iterator[tuple[str, str]]:
-    """The queries in a file of a ConfigMap, each with what it is for."""
+    """The queries in a file of a ConfigMap, with their purposes."""
     if key.endswith(".json") and '"expr"' in text:
         try:
             yield from _expressions(json.loads(text), "title")

@@ -1,4 +1,4 @@
-"""An environment as validation sees it: its resources, an index, and the pods that they create."""
+"""The model of an environment: its resources, an index, and the pods that they create."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,8 +14,6 @@ from harness.manifests.values import dig, mappings
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class BuiltResource(Resource):
-    """A resource of an environment."""
-
     build: Build
     parent: "BuiltResource | None" = None
 
@@ -46,17 +44,17 @@ class Environment:
 
     @property
     def everything(self) -> list[BuiltResource]:
-        """What is synced, and what is submitted later."""
+        """The resources that are synced, and those submitted later."""
         return [*self.resources, *self.embedded]
 
     @property
     def sound(self) -> list[BuiltResource]:
-        """The resources that match their schemas, those submitted later included."""
+        """The resources that match their schemas, including those submitted later."""
         return [resource for resource in self.everything if resource.key not in self.malformed]
 
     @cached_property
     def pods(self) -> list[Pod]:
-        """Every pod that is made, those submitted later included."""
+        """Every pod, including those submitted later."""
         return [pod for resource in self.sound for pod in pods_of(resource)]
 
     @cached_property
@@ -70,7 +68,7 @@ class Environment:
         return [resource for resource in self.resources if resource.kind in kinds]
 
     def webhooks(self) -> Iterator[tuple[BuiltResource, dict[str, Any], dict[str, Any]]]:
-        """The webhooks of admission that a Service answers: (configuration, webhook, reference to the Service)."""
+        """The admission webhooks that a Service answers: (configuration, webhook, reference to the Service)."""
         for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
             for configuration in self.of_kind(kind):
                 for webhook in mappings(configuration.value.get("webhooks")):

@@ -26,7 +26,7 @@ def place(finding: Finding, root: Path) -> str:
 
 
 def tally(report: Report) -> str:
-    """One sentence on what was looked at and what came of it."""
+    """One sentence on what was validated and the result."""
     looked = (
         ", ".join(f"{name} ({count} resources)" for name, count in report.resources.items()) or "no environment"
     )
@@ -41,7 +41,7 @@ def tally(report: Report) -> str:
 
 
 def text(report: Report) -> str:
-    """A line for each finding, then how often each rule was broken, then the tally."""
+    """A line for each finding, the number of findings for each rule, and the tally."""
     everywhere = set(report.environments)
     lines = []
     for finding in report.findings:

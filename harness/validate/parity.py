@@ -1,4 +1,4 @@
-"""Parity: what one environment has and another lacks, and where they differ without need.
+"""Parity: resources that an environment lacks, and unexpected differences.
 
 What differs beyond the expected differences needs an exemption, whose reason then documents it.
 """
@@ -37,7 +37,7 @@ _NOTHING: Final = object()
 
 
 def undeclared(root: Path, environments: Sequence[str], reference: str) -> Iterator[Finding]:
-    """The finding that environments cannot be compared, because no reference environment is declared."""
+    """The finding that no reference environment is declared."""
     if len(environments) < 2 or reference in environments:
         return
     said = f"names {reference}, which does not exist" if reference else "is not declared"
@@ -46,7 +46,7 @@ def undeclared(root: Path, environments: Sequence[str], reference: str) -> Itera
 
 
 def check(environments: Sequence[Environment], reference: str) -> Iterator[tuple[str, Violation]]:
-    """Compares environments with the reference environment; yields (environment that is at fault, violation)."""
+    """Compares environments with the reference environment; yields (violating environment, violation)."""
     environments = sorted(environments, key=lambda environment: environment.name != reference)
     if len(environments) < 2 or environments[0].name != reference:
         return
@@ -74,7 +74,7 @@ def _identity(resource: BuiltResource) -> tuple[str, str, str, str]:
 
 
 def differences(left: Any, right: Any, path: tuple[Step, ...] = ()) -> Iterator[tuple[tuple[Step, ...], str, str]]:
-    """The fields in which two resources differ and need not, as (path, one value, the other), shortened."""
+    """The unexpected differences of two resources: (path, left, right), shortened."""
     if left == right or reason_for("/".join(map(str, path))):
         return
     left, right = _manifest(left, path), _manifest(right, path)
@@ -95,7 +95,7 @@ def differences(left: Any, right: Any, path: tuple[Step, ...] = ()) -> Iterator[
 
 
 def _manifest(value: Any, path: tuple[Step, ...]) -> Any:
-    """A manifest in a ConfigMap may differ where a manifest may, so it is read."""
+    """Parses a manifest in a ConfigMap, because it may differ where other manifests may."""
     if (
         isinstance(value, str)
         and "\n" in value
@@ -110,7 +110,7 @@ def _manifest(value: Any, path: tuple[Step, ...]) -> Any:
 
 
 def _by_name(items: list[Any]) -> dict[str, Any] | None:
-    """A list of named things as a mapping, so that their order is no difference; None for any other list."""
+    """A list of named items as a mapping, to ignore their order; None for other lists."""
     named: dict[str, Any] = {}
     for item in items:
         name = dig(item, "name") or dig(item, "metadata", "name")
@@ -121,7 +121,7 @@ def _by_name(items: list[Any]) -> dict[str, Any] | None:
 
 
 def _plain(value: Any) -> str:
-    """A value as text, without the hashes that kustomize appends to names."""
+    """A value as text, with generated names bare."""
     return HASH.sub("", value) if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
 
 

@@ -1,4 +1,4 @@
-"""Policy that no engine checks: access, Secrets in git, what a namespace must have, one owner per resource."""
+"""Policy that no engine checks: access, Secrets in git, namespaces, one owner per resource."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -46,7 +46,7 @@ _ENFORCE: Final = "pod-security.kubernetes.io/enforce"
 
 
 def check(environment: Environment) -> Iterator[Violation]:
-    """Finds what breaks the platform's own rules."""
+    """Finds violations of the platform's own rules."""
     yield from _owners(environment)
     yield from _roles(environment)
     yield from _bindings(environment)
@@ -128,7 +128,7 @@ def _namespaces(environment: Environment) -> Iterator[Violation]:
 
 
 def _probes(environment: Environment) -> Iterator[Violation]:
-    """kube-score looks at pods behind a Service only."""
+    """kube-score checks only pods behind a Service."""
     for pod in environment.pods:
         if pod.owner.kind not in _LONG_RUNNING:
             continue

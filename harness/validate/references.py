@@ -1,4 +1,4 @@
-"""References must resolve: what a resource names must exist and provide what is used."""
+"""References: what a resource names must exist and provide what it uses."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -42,7 +42,7 @@ _WORKLOAD_KINDS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "R
 
 
 def check(environment: Environment, origins: Origins, cluster: Cluster) -> Iterator[Violation]:
-    """Finds every reference of an environment that leads nowhere."""
+    """Finds unresolved references."""
     services = service_names(environment)
     for pod in environment.pods:
         yield from _pod(environment, pod, origins, cluster)
@@ -56,7 +56,7 @@ def check(environment: Environment, origins: Origins, cluster: Cluster) -> Itera
 
 
 def uses(pod: Pod) -> Iterator[tuple[str, str, str | None, bool, tuple[Step, ...]]]:
-    """What a pod uses of ConfigMaps and Secrets: (kind, name, key or None, whether it is optional, path)."""
+    """The ConfigMaps and Secrets that a pod uses: (kind, name, key or None, whether it is optional, path)."""
     for index, volume in enumerate(mappings(pod.spec.get("volumes"))):
         path = (*pod.spec_path, "volumes", str(volume.get("name") or index))
         sources = [volume, *mappings(dig(volume, "projected", "sources"))]
@@ -224,7 +224,7 @@ def _selectors(environment: Environment) -> Iterator[Violation]:
 def _peer(
     environment: Environment, policy: BuiltResource, peer: dict[str, Any], path: tuple[Step, ...]
 ) -> Iterator[Violation]:
-    """A peer must select a namespace of ours, and a pod in it; the cluster's own namespaces are not rendered."""
+    """A peer must select one of the built namespaces and a pod in it; the cluster's own are unknown."""
     if "ipBlock" in peer:
         return
     if "namespaceSelector" not in peer:
@@ -289,7 +289,7 @@ def _images(environment: Environment) -> Iterator[Violation]:
 
 
 def _listed_images(resource: BuiltResource) -> set[tuple[str, str]]:
-    """(name, tag or digest) of each entry of `images:` in the kustomizations of a resource's root."""
+    """(name, tag or digest) of each `images:` entry in the kustomizations of a resource's root."""
     return {
         (str(item.get("newName") or item.get("name")), str(item.get("newTag") or item.get("digest")))
         for kustomization in resource.build.root.kustomizations

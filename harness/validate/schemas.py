@@ -1,4 +1,4 @@
-"""Schemas: kubeconform, strict, for the Kubernetes versions that the platform supports and the CRDs that it uses.
+"""Schemas: strict kubeconform for the supported Kubernetes versions and the CRDs in use.
 
 Nothing is fetched while validating: Kubernetes' schemas come with the package `kubernetes-validate`, those of
 custom resources from the CRDs in the rendered output, and for operators that the cluster brings itself from their
@@ -45,7 +45,7 @@ _PACKAGE: Final = "kubernetes-validate"
 
 
 def check(resources: Sequence[BuiltResource]) -> list[Violation]:
-    """Judges resources by their schemas.
+    """Validates resources against their schemas.
 
     Raises:
         HarnessError: The schemas or kubeconform are unavailable.
@@ -70,7 +70,7 @@ def check(resources: Sequence[BuiltResource]) -> list[Violation]:
 
 
 def _violations(resource: BuiltResource, results: dict[str, str]) -> Iterable[Violation]:
-    """The violations of one resource; `results` has what each version found wrong, as JSON."""
+    """The violations of one resource; `results` has each version's errors as JSON."""
     by_error: dict[tuple[str, str], list[str]] = {}
     for version, errors in results.items():
         for path, message in json.loads(errors):
@@ -106,7 +106,7 @@ def _conform(resources: list[BuiltResource], crd_schemas: Path) -> dict[str, dic
 def _kubeconform(
     folder: str, version: str, resources: list[BuiltResource], crd_schemas: Path
 ) -> dict[int, list[tuple[str, str]]]:
-    """What one version finds wrong: by the resource's index, (path, message); the path `?` for an unknown kind."""
+    """The errors of one version by the resource's index: (path, message); path `?` for an unknown kind."""
     from harness.machine.tools import tool
 
     schemas = _kubernetes_schemas(version, resources)
@@ -172,7 +172,7 @@ def _schema_name(resource: BuiltResource) -> str:
 
 
 def bundle(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """Makes a schema self-contained: what it refers to in `_definitions.json` comes along, and refers within it."""
+    """Makes a schema self-contained: includes what it references in `_definitions.json`."""
     needed: dict[str, Any] = {}
 
     def rewrite(value: Any) -> Any:
@@ -217,7 +217,7 @@ def _crd_schemas(crds: list[BuiltResource], modules: list[str]) -> Path:
 
 
 def custom_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """A CRD's OpenAPI schema as a strict JSON schema: a field that it does not know is an error.
+    """A CRD's OpenAPI schema as a strict JSON schema: an unknown field is an error.
 
     The API server drops such fields without a word, which is why strictness matters. Structural schemas are
     described in Kubernetes' documentation of CustomResourceDefinitions.

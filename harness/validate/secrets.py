@@ -1,4 +1,4 @@
-"""Where Secrets come from: a manifest, the catalogue of `harness secrets`, a copy by Reflector, an operator."""
+"""The origins of Secrets: a manifest, the catalogue of `harness secrets`, Reflector, an operator."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ REFLECTOR: Final = "reflector.v1.k8s.emberstack.com"
 
 @dataclass(frozen=True)
 class Origin:
-    """What makes a Secret or ConfigMap.
+    """What creates a Secret or ConfigMap.
 
     Attributes:
         keys: Its keys; None when they are not known.
@@ -30,7 +30,7 @@ Origins = dict[tuple[str, str, str], Origin]
 
 
 def origins(environment: Environment, catalogue: Catalogue) -> Origins:
-    """Every Secret and ConfigMap that comes to exist in an environment."""
+    """Every Secret and ConfigMap that an environment will have."""
     reflector = reflector_of(environment)
     made: Origins = {}
     if not environment.of_kind("ExternalSecret"):
@@ -75,7 +75,7 @@ def _external(
 
 
 def _copies(annotations: dict[str, str], environment: Environment) -> Iterator[str]:
-    """The namespaces to which Reflector copies by itself; its patterns are regular expressions."""
+    """The namespaces to which Reflector copies on its own; its patterns are regular expressions."""
     if annotations.get(f"{REFLECTOR}/reflection-auto-enabled") != "true":
         return
     named = annotations.get(f"{REFLECTOR}/reflection-auto-namespaces", "")

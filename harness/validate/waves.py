@@ -104,7 +104,7 @@ class Order:
 
     @cached_property
     def roots(self) -> set[str]:
-        """The Applications that are applied by hand: those that create others and that no other creates.
+        """The Applications that are applied by hand: they create others, and none creates them.
 
         One that (through others) syncs its own manifest was applied by hand first, and took itself over; so were
         the others of its circle, and what they sync.
@@ -128,7 +128,7 @@ class Order:
         return (*self.of(owner), level)
 
     def _holds_a_root(self, resource: BuiltResource) -> bool:
-        """Whether it is the namespace of an Application that is applied by hand, and so there before it."""
+        """Whether it is the namespace of an Application that is applied by hand, which exists first."""
         namespaces = {root.partition("/")[0].rpartition(" ")[2] for root in self.roots}
         return resource.kind == "Namespace" and resource.name in namespaces
 
@@ -159,7 +159,7 @@ def _phase(resource: BuiltResource) -> int:
 
 
 def check(environment: Environment, origins: Origins) -> Iterator[Violation]:
-    """Finds what waits for a later wave."""
+    """Finds resources that wait for a later wave."""
     order = Order(environment)
     services = service_names(environment)
     yield from _structure(environment, order)
@@ -268,7 +268,7 @@ def _is_for(subject: dict[str, Any], binding: BuiltResource, account: BuiltResou
 
 
 def _webhooks(environment: Environment, order: Order) -> Iterator[Violation]:
-    """A webhook that fails closed refuses everything it matches until its Service answers."""
+    """A fail-closed webhook rejects everything that it matches until its Service answers."""
     for configuration, webhook, reference in environment.webhooks():
         service = environment.get("Service", str(reference.get("namespace")), str(reference.get("name")))
         if webhook.get("failurePolicy", "Fail") != "Fail" or service is None:

@@ -1,4 +1,4 @@
-"""Two texts side by side: which line belongs to which, and what differs within a line."""
+"""Aligns two texts side by side, and marks what differs within a line."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -46,7 +46,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Fold:
-    """Equal lines that are not shown unless asked for."""
+    """Equal lines that are hidden until the reader expands them."""
 
     lines: tuple[str, ...]
 
@@ -79,7 +79,7 @@ def _equal(text: str, line: int, offset: int) -> Row:
 
 
 def _blocks(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[str, range, range]]:
-    """Stretches that are equal or not, in order, without empty ones."""
+    """The non-empty stretches, equal or different, in order."""
     start = 0
     while start < min(len(before), len(after)) and before[start] == after[start]:
         start += 1
@@ -102,7 +102,7 @@ def _blocks(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[str, 
 
 
 def _changed(before: Sequence[str], after: Sequence[str], left: range, right: range) -> Iterator[Row]:
-    """The rows of a stretch that differs: versions of a line beside each other, the rest on its own."""
+    """The rows of a stretch that differs: versions of a line side by side, other lines alone."""
     waiting = list(right)
     for line in left:
         # Only the next lines that are left are looked at, so that the order stays and the time is bounded.
@@ -133,7 +133,7 @@ def _alike(left: str, right: str) -> bool:
 
 
 def within(before: str, after: str) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
-    """Marks what differs between two versions of a line, by words.
+    """Marks the words that differ between two versions of a line.
 
     >>> [piece.text for piece in within("image: a:1", "image: a:2")[1] if piece.marked]
     ['2']

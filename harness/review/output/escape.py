@@ -1,4 +1,4 @@
-"""Text of others inside Markdown: it can neither break the comment nor call anybody."""
+"""Escapes foreign text in Markdown: it can neither break the comment nor mention anybody."""
 
 import html
 import re
@@ -16,7 +16,7 @@ _BACKTICKS: Final = re.compile("`+")
 
 
 def prose(text: str) -> str:
-    r"""A sentence as Markdown that shows exactly it.
+    r"""A sentence as Markdown that renders literally.
 
     >>> prose("a_b | <b>")
     'a\\_b \\| &lt;b&gt;'
@@ -28,7 +28,7 @@ def prose(text: str) -> str:
 
 
 def code(text: str) -> str:
-    r"""A name or a value in the middle of Markdown.
+    r"""A name or value as inline code.
 
     >>> code("a"), code("a`b"), code("`")
     ('`a`', '``a`b``', '`` ` ``')
@@ -42,7 +42,7 @@ def code(text: str) -> str:
 
 
 def cell(text: str) -> str:
-    r"""A name or a value as a cell of a table.
+    r"""A name or value as a table cell.
 
     >>> cell("a|b")
     '`a\\|b`'
@@ -51,7 +51,7 @@ def cell(text: str) -> str:
 
 
 def tag(text: str) -> str:
-    """A name or a value in the middle of HTML, where Markdown means nothing.
+    """A name or value within HTML, where Markdown has no effect.
 
     >>> tag("<b>")
     '<code>&lt;b&gt;</code>'
@@ -60,7 +60,7 @@ def tag(text: str) -> str:
 
 
 def block(lines: Iterable[Line]) -> str:
-    """Lines as a fenced block in the colours of a diff; no content can end it."""
+    """Lines as a fenced diff block that no content can close."""
     texts = [line.text if line.sign == "@" else line.sign + line.text for line in lines]
     fence = "`" * max(3, _longest_run(texts) + 1)
     return "\n".join([f"{fence}diff", *texts, fence])

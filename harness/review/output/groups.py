@@ -1,4 +1,4 @@
-"""What the formats show once, although it is in the review more than once: the same in several environments."""
+"""Groups what several environments share, so that each format shows it once."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from harness.review.model import (
 
 @dataclass(frozen=True)
 class Entry:
-    """A changed resource in its place.
+    """A changed resource with its environment and Application.
 
     Attributes:
         same_as: Name of an earlier environment where exactly the same changes; empty for none.
@@ -34,7 +34,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class RiskGroup:
-    """A risk with every environment that has it.
+    """A risk and the environments that have it.
 
     Attributes:
         resource: The resource of the first environment.
@@ -49,7 +49,7 @@ class RiskGroup:
 
 @dataclass(frozen=True)
 class ImageGroup:
-    """A replaced image with everything that runs it.
+    """A replaced image and the workloads that run it.
 
     Attributes:
         resources: The workloads that run it, of all environments.
@@ -63,7 +63,7 @@ class ImageGroup:
 
 
 def entries(review: Review) -> list[Entry]:
-    """Every changed resource, in the review's order, with the environment where the same was seen before."""
+    """Every changed resource in the review's order; a repetition names the earlier environment."""
     first: dict[tuple[object, ...], str] = {}
     listed = []
     for environment, application, resource in review.walk():
@@ -108,7 +108,7 @@ def image_groups(review: Review) -> list[ImageGroup]:
 
 
 def shown(environment: EnvironmentReview) -> list[ApplicationReview]:
-    """The Applications with something to show: a change that means something, of theirs or of themselves."""
+    """The Applications that changed, or whose resources did, beyond what is folded."""
     return [
         application
         for application in environment.applications
@@ -119,7 +119,7 @@ def shown(environment: EnvironmentReview) -> list[ApplicationReview]:
 
 
 def wave(application: ApplicationReview) -> str:
-    """The sync wave in words, and what it was; empty where there is none."""
+    """The sync wave and the previous one, in words; empty without one."""
     before, after = application.wave_before, application.wave_after
     if application.change is ChangeKind.REMOVED or before == after:
         known = before if after is None else after
@@ -130,7 +130,7 @@ def wave(application: ApplicationReview) -> str:
 
 
 def where(environment: str, application: str) -> str:
-    """Where something is that belongs to no resource; the repository as a whole has neither of both.
+    """The environment and Application of something without a resource; 'repository' without either.
 
     >>> where("eks", "web"), where("", ""), where("eks", "")
     ('eks/web', 'repository', 'eks')
@@ -139,36 +139,36 @@ def where(environment: str, application: str) -> str:
 
 
 def is_comparison(review: Review) -> bool:
-    """Whether there is no change to review: only two environments, beside each other, in one tree."""
+    """Whether the review only compares two environments of one tree."""
     return bool(review.parity) and review.base == review.head
 
 
 def headline(review: Review) -> str:
-    """The first line: which environments the change touches, or how the environments differ."""
+    """The first line: the environments that the change touches, or how they differ."""
     if is_comparison(review) and not review.problems:
         return f"{'; '.join(parity.sentence for parity in review.parity)}."
     return review.headline
 
 
 def compared(review: Review) -> tuple[str, ...]:
-    """The tree or the two trees that were looked at."""
+    """The reviewed tree or trees."""
     return (str(review.head),) if is_comparison(review) else (str(review.base), str(review.head))
 
 
 def differences(review: Review, parity: Parity) -> list[Difference]:
-    """The differences to show: beside a change, not those that are declared and stay as they were."""
+    """The differences to show; a review of a change omits those that are declared and unchanged."""
     if is_comparison(review):
         return list(parity.differences)
     return [item for item in parity.differences if not item.reason or item.status is not DifferenceStatus.SAME]
 
 
 def everywhere(review: Review, environments: Iterable[str]) -> bool:
-    """Whether these are all environments that the change touches, so that naming them says nothing."""
+    """Whether these are all the environments that the change touches, which need no names."""
     return set(environments) == {environment.name for environment in review.environments if environment.touched}
 
 
 def levels(risks: Iterable[Risk]) -> dict[Level, int]:
-    """How many risks there are of each level, the highest first."""
+    """The number of risks of each level, the highest first."""
     counts = dict.fromkeys(sorted(Level, reverse=True), 0)
     for risk in risks:
         counts[risk.level] += 1
@@ -181,7 +181,7 @@ def worst(resource: ResourceChange) -> int:
 
 
 def folded(review: Review) -> Mapping[str, int]:
-    """All that was folded, by reason, the most frequent first."""
+    """Everything folded, by reason, the most frequent first."""
     counts: dict[str, int] = {}
     for environment in review.environments:
         for application in environment.applications:

@@ -48,8 +48,6 @@ _LEVEL_NAMES: Final[Mapping[int, str]] = {0: "none", **{int(level): str(level) f
 
 @dataclass(frozen=True)
 class Card:
-    """A resource as the page shows it."""
-
     id: str
     entry: Entry
 
@@ -64,7 +62,7 @@ class Card:
 
     @property
     def whole(self) -> str:
-        """Its manifest, when only one side has it."""
+        """The manifest, if only one side has it."""
         if self.resource.change is ChangeKind.ADDED:
             return self.resource.after_yaml
         return self.resource.before_yaml if self.resource.change is ChangeKind.REMOVED else ""
@@ -83,15 +81,13 @@ class Card:
 
 @dataclass(frozen=True)
 class Group:
-    """An Application as the page shows it."""
-
     id: str
     application: ApplicationReview
     cards: tuple[Card, ...]
 
 
 def html(review: Review) -> str:
-    """The page. Whatever comes from the manifests is escaped."""
+    """The page; everything from the manifests is escaped."""
     environment = Environment(
         loader=PackageLoader("harness.review.output"),
         autoescape=True,
@@ -162,7 +158,7 @@ def _anchor(cards: list[Card], resource: ResourceChange) -> str:
 
 
 def _finalize(value: Any) -> Any:
-    """Nothing that is shown may hide what it is."""
+    """Makes hidden characters visible."""
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
@@ -172,5 +168,5 @@ def _source(environment: Environment, name: str) -> str:
 
 
 def _hash(text: str) -> str:
-    """The hash by which the page's policy allows one style or script, and no other."""
+    """The hash by which the page's policy allows a style or script."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -1,4 +1,4 @@
-"""The review for programs: JSON after schema/review-1.json."""
+"""The review as JSON (schema/review-1.json)."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The review as a comment on a pull request: whole if it fits, else cut so that no resource goes unnamed.
+"""The review as a pull request comment, shortened to fit without omitting the name of a resource.
 
 What a comment always has, as far as the limit allows, in the order in which it is given room:
 
@@ -83,7 +83,7 @@ class _List:
     tail: str = ""
 
     def fit(self, room: int) -> str:
-        """As many rows as the room allows; empty when not even the first and a word on the others fit."""
+        """As many rows as fit; empty if there is no room for the first row and a remark on the others."""
         if not self.rows:
             return ""
         whole = "\n".join([self.head, *self.rows, "", self.tail])
@@ -120,7 +120,7 @@ class _Comment:
         self._elsewhere = _elsewhere(review, link)
 
     def compose(self) -> str:
-        """Gives each part its room, in the order of the module's first lines."""
+        """Allots room to each part, in the order of the module's docstring."""
         end = f"{MARKER}\n"
         # What says that names or details are missing is never itself cut, so its room is set aside.
         room = self._limit - len(end) - len(self._cut_sentence(len(self._entries)))
@@ -313,7 +313,7 @@ def _parity(review: Review, parity: Parity) -> _List:
 
 
 class _Names:
-    """The names of the resources that have no details, grouped so that they take little room."""
+    """The names of the resources without details, grouped to save room."""
 
     def __init__(self, listed: Sequence[Entry]) -> None:
         keys = []
@@ -331,7 +331,7 @@ class _Names:
         )
 
     def write(self, indices: Iterable[int], room: int) -> tuple[str, int]:
-        """The list, and how many of these resources it does not name because it is full."""
+        """The list, and the number of resources that it omits because it is full."""
         wanted = set(indices)
         ordered = [self._groups[index] for index in self._order if index in wanted]
         # The longest start of the list that fits, found by halving: each name more makes it longer.
@@ -394,7 +394,7 @@ class _Details:
             self._places.setdefault((entry.environment, entry.application.name), []).append(index)
 
     def choose(self, room: int, chosen: dict[int, str]) -> dict[int, str]:
-        """What was chosen before, by index, and as many details more as the room for all of them allows."""
+        """The previous choice, by index, and as many more details as fit."""
         details = dict(chosen)
         used = len(self.text(details))
         opened = {place for index in details for place in self._around(index)}
@@ -412,7 +412,7 @@ class _Details:
         return details
 
     def shortened(self, chosen: dict[int, str]) -> bool:
-        """Whether some details are not whole."""
+        """Whether some details are incomplete."""
         return any(piece != self._full[index] for index, piece in chosen.items())
 
     def text(self, chosen: dict[int, str]) -> str:
@@ -431,7 +431,7 @@ class _Details:
         return whole
 
     def _around(self, index: int) -> dict[tuple[str, ...], int]:
-        """What encloses a resource's details, and the length of each."""
+        """The markup around a resource's details, and its lengths."""
         entry = self._entries[index]
         return {
             (entry.environment,): len(self._heads[entry.environment]) + len(_END),

@@ -20,7 +20,7 @@ _LEVELS: Final[Mapping[Level, str]] = {Level.HIGH: "error", Level.MEDIUM: "warni
 
 
 def sarif(review: Review) -> str:
-    """The risks, what was not reviewed, and new drift; each once, however many environments have it."""
+    """The risks, what was not reviewed, and new drift, each once for all environments."""
     results = [*_risks(review), *_problems(review), *_notes(review), *_drift(review)]
     rules = {rule.id: SarifRule(rule.id, rule.title, rule.why) for rule in RULES.values()}
     rules |= {rule.id: rule for rule in (NOT_RENDERED, NOT_COVERED, DRIFT)}

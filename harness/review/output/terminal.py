@@ -42,15 +42,15 @@ class Page:
         self._lines.append("")
 
     def line(self, indent: int, *parts: Part) -> None:
-        """A line that is folded between words; what does not fit goes on below, indented as well."""
+        """A line that wraps between words, with the same indent."""
         self._lines += [" " * indent + folded for folded in self._folded(parts, self.width - indent)]
 
     def exact(self, content: str, style: str) -> None:
-        """A line whose own spaces count."""
+        """A line whose whitespace is kept."""
         self._lines.append(self._styled(content, style))
 
     def grid(self, indent: int, rows: Iterable[tuple[Part, Sequence[Part]]]) -> None:
-        """Two columns, of which the second is folded."""
+        """Two columns; the second wraps."""
         rows = list(rows)
         first = max(cell_len(_text(label)) for label, _ in rows) + 2
         for label, parts in rows:
@@ -88,7 +88,7 @@ def _text(part: Part) -> str:
 
 
 def _breaks(text: str, width: int) -> Iterator[int]:
-    """Where in a text new lines begin, so that none is wider; only a word that is too wide itself is cut."""
+    """Where to break a text to keep within a width; only a word that is too wide is cut."""
     used = 0
     for match in _WORD.finditer(text):
         word, start = match[0], match.start()

@@ -55,7 +55,6 @@ _LINE_STYLES: Final = {"+": "green", "-": "red", "@": "cyan", " ": "dim"}
 
 
 def text(review: Review, *, width: int = 80, colour: bool = False) -> str:
-    """The review as a terminal shows it."""
     page = Page(width, colour=colour)
     _Writer(page, review).write()
     return str(page)
@@ -95,7 +94,7 @@ class _Writer:
         self._page.line(indent, *((one_line(content), style) for content, style in pairs))
 
     def _code(self, indent: int, sign: str, content: str) -> None:
-        """A line whose own spaces count; what does not fit goes on below, without a sign."""
+        """A line whose whitespace is kept; its continuation has no sign."""
         head = "" if sign == "@" else f"{sign} "
         room = max(self._page.width - indent - len(head), 1)
         for part in chop_cells(content.expandtabs(4), room) or [""]:
@@ -146,7 +145,7 @@ class _Writer:
             self._line(4, (f"{users}{self._only(group.environments)}", "dim"))
 
     def _only(self, environments: tuple[str, ...]) -> str:
-        """Names the environments, unless they are all that are touched."""
+        """Names the environments, unless they are all the touched ones."""
         return "" if everywhere(self._review, environments) else f" [{one_line(', '.join(environments))}]"
 
     def _environment(self, environment: EnvironmentReview, applications: list[ApplicationReview]) -> None:

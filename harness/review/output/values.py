@@ -31,7 +31,7 @@ _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class _Dumper(_DUMPER):  # type: ignore[misc]  # the C dumper is chosen at run time
-    """PyYAML's safe dumper, with texts of several lines as they are read: in blocks."""
+    """PyYAML's safe dumper that writes multi-line texts as blocks."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the signature is PyYAML's
         return True
@@ -59,7 +59,7 @@ class Line:
 
 
 def visible(text: str) -> str:
-    r"""Writes out the characters that would act on a reader's screen rather than show.
+    r"""Escapes characters that would control the reader's screen.
 
     >>> visible("a\x1b[2Jb")
     'a\\x1b[2Jb'
@@ -70,7 +70,7 @@ def visible(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    r"""Text that has to stay on one line.
+    r"""A text on one line.
 
     >>> one_line("a\n  b")
     'a   b'
@@ -79,7 +79,7 @@ def one_line(text: str) -> str:
 
 
 def split_lines(text: str) -> list[str]:
-    r"""The lines of a text, wherever any reader may see the end of one.
+    r"""The lines of a text, split at every character that a reader may take for a line end.
 
     >>> split_lines("a\rb\n")
     ['a', 'b']
@@ -111,7 +111,7 @@ def compact(value: Any) -> str:
 
 
 def field_lines(change: FieldChange) -> list[Line]:
-    """What differs in a field; a secret's value is left out even if it is there."""
+    """The difference in a field, without the value of a secret."""
     if change.secret:
         before = [] if change.kind is FieldKind.ADDED else [Line("-", REDACTED)]
         new = REDACTED if change.kind is FieldKind.ADDED else REDACTED_CHANGED
@@ -136,7 +136,7 @@ def _unified(lines: Sequence[str]) -> list[Line]:
 
 
 def scalars(change: FieldChange) -> tuple[str, str] | None:
-    """The value before and after on a line each, for a field that has no more than that on both sides."""
+    """The value before and after, each on one line, for a scalar field."""
     if change.kind is not FieldKind.SET:
         return None
     lines = field_lines(change)

@@ -1,1 +1,1 @@
-"""What a change can do, in words: rules on data, access, running, delivery and exposure."""
+"""The risks of a change: rules on data, access, running, delivery and exposure."""

@@ -58,7 +58,6 @@ _RISKY_CAPABILITIES: Final = "NET_BIND_SERVICE"
 
 
 def check(change: Change) -> Iterator[Judgement]:
-    """Who can do more than before."""
     if change.kind in _ROLES:
         yield from _role(change)
     elif change.kind in _BINDINGS:

@@ -1,4 +1,4 @@
-"""What a rule looks at: one changed resource."""
+"""The input of a rule: a changed resource and the pods in it."""
 
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
@@ -21,8 +21,6 @@ Check = Callable[["Change"], Iterator[Judgement]]
 
 @dataclass(frozen=True)
 class Change:
-    """One changed resource."""
-
     before: ReviewedResource | None
     after: ReviewedResource | None
     fields: Fields = field(default_factory=Fields)
@@ -44,7 +42,7 @@ class Change:
 
     @property
     def replaced(self) -> bool:
-        """Whether the old one is deleted and a new one made: it has another kind, namespace or name."""
+        """Whether a new kind, namespace or name deletes the old resource and creates another."""
         if self.before is None or self.after is None:
             return False
         return place(self.before.identity) != place(self.after.identity)
@@ -72,7 +70,7 @@ class Change:
                 yield change, path
 
     def touches(self, *prefix: str) -> str | None:
-        """The first changed path at or below a path; None when nothing changes there."""
+        """The first changed path at or below a path, or None."""
         return next((change.path for change, _ in self.below(*prefix)), None)
 
     def differs(self, *path: str) -> bool:
@@ -92,7 +90,7 @@ class Change:
         ]
 
     def restarts(self) -> str | None:
-        """The path in the pod template that makes its pods restart; None when none does."""
+        """The changed path that restarts the pods, or None."""
         template = self.template
         if template is None or self.replaced or self.before is None or self.after is None:
             return None
@@ -105,7 +103,7 @@ class Change:
 
 
 def place(identity: Identity) -> tuple[str, str, str, str]:
-    """What the API server knows a resource by: its group and kind, namespace and name."""
+    """How the API server identifies a resource: group, kind, namespace and name."""
     group = identity.api_version.rpartition("/")[0]
     group = "" if group == "extensions" else group
     return (_GROUPS.get(identity.kind, group), identity.kind, identity.namespace, identity.name)

@@ -61,7 +61,6 @@ _BUCKETS: Final = frozenset({"Bucket", "BucketClaim", "ObjectBucketClaim", "Data
 
 
 def check(change: Change) -> Iterator[Judgement]:
-    """What may be lost."""
     gone = change.gone
     if gone is not None:
         yield from _gone(change, gone.kind, str(gone.identity))

@@ -55,7 +55,6 @@ _EXPOSED: Final = {"ClusterIP": 0, "ExternalName": 0, "NodePort": 1, "LoadBalanc
 
 
 def check(change: Change) -> Iterator[Judgement]:
-    """What happens to delivery, exposure and secrets."""
     if change.kind in _APPLICATIONS and change.resource.group == "argoproj.io":
         yield from _application(change)
     if change.kind == "Kustomization" and change.resource.group == _FLUX:

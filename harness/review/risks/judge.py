@@ -13,7 +13,7 @@ _CHECKS: Final[tuple[Check, ...]] = (data.check, access.check, running.check, de
 
 
 def judge(change: Change) -> tuple[Risk, ...]:
-    """What a change can do, the worst first."""
+    """The risks of a change, the worst first."""
     risks: dict[Risk, None] = {}
     for check in _CHECKS:
         for rule, sentence, path in check(change):
@@ -27,7 +27,7 @@ def risk(rule: RiskRule, sentence: str, path: str = "") -> Risk:
 
 
 def parse_threshold(text: str) -> tuple[Level | None, frozenset[str]]:
-    """Reads `--fail-on`: the lowest level that fails, and the rules that do.
+    """Reads `--fail-on`: the lowest level and the rules that fail the command.
 
     >>> parse_threshold("high,DF401")
     (<Level.HIGH: 3>, frozenset({'DF401'}))

@@ -54,7 +54,6 @@ _REPLACE: Final = ("Replace=true", "Force=true")
 
 
 def check(change: Change) -> Iterator[Judgement]:
-    """What happens to what runs."""
     if change.gone is not None and change.gone.kind in _WORKLOADS and change.gone.kind != "StatefulSet":
         yield DF308, f"{change.gone.identity} is deleted", ""
     if change.replaced:
