@@ -36,7 +36,6 @@ with DAG(
     default_args=task_defaults(settings),
     on_success_callback=dag_succeeded,
     on_failure_callback=dag_failed,
-    template_searchpath=[settings.spark_template_dir],
     tags=["brewery", "silver", "gold", "spark"],
     doc_md=__doc__,
 ):

@@ -103,6 +103,30 @@ class Storage:
             else:
                 self.fs.pipe_file(target, data)
 
+    def create(self, path: str, data: bytes) -> bool:
+        """Write a file that does not exist yet; of several writers at the same time, one succeeds.
+
+        Returns:
+            False if the file exists.
+
+        Raises:
+            StorageError: It could not be written.
+        """
+        target = self._fs_path(path)
+        with self._explained("create", path):
+            try:
+                if self._local:
+                    Path(target).parent.mkdir(parents=True, exist_ok=True)
+                    with Path(target).open("xb") as file:
+                        file.write(data)
+                else:
+                    self.fs.pipe_file(target, data, mode="create")
+            except OSError as error:
+                if isinstance(error, FileExistsError) or _s3_code(error) == "PreconditionFailed":
+                    return False
+                raise
+        return True
+
     def read(self, path: str) -> bytes:
         """A file's content.
 

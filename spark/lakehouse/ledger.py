@@ -56,7 +56,7 @@ def entered(rows: Sequence[LedgerRow], row: LedgerRow) -> list[LedgerRow]:
 def write_ledger(lakehouse: Lakehouse, rows: Sequence[LedgerRow]) -> None:
     """Write the whole ledger in one commit: it has a row a day, and replacing only some of them costs more."""
     values = [{name: _plain(value) for name, value in vars(row).items()} for row in rows]
-    with explained(f"write the table {lakehouse.path(SILVER_RUNS)}"), interpreted(lakehouse.spark):
+    with lakehouse.writing(f"write the table {lakehouse.path(SILVER_RUNS)}"), interpreted(lakehouse.spark):
         replace(lakehouse, SILVER_RUNS, rows_frame(lakehouse.spark, SILVER_RUNS, values))
 
 

@@ -40,15 +40,16 @@ def stage(lakehouse: Lakehouse, frames: Mapping[str, DataFrame], built_from: Sta
         frames: Name of each gold table -> its rows.
         built_from: What they were built from.
     """
-    lakehouse.files.delete(_marker(lakehouse))
+    with lakehouse.writing(f"write {_marker(lakehouse)}"):
+        lakehouse.files.delete(_marker(lakehouse))
 
     def write(name: str) -> None:
         path = lakehouse.layout.gold_staging(name)
-        with explained(f"write {path}"):
+        with lakehouse.writing(f"write {path}"):
             tables.shaped(frames[name], GOLD[name]).write.mode("overwrite").parquet(path)
 
     _each_table(write)
-    lakehouse.files.write_text(
+    lakehouse.write_text(
         _marker(lakehouse),
         json.dumps(
             {
@@ -94,7 +95,7 @@ def publish(lakehouse: Lakehouse, frames: Mapping[str, DataFrame], built_from: S
     """Replace each gold table in a commit of its own, whose `userMetadata` names the run."""
 
     def write(name: str) -> None:
-        with explained(f"write the table {lakehouse.path(GOLD[name])}"):
+        with lakehouse.writing(f"write the table {lakehouse.path(GOLD[name])}"):
             tables.replace(lakehouse, GOLD[name], frames[name])
 
     metadata = json.dumps({"run_id": built_from.run_id, "ingestion_date": built_from.ingestion_date.isoformat()})

@@ -34,8 +34,10 @@ def restore(lakehouse: Lakehouse, version: int) -> bool:
     Returns:
         False if the version no longer exists: its log entries or data files were cleaned up.
     """
+    path = lakehouse.layout.silver_breweries
+    lakehouse.require_claim(f"restore {path} to version {version}")
     try:
-        DeltaTable.forPath(lakehouse.spark, lakehouse.layout.silver_breweries).restoreToVersion(version)
+        DeltaTable.forPath(lakehouse.spark, path).restoreToVersion(version)
     except CapturedException as error:
         log.warning("silver cannot be restored to version %d: %s", version, str(error).splitlines()[0])
         return False
@@ -63,7 +65,7 @@ def write_rejected(lakehouse: Lakehouse, manifest: Manifest, snapshot: Snapshot)
     if not snapshot.rejected_count:
         # The planner sees that the result is empty, and reads nothing.
         rows = rows.limit(0)
-    with explained(f"write the table {path}"):
+    with lakehouse.writing(f"write the table {path}"):
         tables.replace_since(lakehouse, SILVER_REJECTED, rows.coalesce(1), manifest.ingestion_date)
 
 
@@ -76,7 +78,7 @@ def drop_rejected_after(lakehouse: Lakehouse, date: dt.date) -> None:
     """Delete the rejected records of later dates."""
     path = lakehouse.path(SILVER_REJECTED)
     if any(rejected > date for rejected in _rejected_dates(lakehouse)):
-        with explained(f"delete rows of {path}"):
+        with lakehouse.writing(f"delete rows of {path}"):
             DeltaTable.forPath(lakehouse.spark, path).delete(sf.col("ingestion_date") > sf.lit(date))
 
 
@@ -107,7 +109,7 @@ def load(lakehouse: Lakehouse, manifest: Manifest, snapshot: Snapshot) -> None:
         sf.lit(manifest.run_id).alias("run_id"),
     )
     with (
-        explained(f"write the table {lakehouse.path(SILVER_BREWERIES)}"),
+        lakehouse.writing(f"write the table {lakehouse.path(SILVER_BREWERIES)}"),
         tables.commit_metadata(lakehouse.spark, mark(manifest, snapshot).to_json()),
     ):
         tables.replace(lakehouse, SILVER_BREWERIES, rows, snapshot.new_columns)
@@ -130,8 +132,8 @@ def merge(lakehouse: Lakehouse, manifest: Manifest, snapshot: Snapshot) -> None:
     New columns are added first, in a commit of their own that changes no row.
     """
     path = lakehouse.path(SILVER_BREWERIES)
-    with explained(f"merge into the table {path}"):
-        tables.evolve(lakehouse, snapshot.new_columns)
+    tables.evolve(lakehouse, snapshot.new_columns)
+    with lakehouse.writing(f"merge into the table {path}"):
         target = DeltaTable.forPath(lakehouse.spark, path)
         source = _merge_source(snapshot, target.toDF())
         date = sf.lit(manifest.ingestion_date)

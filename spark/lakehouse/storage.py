@@ -1,13 +1,17 @@
 """A lakehouse as Spark sees it, and its files through Hadoop's file systems: a folder or an object store."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
+from brewery.contract.claims import CLAIM, newest
 from brewery.contract.layout import Layout
 from lakehouse.definitions import Table
-from lakehouse.errors import explained
+from lakehouse.errors import TransientError, explained
 
 
 def spark_layout(layout: Layout) -> Layout:
@@ -83,11 +87,13 @@ class Lakehouse:
         spark: Session.
         layout: Paths, with the scheme that Hadoop uses.
         files: The lakehouse's file system.
+        claim: The claim under which this job writes; None where nobody takes claims.
     """
 
     spark: SparkSession
     layout: Layout
     files: Files
+    claim: int | None = None
 
     @classmethod
     def open(cls, spark: SparkSession, layout: Layout) -> "Lakehouse":
@@ -97,7 +103,35 @@ class Lakehouse:
             LakehouseError: There is no file system for the URI's scheme, or it refuses the credentials.
         """
         layout = spark_layout(layout)
-        return cls(spark, layout, Files(spark, layout.root))
+        claim = os.environ.get(CLAIM)
+        return cls(spark, layout, Files(spark, layout.root), int(claim) if claim else None)
+
+    def require_claim(self, doing: str) -> None:
+        """Before each commit, as Delta's own check sees what another job has committed, not that one has started.
+
+        Args:
+            doing: As for `explained`.
+
+        Raises:
+            TransientError: Another attempt has taken a newer claim.
+        """
+        if self.claim is not None and self.claim != (held := newest(self.files.names(self.layout.claims))):
+            raise TransientError(
+                f"Could not {doing}: another attempt has taken over this lakehouse (claim {held} instead of "
+                f"{self.claim}); this one ends, and the newest continues."
+            )
+
+    @contextmanager
+    def writing(self, doing: str) -> Iterator[None]:
+        """`require_claim`, then `explained`, for the block of one commit."""
+        self.require_claim(doing)
+        with explained(doing):
+            yield
+
+    def write_text(self, path: str, text: str) -> None:
+        """Write a UTF-8 file, under the newest claim only."""
+        self.require_claim(f"write {path}")
+        self.files.write_text(path, text)
 
     def path(self, table: Table) -> str:
         return f"{self.layout.root}/{table.name}"

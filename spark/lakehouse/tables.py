@@ -13,6 +13,7 @@ from pyspark.sql import functions as sf
 from lakehouse import deltalog
 from lakehouse.columns import comment_of
 from lakehouse.definitions import SILVER_BREWERIES, Table
+from lakehouse.errors import explained
 from lakehouse.storage import Lakehouse
 
 PROPERTIES: Final = {
@@ -109,16 +110,22 @@ def evolve(lakehouse: Lakehouse, columns: Mapping[str, str]) -> None:
         lakehouse: The lakehouse.
         columns: Column -> field.
     """
-    existing = source_columns(lakehouse)
-    table = f"ALTER TABLE delta.`{lakehouse.path(SILVER_BREWERIES)}`"
+    path = lakehouse.path(SILVER_BREWERIES)
+
+    def alter(change: str) -> None:
+        with lakehouse.writing(f"alter the table {path}"):
+            lakehouse.spark.sql(f"ALTER TABLE delta.`{path}` {change}")
+
+    with explained(f"read the table {path}"):
+        existing = source_columns(lakehouse)
     missing = [name for name in columns if name not in existing]
     if missing:
         added = ", ".join(f"`{name}` STRING COMMENT {_sql_text(comment_of(columns[name]))}" for name in missing)
-        lakehouse.spark.sql(f"{table} ADD COLUMNS ({added})")
+        alter(f"ADD COLUMNS ({added})")
         log.info("silver has new columns: %s", ", ".join(missing))
     for name, field in columns.items():
         if existing.get(name, comment_of(field)) != comment_of(field):
-            lakehouse.spark.sql(f"{table} ALTER COLUMN `{name}` COMMENT {_sql_text(comment_of(field))}")
+            alter(f"ALTER COLUMN `{name}` COMMENT {_sql_text(comment_of(field))}")
 
 
 def _sql_text(text: str) -> str:

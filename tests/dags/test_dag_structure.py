@@ -100,8 +100,15 @@ def test_on_kubernetes_spark_runs_through_the_operator(dags: dict[str, Any]) -> 
     for task in dags[TRANSFORMATION].tasks:
         assert task.task_type == "SparkJobOperator"
         assert task.namespace == "processing"
-        assert task.params["job"] == task.task_id
+        assert task.job == task.task_id
         assert task.startup_timeout_seconds <= 600
+
+
+@pytest.mark.parametrize("mode", ["kubernetes"], indirect=True)
+def test_the_dag_needs_no_file_of_the_tasks_own_pod(dags: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    """As `airflow tasks clear` and every other command reads it, wherever it runs."""
+    dags[TRANSFORMATION].resolve_template_files()
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("mode", ["local"], indirect=True)

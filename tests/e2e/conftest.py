@@ -31,6 +31,7 @@ ORDER = (
     "test_network",
     "test_jupyter",
     "test_monitoring",
+    "test_fence",
     "test_gitops",
     "test_faults",
 )

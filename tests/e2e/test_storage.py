@@ -21,7 +21,12 @@ READS = {
     "backup": ["airflow/backups/postgres/probe"],
 }
 WRITES = {
-    "airflow": ["airflow/logs/probe", "airflow/artifacts/probe", "lakehouse/bronze/probe"],
+    "airflow": [
+        "airflow/logs/probe",
+        "airflow/artifacts/probe",
+        "lakehouse/bronze/probe",
+        "lakehouse/_claims/probe",
+    ],
     "spark": ["lakehouse/silver/probe", "lakehouse/gold/probe", "lakehouse/quality/probe"],
     "jupyter": [],
     "backup": ["airflow/backups/postgres/probe"],

@@ -81,6 +81,11 @@ class Airflow:
             body["logical_date"] = dt.datetime.combine(date, moment).isoformat()
         return _run(self._ask("POST", f"/dags/{dag_id}/dagRuns", body))
 
+    def clear(self, run: Run, task_id: str) -> None:
+        """Lets a task of a run that has ended run again."""
+        what = {"dag_run_id": run.run_id, "task_ids": [task_id], "only_failed": False, "reset_dag_runs": True}
+        self._ask("POST", f"/dags/{run.dag_id}/clearTaskInstances", {"dry_run": False, **what})
+
     def runs(self, dag_id: str) -> list[Run]:
         query = "order_by=execution_date&limit=100"
         return [_run(run) for run in self._ask("GET", f"/dags/{dag_id}/dagRuns?{query}")["dag_runs"]]

@@ -81,6 +81,11 @@ class Layout:
         return f"{self.root}/quality/results"
 
     @property
+    def claims(self) -> str:
+        """Folder of the claims, whose newest names the attempt that may write (`contract.claims`)."""
+        return f"{self.root}/_claims"
+
+    @property
     def figures(self) -> str:
         """JSON file: the newest run's figures for monitoring (`contract.figures`)."""
         return f"{self.root}/quality/figures.json"

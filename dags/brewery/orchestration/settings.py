@@ -15,7 +15,7 @@ class OrchestrationSettings:
     Attributes:
         spark_mode: `kubernetes`: SparkApplications through the operator; `local`: Spark within the task's process.
         spark_namespace: Namespace of the SparkApplications.
-        spark_template_dir: Folder that holds `spark-application.yaml`, the SparkApplication as a Jinja template.
+        spark_template_dir: Folder that holds `spark-application.yaml` where a task runs.
         lakehouse_connection: Airflow connection for an `s3://` lakehouse.
         retries: Retries of each task.
     """

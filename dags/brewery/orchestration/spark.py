@@ -3,6 +3,7 @@
 import datetime as dt
 import importlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
@@ -12,8 +13,8 @@ from brewery.orchestration.failures import for_airflow
 from brewery.orchestration.settings import OrchestrationSettings
 from brewery.settings import Settings
 
-APPLICATION_TEMPLATE = "spark-application.yaml"
-"""Jinja template of a SparkApplication, in `OrchestrationSettings.spark_template_dir`; `params.job` is the job."""
+APPLICATION = "spark-application.yaml"
+"""The SparkApplication, in `OrchestrationSettings.spark_template_dir`."""
 
 
 def spark_task(job: str, settings: OrchestrationSettings, **arguments: Any) -> BaseOperator:
@@ -53,8 +54,8 @@ def _on_kubernetes(job: str, settings: OrchestrationSettings, arguments: Mapping
         task_id=job,
         name=job.replace("_", "-"),
         namespace=settings.spark_namespace,
-        application_file=APPLICATION_TEMPLATE,
-        params={"job": job},
+        job=job,
+        application_file=str(Path(settings.spark_template_dir, APPLICATION)),
         in_cluster=True,
         get_logs=True,
         # Facts go through the lakehouse: the operator's XCom sidecar is unreliable.
@@ -62,7 +63,7 @@ def _on_kubernetes(job: str, settings: OrchestrationSettings, arguments: Mapping
         # A pod that never starts (image, mount, quota) fails the task instead of holding it.
         startup_timeout_seconds=600,
         execution_timeout=dt.timedelta(hours=1),
-        reattach_on_restart=True,
+        startup_check_interval_seconds=1,
         delete_on_termination=True,
         **arguments,
     )

@@ -75,7 +75,7 @@ def run(
 
 
 def _leave_figures(lakehouse: Lakehouse, figures: Figures) -> None:
-    lakehouse.files.write_text(lakehouse.layout.figures, figures.to_json())
+    lakehouse.write_text(lakehouse.layout.figures, figures.to_json())
 
 
 def _figures(newest: LedgerRow, manifest: Manifest, failed: int, *, published: dt.datetime | None) -> Figures:

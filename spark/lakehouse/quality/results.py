@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lakehouse import tables
 from lakehouse.definitions import QUALITY_RESULTS
-from lakehouse.errors import LakehouseError, explained
+from lakehouse.errors import LakehouseError
 from lakehouse.quality.expectations import Outcome
 from lakehouse.session import interpreted
 from lakehouse.storage import Lakehouse
@@ -41,7 +41,7 @@ def keep(lakehouse: Lakehouse, gate: str, run: tuple[dt.date, str], outcomes: Se
         }
         for outcome in outcomes
     ]
-    with explained(f"write the table {lakehouse.path(QUALITY_RESULTS)}"), interpreted(lakehouse.spark):
+    with lakehouse.writing(f"write the table {lakehouse.path(QUALITY_RESULTS)}"), interpreted(lakehouse.spark):
         tables.append(lakehouse, QUALITY_RESULTS, tables.rows_frame(lakehouse.spark, QUALITY_RESULTS, rows))
 
 

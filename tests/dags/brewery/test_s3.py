@@ -13,6 +13,7 @@ from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
 
 from brewery.bronze import list_dates, list_runs, newest_run, remove_uncommitted
+from brewery.claims import take_claim
 from brewery.errors import StorageDeniedError, StorageError, StorageMissingError, StorageUnavailableError
 from brewery.ingestion import ingest
 from brewery.storage import Storage
@@ -156,3 +157,13 @@ def test_an_upload_that_fails_in_the_middle_fails_the_run(lake: Lake, endpoint: 
     with MockApi(breweries=420) as api, pytest.raises(StorageError, match=r"page-00005.*connection was reset"):
         ingest(lake.settings(api.url), Storage(Failing(), "s3://lakehouse"), DAY)
     assert keys() == []
+
+
+def test_a_claim_is_taken_once(endpoint: str, keys: Keys) -> None:
+    """Also where another is taken between the look at the folder and the write."""
+    storage = Storage.for_uri("s3://lakehouse")
+    assert [take_claim(storage, "a"), take_claim(storage, "b")] == [1, 2]
+    path = storage.layout.claims + "/000000000002.json"
+    assert storage.create(path, b"c") is False
+    assert storage.read(path) == b"b"
+    assert keys() == ["_claims/000000000002.json"]

@@ -39,20 +39,15 @@ def test_airflow_submits_a_spark_application_that_the_operator_knows(
 ) -> None:
     from airflow import DAG
     from airflow.providers.cncf.kubernetes.operators.custom_object_launcher import CustomObjectLauncher
-    from airflow.providers.cncf.kubernetes.operators.spark_kubernetes import SparkKubernetesOperator
+
+    from brewery.orchestration.settings import OrchestrationSettings
+    from brewery.orchestration.spark import spark_task
 
     text = overlay.text("spark-application", "spark-application.yaml")
     (tmp_path / "spark-application.yaml").write_text(text, encoding="utf-8")
-    with DAG("submit", schedule=None, template_searchpath=[str(tmp_path)]):
-        operator: Any = SparkKubernetesOperator(
-            task_id="bronze_to_silver",
-            name="bronze-to-silver",
-            namespace="processing",
-            application_file="spark-application.yaml",
-            params={"job": "bronze_to_silver"},
-        )
-    operator.resolve_template_files()
-    operator.render_template_fields({"params": {"job": "bronze_to_silver"}})
+    settings = {"BREWERY_SPARK_MODE": "kubernetes", "BREWERY_SPARK_TEMPLATE_DIR": str(tmp_path)}
+    with DAG("submit", schedule=None):
+        operator: Any = spark_task("bronze_to_silver", OrchestrationSettings.from_env(settings))
     launcher = CustomObjectLauncher(
         name="bronze-to-silver-x",
         namespace="processing",

@@ -1,5 +1,11 @@
-"""How a Spark job's end becomes the task's: the provider's own operator at work, on a Kubernetes that is told."""
+"""How a Spark job starts as the only one, and how its end becomes the task's.
 
+The provider's own operator is at work, on a Kubernetes that is told.
+"""
+
+import itertools
+import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +16,7 @@ from kubernetes.client import (
     ApiException,
     CoreV1Api,
     CustomObjectsApi,
+    V1ConfigMap,
     V1Container,
     V1ContainerState,
     V1ContainerStateRunning,
@@ -58,10 +65,13 @@ def ended(code: int, message: str | None = None, container: str = "spark-kuberne
 RUNNING = driver("Running", V1ContainerState(running=V1ContainerStateRunning()))
 
 EVICTED = V1Pod(metadata=RUNNING.metadata, spec=RUNNING.spec, status=V1PodStatus(phase="Failed"))
+PENDING = V1Pod(metadata=RUNNING.metadata, spec=RUNNING.spec, status=V1PodStatus(phase="Pending"))
+SUCCEEDED = ended(0)
+OWNER = {"apiVersion": "v1", "kind": "ConfigMap", "uid": "uid of the ConfigMap"}
 
 
 @pytest.fixture
-def operator(repo: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def operator(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The operator as the DAG has it, with the SparkApplication of the repository."""
     from airflow import DAG
 
@@ -69,8 +79,12 @@ def operator(repo: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     from brewery.orchestration.spark import spark_task
 
     monkeypatch.setenv("BREWERY_SPARK_MODE", "kubernetes")
-    files = repo / "base" / "orchestrator" / "files"
-    with DAG("submit", schedule=None, template_searchpath=[str(files)]):
+    monkeypatch.setenv("BREWERY_SPARK_TEMPLATE_DIR", str(repo / "base" / "orchestrator" / "files"))
+    monkeypatch.setenv("LAKEHOUSE_URI", str(tmp_path))
+    # A second passes at each look at the clock.
+    monkeypatch.setattr(time, "monotonic", itertools.count().__next__)
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    with DAG("submit", schedule=None):
         task: Any = spark_task("bronze_to_silver", OrchestrationSettings.from_env())
     task.resolve_template_files()
     task.render_template_fields({"params": {"job": "bronze_to_silver"}})
@@ -78,8 +92,15 @@ def operator(repo: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     task.client.list_namespaced_pod.return_value = V1PodList(items=[])
     task.client.read_namespaced_pod_log.return_value = Log()
     task.custom_obj_api = MagicMock(spec=CustomObjectsApi)
-    task.custom_obj_api.create_namespaced_custom_object.side_effect = lambda **call: call["body"]
+    task.custom_obj_api.create_namespaced_custom_object.side_effect = created
+    task.client.create_namespaced_config_map.return_value = V1ConfigMap(metadata=V1ObjectMeta(uid=OWNER["uid"]))
     return task
+
+
+def created(**call: Any) -> dict[str, Any]:
+    """What the API server returns for a new object."""
+    body: dict[str, Any] = call["body"]
+    return {**body, "metadata": {**body["metadata"], "uid": "uid of the application"}}
 
 
 @pytest.fixture
@@ -89,8 +110,15 @@ def run(operator: Any) -> Callable[..., None]:
     def execute(application: dict[str, str], pod: Any) -> None:
         status = operator.custom_obj_api.get_namespaced_custom_object_status
         status.return_value = {"status": {"applicationState": application}}
-        operator.client.read_namespaced_pod.side_effect = pod if callable(pod) else lambda *_args: pod
-        instance = MagicMock(dag_id="submit", task_id="bronze_to_silver", map_index=-1, try_number=1)
+        submitted = operator.custom_obj_api.create_namespaced_custom_object
+
+        def read(*_arguments: Any) -> V1Pod:
+            if not submitted.called:
+                raise ApiException(status=404)
+            return pod() if callable(pod) else pod
+
+        operator.client.read_namespaced_pod.side_effect = read
+        instance = MagicMock(dag_id="submit", task_id="bronze_to_silver", map_index=-1, try_number=1, run_id="r1")
         dag = MagicMock(parent_dag=None)
         operator.execute({"ti": instance, "task_instance": instance, "run_id": "r1", "dag": dag})
 
@@ -105,15 +133,6 @@ def test_a_job_that_refused_fails_the_task_for_good(operator: Any, run: Callable
     assert str(caught.value) == SENTENCE
     deleted = operator.custom_obj_api.delete_namespaced_custom_object.call_args.kwargs["name"]
     assert deleted == "bronze-to-silver-x"
-
-
-def test_so_does_one_that_refused_before_the_first_look_at_it(run: Callable[..., None]) -> None:
-    from airflow.exceptions import AirflowFailException
-
-    application = {"state": "FAILED", "errorMessage": "driver container failed with ExitCode: 65, Reason: Error"}
-    with pytest.raises(AirflowFailException) as caught:
-        run(application, ended(REFUSED, SENTENCE))
-    assert str(caught.value) == SENTENCE
 
 
 @pytest.mark.parametrize("said", [None, "", "\n"])
@@ -144,30 +163,143 @@ def test_whatever_else_ends_a_driver_keeps_the_retries(run: Callable[..., None],
     assert not isinstance(caught.value, AirflowFailException)
 
 
-def test_a_driver_that_is_gone_keeps_the_retries(operator: Any, run: Callable[..., None]) -> None:
+def test_a_driver_that_is_gone_keeps_the_retries(run: Callable[..., None]) -> None:
     from airflow.exceptions import AirflowException, AirflowFailException
 
-    # Seen running once, by its labels; then its node is lost.
-    operator.client.list_namespaced_pod.side_effect = [V1PodList(items=items) for items in ([], [], [RUNNING])]
+    # Seen running once; then its node is lost.
+    looks = iter([RUNNING])
 
-    def gone(*_args: Any) -> V1Pod:
-        raise ApiException(status=404)
+    def gone() -> V1Pod:
+        try:
+            return next(looks)
+        except StopIteration:
+            raise ApiException(status=404) from None
 
     with pytest.raises((AirflowException, ApiException)) as caught:
         run({"state": "RUNNING"}, gone)
     assert not isinstance(caught.value, AirflowFailException)
 
 
-def test_an_application_that_failed_and_whose_driver_is_gone_keeps_the_retries(run: Callable[..., None]) -> None:
+def never() -> V1Pod:
+    raise ApiException(status=404)
+
+
+@pytest.mark.parametrize(
+    ("application", "sentence"),
+    [
+        pytest.param(
+            {"state": "FAILED", "errorMessage": "driver pod not found"},
+            r"^The Spark operator could not start bronze-to-silver-\w+: driver pod not found$",
+            id="its driver is gone",
+        ),
+        pytest.param(
+            {"state": "SUBMISSION_FAILED", "errorMessage": "exceeded quota"},
+            r"^The Spark operator could not start bronze-to-silver-\w+: exceeded quota$",
+            id="it was not admitted",
+        ),
+        pytest.param(
+            {}, r"^The Spark operator has made no driver for .* within 600 s: see its log", id="no operator"
+        ),
+    ],
+)
+def test_an_application_without_a_driver_keeps_the_retries(
+    run: Callable[..., None], application: dict[str, str], sentence: str
+) -> None:
     from airflow.exceptions import AirflowException, AirflowFailException
 
-    def gone(*_args: Any) -> V1Pod:
-        raise ApiException(status=404)
-
-    with pytest.raises(AirflowException, match="driver pod not found") as caught:
-        run({"state": "FAILED", "errorMessage": "driver pod not found"}, gone)
+    with pytest.raises(AirflowException, match=sentence) as caught:
+        run(application, never)
     assert not isinstance(caught.value, AirflowFailException)
 
 
 def test_a_job_that_succeeds_succeeds(run: Callable[..., None]) -> None:
-    run({"state": "RUNNING"}, ended(0))
+    run({"state": "RUNNING"}, SUCCEEDED)
+
+
+def submitted(operator: Any) -> dict[str, Any]:
+    body: dict[str, Any] = operator.custom_obj_api.create_namespaced_custom_object.call_args.kwargs["body"]
+    return body
+
+
+def test_driver_and_application_have_an_owner_from_the_start_which_the_application_owns(
+    operator: Any, run: Callable[..., None]
+) -> None:
+    run({"state": "RUNNING"}, SUCCEEDED)
+    application = submitted(operator)
+    name = application["metadata"]["name"]
+    assert operator.client.create_namespaced_config_map.call_args.args[1].metadata.name == name
+    owner = {**OWNER, "name": name}
+    assert application["metadata"]["ownerReferences"] == [owner]
+    template = application["spec"]["driver"]["template"]
+    assert template["metadata"]["ownerReferences"] == [owner]
+    assert template["spec"]["securityContext"]["runAsNonRoot"]
+    patched = operator.client.patch_namespaced_config_map.call_args.args
+    assert patched[:2] == (name, "processing")
+    (reference,) = patched[2].metadata.owner_references
+    assert (reference.kind, reference.name, reference.uid) == ("SparkApplication", name, "uid of the application")
+
+
+def test_the_job_gets_its_name_and_the_newest_claim(
+    operator: Any, run: Callable[..., None], tmp_path: Path
+) -> None:
+    folder = tmp_path / "_claims"
+    folder.mkdir()
+    (folder / "000000000041.json").touch()
+    run({"state": "RUNNING"}, SUCCEEDED)
+    spec = submitted(operator)["spec"]
+    assert spec["arguments"] == ["bronze_to_silver"]
+    assert spec["driver"]["envVars"]["LAKEHOUSE_CLAIM"] == "42"
+    (claim,) = folder.iterdir()
+    assert claim.name == "000000000042.json"
+    holder = json.loads(claim.read_text(encoding="utf-8"))
+    assert holder == {
+        "dag": "submit",
+        "task": "bronze_to_silver",
+        "run": "r1",
+        "try": 1,
+        "job": submitted(operator)["metadata"]["name"],
+    }
+
+
+@pytest.mark.parametrize("earlier", [SUCCEEDED, RUNNING], ids=["it succeeded", "it runs"])
+def test_an_attempt_never_takes_the_driver_of_another(
+    operator: Any, run: Callable[..., None], earlier: V1Pod
+) -> None:
+    """Whatever labels it has: of a cleared task, a retry and a repeated run they may be the same."""
+    operator.client.list_namespaced_pod.side_effect = [V1PodList(items=[earlier]), V1PodList(items=[])] * 9
+    run({"state": "RUNNING"}, SUCCEEDED)
+    looked = {call.args[0] for call in operator.client.read_namespaced_pod.call_args_list[:3]}
+    assert looked == {f"{submitted(operator)['metadata']['name']}-driver"}
+
+
+@pytest.mark.parametrize("earlier", [RUNNING, PENDING], ids=["running", "pending"])
+def test_an_attempt_waits_for_the_end_of_earlier_pods_before_it_claims(
+    operator: Any, run: Callable[..., None], tmp_path: Path, earlier: V1Pod
+) -> None:
+    left = [[earlier], [earlier], []]
+
+    def pods(*_arguments: Any, **_options: Any) -> V1PodList:
+        assert operator.client.delete_collection_namespaced_config_map.called
+        assert not operator.custom_obj_api.create_namespaced_custom_object.called
+        assert not (tmp_path / "_claims").exists()
+        return V1PodList(items=left.pop(0))
+
+    operator.client.list_namespaced_pod.side_effect = pods
+    run({"state": "RUNNING"}, SUCCEEDED)
+    assert left == []
+
+
+def test_an_attempt_fails_in_a_sentence_where_an_earlier_pod_does_not_end(
+    operator: Any, run: Callable[..., None], tmp_path: Path
+) -> None:
+    from airflow.exceptions import AirflowException, AirflowFailException
+
+    operator.client.list_namespaced_pod.return_value = V1PodList(items=[RUNNING])
+    sentence = (
+        r"^The Spark pod processing/bronze-to-silver-x-driver, which started before this attempt, has not ended "
+    )
+    with pytest.raises(AirflowException, match=sentence) as caught:
+        run({"state": "RUNNING"}, SUCCEEDED)
+    assert not isinstance(caught.value, AirflowFailException)
+    assert not operator.custom_obj_api.create_namespaced_custom_object.called
+    assert not (tmp_path / "_claims").exists()
