@@ -1,10 +1,16 @@
 """Both DAGs as in production: a pod for each task, the Dataset event between them, Spark through the operator."""
 
-import pytest
+from collections.abc import Iterator
+from typing import Final
 
+import pytest
+import yaml
+
+from harness.clusters.kind.kubectl import Kubectl
 from tests.live.airflow import Task
 from tests.live.platform import Platform
 from tests.live.proof import INGESTION, TRANSFORMATION, Proof, Taken
+from tests.live.wait import until
 
 pytestmark = pytest.mark.e2e
 
@@ -12,6 +18,12 @@ TASKS = {
     INGESTION: {"ingest_to_bronze", "validate_bronze"},
     TRANSFORMATION: {"bronze_to_silver", "silver_to_gold", "quality_gate"},
 }
+
+BUSY: Final = """\
+import time
+from pyspark.sql import SparkSession
+SparkSession.builder.getOrCreate().sparkContext.parallelize(range(8), 8).foreach(lambda _: time.sleep(15))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +97,32 @@ def test_drivers_and_executors_ran_in_processing(proof: Proof, days: tuple[Taken
     assert all("sparkoperator.k8s.io/app-name" in pod.labels for pod in by_role["driver"])
 
 
-def test_executors_are_added_while_there_is_work(proof: Proof, days: tuple[Taken, Taken]) -> None:
-    executors = [pod for pod in proof.seen.values() if pod.labels.get("spark-role") == "executor"]
-    assert {int(pod.labels["spark-exec-id"]) for pod in executors} >= {1, 2}
+@pytest.fixture
+def busy(cluster: Kubectl) -> Iterator[str]:
+    """An application with the platform's settings whose eight tasks wait; its name."""
+    (template,) = cluster.get("configmaps", "orchestrator", "--field-selector=metadata.name=spark-application")
+    application = yaml.safe_load(template["data"]["spark-application.yaml"])
+    application["metadata"]["name"] = name = "busy"
+    application["spec"]["mainApplicationFile"] = "local:///opt/busy/busy.py"
+    pod = application["spec"]["driver"]["template"]["spec"]
+    pod["volumes"].append({"name": name, "configMap": {"name": name}})
+    pod["containers"][0]["volumeMounts"].append({"name": name, "mountPath": "/opt/busy"})
+    script = {"kind": "ConfigMap", "apiVersion": "v1", "data": {"busy.py": BUSY}}
+    script["metadata"] = {"name": name, "namespace": "processing"}
+    cluster.apply(yaml.safe_dump_all([script, application]), doing="start a busy application")
+    yield name
+    what = [f"sparkapplication/{name}", f"configmap/{name}", f"pod/{name}-driver"]
+    cluster.run("delete", "--namespace=processing", "--ignore-not-found", *what, doing="delete it")
+
+
+def test_executors_are_added_while_there_is_work(cluster: Kubectl, busy: str, days: tuple[Taken, Taken]) -> None:
+    selector = f"--selector=spark-role=executor,sparkoperator.k8s.io/app-name={busy}"
+
+    def two() -> bool | None:
+        executors = cluster.get("pods", "processing", selector)
+        return {"1", "2"} <= {pod["metadata"]["labels"]["spark-exec-id"] for pod in executors} or None
+
+    until(two, what="there is a second executor", seconds=240)
 
 
 def test_the_logs_of_all_tasks_are_in_the_bucket_airflow(
