@@ -122,6 +122,20 @@ def test_spark_writes_and_reads_a_delta_table_and_has_the_jobs(image: Callable[[
     assert "S3A" in printed
 
 
+def test_a_driver_has_its_options_and_the_classes_of_the_archive(image: Callable[[str], str], run: Run) -> None:
+    """As Spark starts it on Kubernetes: settings are in a file, with backslashes, in a folder of the class path."""
+    script = (
+        "printf '%s\\n' 'spark.driver.memory=300m' 'spark.driver.extraJavaOptions=-Xlog\\:class+load -Da\\=b'"
+        " >/tmp/spark.properties && exec /opt/entrypoint.sh driver --version"
+    )
+    options = ("--hostname=localhost", "--env=SPARK_CONF_DIR=/tmp", "--env=SPARK_DRIVER_BIND_ADDRESS=127.0.0.1")
+
+    printed = run(image("spark"), "bash", "-c", script, options=options)
+
+    assert "version 3.5." in printed
+    assert "org.apache.spark.deploy.SparkSubmit source: shared objects file (top)" in printed
+
+
 def test_the_operator_has_sparks_spark_submit(image: Callable[[str], str], run: Run) -> None:
     options = ("--entrypoint=/opt/spark/bin/spark-submit", "--env=HOME=/tmp", "--hostname=localhost")
 
