@@ -10,8 +10,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 SECONDS = 300
 """Only what hangs takes as long as this, on a machine under heavy load too."""
 
@@ -61,8 +62,10 @@ def serving(what: type[BaseHTTPRequestHandler] | HTTPServer) -> Iterator[str]:
         thread.join()
 
 
-def wait_for(condition: Callable[[], object], what: str) -> None:
+def wait_for(condition: Callable[[], T | None], what: str) -> T:
+    """Waits until a condition is true; returns what it said then."""
     deadline = time.monotonic() + SECONDS
-    while not condition():
+    while not (value := condition()):
         assert time.monotonic() < deadline, f"no {what} after {SECONDS} s"
         time.sleep(0.02)
+    return value

@@ -32,7 +32,7 @@ def test_every_brewery_is_stored_and_committed(lake: Lake) -> None:
             record
             for page in range(1, 10)
             for record in requests.get(
-                f"{api.url}/v1/breweries?per_page=50&sort=id:asc", params={"page": page}, timeout=10
+                f"{api.url}/v1/breweries?per_page=50&sort=id:asc", params={"page": page}, timeout=120
             ).json()
         ]
     assert len(everything) == 420

@@ -13,6 +13,7 @@ import pytest
 from harness.machine.gobuild import go, go_environment
 from harness.machine.tools import module_folder, tool
 from harness.manifests.build_process import CRASHED, BuildProcess, Request
+from tests.processes import wait_for
 
 pytestmark = pytest.mark.tools
 
@@ -44,13 +45,6 @@ def ticks(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11])
 
 
-def gone(pid: int) -> bool:
-    deadline = time.monotonic() + 60
-    while running(pid) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return not running(pid)
-
-
 def test_its_code_is_formatted_and_tested() -> None:
     program = go(MODULE)
     formatter = program.with_name("gofmt")
@@ -80,13 +74,13 @@ def test_it_ends_when_it_is_closed_though_it_builds() -> None:
 
 def computes(process: BuildProcess, before: int) -> int:
     """The pid of another process than the one before, when it has computed for a while."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
+
+    def new() -> int | None:
         started = process._process
-        if started and started.pid != before and running(started.pid) and ticks(started.pid) >= 20:
-            return started.pid
-        time.sleep(0.02)
-    raise AssertionError("no new process has computed for 0.2 s within a minute")
+        computing = started and started.pid != before and running(started.pid) and ticks(started.pid) >= 20
+        return started.pid if started and computing else None
+
+    return wait_for(new, "new process that has computed for 0.2 s")
 
 
 def test_it_is_started_again_after_a_crash() -> None:
@@ -157,4 +151,4 @@ def test_it_ends_with_the_process_that_started_it(sent: signal.Signals) -> None:
         assert running(builder)
         parent.send_signal(sent)
         parent.wait()
-    assert gone(builder)
+    wait_for(lambda: not running(builder), "end of the builder")

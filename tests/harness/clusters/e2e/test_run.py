@@ -238,8 +238,8 @@ def test_an_interruption_says_what_becomes_of_the_cluster(keep: bool, said: str,
 
 TIDIES_UP = """
 import sys, time
-print("works", flush=True)
 try:
+    print("works", flush=True)
     time.sleep(600)
 except KeyboardInterrupt:
     time.sleep(1)
