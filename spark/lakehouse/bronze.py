@@ -1,16 +1,21 @@
 """Bronze as Spark reads it: the runs that count, whether their files match the manifest, and their lines."""
 
 import datetime as dt
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Final
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as sf
 
-from brewery.contract.layout import page_file
-from brewery.contract.manifest import Manifest, ManifestError
+from brewery.contract.manifest import BronzePage, Manifest, ManifestError, missing_file
 from brewery.contract.runs import date_of_folder, newest_first, parse_manifest, run_ids
 from lakehouse.errors import LakehouseError, explained
 from lakehouse.storage import Lakehouse
+
+_PAGE_FILES: Final = "page-*.jsonl.gz"
 
 
 def committed_runs(lakehouse: Lakehouse, applied: Mapping[dt.date, str]) -> dict[dt.date, Manifest | None]:
@@ -69,29 +74,36 @@ def _read_if_committed(lakehouse: Lakehouse, date: dt.date, run_id: str) -> Mani
 
 
 def verify(lakehouse: Lakehouse, manifest: Manifest) -> None:
-    """Compare the size and SHA-256 of each file with the manifest, in Spark's tasks rather than in the driver.
+    """Compare the size and SHA-256 of each page with the manifest, in Spark's tasks rather than in the driver.
 
     Raises:
-        LakehouseError: A file is missing or differs from the manifest; the sentence names the first ones.
+        LakehouseError: A page is missing or differs from the manifest; the sentence names the first ones.
     """
     folder = lakehouse.layout.bronze_run(manifest.ingestion_date, manifest.run_id)
+    pages = {name: list(group) for name, group in groupby(manifest.files, key=attrgetter("name"))}
+    parts = sf.from_json(
+        sf.lit(json.dumps({name: [[page.offset, page.bytes] for page in group] for name, group in pages.items()})),
+        "map<string,array<array<int>>>",
+    )
     with explained(f"read the files of {folder}"):
         rows = (
             lakehouse.spark.read.format("binaryFile")
-            .option("pathGlobFilter", _pages_glob(manifest))
+            .option("pathGlobFilter", _PAGE_FILES)
             .load(folder)
-            .select(
-                sf.element_at(sf.split("path", "/"), -1).alias("name"),
+            .select(sf.element_at(sf.split("path", "/"), -1).alias("name"), "length", "content")
+            .select("name", "length", parts[sf.col("name")].alias("parts"), "content")
+            .selectExpr(
+                "name",
                 "length",
-                sf.sha2("content", 256).alias("sha256"),
+                "transform(parts, part -> sha2(substring(content, part[0] + 1, part[1]), 256)) as digests",
             )
             .collect()
         )
-    files = {row["name"]: (row["length"], row["sha256"]) for row in rows}
+    files = {row["name"]: row for row in rows}
     faults = [
-        f"{file.name} is {'missing' if file.name not in files else 'not what was written'}"
-        for file in manifest.files
-        if files.get(file.name) != (file.bytes, file.sha256)
+        fault
+        for name, group in pages.items()
+        for fault in (_faults(group, files[name]) if name in files else [missing_file(group)])
     ]
     if faults:
         more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
@@ -99,6 +111,17 @@ def verify(lakehouse: Lakehouse, manifest: Manifest) -> None:
             f"Bronze run {manifest.run_id} of {manifest.ingestion_date.isoformat()} is damaged "
             f"({', '.join(faults[:3])}{more}): ingest that date again, which replaces it."
         )
+
+
+def _faults(pages: Sequence[BronzePage], file: Row) -> list[str]:
+    faults = [
+        f"page {page.page} in {page.name} is not what was written"
+        for page, digest in zip(pages, file["digests"], strict=True)
+        if digest != page.sha256
+    ]
+    if not faults and file["length"] != pages[-1].offset + pages[-1].bytes:
+        return [f"{pages[0].name} has more than its pages"]
+    return faults
 
 
 def read_lines(lakehouse: Lakehouse, manifest: Manifest) -> DataFrame:
@@ -109,12 +132,13 @@ def read_lines(lakehouse: Lakehouse, manifest: Manifest) -> DataFrame:
         of a file, because one task reads a compressed file from its start).
     """
     folder = lakehouse.layout.bronze_run(manifest.ingestion_date, manifest.run_id)
+    names = ", ".join(f"'{name}'" for name in dict.fromkeys(page.name for page in manifest.files))
     with explained(f"read the files of {folder}"):
         return (
-            lakehouse.spark.read.option("pathGlobFilter", _pages_glob(manifest))
+            lakehouse.spark.read.option("pathGlobFilter", _PAGE_FILES)
             .text(folder)
             .select("value", sf.col("_metadata.file_name").alias("source_file"))
-            .where(_is_page(sf.col("source_file"), manifest))
+            .where(f"source_file in ({names})")
             .select(
                 "value",
                 "source_file",
@@ -123,21 +147,6 @@ def read_lines(lakehouse: Lakehouse, manifest: Manifest) -> DataFrame:
         )
 
 
-def _pages_glob(manifest: Manifest) -> str:
-    """Hadoop's pattern for the names of page files, with as many digits as the run's pages need."""
-    first, last = page_file(0), page_file(manifest.pages)
-    zeros = [first.replace("0", "0" * more, 1) for more in range(1, len(last) - len(first) + 2)]
-    return "{" + ",".join(name.replace("0", "[0-9]") for name in zeros) + "}"
-
-
-def _is_page(source_file: Column, manifest: Manifest) -> Column:
-    """Whether the manifest names a page file; two cheap comparisons, because every line needs them."""
-    last = page_file(manifest.pages)
-    size = sf.octet_length(source_file)
-    # A page of more digits has a longer name.
-    return (size < len(last)) | ((size == len(last)) & (source_file <= last))
-
-
 def page_of(source_file: Column) -> Column:
-    """The page that a bronze file holds, from its name (see `layout.page_file`); bigint."""
+    """The first page that a bronze file holds, from its name (see `layout.page_file`); bigint."""
     return sf.substring_index(sf.substring_index(source_file, ".", 1), "-", -1).cast("bigint")

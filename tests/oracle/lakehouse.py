@@ -26,6 +26,9 @@ Row = dict[str, Any]
 PAGE_SIZE: Final = 200
 """Records in one page: the API's maximum."""
 
+SOURCE_FILE: Final = "page-00001.jsonl.gz"
+"""The one bronze file of a run: no day here is large enough for a second one."""
+
 REQUIRED: Final = ("id", "name", "brewery_type", "country")
 TEXT: Final = (
     "id",
@@ -142,17 +145,16 @@ class Expected:
         entry = Ledger(day.date, day.run_id, bronze_records=len(day.records))
         accepted: dict[str, Row] = {}
         seen: set[str | None] = set()
-        for position, record in enumerate(day.records):
-            source_file = f"page-{position // PAGE_SIZE + 1:05d}.jsonl.gz"
+        for record in day.records:
             row, reasons = cleaned(record)
             if reasons:
-                self.rejected.append(Rejected(day.date, day.run_id, source_file, row["id"], reasons, record))
+                self.rejected.append(Rejected(day.date, day.run_id, SOURCE_FILE, row["id"], reasons, record))
                 entry.rejected += 1
                 seen.add(row["id"])
                 continue
             self.new_columns += [name for name in row if name not in _OWN and name not in self.new_columns]
             entry.duplicates += row["id"] in accepted
-            accepted[row["id"]] = {**row, "run_id": day.run_id, "source_file": source_file}
+            accepted[row["id"]] = {**row, "run_id": day.run_id, "source_file": SOURCE_FILE}
         for row in accepted.values():
             self._take(row, entry)
         self._miss(accepted, seen, entry)

@@ -15,7 +15,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from brewery.contract.layout import Layout, page_file
-from brewery.contract.manifest import BronzeFile, Manifest, SourceProfile
+from brewery.contract.manifest import BronzePage, Manifest, SourceProfile
 
 Record = Mapping[str, Any]
 Pages = Sequence[Sequence[Record]]
@@ -121,7 +121,7 @@ class Bronze:
         self.layout = layout
         self._runs = itertools.count(1)
 
-    def write(self, date: str, pages: Pages, *, ascii_only: bool = False) -> Manifest:
+    def write(self, date: str, pages: Pages, *, ascii_only: bool = False, pages_per_file: int = 1) -> Manifest:
         """Commit a run for a date; each is newer than those before it."""
         day = dt.date.fromisoformat(date)
         number = next(self._runs)
@@ -133,9 +133,12 @@ class Bronze:
         for page, records in enumerate(pages, start=1):
             lines = [json.dumps(r, ensure_ascii=ascii_only, separators=(",", ":")) for r in records]
             data = gzip.compress("".join(f"{line}\n" for line in lines).encode(), mtime=0)
-            (folder / page_file(page)).write_bytes(data)
+            path = folder / page_file(page - (page - 1) % pages_per_file)
+            offset = path.stat().st_size if path.exists() else 0
+            with path.open("ab") as file:
+                file.write(data)
             digest = hashlib.sha256(data).hexdigest()
-            files.append(BronzeFile(page_file(page), page, len(lines), len(data), digest))
+            files.append(BronzePage(path.name, page, len(lines), len(data), digest, offset=offset))
         records = [record for page_records in pages for record in page_records]
         manifest = Manifest(
             ingestion_date=day,

@@ -121,12 +121,22 @@ def test_a_date_again_replaces_its_rejected_records(
 def test_duplicates_across_pages(
     spark: SparkSession, layout: Layout, bronze: Any, lake: Any, brewery: Make
 ) -> None:
-    for day in (D1, D2):
-        pages = [[brewery("a", name=f"1 {day}"), brewery("b")], [brewery("a", name=f"2 {day}")]]
-        bronze.write(day, pages)
+    for day, pages_per_file, source_file in (
+        (D1, 1, "page-00003.jsonl.gz"),
+        (D2, 2, "page-00003.jsonl.gz"),
+        (D3, 3, "page-00001.jsonl.gz"),
+    ):
+        # Later in the list, but on an earlier page of the same file; on a later page of another one.
+        pages = [
+            [brewery("a", name=f"1 {day}"), brewery("b")],
+            [brewery("b", name=f"2 {day}")],
+            [brewery("a", name=f"3 {day}")],
+        ]
+        bronze.write(day, pages, pages_per_file=pages_per_file)
         (row,) = bronze_to_silver.run(spark, layout)
-        assert (row.bronze_records, row.silver_records, row.duplicates) == (3, 2, 1)
-        assert lake.silver()["a"]["name"] == f"2 {day}"
+        assert (row.bronze_records, row.silver_records, row.duplicates) == (4, 2, 2)
+        assert {id: row["name"] for id, row in lake.silver().items()} == {"a": f"3 {day}", "b": f"2 {day}"}
+        assert lake.silver()["a"]["source_file"] == source_file
 
 
 def test_a_new_field_becomes_a_column(
@@ -350,6 +360,37 @@ def test_a_damaged_file_is_named(spark: SparkSession, layout: Layout, bronze: An
         bronze_to_silver.run(spark, layout)
     (folder / "page-00002.jsonl.gz").unlink()
     with pytest.raises(LakehouseError, match=r"page-00002\.jsonl\.gz is missing"):
+        bronze_to_silver.run(spark, layout)
+    assert not Path(layout.silver_breweries).exists()
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        pytest.param(lambda data, second: data[:second] + b"x" + data[second + 1 :], "page 2 in {}", id="changed"),
+        pytest.param(lambda data, _: data[:-1], "page 3 in {}", id="cut off"),
+        pytest.param(
+            lambda data, second: data[:second], "page 2 in {0} is not what was written, page 3 in {0}", id="halved"
+        ),
+        pytest.param(lambda data, second: data + data[:second], "{} has more than its pages", id="longer"),
+        pytest.param(lambda _data, _second: None, "{} is missing (pages 1 to 3)", id="gone"),
+    ],
+)
+def test_damage_to_pages_that_share_a_file_is_named(
+    spark: SparkSession,
+    layout: Layout,
+    bronze: Any,
+    brewery: Make,
+    damage: Callable[[bytes, int], bytes | None],
+    sentence: str,
+) -> None:
+    run = bronze.write(D1, [[brewery("a")], [brewery("b")], [brewery("c")]], pages_per_file=3)
+    path = Path(layout.bronze_run(date(D1), run.run_id)) / "page-00001.jsonl.gz"
+    damaged = damage(path.read_bytes(), run.files[1].offset)
+    path.unlink()
+    if damaged is not None:
+        path.write_bytes(damaged)
+    with pytest.raises(LakehouseError, match=re.escape(f"is damaged ({sentence.format(path.name)}")):
         bronze_to_silver.run(spark, layout)
     assert not Path(layout.silver_breweries).exists()
 

@@ -3,11 +3,13 @@
 import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 FORMAT: Final = "brewery-bronze-manifest"
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
+READ_VERSIONS: Final = (1, 2)
+"""Version 1 has a file for each page."""
 JSON_TYPES: Final = ("string", "number", "boolean", "null", "object", "array")
 
 BLANK_KINDS: Final = ("space", "other")
@@ -18,17 +20,18 @@ class ManifestError(ValueError):
     """A manifest that is not this pipeline's, incomplete or inconsistent."""
 
 
-@dataclass(frozen=True)
-class BronzeFile:
-    """One page of the API as it was stored.
+@dataclass(frozen=True, slots=True)
+class BronzePage:
+    """One page of the API as it was stored: a file, or a part of one, which is a gzip file by itself.
 
     Attributes:
-        name: File name within the run's folder, `page-00001.jsonl.gz`.
+        name: File name within the run's folder, after the first page in the file: `page-00001.jsonl.gz`.
         page: Page of the API, from 1.
-        records: Lines in the file.
-        bytes: Size of the stored (compressed) file.
-        sha256: Hex digest of the stored file.
+        records: Lines in the page.
+        bytes: Size of the stored (compressed) page.
+        sha256: Hex digest of the stored page.
         malformed: Lines that are no JSON object that every reader takes.
+        offset: Bytes of the file before the page.
     """
 
     name: str
@@ -37,6 +40,18 @@ class BronzeFile:
     bytes: int
     sha256: str
     malformed: int = 0
+    offset: int = 0
+
+
+def missing_file(pages: Sequence[BronzePage]) -> str:
+    """What the loss of a file means.
+
+    >>> missing_file([BronzePage("page-00004.jsonl.gz", 4, 200, 9000, "")])
+    'page-00004.jsonl.gz is missing (page 4)'
+    """
+    first, last = pages[0].page, pages[-1].page
+    numbers = f"page {first}" if first == last else f"pages {first} to {last}"
+    return f"{pages[0].name} is missing ({numbers})"
 
 
 @dataclass(frozen=True)
@@ -69,7 +84,7 @@ class Manifest:
         source: URL of the API.
         api_total: `total` of the API's meta answer, the same before and after the run.
         records: Sum of the files' records.
-        files: One for each page, in page order.
+        files: Where each page lies, in page order.
         profile: Fields and types seen.
         started_at: Start of the run, UTC.
         finished_at: End of the run, UTC.
@@ -82,7 +97,7 @@ class Manifest:
     source: str
     api_total: int
     records: int
-    files: Sequence[BronzeFile]
+    files: Sequence[BronzePage]
     profile: SourceProfile
     started_at: dt.datetime
     finished_at: dt.datetime
@@ -93,8 +108,8 @@ class Manifest:
         return len(self.files)
 
     def to_json(self) -> str:
-        """The manifest as indented JSON text, keys in a fixed order."""
-        return json.dumps(
+        """The manifest as JSON text, keys in a fixed order, a line for each page."""
+        return _json_lines(
             {
                 "format": FORMAT,
                 "format_version": FORMAT_VERSION,
@@ -115,14 +130,9 @@ class Manifest:
                         else {"blank_ends": sorted_counts(self.profile.blank_ends)}
                     ),
                 },
-                "files": [
-                    {name: value for name, value in vars(f).items() if name != "malformed" or value}
-                    for f in self.files
-                ],
-                **({"responses": [dict(headers) for headers in self.responses]} if self.responses else {}),
-            },
-            indent=1,
-            ensure_ascii=False,
+                "files": map(asdict, self.files),
+                **({"responses": map(dict, self.responses)} if self.responses else {}),
+            }
         )
 
     @classmethod
@@ -139,9 +149,10 @@ class Manifest:
             raise ManifestError(f"the manifest is not JSON ({error})") from None
         if not isinstance(raw, dict) or raw.get("format") != FORMAT:
             raise ManifestError("the manifest was not written by this pipeline")
-        if raw.get("format_version") != FORMAT_VERSION:
+        if raw.get("format_version") not in READ_VERSIONS:
             raise ManifestError(
-                f"the manifest has format version {raw.get('format_version')!r}, this code reads {FORMAT_VERSION}"
+                f"the manifest has format version {raw.get('format_version')!r}, this code reads up to "
+                f"{FORMAT_VERSION}"
             )
         try:
             manifest = cls._from_raw(raw)
@@ -165,13 +176,14 @@ class Manifest:
             api_total=int(raw["api_total"]),
             records=int(raw["records"]),
             files=tuple(
-                BronzeFile(
+                BronzePage(
                     name=str(f["name"]),
                     page=int(f["page"]),
                     records=int(f["records"]),
                     bytes=int(f["bytes"]),
                     sha256=str(f["sha256"]),
                     malformed=int(f.get("malformed", 0)),
+                    offset=int(f.get("offset", 0)),
                 )
                 for f in raw["files"]
             ),
@@ -185,14 +197,23 @@ class Manifest:
 
     def _check(self, pages: object) -> None:
         if pages != len(self.files):
-            raise ManifestError(f"the manifest says {pages} pages but names {len(self.files)} files")
+            raise ManifestError(f"the manifest says {pages} pages but names {len(self.files)}")
         if [f.page for f in self.files] != list(range(1, len(self.files) + 1)):
             raise ManifestError("the manifest does not name each page once, in order")
         total = sum(f.records for f in self.files)
         if total != self.records:
-            raise ManifestError(f"the manifest says {self.records} records but its files hold {total}")
+            raise ManifestError(f"the manifest says {self.records} records but its pages hold {total}")
         if any("/" in f.name or f.name.startswith(".") for f in self.files):
             raise ManifestError("the manifest names a file outside its run")
+
+
+def _json_lines(values: Mapping[str, Any]) -> str:
+    def text(value: Any) -> str:
+        if isinstance(value, map):
+            return "[\n  " + ",\n  ".join(map(text, value)) + "\n ]"
+        return json.dumps(value, ensure_ascii=False)
+
+    return "{\n " + ",\n ".join(f"{text(name)}: {text(value)}" for name, value in values.items()) + "\n}\n"
 
 
 def _counts(raw: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, int]]:

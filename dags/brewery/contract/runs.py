@@ -70,5 +70,8 @@ def _require_own(manifest: Manifest, ingestion_date: dt.date, run_id: str) -> No
         )
     if manifest.finished_at.tzinfo is None:
         raise ManifestError("the manifest's times have no time zone")
-    if any(file.name != page_file(file.page) for file in manifest.files):
-        raise ManifestError("the manifest names files that are not pages")
+    end: tuple[str, int] | None = None
+    for page in manifest.files:
+        if (page.name, page.offset) not in (end, (page_file(page.page), 0)):
+            raise ManifestError("the manifest names files whose pages do not follow one another")
+        end = (page.name, page.offset + page.bytes)

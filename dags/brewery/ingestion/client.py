@@ -41,6 +41,9 @@ from brewery.settings import Settings
 USER_AGENT: Final = "lakehouse-platform-ingestion/0.1"
 MAX_BODY: Final = 16 * 1024 * 1024
 """Bytes; a page of the largest size has some 100 KB."""
+MAX_META: Final = 1024 * 1024
+"""Bytes; the counts by state, country and type have some 10 KB."""
+MAX_REDIRECTS: Final = 10
 SUSPICIOUS_ATTEMPTS: Final = 3
 """A page of an unexpected length is asked for so often before the source is taken to have changed."""
 _CHUNK: Final = 256 * 1024
@@ -92,36 +95,10 @@ class Totals(NamedTuple):
 
 
 class _Session(requests.Session):
-    """Follows redirects on the same server, and to hosts that are allowed."""
+    """Leaves redirects to the caller: requests reads their bodies to the end, however long they are."""
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__()
-        self._settings = settings
-
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Where a response leads, if anywhere.
-
-        Raises:
-            ApiRefusedError: To another server, or from https to http.
-        """
-        location = super().get_redirect_target(resp)
-        if location is None:
-            return None
-        try:
-            target = urljoin(resp.url, location)
-            host = urlsplit(target).netloc.rpartition("@")[2].lower()
-            # Another host, port or scheme; https instead of http on the usual ports is none.
-            foreign = bool(self.should_strip_auth(resp.url, target))  # type: ignore[no-untyped-call]
-        except ValueError:
-            raise requests.exceptions.InvalidURL(f"it redirects to {location!r}") from None
-        if foreign and host not in self._settings.redirect_hosts:
-            resp.close()
-            raise ApiRefusedError(
-                f"{resp.url.partition('?')[0]} redirects to {target.partition('?')[0]}: set "
-                f"{self._settings.api_option} to the API's own address, or allow that host with "
-                f"BREWERY_REDIRECT_HOSTS={host}."
-            )
-        return location
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - the base class's signature
+        return None
 
 
 class BreweryClient:
@@ -144,7 +121,7 @@ class BreweryClient:
         self._lock = threading.Lock()
         self.retries = 0
         self.bytes_received = 0
-        self._session = _Session(settings)
+        self._session = _Session()
         self._session.headers.update(
             # A cache on the way has to ask the API whether what it keeps is still true.
             {"User-Agent": USER_AGENT, "Accept": "application/json", "Cache-Control": "no-cache"}
@@ -191,7 +168,7 @@ class BreweryClient:
             meta = parse_object(body)
             return Totals(_total(meta), {name: meta[name] for name in _COUNTS if name in meta}, receipt)
 
-        return self._ask("the number of breweries", f"{self._settings.api_url}/breweries/meta", {}, parse)
+        return self._ask("the number of breweries", f"{self._settings.api_url}/breweries/meta", {}, parse, MAX_META)
 
     def page(self, number: int, expected: int, size: int | None = None) -> Page:
         """One page of breweries.
@@ -225,7 +202,7 @@ class BreweryClient:
         }
         if self.ordered:
             params["sort"] = ORDER
-        return self._ask(f"page {number}", f"{self._settings.api_url}/breweries", params, parse)
+        return self._ask(f"page {number}", f"{self._settings.api_url}/breweries", params, parse, MAX_BODY)
 
     def _ask(
         self,
@@ -233,6 +210,7 @@ class BreweryClient:
         url: str,
         params: Mapping[str, int | str],
         parse: Callable[[bytes, Receipt], _Answer],
+        limit: int,
     ) -> _Answer:
         settings = self._settings
         deadline = self.clock.now() + settings.page_deadline
@@ -240,7 +218,7 @@ class BreweryClient:
 
         def attempt() -> _Answer:
             try:
-                return self._attempt(url, params, parse, deadline)
+                return self._attempt(url, params, parse, deadline, limit)
             except TransientError as error:
                 # An attempt that the deadline cut short explains nothing, unless there was no other.
                 if not error.cut_short:
@@ -279,13 +257,14 @@ class BreweryClient:
         params: Mapping[str, int | str],
         parse: Callable[[bytes, Receipt], _Answer],
         deadline: float,
+        limit: int,
     ) -> _Answer:
         self._gate.wait()
         if self._cancelled.is_set():
             raise CancelledError
         if self.clock.now() >= deadline:
             raise TransientError("the server asked for a pause beyond the time for this request")
-        body, receipt = self._get(url, params, deadline)
+        body, receipt = self._get(url, params, deadline, limit)
         with self._lock:
             self.bytes_received += len(body)
         try:
@@ -293,17 +272,31 @@ class BreweryClient:
         except PayloadError as error:
             raise TransientError(f"the answer {error}") from error
 
-    def _get(self, url: str, params: Mapping[str, int | str], deadline: float) -> tuple[bytes, Receipt]:
+    def _get(self, url: str, params: Mapping[str, int | str], deadline: float, limit: int) -> tuple[bytes, Receipt]:
         left = max(0.01, deadline - self.clock.now())
         timeout = (min(self._settings.connect_timeout, left), min(self._settings.read_timeout, left))
+        address: str | None = url
         try:
-            with self._session.get(url, params=params, timeout=timeout, stream=True) as response:
-                self._check_status(url, response)
-                return self._body(response, deadline), Receipt.of(self.clock.now(), response.headers)
+            for _ in range(MAX_REDIRECTS + 1):
+                with self._session.get(
+                    address or url,
+                    params=params if address == url else {},
+                    timeout=timeout,
+                    stream=True,
+                ) as response:
+                    # Neither a redirect's body nor an error's is read: it may be of any length.
+                    address = self._redirect_target(response)
+                    if address is None:
+                        self._check_status(url, response)
+                        body = self._body(response, deadline, limit)
+                        return body, Receipt.of(self.clock.now(), response.headers)
+            raise ApiRefusedError(
+                f"{url} redirects more than {MAX_REDIRECTS} times: correct {self._settings.api_option}."
+            )
         except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as error:
             connecting = isinstance(error, requests.exceptions.ConnectTimeout)
-            limit = self._settings.connect_timeout if connecting else self._settings.read_timeout
-            raise TransientError("the server did not answer in time", cut_short=left < limit) from error
+            allowed = self._settings.connect_timeout if connecting else self._settings.read_timeout
+            raise TransientError("the server did not answer in time", cut_short=left < allowed) from error
         except requests.exceptions.ConnectionError as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 raise ApiRefusedError(
@@ -317,6 +310,31 @@ class BreweryClient:
             raise ApiRefusedError(
                 f"{url} cannot be asked ({error}): correct {self._settings.api_option}."
             ) from error
+
+    def _redirect_target(self, response: requests.Response) -> str | None:
+        """Where a response leads, if anywhere.
+
+        Raises:
+            ApiRefusedError: To another server that is not allowed, or from https to http.
+        """
+        try:
+            location = requests.Session.get_redirect_target(self._session, response)
+            if location is None:
+                return None
+            target = urljoin(response.url, location)
+            host = urlsplit(target).netloc.rpartition("@")[2].lower()
+            # Another host, port or scheme; https instead of http on the usual ports is none.
+            foreign = bool(self._session.should_strip_auth(response.url, target))  # type: ignore[no-untyped-call]
+        except ValueError:
+            given = response.headers["Location"]
+            raise requests.exceptions.InvalidURL(f"it redirects to {given!r}") from None
+        if foreign and host not in self._settings.redirect_hosts:
+            raise ApiRefusedError(
+                f"{response.url.partition('?')[0]} redirects to {target.partition('?')[0]}: set "
+                f"{self._settings.api_option} to the API's own address, or allow that host with "
+                f"BREWERY_REDIRECT_HOSTS={host}."
+            )
+        return target
 
     def _check_status(self, url: str, response: requests.Response) -> None:
         status = response.status_code
@@ -334,7 +352,7 @@ class BreweryClient:
             f"The API answered {url} with status {status}: see whether {self._settings.api_option} is right."
         )
 
-    def _body(self, response: requests.Response, deadline: float) -> bytes:
+    def _body(self, response: requests.Response, deadline: float, limit: int) -> bytes:
         parts: list[bytes] = []
         size = 0
         # Whatever has arrived, at most a chunk: a server that sends a byte now and then cannot hold the page
@@ -342,8 +360,8 @@ class BreweryClient:
         while part := response.raw.read1(_CHUNK, decode_content=True):
             parts.append(part)
             size += len(part)
-            if size > MAX_BODY:
-                raise TransientError(f"the answer has more than {MAX_BODY // 2**20} MB")
+            if size > limit:
+                raise TransientError(f"the answer has more than {limit // 2**20} MB")
             if self.clock.now() > deadline:
                 raise TransientError("the answer took too long", cut_short=True)
             if self._cancelled.is_set():

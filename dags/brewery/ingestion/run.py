@@ -14,11 +14,11 @@ from typing import Final, TypeVar
 
 from brewery.bronze import new_run_id
 from brewery.contract.fields import MAX_NEW_FIELDS
-from brewery.contract.layout import page_file
-from brewery.contract.manifest import BronzeFile, Manifest
+from brewery.contract.manifest import BronzePage, Manifest
 from brewery.errors import ApiRefusedError, EmptySourceError, SourceMovedError, StorageError
 from brewery.ingestion.ages import Receipt, spread
 from brewery.ingestion.client import BreweryClient, Page
+from brewery.ingestion.files import PackedPage, PageFiles
 from brewery.ingestion.ids import IdCheck
 from brewery.ingestion.paging import Paging, find_paging
 from brewery.ingestion.profile import ProfileBuilder
@@ -67,7 +67,7 @@ class IngestResult:
         run_id: The committed run.
         manifest_path: The file that commits it.
         records: Records stored.
-        pages: Pages stored, one file each.
+        pages: Pages stored.
         retries: Requests that had to be repeated.
         fresh_starts: How often the snapshot was restarted because the API changed.
         bytes_received: Bytes of the API's answers, after decompression.
@@ -92,8 +92,8 @@ class _MovedError(Exception):
 
 
 @dataclass(frozen=True)
-class _StoredPage:
-    file: BronzeFile
+class _TakenPage:
+    packed: PackedPage
     profile: ProfileBuilder
     page: Page
 
@@ -108,9 +108,9 @@ def ingest(
 ) -> IngestResult:
     """Take a snapshot of the API into bronze.
 
-    Pages are fetched concurrently, at most `settings.concurrency` at a time, and each is stored as soon as it is
-    there, so memory does not grow with the number of breweries. A run that fails removes what it has written;
-    what was committed before is never touched.
+    Pages are fetched concurrently, at most `settings.concurrency` at a time, and written as soon as they fill a
+    file, so that memory grows with the number of breweries only by what the manifest and the check of the ids need.
+    A run that fails removes what it has written; what was committed before is never touched.
 
     Args:
         settings: How to ingest.
@@ -176,25 +176,27 @@ def _snapshot(
     with _removed_on_error(storage, folder), _drift():
         paging = find_paging(client, total, settings.page_size)
         profile = ProfileBuilder()
-        files: dict[int, BronzeFile] = {}
+        files = PageFiles(storage, folder)
         receipts: dict[int, Receipt] = {}
         ids = IdCheck()
         records = 0
 
-        def store(number: int) -> _StoredPage | None:
+        def take(number: int) -> _TakenPage | None:
             page = _page(settings, client, paging, number)
-            return None if page is None else _store(storage, folder, number, page)
+            return None if page is None else _pack(number, page)
 
-        # Closed, so that no thread is still writing into the folder when it is removed.
-        with closing(_concurrently(settings, client, paging.last, store)) as pages:
-            for stored in pages:
-                number = stored.file.page
-                files[number], receipts[number] = stored.file, stored.page.receipt
-                profile.merge(stored.profile)
+        # Closed, so that no thread still sends requests when the run has ended.
+        with closing(_concurrently(settings, client, paging.last, take)) as pages:
+            for taken in pages:
+                files.add(taken.packed)
+                number = taken.packed.number
+                receipts[number] = taken.page.receipt
+                profile.merge(taken.profile)
                 _require_columns(settings, profile)
-                ids.add(number, stored.page.lines, stored.page.records)
-                records += stored.file.records
-                report(Progress(len(files), paging.pages, records, client.retries, fresh_starts))
+                ids.add(number, taken.page.lines, taken.page.records)
+                records += taken.packed.records
+                report(Progress(len(receipts), paging.pages, records, client.retries, fresh_starts))
+        files.finish()
         after = client.total()
         if after.total != total:
             raise _MovedError(f"the total went from {total} to {after.total}")
@@ -203,14 +205,14 @@ def _snapshot(
             raise _MovedError("the numbers of breweries by state, country or type changed")
         if seconds := spread((before.receipt, *receipts.values(), after.receipt)):
             raise _MovedError(f"caches served states of the source that lie {seconds:,.0f} s apart")
-        _confirm(settings, client, paging, [files[number] for number in sorted(ids.repeated_on())])
+        _confirm(settings, client, paging, [files.pages[number] for number in sorted(ids.repeated_on())])
         manifest = Manifest(
             ingestion_date=ingestion_date,
             run_id=run_id,
             source=settings.api_url,
             api_total=total,
             records=records,
-            files=[files[number] for number in sorted(files)],
+            files=[files.pages[number] for number in sorted(files.pages)],
             responses=[receipts[number].headers for number in sorted(receipts)],
             profile=profile.build(),
             started_at=started_at,
@@ -264,23 +266,19 @@ def _ignored(settings: Settings, paging: Paging, number: int) -> ApiRefusedError
     )
 
 
-def _store(storage: Storage, folder: str, number: int, page: Page) -> _StoredPage:
+def _pack(number: int, page: Page) -> _TakenPage:
     good = [(line, record) for line, record in zip(page.lines, page.records, strict=True) if record is not None]
     profile = ProfileBuilder()
     profile.add([line for line, _ in good], [record for _, record in good])
-    content = _content(page)
-    name = page_file(number)
-    storage.write(f"{folder}/{name}", content)
-    digest = hashlib.sha256(content).hexdigest()
-    file = BronzeFile(name, number, len(page.lines), len(content), digest, len(page.lines) - len(good))
-    return _StoredPage(file, profile, page)
+    packed = PackedPage(number, len(page.lines), len(page.lines) - len(good), _content(page))
+    return _TakenPage(packed, profile, page)
 
 
 def _content(page: Page) -> bytes:
     return gzip.compress(("\n".join(page.lines) + "\n").encode("utf-8"), GZIP_LEVEL, mtime=0)
 
 
-def _confirm(settings: Settings, client: BreweryClient, paging: Paging, files: Sequence[BronzeFile]) -> None:
+def _confirm(settings: Settings, client: BreweryClient, paging: Paging, pages: Sequence[BronzePage]) -> None:
     """Ask again for pages with repeated ids.
 
     A source that lists a brewery twice sends the same again. One that moved, or that has no fixed order, does not:
@@ -291,15 +289,15 @@ def _confirm(settings: Settings, client: BreweryClient, paging: Paging, files: S
     """
 
     def differs(index: int) -> str | None:
-        file = files[(index - 1) % len(files)]
-        page = client.page(file.page, file.records, paging.size)
-        if hashlib.sha256(_content(page)).hexdigest() == file.sha256:
+        stored = pages[(index - 1) % len(pages)]
+        page = client.page(stored.page, stored.records, paging.size)
+        if hashlib.sha256(_content(page)).hexdigest() == stored.sha256:
             return None
-        reason = f"page {file.page} repeats breweries of other pages and changed when it was requested again"
+        reason = f"page {stored.page} repeats breweries of other pages and changed when it was requested again"
         ids = [str(record.get("id")) for record in page.records if record]
         return reason if ids == sorted(ids) else f"{reason}, and the API ignores the requested order"
 
-    with closing(_concurrently(settings, client, CONFIRMATIONS * len(files), differs)) as reasons:
+    with closing(_concurrently(settings, client, CONFIRMATIONS * len(pages), differs)) as reasons:
         for reason in reasons:
             raise _MovedError(reason)
 

@@ -1,4 +1,4 @@
-"""Checks the committed run of a date, file by file."""
+"""Checks the committed run of a date, file by file and page by page."""
 
 import datetime as dt
 import gzip
@@ -6,20 +6,21 @@ import hashlib
 import json
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
+from operator import attrgetter
 from typing import Final
 
 from brewery.bronze import require_runs
 from brewery.contract.layout import MANIFEST_NAME
-from brewery.contract.manifest import BronzeFile, Manifest
+from brewery.contract.manifest import BronzePage, Manifest, missing_file
 from brewery.errors import BronzeInvalidError, StorageMissingError
 from brewery.storage import Storage
 
 _THREADS: Final = 4
-_BATCH: Final = 64
+_BATCH: Final = 16
 """Files that are checked before the results are collected; bounds the results in memory."""
 _NAMED: Final = 3
 """Faults that the sentence names; the result has all of them."""
@@ -32,7 +33,7 @@ class ValidationResult:
     Attributes:
         ingestion_date: Date.
         run_id: The run that counts for the date.
-        records: Lines found, apart from those of damaged files.
+        records: Lines found, apart from those of damaged pages.
         api_total: What the API said.
         files: Files of the manifest.
         bytes: Their size together.
@@ -84,7 +85,7 @@ def validate(storage: Storage, ingestion_date: dt.date) -> ValidationResult:
 
 
 def inspect(storage: Storage, ingestion_date: dt.date) -> ValidationResult:
-    """Check the run that counts for a date: its files, their sizes, checksums and lines, and the counts.
+    """Check the run that counts for a date: its files, the checksums and lines of their pages, and the counts.
 
     Args:
         storage: The lakehouse.
@@ -112,14 +113,14 @@ def inspect(storage: Storage, ingestion_date: dt.date) -> ValidationResult:
         faults.append(f"the manifest has {manifest.records} records, the API said {manifest.api_total}")
     if records != manifest.records:
         faults.append(f"{records} usable records instead of {manifest.records}")
-    known = {file.name for file in manifest.files} | {MANIFEST_NAME}
+    known = {page.name for page in manifest.files} | {MANIFEST_NAME}
     return ValidationResult(
         ingestion_date=ingestion_date,
         run_id=manifest.run_id,
         records=records,
         api_total=manifest.api_total,
-        files=len(manifest.files),
-        bytes=sum(file.bytes for file in manifest.files),
+        files=len(known) - 1,
+        bytes=sum(page.bytes for page in manifest.files),
         faults=tuple(faults),
         unknown_files=tuple(sorted(set(sizes) - known)),
         superseded_runs=tuple(run.run_id for run in superseded),
@@ -130,41 +131,53 @@ def inspect(storage: Storage, ingestion_date: dt.date) -> ValidationResult:
 def _checks(
     storage: Storage, folder: str, manifest: Manifest, sizes: dict[str, int]
 ) -> Iterator[tuple[int, str | None]]:
-    """For each file: its records, and what is wrong with it."""
+    """For each file and each page: usable records, and what is wrong."""
 
-    def check(file: BronzeFile) -> tuple[int, str | None]:
-        return _check_file(storage, f"{folder}/{file.name}", file, sizes.get(file.name))
+    def check(pages: list[BronzePage]) -> list[tuple[int, str | None]]:
+        return list(_check_file(storage, folder, pages, sizes.get(pages[0].name)))
 
-    remaining = iter(manifest.files)
+    files = ([*pages] for _, pages in groupby(manifest.files, key=attrgetter("name")))
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="validate") as pool:
-        while batch := list(islice(remaining, _BATCH)):
-            yield from pool.map(check, batch)
+        while batch := list(islice(files, _BATCH)):
+            for checks in pool.map(check, batch):
+                yield from checks
 
 
-def _check_file(storage: Storage, path: str, file: BronzeFile, size: int | None) -> tuple[int, str | None]:
+def _check_file(
+    storage: Storage, folder: str, pages: Sequence[BronzePage], size: int | None
+) -> Iterator[tuple[int, str | None]]:
+    name, last = pages[0].name, pages[-1]
     if size is None:
-        return 0, f"{file.name} is missing"
-    if size != file.bytes:
-        return 0, f"{file.name} has {size} bytes instead of {file.bytes}"
+        yield 0, missing_file(pages)
+        return
     try:
-        content = storage.read(path)
+        content = storage.read(f"{folder}/{name}")
     except StorageMissingError:
-        return 0, f"{file.name} is missing"
-    if hashlib.sha256(content).hexdigest() != file.sha256:
-        return 0, f"the checksum of {file.name} is wrong"
+        yield 0, missing_file(pages)
+        return
+    if size != last.offset + last.bytes:
+        yield 0, f"{name} has {size} bytes instead of {last.offset + last.bytes}"
+    for page in pages:
+        yield _check_page(content[page.offset : page.offset + page.bytes], page)
+
+
+def _check_page(content: bytes, page: BronzePage) -> tuple[int, str | None]:
+    name = f"page {page.page} in {page.name}"
+    if hashlib.sha256(content).hexdigest() != page.sha256:
+        return 0, f"the checksum of {name} is wrong"
     try:
         lines = gzip.decompress(content).split(b"\n")
     except (OSError, EOFError, zlib.error):
-        return 0, f"{file.name} is not a gzip file"
+        return 0, f"{name} is not a gzip file"
     # The last line must end with a line break as well.
     if lines.pop() != b"":
-        return 0, f"the last line of {file.name} is not whole"
+        return 0, f"the last line of {name} is not whole"
     malformed = len(lines) - sum(map(_is_object, lines))
-    if malformed != file.malformed:
-        said = f" instead of {file.malformed}" if file.malformed else ""
-        return len(lines) - malformed, f"{file.name} has {malformed} lines that are not JSON objects{said}"
-    if len(lines) != file.records:
-        return len(lines), f"{file.name} has {len(lines)} records instead of {file.records}"
+    if malformed != page.malformed:
+        said = f" instead of {page.malformed}" if page.malformed else ""
+        return len(lines) - malformed, f"{name} has {malformed} lines that are not JSON objects{said}"
+    if len(lines) != page.records:
+        return len(lines), f"{name} has {len(lines)} records instead of {page.records}"
     return len(lines), None
 
 

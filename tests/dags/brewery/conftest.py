@@ -94,5 +94,10 @@ class Lake:
 
 
 @pytest.fixture
+def a_file_for_each_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("brewery.ingestion.files.FILE_BYTES", 1)
+
+
+@pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     return Lake(tmp_path / "lakehouse")

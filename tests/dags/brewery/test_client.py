@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from brewery.errors import ApiRefusedError, ApiUnavailableError
+from brewery.errors import ApiError, ApiRefusedError, ApiUnavailableError
 from brewery.ingestion import client as module
 from brewery.ingestion.client import BreweryClient
 from tests.dags.brewery.conftest import FakeClock, Lake
@@ -131,6 +131,66 @@ def test_an_endless_answer_does_not_fill_the_memory(lake: Lake, monkeypatch: pyt
         client.page(1, expected=1)
 
 
+def test_the_total_is_not_read_beyond_what_it_may_have(lake: Lake) -> None:
+    with (
+        serving(lambda handler: send(handler, b'{"total":7}' + b" " * 2**20)) as url,
+        BreweryClient(lake.settings(url, attempts=1)) as client,
+        pytest.raises(ApiUnavailableError, match="more than 1 MB"),
+    ):
+        client.total()
+
+
+def test_a_redirect_to_what_is_no_text_is_one_sentence(lake: Lake) -> None:
+    with (
+        serving(lambda handler: send(handler, b"", 302, Location="/\xff\xfe")) as url,
+        BreweryClient(lake.settings(url)) as client,
+        pytest.raises(ApiRefusedError, match=r"it redirects to "),
+    ):
+        client.total()
+
+
+@pytest.mark.parametrize(
+    ("status", "location", "sentence"),
+    [
+        (302, "/moved", None),
+        (301, "http://elsewhere.invalid/", "redirects to http://elsewhere.invalid/"),
+        (302, None, "status 302"),
+        (404, None, "status 404"),
+        (500, None, "status 500"),
+        (304, None, "status 304"),
+    ],
+)
+@pytest.mark.parametrize("chunked", [False, True])
+def test_the_body_of_a_redirect_or_an_error_may_be_endless(
+    lake: Lake, status: int, location: str | None, sentence: str | None, chunked: bool
+) -> None:
+    hung_up = threading.Event()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        if handler.path == "/moved":
+            return send(handler, b'{"total":7}')
+        handler.send_response(status)
+        if location:
+            handler.send_header("Location", location)
+        if chunked:
+            handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        try:
+            while True:
+                handler.wfile.write(b"10\r\n" + b" " * 16 + b"\r\n")
+        except OSError:
+            hung_up.set()
+        return None
+
+    with serving(answer) as url, BreweryClient(lake.settings(url, attempts=1)) as client:
+        if sentence:
+            with pytest.raises(ApiError, match=sentence):
+                client.total()
+        else:
+            assert client.total().total == 7
+        assert hung_up.wait(60)
+
+
 def test_a_redirect_is_followed_and_a_circle_is_one_sentence(lake: Lake) -> None:
     def answer(handler: BaseHTTPRequestHandler) -> None:
         if handler.path.startswith("/v1/breweries/meta"):
@@ -142,7 +202,7 @@ def test_a_redirect_is_followed_and_a_circle_is_one_sentence(lake: Lake) -> None
 
     with serving(answer) as url, BreweryClient(lake.settings(url)) as client:
         assert client.total()[0] == 7
-        with pytest.raises(ApiRefusedError, match=r"redirects.*correct BREWERY_API_URL\.$"):
+        with pytest.raises(ApiRefusedError, match=r"redirects more than 10 times: correct BREWERY_API_URL\.$"):
             client.page(1, expected=1)
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import datetime as dt
+import gzip
 import hashlib
 import json
 import threading
@@ -17,7 +18,8 @@ import requests
 from brewery.bronze import list_dates, list_runs, newest_run, remove_uncommitted
 from brewery.contract.manifest import Manifest
 from brewery.errors import ApiRefusedError, ApiUnavailableError, EmptySourceError
-from brewery.ingestion import Progress, ingest
+from brewery.ingestion import Progress, ingest, run
+from brewery.ingestion.client import Page
 from brewery.ingestion.profile import ProfileBuilder
 from brewery.storage import Storage
 from harness.pipeline.mock_api import MockApi
@@ -47,20 +49,20 @@ def test_every_brewery_is_stored_and_committed(lake: Lake) -> None:
     assert [set(response) for response in manifest["responses"]] == [{"Date", "ETag"}] * 9
 
 
-def test_files_have_the_size_and_checksum_that_the_manifest_says(lake: Lake) -> None:
+def test_pages_have_the_place_size_and_checksum_that_the_manifest_says(lake: Lake) -> None:
     with MockApi(breweries=120) as api:
         result = lake.ingest(api.url)
     folder = f"bronze/breweries/ingestion_date=2025-01-31/run_id={result.run_id}"
     stored = {Path(name).name: content for name, content in lake.tree().items() if name.startswith(folder)}
-    assert set(stored) == {
-        "_manifest.json",
-        "page-00001.jsonl.gz",
-        "page-00002.jsonl.gz",
-        "page-00003.jsonl.gz",
-    }
-    for file in lake.manifest(result.run_id)["files"]:
-        assert len(stored[file["name"]]) == file["bytes"]
-        assert hashlib.sha256(stored[file["name"]]).hexdigest() == file["sha256"]
+    assert set(stored) == {"_manifest.json", "page-00001.jsonl.gz"}
+    shared, end = stored["page-00001.jsonl.gz"], 0
+    for number, page in enumerate(lake.manifest(result.run_id)["files"], start=1):
+        assert (page["name"], page["page"], page["offset"]) == ("page-00001.jsonl.gz", number, end)
+        content = shared[end : end + page["bytes"]]
+        assert hashlib.sha256(content).hexdigest() == page["sha256"]
+        assert len(gzip.decompress(content).splitlines()) == page["records"]
+        end += page["bytes"]
+    assert end == len(shared)
 
 
 def test_a_second_day_and_a_second_run_leave_the_first_as_it_was(lake: Lake) -> None:
@@ -204,15 +206,14 @@ def test_two_runs_of_one_date_at_once_do_not_disturb_each_other(lake: Lake) -> N
     with MockApi(breweries=420, latency_ms=5) as api, ThreadPoolExecutor(2) as pool:
         first, second = pool.map(lambda _: lake.ingest(api.url), range(2))
     assert lake.lines(first.run_id) == lake.lines(second.run_id)
-    assert all(run.committed and run.files == 10 for run in list_runs(lake.storage, DAY))
+    assert all(run.committed and run.files == 2 for run in list_runs(lake.storage, DAY))
 
 
-def test_an_interrupt_while_a_thread_starts_waits_for_what_that_thread_writes(
+def test_an_interrupt_while_a_thread_starts_waits_for_that_thread(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writing, may_write = threading.Event(), threading.Event()
-    strays: list[threading.Thread] = []
-    write = Storage.write
+    working, may_end, ended = threading.Event(), threading.Event(), threading.Event()
+    pack = run._pack
 
     class Interrupted(ThreadPoolExecutor):
         """Interrupted between starting a thread and noting that it did."""
@@ -220,25 +221,26 @@ def test_an_interrupt_while_a_thread_starts_waits_for_what_that_thread_writes(
         def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
             if args != (2,):
                 return super().submit(fn, *args, **kwargs)
-            strays.append(threading.Thread(target=fn, args=args))
-            strays[0].start()
-            assert writing.wait(120)
+            threading.Thread(target=fn, args=args).start()
+            assert working.wait(120)
             raise KeyboardInterrupt
 
         def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
             super().shutdown(wait, cancel_futures=cancel_futures)
-            # Late enough for the run's files to be removed by then, if nobody waits.
-            threading.Timer(0.2, may_write.set).start()
+            # Late enough for the ingestion to end before, if nobody waits.
+            threading.Timer(0.2, may_end.set).start()
 
-    def write_late(self: Storage, path: str, data: bytes) -> None:
-        if path.endswith("page-00002.jsonl.gz"):
-            writing.set()
-            assert may_write.wait(120)
-        write(self, path, data)
+    def pack_late(number: int, page: Page) -> Any:
+        packed = pack(number, page)
+        if number == 2:
+            working.set()
+            assert may_end.wait(120)
+            ended.set()
+        return packed
 
     monkeypatch.setattr("brewery.ingestion.run.ThreadPoolExecutor", Interrupted)
-    monkeypatch.setattr(Storage, "write", write_late)
+    monkeypatch.setattr("brewery.ingestion.run._pack", pack_late)
     with MockApi(breweries=420) as api, pytest.raises(KeyboardInterrupt):
         lake.ingest(api.url)
-    strays[0].join()
+    assert ended.is_set()
     assert lake.tree() == {}

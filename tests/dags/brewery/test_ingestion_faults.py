@@ -277,6 +277,7 @@ def test_a_page_is_not_waited_for_beyond_its_deadline(lake: Lake) -> None:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.usefixtures("a_file_for_each_page")
 def test_one_lost_page_ends_the_others(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     write = Storage.write
 

@@ -21,6 +21,7 @@ def breweries(count: int) -> list[dict[str, object]]:
         return list(api.catalog.at(0))
 
 
+@pytest.mark.usefixtures("a_file_for_each_page")
 def test_an_upload_failure_is_not_logged_and_swallowed(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     write = Storage.write
 

@@ -66,7 +66,7 @@ def test_a_day_is_ingested_validated_and_cleaned_up(lake: Lake, uri: str, keys: 
         result = ingest(lake.settings(api.url), storage, DAY)
         again = ingest(lake.settings(api.url), storage, DAY)
     folder = f"{prefix}/bronze/breweries/ingestion_date=2025-01-31".lstrip("/")
-    pages = ["_manifest.json", "page-00001.jsonl.gz", "page-00002.jsonl.gz", "page-00003.jsonl.gz"]
+    pages = ["_manifest.json", "page-00001.jsonl.gz"]
     assert keys() == sorted(f"{folder}/run_id={run.run_id}/{name}" for run in (result, again) for name in pages)
     assert list_dates(storage) == [DAY]
     assert newest_run(storage, DAY).run_id == again.run_id
@@ -77,7 +77,7 @@ def test_a_day_is_ingested_validated_and_cleaned_up(lake: Lake, uri: str, keys: 
     later = dt.datetime.now(dt.UTC) + dt.timedelta(hours=2)
     assert len(remove_uncommitted(storage, dt.timedelta(hours=1), later)) == 1
     assert [run.run_id for run in list_runs(storage, DAY)] == [result.run_id]
-    assert len(keys()) == 4
+    assert len(keys()) == 2
 
 
 def test_a_failed_run_leaves_no_key(lake: Lake, keys: Keys) -> None:
@@ -145,6 +145,7 @@ def test_a_server_that_is_down_is_one_sentence_and_worth_another_try(
     assert error.value.retryable
 
 
+@pytest.mark.usefixtures("a_file_for_each_page")
 def test_an_upload_that_fails_in_the_middle_fails_the_run(lake: Lake, endpoint: str, keys: Keys) -> None:
     class Failing(S3FileSystem):  # type: ignore[misc] # s3fs has no types
         cachable = False

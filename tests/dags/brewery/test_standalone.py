@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import secrets
 import signal
 import subprocess
 import sys
@@ -17,8 +18,8 @@ from tests.dags.brewery.conftest import Lake
 from tests.processes import started, wait_for
 
 Start = Callable[..., AbstractContextManager["subprocess.Popen[str]"]]
-# The last page never comes, and a run waits for it.
-HELD = "rate-limit:page=9,retry_after=1800"
+# The second page never comes, and a run waits for it.
+HELD = "rate-limit:page=2,retry_after=1800"
 PATIENT = {"BREWERY_RETRY_AFTER_MAX": "3600", "BREWERY_PAGE_DEADLINE": "3600"}
 
 
@@ -77,8 +78,14 @@ def test_a_setting_that_cannot_be_used_is_one_sentence(start: Start) -> None:
     assert err == "BREWERY_CONCURRENCY is 'many': set it to a whole number from 1 to 64.\n"
 
 
+def fills_a_file() -> list[dict[str, str]]:
+    """Two pages of breweries, the first as large as a bronze file even when compressed."""
+    record = {"brewery_type": "micro", "country": "Austria", "state_province": "Wien"}
+    return [{"id": f"{number:02d}", "name": secrets.token_hex(90_000), **record} for number in range(51)]
+
+
 def test_an_interrupt_takes_its_files_away(lake: Lake, start: Start) -> None:
-    with MockApi(breweries=420, faults=[HELD]) as api, start(api.url, **PATIENT) as process:
+    with MockApi(data=fills_a_file(), faults=[HELD]) as api, start(api.url, **PATIENT) as process:
         wait_for(lambda: list(lake.root.rglob("page-*.jsonl.gz")), "page")
         process.send_signal(signal.SIGINT)
         _, err = process.communicate()
@@ -88,7 +95,7 @@ def test_an_interrupt_takes_its_files_away(lake: Lake, start: Start) -> None:
 
 
 def test_a_killed_process_leaves_nothing_that_counts(lake: Lake, start: Start) -> None:
-    with MockApi(breweries=420, faults=[HELD]) as api:
+    with MockApi(data=fills_a_file(), faults=[HELD]) as api:
         with start(api.url, **PATIENT) as process:
             wait_for(lambda: list(lake.root.rglob("page-*.jsonl.gz")), "page")
             process.kill()

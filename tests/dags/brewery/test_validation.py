@@ -46,13 +46,18 @@ def edit_manifest(run: IngestResult) -> EditManifest:
 
 @pytest.fixture
 def replace_page(folder: Path, edit_manifest: EditManifest) -> Callable[[bytes], None]:
-    """Give page 2 another content, with the size and checksum in the manifest to match."""
+    """Give page 2 another content, with the sizes, places and checksum in the manifest to match."""
 
     def replace(content: bytes) -> None:
-        (folder / "page-00002.jsonl.gz").write_bytes(content)
+        path = folder / "page-00001.jsonl.gz"
 
         def change(manifest: dict[str, Any]) -> None:
-            manifest["files"][1] |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+            pages = manifest["files"]
+            begin, end = pages[1]["offset"], pages[2]["offset"]
+            path.write_bytes(path.read_bytes()[:begin] + content + path.read_bytes()[end:])
+            pages[1] |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+            for page in pages[2:]:
+                page["offset"] += len(content) - (end - begin)
 
         edit_manifest(change)
 
@@ -61,7 +66,7 @@ def replace_page(folder: Path, edit_manifest: EditManifest) -> Callable[[bytes],
 
 def test_a_sound_run_is_valid(lake: Lake, run: IngestResult) -> None:
     result = lake.validate()
-    assert (result.run_id, result.records, result.api_total, result.files) == (run.run_id, 420, 420, 9)
+    assert (result.run_id, result.records, result.api_total, result.files) == (run.run_id, 420, 420, 1)
     assert result.bytes == run.bytes_stored
     assert (result.faults, result.unknown_files, result.superseded_runs) == ((), (), ())
 
@@ -88,22 +93,26 @@ def refused(lake: Lake) -> str:
 
 
 def test_a_missing_file_is_named(lake: Lake, folder: Path) -> None:
-    (folder / "page-00003.jsonl.gz").unlink()
-    assert "page-00003.jsonl.gz is missing" in refused(lake)
+    (folder / "page-00001.jsonl.gz").unlink()
+    assert "page-00001.jsonl.gz is missing (pages 1 to 9)" in refused(lake)
 
 
-def test_a_file_of_another_size_is_named(lake: Lake, folder: Path) -> None:
-    path = folder / "page-00003.jsonl.gz"
-    path.write_bytes(path.read_bytes()[:-1])
-    assert "page-00003.jsonl.gz has" in refused(lake)
+def test_a_file_of_another_size_is_named_and_the_page_that_is_not_whole(lake: Lake, folder: Path) -> None:
+    path = folder / "page-00001.jsonl.gz"
+    content = path.read_bytes()
+    path.write_bytes(content[:-1])
+    size = f"page-00001.jsonl.gz has {len(content) - 1} bytes instead of {len(content)}"
+    assert f"({size}; the checksum of page 9 in page-00001.jsonl.gz is wrong; " in refused(lake)
+    path.write_bytes(content + gzip.compress(b'{"id": "1"}\n'))
+    assert "page-00001.jsonl.gz has " in refused(lake)
 
 
 def test_a_wrong_checksum_is_named(lake: Lake, folder: Path) -> None:
-    path = folder / "page-00003.jsonl.gz"
+    path = folder / "page-00001.jsonl.gz"
     content = bytearray(path.read_bytes())
-    content[100] ^= 1
+    content[newest_run(lake.storage, DAY).files[2].offset + 100] ^= 1
     path.write_bytes(content)
-    assert "the checksum of page-00003.jsonl.gz is wrong" in refused(lake)
+    assert "(the checksum of page 3 in page-00001.jsonl.gz is wrong; 370 usable records" in refused(lake)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +121,10 @@ def test_a_wrong_checksum_is_named(lake: Lake, folder: Path) -> None:
     [
         (b"plain text", "is not a gzip file"),
         (gzip.compress(b'{"id": 1}\n', mtime=0)[:-4], "is not a gzip file"),
-        (gzip.compress(b'{"id": 1}\n{"id": 2}', mtime=0), "the last line of page-00002.jsonl.gz is not whole"),
+        (
+            gzip.compress(b'{"id": 1}\n{"id": 2}', mtime=0),
+            "the last line of page 2 in page-00001.jsonl.gz is not whole",
+        ),
         (gzip.compress(b'{"id": 1}\n[2]\nno\n\n', mtime=0), "has 3 lines that are not JSON objects"),
         (gzip.compress(b'{"id": 1}\n', mtime=0), "has 1 records instead of 50"),
     ],
@@ -131,7 +143,21 @@ def test_a_count_other_than_the_api_s_is_a_fault(lake: Lake, edit_manifest: Edit
 
 def test_lines_that_are_malformed_are_as_many_as_the_manifest_says(lake: Lake, edit_manifest: EditManifest) -> None:
     edit_manifest(lambda manifest: manifest["files"][1].update(malformed=1))
-    assert "page-00002.jsonl.gz has 0 lines that are not JSON objects instead of 1" in refused(lake)
+    assert "page 2 in page-00001.jsonl.gz has 0 lines that are not JSON objects instead of 1" in refused(lake)
+
+
+@pytest.mark.usefixtures("a_file_for_each_page")
+def test_a_run_of_an_earlier_version_with_a_file_for_each_page_is_valid(lake: Lake) -> None:
+    with MockApi(breweries=420) as api:
+        path = Path(lake.ingest(api.url).manifest_path)
+    manifest = json.loads(path.read_text())
+    assert [file["name"] for file in manifest["files"]] == [f"page-{page:05d}.jsonl.gz" for page in range(1, 10)]
+    for file in manifest["files"]:
+        del file["offset"], file["malformed"]
+    path.write_text(json.dumps({**manifest, "format_version": 1}, indent=1))
+    assert (lake.validate().records, lake.validate().files) == (420, 9)
+    (path.parent / "page-00003.jsonl.gz").unlink()
+    assert "page-00003.jsonl.gz is missing (page 3); " in refused(lake)
 
 
 def test_a_manifest_from_before_responses_were_kept_is_valid(lake: Lake, edit_manifest: EditManifest) -> None:
@@ -141,11 +167,12 @@ def test_a_manifest_from_before_responses_were_kept_is_valid(lake: Lake, edit_ma
 
 
 def test_all_faults_are_in_the_result_and_the_first_in_the_sentence(lake: Lake, folder: Path) -> None:
-    for page in range(1, 6):
-        (folder / f"page-0000{page}.jsonl.gz").unlink()
+    path = folder / "page-00001.jsonl.gz"
+    size = newest_run(lake.storage, DAY).files[5].offset
+    path.write_bytes(b"x" * size + path.read_bytes()[size:])
     result = inspect(lake.storage, DAY)
-    assert [fault for fault in result.faults if "missing" in fault] == [
-        f"page-0000{page}.jsonl.gz is missing" for page in range(1, 6)
+    assert [fault for fault in result.faults if "checksum" in fault] == [
+        f"the checksum of page {page} in page-00001.jsonl.gz is wrong" for page in range(1, 6)
     ]
     assert "170 usable records instead of 420" in result.faults
     assert "and 3 more" in refused(lake)
@@ -159,7 +186,7 @@ def test_all_faults_are_in_the_result_and_the_first_in_the_sentence(lake: Lake, 
         b"\xff\xfe",
         b"[]",
         b'{"format": "delta"}',
-        b'{"format": "brewery-bronze-manifest", "format_version": 2}',
+        b'{"format": "brewery-bronze-manifest", "format_version": 3}',
         b'{"format": "brewery-bronze-manifest", "format_version": 1}',
     ],
 )
@@ -185,6 +212,11 @@ def test_a_corrupt_or_foreign_manifest_is_named_with_its_path(
         lambda manifest: manifest["files"].reverse(),
         lambda manifest: manifest["files"][0].update(name="../page-00001.jsonl.gz"),
         lambda manifest: manifest["files"][0].update(name="page-00002.jsonl.gz"),
+        lambda manifest: manifest["files"][4].update(name="page-00005.jsonl.gz"),
+        lambda manifest: manifest["files"][4].update(name="page-00004.jsonl.gz", offset=0),
+        lambda manifest: manifest["files"][0].update(offset=1),
+        lambda manifest: manifest["files"][3].update(bytes=1),
+        lambda manifest: manifest["files"][8].update(offset=0),
         lambda manifest: manifest.update(finished_at="2025-01-31T00:00:00"),
     ],
 )
