@@ -1,7 +1,7 @@
 """Names of the columns for fields that the contract does not know."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse import columns
@@ -30,6 +30,7 @@ def comments(assigned: dict[str, str]) -> dict[str, str]:
     return {column: columns.comment_of(field) for column, field in assigned.items()}
 
 
+@settings(deadline=None)
 @given(st.lists(st.sets(NAMES), max_size=5))
 def test_each_field_has_a_column_of_its_own_that_it_keeps(days: list[set[str]]) -> None:
     existing: dict[str, str] = {}

@@ -6,17 +6,21 @@ from typing import Any, Final, NamedTuple, NoReturn
 
 MAX_NUMBER: Final = 1000
 """Characters of a number, and ..."""
+MAX_NAME: Final = 1000
+"""... characters of the name of a field, and ..."""
 MAX_DEPTH: Final = 500
 """... levels of arrays and objects within a record that every JSON reader on the way takes."""
 
 _BLANK: Final = re.compile(r"[ \t\n\r]*")
 _BOM: Final = "\ufeff"
 _SEPARATORS: Final = frozenset(",]")
+_AFTER: Final = frozenset(",] \t\n\r")
+"""What may follow an element at once."""
 _STRING: Final = r'"[^"\\]*(?:\\.[^"\\]*)*"'
 # A quotation mark that begins no whole string is a token of its own, and ends the search.
 _TOKEN: Final = re.compile(_STRING + r'|[\[\]{}"]', re.DOTALL)
 _EXTENT: Final = re.compile(_STRING + rf"|[\[\]{{}}]|[-+.0-9eE]{{{MAX_NUMBER + 1},}}", re.DOTALL)
-_WORD: Final = re.compile(r'[^\s,\[\]{}"]+')
+_SCALAR: Final = re.compile(_STRING + r'|[^\s,\[\]{}"]+', re.DOTALL)
 
 
 class PayloadError(ValueError):
@@ -74,6 +78,9 @@ def split_records(body: bytes) -> Records:
     while True:
         try:
             record, end = _parse(text, position)
+            # Of 01 or 1.2.3, only the beginning is JSON.
+            if text[end : end + 1] not in _AFTER:
+                raise PayloadError("is not JSON")
         except PayloadError:
             record, end = None, _end_of_broken(text, position)
             broken = True
@@ -120,8 +127,8 @@ def _is_readable(text: str, record: dict[str, Any]) -> bool:
         except UnicodeEncodeError:
             # Half of a surrogate pair: a reader in Java makes a question mark of it, and two ids may become one.
             return False
-    # Nothing shorter holds such a number or such a depth.
-    return len(text) <= MAX_NUMBER or _is_within_limits(text)
+    # Nothing shorter holds such a number, such a depth or such a name.
+    return len(text) <= MAX_NUMBER or (all(len(name) <= MAX_NAME for name in record) and _is_within_limits(text))
 
 
 def _is_within_limits(text: str) -> bool:
@@ -142,9 +149,9 @@ def _is_within_limits(text: str) -> bool:
 def _end_of_broken(text: str, position: int) -> int:
     """Where an element ends that is not JSON: at its closing bracket, or before the next separator."""
     if text[position : position + 1] not in ("{", "["):
-        word = _WORD.match(text, position)
-        if word:
-            return word.end()
+        scalar = _SCALAR.match(text, position)
+        if scalar:
+            return scalar.end()
         raise PayloadError("is not JSON, or cut off")
     depth = 0
     for token in _TOKEN.finditer(text, position):

@@ -5,7 +5,7 @@ import hashlib
 from itertools import pairwise
 from unittest.mock import patch
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brewery.contract.layout import page_file
@@ -29,6 +29,7 @@ def packed(number: int) -> PackedPage:
     return PackedPage(number, 1, 0, gzip.compress(f"{number}\n".encode(), mtime=0))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 30).flatmap(lambda pages: st.permutations(range(1, pages + 1))), st.integers(1, 400))
 def test_pages_are_found_where_they_lie_and_lines_are_in_order(arrival: list[int], limit: int) -> None:
     storage = Kept()

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brewery.ingestion.records import PayloadError, parse_object, split_records
@@ -17,6 +17,7 @@ values = st.recursive(
 records = st.lists(st.dictionaries(texts, values, max_size=5), max_size=6)
 
 
+@settings(deadline=None)
 @given(records, st.booleans(), st.sampled_from([None, 1, "\t"]))
 def test_any_array_comes_back_record_by_record(
     given_records: list[dict[str, object]], ascii_only: bool, indent: int | str | None
@@ -62,6 +63,10 @@ def test_an_empty_page_has_no_records() -> None:
         b'[{"a":1}{"b":NaN}]',
         b'[{"a":NaN},]',
         b'[{"a":NaN]',
+        b'["a]',
+        b'["a, "b"]',
+        b"[1 2]",
+        b"[12",
         b'{"message":"no"}',
         b"<html></html>",
         b"null",
@@ -97,6 +102,10 @@ GOOD = '{"id":"good"}'
         ('{"s":NaN,"t":"]}"}', True),
         ("NaN", True),
         ("undefined", True),
+        *[(scalar, True) for scalar in ("01", "1.", "1.2.3", "0x1F", "+1", "truex", "'x'")],
+        *[(f'"a{odd}b"', True) for odd in ("\x00", "\t", "\x1f", "\\x", "]\x01,")],
+        ('"\\ud800"', False),
+        ('{"%s":1}' % ("x" * 1001), False),
     ],
 )
 def test_an_element_that_not_every_reader_takes_is_malformed_and_the_rest_is_kept(
@@ -126,6 +135,8 @@ def test_an_element_that_not_every_reader_takes_is_malformed_and_the_rest_is_kep
         '{"s":"\\\\udfff"}',
         '{"n":1e999}',
         '{"s":"\ufffd"}',
+        '{"%s":1}' % ("x" * 1000),
+        '{"deep":{"%s":1}}' % ("x" * 1001),
     ],
 )
 def test_what_is_odd_and_every_reader_takes_is_kept(element: str) -> None:
