@@ -18,13 +18,19 @@ class Stage:
 
 @dataclass(frozen=True)
 class Day:
-    """One day of one size: the pipeline's stages, and bronze to gold by hand."""
+    """One day of one size: the pipeline's stages, and bronze to gold by hand.
+
+    `written_bytes` is what the day added to the folder of `silver/breweries`, `table_bytes` the size of the table's
+    files after it.
+    """
 
     label: str
     records: int
     stages: tuple[Stage, ...]
     by_hand_seconds: float
     by_hand_peak_bytes: int
+    written_bytes: int
+    table_bytes: int
 
     def stage(self, name: str) -> Stage:
         return next(stage for stage in self.stages if stage.name == name)
@@ -40,8 +46,12 @@ class Day:
 
     @property
     def ratio(self) -> float:
-        """How many times as long as by hand."""
-        return self.bronze_to_gold_seconds / self.by_hand_seconds
+        """How many times as long as by hand silver and gold take; by hand there is no gate."""
+        return (self.stage("silver").seconds + self.stage("gold").seconds) / self.by_hand_seconds
+
+    @property
+    def written_share(self) -> float:
+        return self.written_bytes / self.table_bytes
 
 
 @dataclass(frozen=True)

@@ -20,13 +20,15 @@ def markdown(command: str, machine: Machine, results: Mapping[int, Sequence[Day]
         "",
         "![Seconds from bronze to gold by number of breweries, pipeline and by hand](../images/benchmarks.svg)",
         "",
-        f"| breweries | day | {' | '.join(STAGES)} | total | records/s | memory | by hand | memory | ratio |",
-        f"| ---: | --- |{' ---: |' * (len(STAGES) + 6)}",
+        f"| breweries | day | {' | '.join(STAGES)} | total | records/s | memory | silver written | "
+        "by hand | memory | ratio |",
+        f"| ---: | --- |{' ---: |' * (len(STAGES) + 7)}",
     ]
     lines += [
         f"| {breweries:,} | {day.label} | {' | '.join(f'{day.stage(name).seconds:.1f}' for name in STAGES)} | "
         f"{day.bronze_to_gold_seconds:.1f} | {day.records / day.bronze_to_gold_seconds:,.0f} | "
-        f"{day.peak_bytes / _MIB:,.0f} | {day.by_hand_seconds:.1f} | {day.by_hand_peak_bytes / _MIB:,.0f} | "
+        f"{day.peak_bytes / _MIB:,.0f} | {day.written_bytes / _MIB:,.1f} ({day.written_share:.1%}) | "
+        f"{day.by_hand_seconds:.1f} | {day.by_hand_peak_bytes / _MIB:,.0f} | "
         f"{day.ratio:.1f} |"
         for breweries, days in results.items()
         for day in days

@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import pyarrow as pa
+from deltalake import DeltaTable
+
 from brewery.contract.layout import Layout
 from harness.bench.model import Day, Machine, Stage
 from harness.errors import HarnessError
@@ -50,18 +53,27 @@ def measure(breweries: int, tell: Callable[[str], None]) -> list[Day]:
                 )
             stages = [Stage("ingestion", taken["seconds"], taken["peak_memory_bytes"])]
             tell(f"{breweries:>9,} {label}: ingestion {taken['seconds']:.1f} s")
+            silver = Layout(pipeline).silver_breweries
+            before = _bytes(silver)
             jobs = _run("harness.bench.spark_stages", pipeline, env=environment)
+            written = _bytes(silver) - before
+            table = sum(pa.table(DeltaTable(silver).get_add_actions(flatten=True))["size_bytes"].to_pylist())
             stages += [Stage(**stage) for stage in jobs["stages"]]
             bronze_run = next(Path(Layout(pipeline).bronze).glob(f"ingestion_date={date}/run_id=*"))
             hand = _run("harness.bench.by_hand", str(bronze_run), by_hand, date, env=environment)
-            day = Day(label, jobs["records"], tuple(stages), hand["seconds"], hand["peak_bytes"])
+            day = Day(label, jobs["records"], tuple(stages), hand["seconds"], hand["peak_bytes"], written, table)
             tell(
                 f"{breweries:>9,} {label}: silver {day.stage('silver').seconds:.1f} s, "
                 f"gold {day.stage('gold').seconds:.1f} s, gate {day.stage('gate').seconds:.1f} s; "
-                f"by hand {day.by_hand_seconds:.1f} s, {day.ratio:.1f} times"
+                f"by hand {day.by_hand_seconds:.1f} s, {day.ratio:.1f} times; "
+                f"{written:,} bytes of silver written, {day.written_share:.1%} of the table"
             )
             days.append(day)
         return days
+
+
+def _bytes(folder: str) -> int:
+    return sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
 
 
 @contextmanager

@@ -8,18 +8,25 @@ from harness.bench.page import chart, markdown, review_markdown
 from harness.bench.review import Figure
 from harness.errors import HarnessError
 
-DAY = Day("first load", 1000, tuple(Stage(name, 2.0, 300 * 1024**2) for name in STAGES), 1.5, 100 * 1024**2)
+_STAGES = tuple(Stage(name, 2.0, 300 * 1024**2) for name in STAGES)
+DAY = Day("first load", 1000, _STAGES, 1.6, 100 * 1024**2, written_bytes=3 * 2**19, table_bytes=2**25)
 
 
-def test_the_ratio_leaves_the_start_of_spark_out() -> None:
+def test_the_total_leaves_the_start_of_spark_out() -> None:
     assert DAY.bronze_to_gold_seconds == 6.0
-    assert DAY.ratio == 4.0
+
+
+def test_the_ratio_leaves_the_gate_out() -> None:
+    assert DAY.ratio == 2.5
 
 
 def test_the_table_has_each_stage_and_the_comparison() -> None:
     text = markdown("make bench", Machine(2, 8 * 1024**3, "A processor"), {1000: [DAY]}, dt.date(2025, 1, 31))
     assert "`make bench`, 2025-01-31, on 2 cores (A processor), 8 GiB" in text
-    assert "| 1,000 | first load | 2.0 | 2.0 | 2.0 | 2.0 | 2.0 | 6.0 | 167 | 300 | 1.5 | 100 | 4.0 |" in text
+    assert (
+        "| 1,000 | first load | 2.0 | 2.0 | 2.0 | 2.0 | 2.0 | 6.0 | 167 | 300 | 1.5 (4.7%) | 1.6 | 100 | 2.5 |"
+        in text
+    )
 
 
 def test_the_table_of_the_review_has_the_share_of_plain_builds_and_its_bound() -> None:
