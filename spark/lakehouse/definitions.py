@@ -23,12 +23,14 @@ class Table:
         comment: What a row is.
         columns: In order.
         partition_by: Partition columns.
+        row_changes: A commit writes the rows that it changes, and Delta's change data feed offers them.
     """
 
     name: str
     comment: str
     columns: Sequence[Column]
     partition_by: Sequence[str] = ()
+    row_changes: bool = False
 
     @property
     def column_names(self) -> list[str]:
@@ -74,15 +76,19 @@ SILVER_BREWERIES: Final = Table(
             "valid, missing (none given) or invalid (out of range, unreadable or half given)",
         ),
         Column("first_seen", "date", "Ingestion date of the first snapshot with this brewery"),
-        Column("last_seen", "date", "Ingestion date of the newest snapshot with this brewery"),
+        Column(
+            "last_seen", "date", "Ingestion date of the last snapshot with this brewery; null if that is the newest"
+        ),
         Column("is_current", "boolean", "Whether the newest snapshot has this brewery; rows are never deleted"),
         Column("last_change", "string", "What happened last: added, changed or removed"),
         Column("last_change_on", "date", "Ingestion date of the last change"),
         Column("record_hash", "bigint", "xxHash64 of the source's columns; differs where the content differs"),
-        Column("ingestion_date", "date", "Ingestion date of the snapshot that the row's content is from"),
-        Column("run_id", "string", "Bronze run that the row's content is from"),
-        Column("source_file", "string", "Bronze file, within the run's folder, that the row's content is from"),
+        Column("raw_hash", "binary", "MD5 of the bronze line that the row was read from"),
+        Column("ingestion_date", "date", "Ingestion date of the snapshot that the row was read from"),
+        Column("run_id", "string", "Bronze run that the row was read from"),
+        Column("source_file", "string", "Bronze file, within the run's folder, that the row was read from"),
     ),
+    row_changes=True,
 )
 
 SILVER_REJECTED: Final = Table(

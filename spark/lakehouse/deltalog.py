@@ -6,7 +6,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from lakehouse.storage import Files
@@ -23,12 +23,14 @@ class Commit:
         operation: `MERGE`, `WRITE`, `RESTORE`, `OPTIMIZE`, ...
         restored_version: For a RESTORE to a version, that version.
         user_metadata: The commit's `userMetadata`.
+        rows: Rows that a MERGE inserted and updated, or another write wrote.
     """
 
     version: int
     operation: str
     restored_version: int | None = None
     user_metadata: str | None = None
+    rows: int = 0
 
 
 def exists(files: Files, path: str) -> bool:
@@ -59,5 +61,11 @@ def parse(version: int, text: str) -> Commit:
                     operation,
                     int(restored) if operation == "RESTORE" and restored.isdecimal() else None,
                     info.get("userMetadata"),
+                    _rows(operation, info.get("operationMetrics") or {}),
                 )
     return Commit(version, "")
+
+
+def _rows(operation: str, metrics: Mapping[str, str]) -> int:
+    merged = ("numTargetRowsInserted", "numTargetRowsUpdated")
+    return sum(int(metrics.get(name, 0)) for name in (merged if operation == "MERGE" else ("numOutputRows",)))

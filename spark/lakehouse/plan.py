@@ -22,6 +22,8 @@ class Mark:
         bronze_records: Records in bronze.
         duplicates: Records whose id occurs again later.
         rejected: Records rejected.
+        kept: Breweries that stay current although the run has rejected records of them only.
+        rules: The rules under which records became rows (`comparison.RULES`).
     """
 
     ingestion_date: dt.date
@@ -29,6 +31,8 @@ class Mark:
     bronze_records: int
     duplicates: int
     rejected: int
+    kept: int = 0
+    rules: str = ""
 
     def to_json(self) -> str:
         """The text for `userMetadata`."""

@@ -116,9 +116,9 @@ def parse(lines: DataFrame, plan: ParsePlan) -> DataFrame:
         plan: From the run's profile.
 
     Returns:
-        The content columns, the new ones, `coordinates_status`, `record_hash`, `source_file`; and under names that
-        no column of silver has, `_position`, `_reasons` (text joined by `REASON_SEPARATOR`, empty for a good
-        record) and `_raw` (null for a good record).
+        The content columns, the new ones, `coordinates_status`, `record_hash`, `raw_hash`, `source_file`; and under
+        names that no column of silver has, `_position`, `_reasons` (text joined by `REASON_SEPARATOR`, empty for a
+        good record) and `_raw` (null for a good record).
     """
     if not plan.normalise:
         return _clean(_extract(lines, plan), plan)
@@ -218,6 +218,7 @@ def _clean(extracted: DataFrame, plan: ParsePlan) -> DataFrame:
         *new,
         "coordinates_status",
         record_hash(plan.new_columns).alias("record_hash"),
+        raw_hash(sf.col("_value")).alias("raw_hash"),
         "source_file",
         "_position",
         "_reasons",
@@ -264,6 +265,11 @@ def _reasons(plan: ParsePlan) -> Column:
     )
     reasons = _joined(sf.when(part != "", part) for part in (sf.col("_retyped"), missing)) if retyped else missing
     return sf.when(sf.col("_value").startswith("{"), reasons).otherwise("malformed:record")
+
+
+def raw_hash(line: Column) -> Column:
+    """MD5 of a line's bytes: 128 bits in which two lines of a source never agree by chance."""
+    return sf.unhex(sf.md5(line))
 
 
 def record_hash(new_columns: Iterable[str]) -> Column:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
+import pyspark
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
@@ -24,9 +25,20 @@ PROPERTIES: Final = {
     "delta.deletedFileRetentionDuration": "interval 7 days",
 }
 
+_ROW_CHANGES: Final = {
+    "delta.enableChangeDataFeed": "true",
+    # A changed row is marked as deleted in its file and written to another, instead of the file with all its rows.
+    # Delta 2.3 of Spark 3.3 cannot write such marks: there, each MERGE still rewrites the files that it touches.
+    **({} if pyspark.__version__.startswith("3.3.") else {"delta.enableDeletionVectors": "true"}),
+}
+
 _USER_METADATA: Final = "spark.databricks.delta.commitInfo.userMetadata"
 
 log = logging.getLogger(__name__)
+
+
+def properties(table: Table) -> dict[str, str]:
+    return {**PROPERTIES, **(_ROW_CHANGES if table.row_changes else {})}
 
 
 def rows_frame(spark: SparkSession, table: Table, rows: Sequence[Mapping[str, object]]) -> DataFrame:
@@ -43,7 +55,7 @@ def rows_frame(spark: SparkSession, table: Table, rows: Sequence[Mapping[str, ob
 def replace(lakehouse: Lakehouse, table: Table, frame: DataFrame, extra: Mapping[str, str] | None = None) -> None:
     """Create or replace a table with its comments and properties, in one commit; for the arguments see `shaped`."""
     writer = shaped(frame, table, extra).writeTo(f"delta.`{lakehouse.path(table)}`").using("delta")
-    for key, value in {"comment": table.comment, **PROPERTIES}.items():
+    for key, value in {"comment": table.comment, **properties(table)}.items():
         writer = writer.tableProperty(key, value)
     if table.partition_by:
         writer = writer.partitionedBy(*(sf.col(name) for name in table.partition_by))

@@ -21,7 +21,7 @@ SILVER: Final = (
     " is_current boolean, last_change string, last_change_on date, ingestion_date date, run_id string,"
     " source_file string"
 )
-"""`silver/breweries` without `record_hash`, which is the pipeline's own business."""
+"""`silver/breweries` without `record_hash` and `raw_hash`, which are the pipeline's own business."""
 
 REJECTED: Final = "ingestion_date date, run_id string, source_file string, id string, reasons array<string>"
 """`silver/breweries_rejected` without `raw`."""

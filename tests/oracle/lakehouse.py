@@ -107,7 +107,7 @@ class Expected:
 
     Attributes:
         days: The snapshots.
-        silver: Brewery id -> its row, with every column but `record_hash`.
+        silver: Brewery id -> its row, with every column but `record_hash` and `raw_hash`.
         rejected: Every rejected record.
         ledger: One entry for each date, in order.
         new_columns: Columns that the API added, in order of appearance.
@@ -118,6 +118,7 @@ class Expected:
     rejected: list[Rejected] = field(default_factory=list)
     ledger: list[Ledger] = field(default_factory=list)
     new_columns: list[str] = field(default_factory=list)
+    _texts: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         counted = {day.date: day for day in self.days}
@@ -143,7 +144,7 @@ class Expected:
 
     def _apply(self, day: Day) -> None:
         entry = Ledger(day.date, day.run_id, bronze_records=len(day.records))
-        accepted: dict[str, Row] = {}
+        accepted: dict[str, tuple[Row, Record]] = {}
         seen: set[str | None] = set()
         for record in day.records:
             row, reasons = cleaned(record)
@@ -154,16 +155,20 @@ class Expected:
                 continue
             self.new_columns += [name for name in row if name not in _OWN and name not in self.new_columns]
             entry.duplicates += row["id"] in accepted
-            accepted[row["id"]] = {**row, "run_id": day.run_id, "source_file": SOURCE_FILE}
-        for row in accepted.values():
-            self._take(row, entry)
+            accepted[row["id"]] = ({**row, "run_id": day.run_id, "source_file": SOURCE_FILE}, record)
+        for row, record in accepted.values():
+            self._take(row, record, entry)
         self._miss(accepted, seen, entry)
         entry.silver_records = len(accepted)
         entry.total = len(self.current)
         self.ledger.append(entry)
 
-    def _take(self, row: Row, entry: Ledger) -> None:
+    def _take(self, row: Row, record: Record, entry: Ledger) -> None:
         held = self.silver.get(row["id"])
+        text = json.dumps(record)
+        if held and held["is_current"] and self._texts[row["id"]] == text:
+            return
+        self._texts[row["id"]] = text
         change = None
         if held is None or not held["is_current"]:
             change = "added"
@@ -174,21 +179,24 @@ class Expected:
         self.silver[row["id"]] = {
             **row,
             "first_seen": held["first_seen"] if held else entry.ingestion_date,
-            "last_seen": entry.ingestion_date,
+            "last_seen": None,
             "is_current": True,
             "last_change": change or (held or {})["last_change"],
             "last_change_on": entry.ingestion_date if change else (held or {})["last_change_on"],
             "ingestion_date": entry.ingestion_date,
         }
 
-    def _miss(self, accepted: Mapping[str, Row], seen: Iterable[str | None], entry: Ledger) -> None:
+    def _miss(self, accepted: Mapping[str, object], seen: Iterable[str | None], entry: Ledger) -> None:
         for brewery_id, held in self.silver.items():
             if brewery_id in accepted or not held["is_current"]:
                 continue
-            if brewery_id in seen:
-                held["last_seen"] = entry.ingestion_date
-            else:
-                held.update(is_current=False, last_change="removed", last_change_on=entry.ingestion_date)
+            if brewery_id not in seen:
+                held.update(
+                    is_current=False,
+                    last_seen=self.ledger[-1].ingestion_date,
+                    last_change="removed",
+                    last_change_on=entry.ingestion_date,
+                )
                 entry.removed += 1
 
 

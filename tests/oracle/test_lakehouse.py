@@ -101,9 +101,9 @@ def test_silver_remembers(lakehouse: Expected) -> None:
     silver = lakehouse.silver
     told = ("is_current", "last_change", "last_change_on", "first_seen", "last_seen", "run_id")
     assert {key: [row[name] for name in told] for key, row in silver.items()} == {
-        "a": [True, "added", MONDAY, MONDAY, WEDNESDAY, "r3"],
-        "b": [True, "changed", TUESDAY, MONDAY, WEDNESDAY, "r3"],
-        "c": [True, "added", WEDNESDAY, MONDAY, WEDNESDAY, "r3"],
+        "a": [True, "added", MONDAY, MONDAY, None, "r1"],
+        "b": [True, "changed", TUESDAY, MONDAY, None, "r2"],
+        "c": [True, "added", WEDNESDAY, MONDAY, None, "r3"],
         "d": [False, "removed", WEDNESDAY, MONDAY, TUESDAY, "r1"],
         "e": [False, "removed", WEDNESDAY, TUESDAY, TUESDAY, "r2"],
     }

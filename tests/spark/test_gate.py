@@ -86,7 +86,7 @@ def test_silver_that_was_tampered_with_fails_the_gate(spark: SparkSession, layou
         quality_gate.run(spark, layout)
     silver.delete("id = 'a'")
     silver_to_gold.run(spark, layout)
-    with pytest.raises(LakehouseError, match="rows_of_newest_run is 1, expected = 2"):
+    with pytest.raises(LakehouseError, match="added_as_in_ledger is 1, expected = 2"):
         quality_gate.run(spark, layout)
 
 

@@ -1,10 +1,11 @@
 """Which runs are applied, and from where: pure, so every case is cheap."""
 
 import datetime as dt
+import json
 
 import pytest
 
-from lakehouse.deltalog import Commit
+from lakehouse.deltalog import Commit, parse
 from lakehouse.errors import LakehouseError
 from lakehouse.plan import Applied, Held, Mark, Plan, make_plan, rebuild, resolve
 
@@ -99,3 +100,11 @@ def test_a_restore_leads_back_to_what_it_restored() -> None:
 @pytest.mark.parametrize("text", [None, "", "someone's note", "[]", '{"lakehouse_run": {"run_id": "a"}}'])
 def test_other_metadata_is_no_mark(text: str | None) -> None:
     assert Mark.from_json(text) is None
+
+
+def test_a_commit_says_how_many_rows_it_wrote() -> None:
+    merged = {"numTargetRowsInserted": "2", "numTargetRowsUpdated": "3", "numOutputRows": "9"}
+    for operation, rows in (("MERGE", 5), ("CREATE OR REPLACE TABLE AS SELECT", 9)):
+        information = {"operation": operation, "operationMetrics": merged}
+        assert parse(4, json.dumps({"commitInfo": information})) == Commit(4, operation, rows=rows)
+    assert parse(4, json.dumps({"commitInfo": {"operation": "WRITE"}})) == Commit(4, "WRITE")

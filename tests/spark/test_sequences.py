@@ -66,7 +66,8 @@ def test_silver_is_what_the_contract_says(
     )
     # The oracle knows neither the ids of the runs, nor the pages of a snapshot that is cut anywhere.
     unknown = {"run_id", "source_file"}
-    columns = next(iter(expected.silver.values())).keys() - unknown
+    # Nor does it know whether a line spells a record as the day before: with or without escapes.
+    columns = next(iter(expected.silver.values())).keys() - unknown - {"ingestion_date"}
     actual = {id: {name: row[name] for name in columns} for id, row in lake.silver().items()}
     assert actual == {id: {name: row[name] for name in columns} for id, row in expected.silver.items()}
     rejected = [(r["ingestion_date"], r["id"], frozenset(r["reasons"])) for r in lake.rows(layout.silver_rejected)]

@@ -12,8 +12,8 @@ from brewery.contract.fields import SOURCE_FIELDS
 from brewery.contract.layout import Layout
 from brewery.contract.ledger import LedgerRow
 from brewery.contract.manifest import Manifest
-from lakehouse import bronze, columns, ledger, plan, records, silver, snapshot, tables
-from lakehouse.errors import LakehouseError, TransientError, explained
+from lakehouse import bronze, columns, comparison, ledger, plan, records, silver, snapshot, tables
+from lakehouse.errors import LakehouseError, explained
 from lakehouse.quality import results
 from lakehouse.quality.checks import Limits, snapshot_outcomes
 from lakehouse.snapshot import Snapshot
@@ -149,7 +149,7 @@ def _carry_out(job: _Job, state: _State, todo: plan.Plan) -> list[LedgerRow]:
 
 
 def _take(job: _Job, manifest: Manifest) -> Snapshot:
-    """Verify the files of a run and parse them, in parallel."""
+    """Verify the files of a run and parse what silver was not read from, in parallel."""
     new_fields = set(manifest.profile.fields).difference(SOURCE_FIELDS)
     # Without new fields there is no need to read silver's columns.
     new_columns = columns.assign(new_fields, tables.source_columns(job.lakehouse)) if new_fields else {}
@@ -159,7 +159,10 @@ def _take(job: _Job, manifest: Manifest) -> Snapshot:
         try:
             with explained(f"read bronze run {manifest.run_id}"):
                 lines = bronze.read_lines(job.lakehouse, manifest)
-                taken = snapshot.take(records.parse(lines, parsing), new_columns)
+                before = silver.comparable(job.lakehouse, manifest)
+                difference = None if before is None else comparison.compare(lines, before)
+                unknown = difference.new if difference else lines
+                taken = snapshot.take(records.parse(unknown, parsing), new_columns, difference)
         except LakehouseError:
             # If a file is damaged, that explains the error better.
             verifying.result()
@@ -188,14 +191,7 @@ def _gate(job: _Job, manifest: Manifest, taken: Snapshot, previous: LedgerRow | 
 def _apply(job: _Job, manifest: Manifest, taken: Snapshot, *, from_nothing: bool) -> LedgerRow:
     """Commit the rejected records, then silver; the commit of silver is the one that counts, see `plan.resolve`."""
     silver.write_rejected(job.lakehouse, manifest, taken)
-    (silver.load if from_nothing else silver.merge)(job.lakehouse, manifest, taken)
-    held = silver.held(job.lakehouse)
-    if held is None or held.mark.run_id != manifest.run_id:
-        raise TransientError(
-            f"Silver does not hold run {manifest.run_id} after it was written: another job writes to it at "
-            "the same time; let it finish, then run this job again."
-        )
-    row = silver.count(job.lakehouse, held)
+    row = (silver.load if from_nothing else silver.merge)(job.lakehouse, manifest, taken)
     log.info(
         "%s: %d records, %d added, %d changed, %d removed, %d rejected, %d duplicates, %d current",
         row.ingestion_date,

@@ -72,7 +72,6 @@ def silver_expectations(newest: LedgerRow) -> list[Expectation]:
     """Silver after its newest run."""
     date = f"date'{newest.ingestion_date.isoformat()}'"
     types = ", ".join(f"'{name}'" for name in sorted(KNOWN_BREWERY_TYPES))
-    run = f"run_id = '{newest.run_id}'"
     return [
         equals(_SILVER, "id_unique", "count(*) - count(distinct xxhash64(id))", 0),
         *(none_of(_SILVER, f"{name}_present", f"{name} is null or {name} = ''") for name in REQUIRED_FIELDS),
@@ -88,13 +87,23 @@ def silver_expectations(newest: LedgerRow) -> list[Expectation]:
             "coalesce((coordinates_status = 'valid') <> (latitude is not null), true)"
             " or coordinates_status not in ('valid', 'missing', 'invalid')",
         ),
-        none_of(_SILVER, "seen_in_order", "coalesce(first_seen > last_seen, true)"),
-        none_of(_SILVER, "current_seen_in_newest_snapshot", f"is_current and last_seen <> {date}"),
-        none_of(_SILVER, "gone_not_seen_in_newest_snapshot", f"not is_current and last_seen >= {date}"),
+        none_of(_SILVER, "seen_in_order", f"coalesce(first_seen > coalesce(last_seen, {date}), true)"),
+        none_of(_SILVER, "current_seen_in_newest_snapshot", "is_current and last_seen is not null"),
+        none_of(
+            _SILVER, "gone_not_seen_in_newest_snapshot", f"not is_current and coalesce(last_seen >= {date}, true)"
+        ),
         none_of(_SILVER, "type_lower_case", "brewery_type <> lower(brewery_type)"),
         none_of(_SILVER, "type_known", f"is_current and brewery_type not in ({types})", severity="warn"),
         equals(_SILVER, "current_rows_as_in_ledger", "count_if(is_current)", newest.total),
-        equals(_SILVER, "rows_of_newest_run", f"count_if({run})", newest.silver_records),
+        *(
+            equals(
+                _SILVER,
+                f"{change}_as_in_ledger",
+                f"count_if(last_change = '{change}' and last_change_on = {date})",
+                getattr(newest, change),
+            )
+            for change in ("added", "changed", "removed")
+        ),
     ]
 
 
