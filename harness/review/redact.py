@@ -1,32 +1,18 @@
 """Keeps the values of Secrets out of the manifests that are shown."""
 
-from typing import Any, Final
-
-import yaml
+from typing import Any
 
 from harness.manifests.values import same
 from harness.review.fields import holds_secret, is_secret_field
 from harness.review.model import REDACTED, REDACTED_CHANGED
-
-_DUMPER: Final[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-
-
-class _Dumper(_DUMPER):  # type: ignore[misc]  # the C dumper is chosen at run time
-    """PyYAML's safe dumper that writes multi-line texts as blocks."""
-
-
-def _text(dumper: Any, value: str) -> Any:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
-
-
-_Dumper.add_representer(str, _text)
+from harness.review.yaml_text import yaml_text
 
 
 def manifest(value: dict[str, Any], other: dict[str, Any] | None = None) -> str:
     """A manifest as YAML, without the values of Secrets; a value that differs in `other` is marked as changed."""
     group = str(value.get("apiVersion") or "").rpartition("/")[0]
     shown = _redacted(value, other, group, str(value.get("kind") or ""), ())
-    return str(yaml.dump(shown, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000))
+    return yaml_text(shown)
 
 
 def _redacted(value: Any, other: Any, group: str, kind: str, path: tuple[str, ...]) -> Any:

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import yaml
-
 from harness.review.model import REDACTED, REDACTED_CHANGED, ChangeKind, FieldChange, FieldKind
+from harness.review.yaml_text import yaml_text
 
 SIGNS: Final[Mapping[ChangeKind, str]] = {
     ChangeKind.ADDED: "+",
@@ -26,23 +25,6 @@ _HIDDEN: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
 _LINE_ENDS: Final = re.compile("\r\n|\n|\r")
-
-_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-
-
-class _Dumper(_DUMPER):  # type: ignore[misc]  # the C dumper is chosen at run time
-    """PyYAML's safe dumper that writes multi-line texts as blocks."""
-
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the signature is PyYAML's
-        return True
-
-
-def _text(dumper: Any, value: str) -> Any:
-    value = value.encode("utf-8", "backslashreplace").decode("utf-8")
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
-
-
-_Dumper.add_representer(str, _text)
 
 
 @dataclass(frozen=True)
@@ -94,10 +76,7 @@ def as_yaml(value: Any) -> list[str]:
     >>> as_yaml(3), as_yaml("3"), as_yaml(None), as_yaml({"a": [1]})
     (['3'], ["'3'"], ['null'], ['a:', '- 1'])
     """
-    text = yaml.dump(
-        value, Dumper=_Dumper, allow_unicode=True, default_flow_style=False, sort_keys=False, width=1_000_000
-    )
-    return split_lines(text.removesuffix("...\n"))
+    return split_lines(yaml_text(value).removesuffix("...\n"))
 
 
 def compact(value: Any) -> str:
