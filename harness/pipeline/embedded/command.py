@@ -21,6 +21,7 @@ from harness.pipeline.embedded.lakehouse import choose_date, prepare
 from harness.pipeline.embedded.lock import exclusive
 from harness.pipeline.embedded.simulation import day_number
 from harness.pipeline.embedded.supervisor import run_worker
+from harness.pipeline.mock_api.command import SimulateChanges, require_data
 from harness.pipeline.mock_api.server import MockApi
 
 _Result = TypeVar("_Result")
@@ -29,8 +30,9 @@ _Result = TypeVar("_Result")
 def run(
     breweries: Annotated[int, typer.Option(min=1, help="Number of breweries of the mock API.", metavar="N")] = 4000,
     data: Annotated[
-        Path | None, typer.Option(help="Serve this CSV or JSON file of breweries instead.", metavar="FILE")
+        Path | None, typer.Option(help="Serve this CSV or JSON file of breweries, as it is.", metavar="FILE")
     ] = None,
+    simulate_changes: SimulateChanges = False,
     api: Annotated[
         str | None,
         typer.Option(help="Ingest from this API, such as https://api.openbrewerydb.org/v1.", metavar="URL"),
@@ -51,7 +53,8 @@ def run(
 ) -> None:
     """Run the whole pipeline on this machine, API to report.
 
-    Without --data or --api it starts the mock API. Each run adds a day to the lakehouse.
+    Without --api it starts the mock API. Each run adds a day to the lakehouse: of generated breweries, which change
+    from day to day, or of the --data file as it is.
 
     Examples:
         harness run
@@ -60,18 +63,23 @@ def run(
     """
     if data is not None and api is not None:
         raise UsageError("--data and --api exclude each other: give one of the two.")
+    require_data(data, simulate_changes=simulate_changes)
     root = lakehouse.expanduser().resolve()
     prepare(root, fresh=False)
     with exclusive(root):
         prepare(root, fresh=fresh)
-        ingestion_date = choose_date(root, date, simulated=api is None)
+        ingestion_date = choose_date(
+            root, date, simulated=api is None, changes=api is None and (data is None or simulate_changes)
+        )
         log_file = _new_log(root.parent / "logs", ingestion_date)
         report_file = (report or root.parent / "report.html").expanduser().resolve()
         err.print(f"[bold]{ingestion_date}[/] → {root}", highlight=False, soft_wrap=True)
         try:
             with (
                 Display(err).live() as display,
-                nullcontext(api) if api is not None else _mock_api(breweries, data, seed, ingestion_date) as url,
+                nullcontext(api)
+                if api is not None
+                else _mock_api(breweries, data, simulate_changes, seed, ingestion_date) as url,
             ):
                 _run(root, url, ingestion_date, log_file, report_file, display)
         except KeyboardInterrupt as request:
@@ -81,8 +89,9 @@ def run(
 
 
 @contextmanager
-def _mock_api(breweries: int, data: Path | None, seed: int, date: dt.date) -> Iterator[str]:
-    with MockApi(breweries=breweries, data=data, seed=seed, day=day_number(date)) as server:
+def _mock_api(breweries: int, data: Path | None, simulate_changes: bool, seed: int, date: dt.date) -> Iterator[str]:
+    day = day_number(date) if data is None or simulate_changes else 0
+    with MockApi(breweries=breweries, data=data, simulate_changes=simulate_changes, seed=seed, day=day) as server:
         yield f"{server.url}/v1"
 
 

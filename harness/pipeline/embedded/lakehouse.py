@@ -32,8 +32,15 @@ def prepare(root: Path, *, fresh: bool) -> None:
         raise HarnessError(f"The lakehouse {root} {_reason(error)}.") from None
 
 
-def choose_date(root: Path, given: str | None, *, simulated: bool) -> dt.date:
-    """The date that was given, else the day after the newest one of a mock API, else today (UTC)."""
+def choose_date(root: Path, given: str | None, *, simulated: bool, changes: bool) -> dt.date:
+    """The date that was given, else the day after the newest one of a mock API, else today (UTC).
+
+    Args:
+        root: The lakehouse's folder.
+        given: The date as the user wrote it.
+        simulated: Whether the mock API is read.
+        changes: Whether its data changes from day to day, so that it starts on a certain day.
+    """
     if given is not None:
         try:
             date = dt.date.fromisoformat(given)
@@ -43,7 +50,7 @@ def choose_date(root: Path, given: str | None, *, simulated: bool) -> dt.date:
         date = simulation.next_date(committed_dates(root))
     else:
         date = dt.datetime.now(dt.UTC).date()
-    if simulated:
+    if changes:
         try:
             simulation.day_number(date)
         except ValueError as error:

@@ -3,6 +3,8 @@
 Day 0 shows the initial breweries. Each later day adds about 0.5 % new ones (at the end of the list), changes about
 1 % and removes about 0.2 % of them; every seventh removed brewery is back two days later, where it was. Which ones
 is arithmetic on (seed, day), so neither a day's state nor a difference needs the other days' records.
+
+Data that does not change shows day 0 on every day.
 """
 
 import threading
@@ -152,16 +154,17 @@ class Catalog:
     """What day 0 shows, and the later days, which the seed decides.
 
     A brewery's *slot* is its position among all that were ever there; slots from `len(initial)` on are breweries
-    that were added on a later day.
+    that were added on a later day. Without `changes` every day shows what day 0 shows.
     """
 
-    def __init__(self, initial: Breweries, seed: int) -> None:
+    def __init__(self, initial: Breweries, seed: int, *, changes: bool = True) -> None:
         self.initial = initial
         self._seed = seed
         self._base = len(initial)
-        self.added_per_day = max(2, self._base * 5 // 1000) if self._base else 0
-        self._changed_per_day = max(1, self._base * 10 // 1000) if self._base else 0
-        self._removed_per_day = max(1, self._base * 2 // 1000) if self._base > 1 else 0
+        changing = self._base if changes else 0
+        self.added_per_day = max(2, changing * 5 // 1000) if changing else 0
+        self._changed_per_day = max(1, changing * 10 // 1000) if changing else 0
+        self._removed_per_day = max(1, changing * 2 // 1000) if changing > 1 else 0
         self._removals = _Pick.make(f"{seed}:removed", max(1, self._base), self._base // 2)
         self._edits = lru_cache(maxsize=512)(self._edits_of)
         self.at = lru_cache(maxsize=4)(partial(Snapshot, self))

@@ -7,10 +7,21 @@ from typing import Annotated, Final
 import typer
 
 from harness.console import out
+from harness.errors import UsageError
 from harness.pipeline.mock_api.catalog import MAX_DAY
 from harness.pipeline.mock_api.server import DEFAULT_BREWERIES, DEFAULT_SEED, MockApi
 
 DEFAULT_PORT: Final = 8000
+
+SimulateChanges = Annotated[
+    bool,
+    typer.Option("--simulate-changes", help="Change the breweries of --data a little each day, as generated ones."),
+]
+
+
+def require_data(data: Path | None, *, simulate_changes: bool) -> None:
+    if simulate_changes and data is None:
+        raise UsageError("--simulate-changes is for --data, as generated breweries always change: name a file.")
 
 
 def mock_api(
@@ -23,8 +34,9 @@ def mock_api(
     ] = DEFAULT_BREWERIES,
     data: Annotated[
         Path | None,
-        typer.Option(help="Serve this CSV, JSON or JSON Lines file of breweries instead.", metavar="FILE"),
+        typer.Option(help="Serve this CSV, JSON or JSON Lines file of breweries, as it is.", metavar="FILE"),
     ] = None,
+    simulate_changes: SimulateChanges = False,
     seed: Annotated[
         int, typer.Option(help="Seed of the generated breweries and their daily changes.", metavar="N")
     ] = DEFAULT_SEED,
@@ -48,11 +60,17 @@ def mock_api(
         harness mock-api
         harness mock-api --port 0 --breweries 100 --fault status:page=3
     """
+    require_data(data, simulate_changes=simulate_changes)
+    if day and data is not None and not simulate_changes:
+        raise UsageError(
+            "Every --day of --data shows the file as it is: add --simulate-changes, or leave out --day."
+        )
     api = MockApi(
         host=host,
         port=port,
         breweries=breweries,
         data=data,
+        simulate_changes=simulate_changes,
         seed=seed,
         day=day,
         latency_ms=latency_ms,

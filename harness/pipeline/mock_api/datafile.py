@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,14 @@ from harness.pipeline.mock_api.generator import FIELDS, Brewery
 
 
 def _coordinate(value: Any) -> Any:
-    """A number where the text is one; anything else stays as it is, as a server would pass it on."""
+    """A number where the text is one that JSON has; anything else stays as it is, as a server would pass it on."""
     if not isinstance(value, str):
         return value
     try:
-        return float(value)
+        number = float(value)
     except ValueError:
         return value
+    return number if math.isfinite(number) else value
 
 
 def _completed(record: dict[str, Any]) -> Brewery:

@@ -175,7 +175,8 @@ class MockApi:
         breweries: How many breweries to generate; without meaning where `data` is given.
         seed: Of the generated breweries and of what changes from day to day.
         day: The day to show first; 0 is the data itself.
-        data: A CSV, JSON or JSON Lines file, or records, to serve instead of generated breweries.
+        data: A CSV, JSON or JSON Lines file, or records, to serve as they are instead of generated breweries.
+        simulate_changes: Change `data` from day to day, as generated breweries do.
         faults: Faults to switch on, as `NAME[:option=value,...]`; faults.KINDS lists them.
         latency_ms: Milliseconds before every answer of the API.
         old_format: Answer in the API's older format.
@@ -191,6 +192,7 @@ class MockApi:
         seed: int = DEFAULT_SEED,
         day: int = 0,
         data: Path | list[Brewery] | None = None,
+        simulate_changes: bool = False,
         faults: Iterable[str] = (),
         latency_ms: int = 0,
         old_format: bool = False,
@@ -202,7 +204,7 @@ class MockApi:
             initial: Breweries = GeneratedBreweries(seed, breweries)
         else:
             initial = GivenBreweries(datafile.read(data) if isinstance(data, Path) else data)
-        self.catalog = Catalog(initial, seed)
+        self.catalog = Catalog(initial, seed, changes=data is None or simulate_changes)
         self.app = Application(
             self.catalog, FaultPlan(faults, clock), day=day, latency_ms=latency_ms, old_format=old_format
         )

@@ -47,20 +47,24 @@ def test_only_committed_dates_count(tmp_path: Path) -> None:
     commit(tmp_path, "2025-01-01")
     commit(tmp_path, "2025-01-02", manifest=False)
     assert committed_dates(tmp_path) == [dt.date(2025, 1, 1)]
-    assert choose_date(tmp_path, None, simulated=True) == dt.date(2025, 1, 2)
+    assert choose_date(tmp_path, None, simulated=True, changes=True) == dt.date(2025, 1, 2)
 
 
 def test_a_real_api_is_todays() -> None:
     before = dt.datetime.now(dt.UTC).date()
-    chosen = choose_date(Path("/nowhere"), None, simulated=False)
+    chosen = choose_date(Path("/nowhere"), None, simulated=False, changes=False)
     assert before <= chosen <= dt.datetime.now(dt.UTC).date()
 
 
 @pytest.mark.parametrize("given", ["2025-02-30", "yesterday", "2024-12-31"])
 def test_a_date_that_cannot_be_had_is_a_usage_error(given: str) -> None:
     with pytest.raises(HarnessError, match=given) as caught:
-        choose_date(Path("/nowhere"), given, simulated=True)
+        choose_date(Path("/nowhere"), given, simulated=True, changes=True)
     assert caught.value.exit_code == 2
+
+
+def test_a_file_has_any_date(tmp_path: Path) -> None:
+    assert choose_date(tmp_path, "2024-06-30", simulated=True, changes=False) == dt.date(2024, 6, 30)
 
 
 def test_the_second_run_at_once_is_told_who_holds_the_lakehouse(tmp_path: Path) -> None:

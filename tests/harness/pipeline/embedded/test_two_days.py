@@ -170,6 +170,7 @@ def test_an_api_that_is_down_is_one_sentence(cli: Cli) -> None:
     ("options", "code", "word"),
     [
         (("--data", "a.csv", "--api", "http://127.0.0.1:9/v1"), 2, "exclude each other"),
+        (("--simulate-changes",), 2, "--data"),
         (("--date", "tomorrow"), 2, "tomorrow"),
         (("--data", "/nowhere/breweries.csv"), 1, "/nowhere/breweries.csv"),
     ],

@@ -37,6 +37,15 @@ def shown(count: int, records: bool, day: int) -> dict[str, dict[str, Any]]:
     return by_id
 
 
+def test_data_that_does_not_change_is_the_same_on_every_day() -> None:
+    records = [Generator(99).brewery(index) for index in range(700)]
+    given = Catalog(GivenBreweries(records), seed=5, changes=False)
+    for day in (0, 1, LATEST):
+        assert list(given.at(day)) == records
+    changes = given.changes(0, LATEST)
+    assert not changes.added | changes.changed | changes.removed
+
+
 counts = st.sampled_from([1, 2, 3, 10, 57, 700])
 days = st.integers(0, LATEST)
 

@@ -5,10 +5,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
+from harness.errors import UsageError
+from harness.pipeline.mock_api.command import mock_api
 from tests.processes import started
 
 PROGRAM = "import typer; from harness.pipeline.mock_api.command import mock_api; typer.run(mock_api)"
@@ -35,3 +38,12 @@ def test_it_serves_until_it_is_interrupted(repo: Path, how: signal.Signals) -> N
         assert process.wait() == 0
         assert process.stdout.read() == "Mock API stopped.\n"
         assert process.stderr.read() == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [({"data": Path("a.csv"), "day": 3}, "--day"), ({"simulate_changes": True}, "--data")],
+)
+def test_options_that_would_have_no_effect_are_refused(options: dict[str, Any], word: str) -> None:
+    with pytest.raises(UsageError, match=word):
+        mock_api(**options)

@@ -53,6 +53,12 @@ def test_what_a_file_has_beyond_the_known_fields_is_kept(tmp_path: Path) -> None
     assert brewery == {**dict.fromkeys(FIELDS), **record}
 
 
+@pytest.mark.parametrize("text", ["nan", "-inf", "1e999", "N51"])
+def test_a_coordinate_that_json_has_no_number_for_stays_text(tmp_path: Path, text: str) -> None:
+    (brewery,) = read(write(tmp_path / "b.csv", HEADER + ROW.replace("5.05", text)))
+    assert brewery["longitude"] == text
+
+
 BAD: dict[str, tuple[str, str, str]] = {
     "empty": ("b.csv", "", "no breweries"),
     "header only": ("b.csv", HEADER, "no breweries"),
@@ -97,13 +103,8 @@ def test_the_published_data_is_served_as_it_is(sample_csv: Path) -> None:
             served += session.get(
                 f"{api.url}/v1/breweries", params={"page": page, "per_page": 200}, timeout=120
             ).json()
-        api.day = 1
-        changes = api.catalog.changes(0, 1)
-        later = session.get(f"{api.url}/v1/breweries/meta", timeout=120).json()["total"]
     assert meta["total"] == len(rows) == len(served)
     for row, brewery in zip(rows, served, strict=True):
         for field, text in row.items():
             value = brewery[field]
             assert value == (float(text) if isinstance(value, float) else text or None)
-    assert later == len(rows) + len(changes.added) - len(changes.removed)
-    assert changes.changed < {row["id"] for row in rows}
