@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from harness.errors import HarnessError, interrupted, of_system
 from harness.exits import ExitCode
+from harness.inert import split_lines, without_commands
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,7 +39,8 @@ def __getattr__(name: str) -> "Console":
 def print_error(error: Exception) -> None:
     """Says on the standard error what went wrong."""
     label = "\033[1;31merror\033[0m" if colour(sys.stderr) else "error"
-    sys.stderr.write(f"{label}: {error}\n")
+    lines = "\n".join(split_lines(str(error)))
+    sys.stderr.write(f"{label}: {without_commands(lines)}\n")
 
 
 def exit_code_of(work: Callable[[], int]) -> int:

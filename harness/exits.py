@@ -22,6 +22,7 @@ class ExitCode(IntEnum):
         "The command finished and its result needs attention: findings, a risk, something missing or unhealthy.",
     )
     IN_USE = 4, "Another run uses the same lakehouse."
+    NOT_COVERED = 5, "The command finished, but its result does not cover everything that it should."
     INTERRUPTED = 130, "Interrupted with Ctrl-C."
     CLOSED_PIPE = 141, "The program that read the output ended, as `head` does."
     TERMINATED = 143, "Stopped by SIGTERM."

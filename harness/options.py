@@ -41,7 +41,11 @@ Environment = Annotated[
     str,
     typer.Argument(help="Environment: a folder in overlays/.", metavar="ENV", autocompletion=environment_names),
 ]
-Offline = Annotated[bool, typer.Option("--offline", help="Do not fetch remote bases from GitHub.")]
+AllowHost = Annotated[
+    list[str] | None,
+    typer.Option("--allow-host", help="Host that remote bases may be fetched from; repeatable.", metavar="HOST"),
+]
+Offline = Annotated[bool, typer.Option("--offline", help="Fetch no remote bases.")]
 Kubeconfig = Annotated[
     Path | None,
     typer.Option(help="Kubeconfig file.", metavar="FILE", show_default="$KUBECONFIG, else ~/.kube/config"),

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from harness.inert import one_line, visible_in_json
+
 SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
@@ -52,8 +54,7 @@ def log(tool: str, rules: Mapping[str, SarifRule], results: Sequence[Result], ro
         run["originalUriBaseIds"] = {"ROOT": {"uri": root}}
     content = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    # A lone surrogate cannot be written as UTF-8; it only stands in strings, where this is JSON's own escape.
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return visible_in_json(text)
 
 
 def _rule(rule: SarifRule) -> dict[str, Any]:
@@ -72,7 +73,8 @@ def _result(result: Result, rules: Sequence[str]) -> dict[str, Any]:
         "ruleId": result.rule,
         "ruleIndex": rules.index(result.rule),
         "level": result.level,
-        "message": {"text": result.message},
+        # A message in plain text may have links.
+        "message": {"text": one_line(result.message).replace("](", "] (")},
         "properties": dict(result.properties),
     }
     if result.file:

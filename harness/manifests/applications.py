@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import posixpath
 import re
 from collections.abc import Callable, Iterator
@@ -16,6 +17,8 @@ from harness.manifests.values import canonical, dig, mapping, mappings
 KINDS: Final = ("Application", "ApplicationSet", "Kustomization")
 WAVE: Final = "argocd.argoproj.io/sync-wave"
 _FLUX: Final = "kustomize.toolkit.fluxcd.io/"
+_MOST_GENERATED: Final = 1_000
+"""Applications that a generator makes; a matrix of matrices makes any number."""
 _PLACEHOLDER: Final = re.compile(r"\{\{-?\s*\.?([\w.\-\[\]]+)\s*-?\}\}")
 _INDEX: Final = re.compile(r"\{\{-?\s*index \.([\w.]+) (\d+)\s*-?\}\}")
 """`{{ index .path.segments 1 }}`, as Go templates have it for `{{path[1]}}`."""
@@ -127,7 +130,7 @@ def _flux(resource: dict[str, Any]) -> Deployer:
     options: dict[str, Any] = {}
     if spec.get("targetNamespace"):
         options["namespace"] = str(spec["targetNamespace"])
-    for name in ("namePrefix", "nameSuffix", "patches", "components"):
+    for name in ("namePrefix", "nameSuffix", "patches", "components", "ignoreMissingComponents"):
         if spec.get(name):
             options[name] = spec[name]
     if spec.get("images"):
@@ -198,6 +201,8 @@ def _parameters(generator: dict[str, Any], repository: Folders) -> list[dict[str
         ]
     if isinstance(generator.get("matrix"), dict):
         inner = [_parameters(item, repository) for item in mappings(generator["matrix"].get("generators"))]
+        if math.prod(map(len, inner)) > _MOST_GENERATED:
+            raise _NotStaticError(f"generator 'matrix' makes more than {_MOST_GENERATED:,} Applications")
         return [
             {key: value for part in parts for key, value in part.items()} for parts in itertools.product(*inner)
         ]

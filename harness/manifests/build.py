@@ -94,7 +94,13 @@ class Answer:
         for item in self.header["resources"]:
             middle, end = start + item["yaml"], start + item["yaml"] + item["json"]
             origin = posixpath.normpath(posixpath.join(folder, item["origin"])) if item["origin"] else ""
-            yield Resource(self.payload[start:middle].decode(), self.payload[middle:end], item["kind"], origin)
+            yield Resource(
+                self.payload[start:middle].decode(),
+                self.payload[middle:end],
+                item["kind"],
+                origin,
+                hashed=item["hashed"],
+            )
             start = end
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.errors import HarnessError
+from harness.machine.proxy.certificates import with_certificates
 from harness.manifests.build import Answer
 
 CRASHED: Final = "kustomize crashed"
@@ -23,22 +24,22 @@ class Request:
     Attributes:
         files: Content of each file that it reads.
         links: Target of each symbolic link on the way to them.
-        environment: Variables for git, which fetches remote bases; empty where there are none.
+        hosts: Hosts that may be asked for remote bases.
+        mirrors: Local repositories, by the URL of the repository that each stands for.
     """
 
     folder: str
     files: Mapping[str, bytes]
     links: Mapping[str, str] = field(default_factory=dict)
-    environment: Mapping[str, str] = field(default_factory=dict)
-    charts: bool = False
+    hosts: Sequence[str] = ()
+    mirrors: Mapping[str, str] = field(default_factory=dict)
 
     def encoded(self) -> bytes:
         header = {
             "folder": self.folder,
             "files": [{"path": path, "size": len(content)} for path, content in self.files.items()],
             "links": dict(self.links),
-            "environment": dict(self.environment),
-            "charts": self.charts,
+            "access": {"hosts": list(self.hosts), "mirrors": dict(self.mirrors)},
         }
         return b"".join([json.dumps(header).encode(), b"\n", *self.files.values()])
 
@@ -87,7 +88,7 @@ class BuildProcess:
                 return [Answer(json.dumps({"resources": [], "error": CRASHED}).encode())]
             if refused := answer.header.get("refused"):
                 raise HarnessError(
-                    f"'kustomize-options' in [tool.harness.diff] cannot be used ({refused}): see docs/diff.md.",
+                    f"The options of kustomize cannot be used ({refused}): see docs/diff.md.",
                     exit_code=2,
                 )
             answer.payload = process.stdout.read(answer.size)
@@ -109,6 +110,7 @@ class BuildProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                env=with_certificates(os.environ),
                 process_group=0,
             )
         return self._process

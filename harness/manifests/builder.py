@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from queue import SimpleQueue
@@ -16,11 +16,10 @@ from harness.manifests.build_process import BuildProcess, Request
 from harness.manifests.cache import Cache
 from harness.manifests.edits import edit
 from harness.manifests.explain import explain, invalid_manifests
-from harness.manifests.inputs import Inputs
-from harness.manifests.kubernetes_yaml import load
+from harness.manifests.kubernetes_yaml import YamlError, check_size, load
 from harness.manifests.problem import Location, Problem
 from harness.manifests.tree import UnreadableError
-from harness.manifests.upstream import git_environment
+from harness.manifests.upstream import GITHUB, mirrors
 
 _CACHE: Final = "built"
 _MOST_AT_ONCE: Final = 8
@@ -30,10 +29,15 @@ _MOST_AT_ONCE: Final = 8
 class Builder:
     """Builds roots, as many at the same time as there are processors; use it as a context manager."""
 
-    def __init__(self, options: Sequence[str] = (), *, offline: bool = False, limits: Sequence[str] = ()) -> None:
-        """`limits` are options of tools/builder that change how much time and memory a root may take."""
+    def __init__(
+        self, options: Sequence[str] = (), *, hosts: Collection[str] = (), limits: Sequence[str] = ()
+    ) -> None:
+        """Hosts that are not among `hosts` are asked for nothing; what the cache has of theirs is used.
+
+        `limits` are options of tools/builder that change how much time and memory a root may take.
+        """
         self._options = list(options)
-        self._offline = offline
+        self._hosts = hosts
         self._limits = limits
         self._cache = Cache(_CACHE)
         self._read: dict[str, Answer] = {}
@@ -91,6 +95,9 @@ class Builder:
         workers = os.cpu_count() or 2
         most = max(1, min(_MOST_AT_ONCE, len(missing) // (2 * workers)))
         for key, root in missing.items():
+            if refused := self._refused(root):
+                answers[key] = refused
+                continue
             try:
                 requests[key] = self._request(root)
             except UnreadableError as error:
@@ -134,7 +141,12 @@ class Builder:
         tree, inputs = root.tree, root.inputs
         contents = {path: tree.content(path) for path in sorted(inputs.files)}
         for path in inputs.manifests:
-            tree.text(path)
+            try:
+                check_size(tree.text(path))
+            except YamlError as error:
+                raise UnreadableError(
+                    f"{path} is not valid YAML: {error}", "LH104", Location(path, error.line)
+                ) from None
         links = {path: os.fsdecode(tree.content(path)) for path in sorted(inputs.links)}
         if inputs.edits:
             fields = load(tree.text(tree.resolve(inputs.kustomization)))[0]
@@ -142,15 +154,22 @@ class Builder:
             links.pop(inputs.kustomization, None)
             # JSON is YAML in which no text can be taken for something else.
             contents[inputs.kustomization] = json.dumps(fields).encode()
-        environment = self._environment(inputs) if inputs.remotes or inputs.charts else {}
-        return Request(inputs.folder, contents, links, environment, inputs.charts)
+        if not inputs.remotes:
+            return Request(inputs.folder, contents, links)
+        local = mirrors(inputs.remote_bases, offline=GITHUB not in self._hosts)
+        return Request(inputs.folder, contents, links, sorted(self._hosts), local)
 
-    def _environment(self, inputs: Inputs) -> dict[str, str]:
-        """What git and Helm need, in addition to this process's own environment."""
-        from harness.machine.proxy.certificates import with_certificates
-
-        wanted = {**with_certificates(os.environ), **git_environment(inputs.remote_bases, offline=self._offline)}
-        return {name: value for name, value in wanted.items() if os.environ.get(name) != value}
+    def _refused(self, root: Root) -> Problem | None:
+        """Why the first remote reference that may not be fetched may not."""
+        for remote in root.inputs.remotes:
+            if not remote.host:
+                message = f"{remote.url} is not fetched: write it as an HTTPS URL without user and port."
+            elif remote.host not in self._hosts and not remote.parsed():
+                message = f"{remote.url} is not fetched, because {remote.host} is not allowed: see --allow-host."
+            else:
+                continue
+            return Problem("LH107", message, remote.location(root.tree))
+        return None
 
 
 def _announced(roots: Iterable[Root]) -> AbstractContextManager[object]:
@@ -172,13 +191,13 @@ def _result(root: Root, key: str, answer: Answer | Problem | None) -> Build:
     return Build(root, key, answer=answer)
 
 
-def build_all(roots: Sequence[Root], *, offline: bool = False) -> list[Build]:
-    """Builds roots whose remote bases have to be pinned to release tags.
+def build_all(roots: Sequence[Root], *, hosts: Collection[str] = (GITHUB,)) -> list[Build]:
+    """Builds roots whose remote bases have to be pinned to release tags, for who trusts them.
 
     Raises:
         HarnessError: The builder is unavailable.
     """
     for root in roots:
         root.inputs.problems += root.inputs.unpinned(root.tree)
-    with Builder(offline=offline) as builder:
+    with Builder(hosts=hosts) as builder:
         return builder.build(roots)

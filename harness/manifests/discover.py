@@ -18,22 +18,8 @@ from harness.manifests.tree import Tree, UnreadableError
 
 MARKERS: Final = frozenset({"overlays", "overlay", "clusters", "environments", "envs", "env"})
 SUFFIXES: Final = (".yaml", ".yml", ".json")
-_APART: Final = frozenset(
-    {
-        "base",
-        "bases",
-        "components",
-        "examples",
-        "fixtures",
-        "node_modules",
-        "test",
-        "testdata",
-        "tests",
-        "third_party",
-        "vendor",
-    }
-)
-"""Folders whose kustomizations are an environment of their own only when the configuration says so."""
+_BASES: Final = frozenset({"base", "bases", "components"})
+"""Folders whose kustomizations are built with those that list them."""
 _DEPLOYERS: Final = (b"argoproj.io/", b"kustomize.toolkit.fluxcd.io/")
 
 
@@ -45,6 +31,7 @@ class DiscoveredRoot:
         plain: Whether it holds plain manifests instead of a kustomization.
         certain: Whether its place says which environment it is of.
         recurse: For plain manifests, whether those of its subfolders belong to it.
+        top: The kustomization that only lists it and others; its own folder where there is none.
     """
 
     environment: str
@@ -52,6 +39,7 @@ class DiscoveredRoot:
     plain: bool = False
     certain: bool = True
     recurse: bool = False
+    top: str = ""
 
 
 def marked(folder: str) -> str:
@@ -78,7 +66,7 @@ def roots(tree: Tree, kustomizations: Kustomizations, settings: Settings) -> lis
     discovered: set[DiscoveredRoot] = set()
     for top in tops(kustomizations, settings):
         for folder in expand(kustomizations, top, settings):
-            discovered.add(DiscoveredRoot(_environment(top), folder, certain=bool(marked(top))))
+            discovered.add(DiscoveredRoot(_environment(top), folder, certain=bool(marked(top)), top=top))
     read = {path for folder in kustomizations.folders() for path in kustomizations.inputs_of(folder)}
     for folder in {posixpath.dirname(path) or "." for path in _loose(tree, read, settings)}:
         discovered.add(DiscoveredRoot(_environment(folder), folder, plain=True, certain=bool(marked(folder))))
@@ -112,7 +100,7 @@ def _configured(tree: Tree, kustomizations: Kustomizations, settings: Settings) 
                 if folder in inner or kustomizations.fields(folder).get("kind") == "Component":
                     continue
                 for part in expand(kustomizations, folder, settings):
-                    yield DiscoveredRoot(environment, part)
+                    yield DiscoveredRoot(environment, part, top=folder)
             if matching:
                 continue
             plain = posixpath.normpath(pattern.removesuffix("/**"))
@@ -137,16 +125,15 @@ def check(settings: Settings, trees: Iterable[Tree]) -> None:
 
 def _matches(folder: str, pattern: str) -> bool:
     plain = posixpath.normpath(pattern)
-    if plain.endswith("/**"):
-        return folder == plain[:-3] or folder.startswith(plain[:-2])
-    left, right = folder.split("/"), plain.split("/")
-    return len(left) == len(right) and all(map(fnmatchcase, left, right))
+    left, right = folder.split("/"), plain.removesuffix("/**").split("/")
+    fits = len(left) >= len(right) if plain.endswith("/**") else len(left) == len(right)
+    return fits and all(map(fnmatchcase, left, right))
 
 
 def _apart(folder: str, settings: Settings, below: str) -> bool:
-    """Whether a folder belongs to no environment; in the folder of one, only what leads out of it does."""
+    """Whether a folder belongs to no environment."""
     parts = posixpath.relpath(folder, below).split("/")
-    if any((part in _APART and below == ".") or (part.startswith(".") and part != ".") for part in parts):
+    if any(part == "node_modules" or (part.startswith(".") and part not in (".", "..")) for part in parts):
         return True
     return any(_matches(folder, pattern) for pattern in settings.exclude)
 
@@ -184,10 +171,16 @@ def expand(
     One that lists a base is an overlay of it, even if it changes nothing.
     """
     parts = kustomizations.parts(folder)
-    if parts is None or folder in above or any(_apart(part, settings, below) for part in parts):
+    apart = (_is_base(part, below) or _apart(part, settings, below) for part in parts or ())
+    if parts is None or folder in above or any(apart):
         return [folder]
     inner = [expand(kustomizations, part, settings, below, (*above, folder)) for part in parts]
     return list(dict.fromkeys(itertools.chain(*inner)))
+
+
+def _is_base(folder: str, below: str) -> bool:
+    steps = posixpath.relpath(folder, below).split("/")
+    return ".." in steps or (below == "." and not _BASES.isdisjoint(steps))
 
 
 def _loose(tree: Tree, read: set[str], settings: Settings) -> Iterator[str]:

@@ -69,7 +69,19 @@ _SENTENCES: Final[tuple[tuple[str, str], ...]] = (
     ),
     (
         r".*must specify --enable-helm",
-        "{file} inflates a Helm chart, for which 'kustomize-options' needs --enable-helm (docs/diff.md).",
+        "{file} inflates a Helm chart, which is not rendered.",
+    ),
+    (
+        r"(?:.*: )?external plugins disabled; unable to load external plugin '(?P<plugin>[^']*)'",
+        "{file} needs the plugin or function {plugin}, which is never run.",
+    ),
+    (
+        r".*\b(?P<url>https?://\S+) is not an allowed host.*",
+        "{root} needs {url}, which is not allowed: see --allow-host.",
+    ),
+    (
+        r"(?:.*: )?no repository may be fetched.*",
+        "{root} names a repository in a form that is never fetched: write it as an HTTPS URL.",
     ),
     (
         r".*failed to run '\S*git fetch --depth=\d+ (?P<url>\S+) [^']*': (?:.*fatal: )?(?P<what>.*?)"

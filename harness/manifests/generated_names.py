@@ -31,12 +31,13 @@ class Names:
         return _HASHED.sub(lambda match: self.bare.get(match[0], match[0]), text)
 
 
-_HASHED: Final = re.compile(r"[a-z0-9][a-z0-9.-]*-[bcdfghkmt2456789]{10}(?![a-z0-9-])")
+_HASHED: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,241}-[bcdfghkmt2456789]{10}(?![a-z0-9-])")
 
 
 def generated_names(resources: Iterable[Resource]) -> Names:
     """The generated names among built resources; not those whose bare name would be taken twice."""
-    named = [item.name for item in resources if item.kind in ("ConfigMap", "Secret")]
-    bare = {name: HASH.sub("", name) for name in named if HASH.search(name)}
+    built = [item for item in resources if item.kind in ("ConfigMap", "Secret")]
+    named = [item.name for item in built]
+    bare = {item.name: HASH.sub("", item.name) for item in built if item.hashed}
     taken = Counter(bare.values()) + Counter(name for name in set(named) if name not in bare)
     return Names({name: short for name, short in bare.items() if taken[short] == 1})

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from harness.machine.cache import content_key
 from harness.manifests.kubernetes_yaml import Document, Step, YamlError, load, parse
@@ -39,6 +40,17 @@ class RemoteReference:
 
     def location(self, tree: Tree) -> Location:
         return Location(self.file, line_of(tree, self.file, self.field))
+
+    @property
+    def host(self) -> str:
+        """The host that would be asked; empty where the reference is none that is ever fetched."""
+        url = self.url.removeprefix("git::")
+        try:
+            parts = urlsplit(url if "://" in url else f"https://{url}")
+            plain = parts.scheme == "https" and parts.username is None and parts.port in (None, 443)
+        except ValueError:
+            return ""
+        return parts.hostname or "" if plain else ""
 
     def parsed(self) -> Remote | None:
         """The remote base; None for what is no folder of a GitHub repository at a release tag."""
@@ -70,7 +82,6 @@ class Inputs:
     links: set[str] = field(default_factory=set)
     remotes: list[RemoteReference] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    charts: bool = False
     edits: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -118,7 +129,6 @@ class _Direct:
     folders: list[tuple[str, tuple[Step, ...]]] = field(default_factory=list)
     remotes: list[RemoteReference] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    charts: bool = False
 
 
 _FIELDS: Final[dict[str, dict[str, Any]]] = {}
@@ -168,13 +178,32 @@ class Kustomizations:
     def referenced(self, folder: str) -> list[str]:
         return [child for child, _ in self._refer(folder).folders]
 
+    def hosts(self) -> set[str]:
+        """The hosts that the kustomizations refer to."""
+        return {remote.host for folder in self.folders() for remote in self._refer(folder).remotes} - {""}
+
     def inputs_of(self, folder: str) -> set[str]:
         """The files that a kustomization itself names, its own included."""
         return self._refer(folder).files
 
     def inputs(self, folder: str, edits: Mapping[str, Any] | None = None) -> Inputs:
-        inputs = Inputs(folder, self.file(folder) or folder, edits=edits or {})
+        edits = dict(edits or {})
+        if edits.get("ignoreMissingComponents"):
+            named = [
+                (name, posixpath.normpath(posixpath.join(folder, str(name))))
+                for name in edits.get("components") or []
+            ]
+            edits["components"] = [name for name, path in named if self._tree.is_folder(path)]
+        inputs = Inputs(folder, self.file(folder) or folder, edits=edits)
         self._collect(folder, inputs, (), set())
+        added = _Direct(inputs.kustomization)
+        for index, component in enumerate(inputs.edits.get("components") or []):
+            self._add(added, folder, str(component), ("components", index), "base")
+        inputs.links |= added.links
+        inputs.remotes += added.remotes
+        inputs.problems += added.problems
+        for component_folder, _ in added.folders:
+            self._collect(component_folder, inputs, (folder,), {folder})
         return inputs
 
     def _collect(self, folder: str, inputs: Inputs, above: tuple[str, ...], seen: set[str]) -> None:
@@ -188,7 +217,6 @@ class Kustomizations:
         inputs.links |= direct.links
         inputs.remotes += direct.remotes
         inputs.problems += direct.problems
-        inputs.charts = inputs.charts or direct.charts
         above = (*above, folder)
         for child, where in direct.folders:
             if child in above:
@@ -220,7 +248,6 @@ class Kustomizations:
         if isinstance(fields, Problem):
             direct.problems.append(fields)
             return direct
-        direct.charts = any(fields.get(name) for name in ("helmCharts", "helmChartInflationGenerator"))
         for name in _LISTS:
             if fields.get(name) is not None and not isinstance(fields[name], list):
                 message = f"{file} has a '{name}' that is not a list."

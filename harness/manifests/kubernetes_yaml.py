@@ -42,6 +42,13 @@ _WORDS: Final[dict[str, Any]] = {
 }
 _INTEGER: Final = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO][0-7]+|(0[0-7]+)|0|[1-9][0-9]*)")
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_MOST_DIGITS: Final = 100
+_DEEPEST: Final = 128
+"""Levels of nesting; the schemas of the largest definitions have half of them."""
+_MOST_VALUES: Final = 1_000_000
+"""Values that a document with aliases may stand for."""
+_ALIASES: Final = re.compile(r"\*[\w-]")
+_INDENTED: Final = re.compile(rf"^[ -]{{{_DEEPEST},}}", re.MULTILINE)
 _SMALLEST, _LARGEST, _LARGEST_SIGNED = -(2**63), 2**64 - 1, 2**63 - 1
 
 
@@ -105,19 +112,36 @@ def load(text: str) -> list[Any]:
     return [document.value for document in _documents(text)]
 
 
+def check_size(text: str) -> None:
+    """Refuses a text with more nesting or aliases than any manifest has, which would take other parsers minutes.
+
+    Raises:
+        YamlError: It has, or is not YAML.
+    """
+    aliases = "&" in text and _ALIASES.search(text)
+    if aliases or text.count("[") + text.count("{") > _DEEPEST or _INDENTED.search(text):
+        parse(text)
+
+
 class _Composer(CParser):
     """Makes nodes of YAML; what a plain scalar is, is left to the reader of its value."""
+
+    _depth = 0
 
     def resolve(self, kind: type[yaml.Node], value: Any, implicit: tuple[bool, bool]) -> str:  # noqa: ARG002 - PyYAML's
         if kind is yaml.ScalarNode:
             return _PLAIN if implicit[0] else _STRING
         return f"{_CORE}map" if kind is yaml.MappingNode else f"{_CORE}seq"
 
-    def descend_resolver(self, parent: Any, index: Any) -> None:
-        """Called by the parser."""
+    def descend_resolver(self, parent: Any, index: Any) -> None:  # noqa: ARG002 - PyYAML's
+        """Called by the parser, which would otherwise use up the stack."""
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise _refused(parent, f"it is nested more than {_DEEPEST} levels deep")
 
     def ascend_resolver(self) -> None:
         """Called by the parser."""
+        self._depth -= 1
 
 
 def _documents(text: str) -> Iterator[Document]:
@@ -147,17 +171,24 @@ class _Values:
     """Reads the values of one document's nodes; an alias stands for the same value as its anchor."""
 
     def __init__(self) -> None:
-        self._known: dict[int, Any] = {}
+        self._known: dict[int, tuple[Any, int]] = {}
         self._open: set[int] = set()
+        self._count = 0
 
     def of(self, node: Any) -> Any:
+        self._count += 1
         if isinstance(node, yaml.ScalarNode):
             value = _scalar(node)
             if isinstance(value, float) and not math.isfinite(value):
                 raise _refused(node, "JSON cannot represent this number")
             return value
         if id(node) in self._known:
-            return self._known[id(node)]
+            value, size = self._known[id(node)]
+            self._count += size
+            if self._count > _MOST_VALUES:
+                raise _refused(node, f"its aliases stand for more than {_MOST_VALUES:,} values")
+            return value
+        count = self._count
         if id(node) in self._open:
             raise _refused(node, "an anchor contains itself")
         if node.tag not in _COLLECTIONS:
@@ -167,7 +198,7 @@ class _Values:
             self._mapping(node) if isinstance(node, yaml.MappingNode) else [self.of(item) for item in node.value]
         )
         self._open.remove(id(node))
-        self._known[id(node)] = value
+        self._known[id(node)] = value, self._count - count
         return value
 
     def _mapping(self, node: Any) -> dict[str, Any]:
@@ -227,7 +258,7 @@ def _plain(text: str) -> Any:
     if text[0] not in "+-.0123456789":
         return text
     digits = text.replace("_", "")
-    if integer := _INTEGER.fullmatch(digits):
+    if len(digits) <= _MOST_DIGITS and (integer := _INTEGER.fullmatch(digits)):
         value = int(digits, 8 if integer[1] else 0)
         if _SMALLEST <= value <= (_LARGEST if digits[0].isdigit() else _LARGEST_SIGNED):
             return value

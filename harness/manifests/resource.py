@@ -68,6 +68,7 @@ class Resource:
 
     Attributes:
         origin: The file that it comes from, relative to the tree; empty when not known.
+        hashed: Whether its name ends with the hash of its content, as a generator's does.
         inside: The field of the ConfigMap `parent` and the document in it, for one that a program submits later.
     """
 
@@ -77,6 +78,7 @@ class Resource:
     origin: str = ""
     inside: tuple[Step, ...] = ()
     parent: "Resource | None" = None
+    hashed: bool = False
 
     @classmethod
     def of(cls, value: dict[str, Any], text: str = "", **more: Any) -> Self:

@@ -5,6 +5,8 @@ reference-environment = "production"        # the environment that the others ar
 [tool.harness.diff]
 exclude = ["sandbox/**"]                    # kustomizations that are no part of any environment
 kustomize-options = ["--load-restrictor=LoadRestrictionsNone"]
+accept = ["docs/**", "live/metrics"]        # changed files, and ENV/APPLICATION, that a review need not cover
+hosts = ["git.example.com"]                 # hosts that remote bases may be fetched from
 repositories = ["https://git.example.com/platform.git"]   # URLs that mean this repository
 [tool.harness.diff.environments]
 production = ["k8s/live/**"]                # folders, or patterns for folders
@@ -22,10 +24,12 @@ from typing import Any, Final
 
 from harness.errors import HarnessError, UsageError
 from harness.manifests.resource import Identity
-from harness.manifests.tree import Tree, UnreadableError, working_copy
+from harness.manifests.tree import Tree, working_copy
 
 FILE: Final = "pyproject.toml"
-_FIELDS: Final = frozenset({"exclude", "kustomize-options", "repositories", "environments", "parity"})
+_FIELDS: Final = frozenset(
+    {"exclude", "accept", "kustomize-options", "hosts", "repositories", "environments", "parity"}
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,9 @@ class Settings:
     Attributes:
         environments: Patterns for the folders of each environment; empty to find them.
         exclude: Patterns for folders that are no part of any.
+        accept: Patterns for changed files, and for `ENV/APPLICATION`, that a review need not cover.
         kustomize_options: More options of `kustomize build`.
+        hosts: Hosts that remote bases may be fetched from.
         repositories: URLs that mean this repository.
         parity: Differences between environments that are meant to be.
         reference: The reference environment; empty where none is declared.
@@ -66,7 +72,9 @@ class Settings:
 
     environments: dict[str, tuple[str, ...]] = field(default_factory=dict)
     exclude: tuple[str, ...] = ()
+    accept: tuple[str, ...] = ()
     kustomize_options: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
     repositories: tuple[str, ...] = ()
     parity: tuple[Expected, ...] = ()
     reference: str = ""
@@ -82,7 +90,7 @@ def read(tree: Tree) -> Settings:
         return Settings()
     try:
         content: dict[str, Any] = tomllib.loads(tree.text(FILE))
-    except (tomllib.TOMLDecodeError, UnreadableError) as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{FILE} cannot be read ({error}): correct it.") from None
     for name in ("tool", "harness"):
         content = content.get(name, {})
@@ -99,7 +107,9 @@ def read(tree: Tree) -> Settings:
     return Settings(
         environments={name: _strings(f"environments.{name}", value) for name, value in environments.items()},
         exclude=_strings("exclude", options.get("exclude", [])),
+        accept=_strings("accept", options.get("accept", [])),
         kustomize_options=_strings("kustomize-options", options.get("kustomize-options", [])),
+        hosts=_strings("hosts", options.get("hosts", [])),
         repositories=_strings("repositories", options.get("repositories", [])),
         parity=tuple(_expected(item) for item in options.get("parity", [])),
         reference=str(content.get("reference-environment") or ""),

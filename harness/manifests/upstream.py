@@ -2,8 +2,8 @@
 
 A kustomization names an upstream base as `https://github.com/<org>/<repo>//<path>?ref=<tag>`. The projects used
 here are Go modules, so Go's proxy and checksum database serve the same tag, verified, where GitHub may not be
-reached. The part of the module that the base needs becomes a small git repository with that tag, and git is told,
-in the environment of kustomize's process only, to take it instead (`url.<base>.insteadOf`).
+reached. The part of the module that the base needs becomes a small git repository with that tag, which is taken
+instead.
 """
 
 import json
@@ -35,6 +35,7 @@ _GITHUB: Final = re.compile(
 )
 _TAG: Final = re.compile(r"v(?P<major>\d+)\.\d+\.\d+(?:-[\w.]+)?")
 _PATIENCE_SECONDS: Final = 2.0
+GITHUB: Final = "github.com"
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,13 @@ class Remote:
     @property
     def base_url(self) -> str:
         return f"https://github.com/{self.org}/{self.repo}"
+
+
+def trusted_hosts(checkout: Path, allowed: Iterable[str] | None, *, offline: bool = False) -> frozenset[str]:
+    """The hosts that may be asked for a checkout's remote bases; GitHub is one for the harness's own checkout."""
+    if offline:
+        return frozenset()
+    return frozenset([*(host.lower() for host in allowed or ()), *([GITHUB] if checkout == ROOT else [])])
 
 
 def is_remote(reference: str) -> bool:
@@ -80,15 +88,15 @@ def parse_remote(reference: str) -> Remote:
     return Remote(reference, match["org"], match["repo"], match["path"].strip("/"), tag)
 
 
-def git_environment(remotes: Iterable[Remote], *, offline: bool = False) -> dict[str, str]:
-    """The variables that make git serve these bases from the Go module cache.
+def mirrors(remotes: Iterable[Remote], *, offline: bool = False) -> dict[str, str]:
+    """Local repositories for these bases, by the URL that each stands for, from the Go module cache.
 
     A tag that the module proxy does not have is left to GitHub, unless `offline`.
 
     Raises:
         HarnessError: A base is available from neither.
     """
-    settings = [("safe.directory", "*"), ("http.lowSpeedLimit", "1000"), ("http.lowSpeedTime", "10")]
+    local: dict[str, str] = {}
     wanted: dict[str, list[Remote]] = {}
     for remote in remotes:
         wanted.setdefault(remote.base_url, []).append(remote)
@@ -96,13 +104,22 @@ def git_environment(remotes: Iterable[Remote], *, offline: bool = False) -> dict
         if len({remote.tag for remote in bases}) > 1:
             raise HarnessError(f"{base_url} is used with more than one tag in one kustomization: use one.")
         try:
-            repository = _repository(bases, offline=offline)
+            local[base_url] = _repository(bases, offline=offline).as_uri()
         except HarnessError:
-            if offline or not _answers("github.com"):
+            if offline:
+                raise HarnessError(
+                    f"{bases[0].url} is not in the cache, and {GITHUB} is not allowed: see --allow-host"
+                ) from None
+            if not _answers(GITHUB):
                 raise
-            continue
-        for url in (base_url, f"{base_url}.git"):
-            settings.append((f"url.{repository.as_uri()}.insteadOf", url))
+    return local
+
+
+def git_environment(remotes: Iterable[Remote]) -> dict[str, str]:
+    """The variables that make git, and so the `kustomize` program, serve these bases from the Go module cache."""
+    settings = [("safe.directory", "*")]
+    for base_url, repository in mirrors(remotes).items():
+        settings += [(f"url.{repository}.insteadOf", url) for url in (base_url, f"{base_url}.git")]
     variables = {"GIT_CONFIG_COUNT": str(len(settings)), "GIT_TERMINAL_PROMPT": "0"}
     for index, (key, value) in enumerate(settings):
         variables |= {f"GIT_CONFIG_KEY_{index}": key, f"GIT_CONFIG_VALUE_{index}": value}

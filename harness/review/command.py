@@ -7,7 +7,7 @@ import typer
 
 from harness.errors import HarnessError, UsageError
 from harness.exits import ExitCode
-from harness.options import FORMAT, Root, environment_names, output
+from harness.options import FORMAT, AllowHost, Root, environment_names, output
 
 if TYPE_CHECKING:
     from harness.review.model import Review
@@ -59,11 +59,23 @@ def diff(
     direct: Annotated[
         bool, typer.Option("--direct", help="Compare with BASE itself instead of the merge base.")
     ] = False,
+    allow_host: AllowHost = None,
+    kustomize_option: Annotated[
+        list[str] | None,
+        typer.Option(help="Option of `kustomize build` for both sides; repeatable.", metavar="OPTION"),
+    ] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Changed files, or ENV/APPLICATION, that need not be covered; repeatable.", metavar="PATTERN"
+        ),
+    ] = None,
     root: Root = None,
 ) -> None:
     """Review what a change does to each environment, and its risks.
 
-    docs/diff.md explains the review. The exit code is 3 when there is a risk that --fail-on names.
+    docs/diff.md explains the review. The exit code is 3 when there is a risk that --fail-on names, and 5 when the
+    review does not cover everything that changed.
 
     Examples:
         harness diff origin/main
@@ -72,17 +84,26 @@ def diff(
         harness diff --parity minikube eks
     """
     from harness.review.model import SideName
-    from harness.review.review import parity_at, review
+    from harness.review.review import Permissions, parity_at, review
     from harness.review.risks.judge import parse_threshold
 
     level, rules = parse_threshold(fail_on)
     if base and at:
         raise UsageError("--at is for --parity without BASE: give one of the two.")
     repository = root or Path()
+    permissions = Permissions(allow_host or (), kustomize_option or (), accept or ())
     if base:
-        result = review(repository, base, head, direct=direct, environments=environment or (), compared=parity)
+        result = review(
+            repository,
+            base,
+            head,
+            direct=direct,
+            environments=environment or (),
+            compared=parity,
+            permissions=permissions,
+        )
     elif parity:
-        result = parity_at(repository, at, *parity)
+        result = parity_at(repository, at, *parity, permissions)
     else:
         raise UsageError("Name the ref to compare with, as in 'harness diff origin/main'.")
 
@@ -95,11 +116,17 @@ def diff(
         raise HarnessError(
             f"{count} matched by --fail-on, the worst: {hits[0].sentence}", exit_code=ExitCode.ATTENTION
         )
+    if result.uncovered:
+        raise HarnessError(
+            f"The review does not cover everything: {result.uncovered}. Look at it, or name it with --accept.",
+            exit_code=ExitCode.NOT_COVERED,
+        )
 
 
 def _show(review: "Review", form: str, target: Path | None, limit: int, link: str) -> None:
     from harness.console import colour, width
     from harness.files import write_output
+    from harness.inert import one_line, without_commands
     from harness.review.output import render
     from harness.review.output.groups import headline
 
@@ -107,7 +134,8 @@ def _show(review: "Review", form: str, target: Path | None, limit: int, link: st
     # Git's file names may be any bytes; what is no UTF-8 in them is shown as a replacement character.
     text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     if target is None:
+        text = without_commands(text)
         typer.echo(text, nl=not text.endswith("\n"))
         return
     write_output(target, text)
-    typer.echo(f"{headline(review)} See {target}.", err=True)
+    typer.echo(without_commands(f"{one_line(headline(review))} See {target}."), err=True)

@@ -1,10 +1,8 @@
 """Compares the two sides of an environment: its Applications, and the resources of those that changed."""
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Final
+from dataclasses import dataclass, field
 
 from harness.manifests.generated_names import Names, generated_names
 from harness.manifests.pods import images_of
@@ -30,8 +28,6 @@ from harness.review.risks.context import Change
 from harness.review.risks.judge import judge, risk
 from harness.review.risks.running import DF301
 from harness.review.side import Application
-
-ELSEWHERE: Final = "also in another Application"
 
 
 @dataclass
@@ -104,14 +100,10 @@ class Environment:
         by_owner: dict[str, list[Pair]] = defaultdict(list)
         for pair_ in crossed:
             by_owner[_owner(pair_.resource, owners)].append(pair_)
-        twice = {name: self._elsewhere(owners[name], pairs) for name, pairs in by_owner.items()}
         images: list[Replaced] = []
         reviews = []
         for name, item in owners.items():
-            pairs = [pair_ for pair_ in by_owner[name] if pair_ not in twice.get(name, [])]
-            review = self._review(item, pairs, names, images)
-            if twice.get(name):
-                review = replace(review, folded={**review.folded, ELSEWHERE: len(twice[name])})
+            review = self._review(item, by_owner[name], names, images)
             whole = item in changed and (review.change is not ChangeKind.CHANGED or _moved_wave(review))
             if review.resources or review.folded or whole:
                 reviews.append(review)
@@ -128,19 +120,6 @@ class Environment:
             self._name, tuple(reviews), table(images), kind, len(matches) - len(reviews)
         )
         return Result(environment, self._problems, self._notes, touched)
-
-    def _elsewhere(self, item: _Match, pairs: list[Pair]) -> list[Pair]:
-        """Resources that a folder without an Application gained or lost, but the environment has on both sides."""
-        if item.shown.argocd:
-            return []
-        elsewhere = []
-        for applications, lone in (
-            (self._after, [pair_ for pair_ in pairs if pair_.after is None]),
-            (self._before, [pair_ for pair_ in pairs if pair_.before is None]),
-        ):
-            present = _present(applications or [], {pair_.resource.identity for pair_ in lone}, item)
-            elsewhere += [pair_ for pair_ in lone if pair_.resource.identity in present]
-        return elsewhere
 
     def _note(self, item: _Match) -> None:
         before, after = item.before, item.after
@@ -273,25 +252,6 @@ def match(before: Sequence[Application], after: Sequence[Application]) -> list[_
         other = left.pop(same_path[0].name) if len(same_path) == 1 else None
         matches.append(_Match(application, other))
     return matches + [_Match(None, application) for application in left.values()]
-
-
-def _present(applications: Sequence[Application], wanted: set[Identity], item: _Match) -> set[Identity]:
-    """The wanted identities that other Applications of the environment have."""
-    if not wanted:
-        return set()
-    names = re.compile("|".join(re.escape(identity.name) for identity in wanted))
-    others = [application for application in applications if application not in (item.before, item.after)]
-    bare = generated_names(_configuration(others))
-    return {
-        resource.identity
-        for application in others
-        for resource in parse(
-            [item for item in application.resources() if names.search(item.text)],
-            application.name,
-            application.namespace,
-            bare,
-        )
-    } & wanted
 
 
 def _owner(resource: ReviewedResource, owners: dict[str, _Match]) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from harness.manifests.generated_names import Names
 from harness.manifests.kubernetes_yaml import YamlError, load
+from harness.manifests.pods import TEMPLATES
 from harness.manifests.quantity import quantity
 from harness.manifests.values import canonical, same
 from harness.review.fieldpath import FieldPath, Inside, Key, Step, path_text
@@ -90,6 +91,12 @@ class _Comparison:
         self._kind = str(resource.get("kind") or "")
         self._before_names, self._after_names = before_names, after_names
 
+    def _restarts(self, path: FieldPath) -> bool:
+        """Whether a field is in a pod template, of which any difference makes pods restart."""
+        inner = _inner(path)
+        template = TEMPLATES.get(self._kind)
+        return template is not None and inner[: len(template)] == template and inner[:1] != ("metadata",)
+
     def value(self, before: Any, after: Any, path: FieldPath) -> None:
         if same(before, after):
             return
@@ -131,7 +138,8 @@ class _Comparison:
         elif _is_number(before) and _is_number(after) and before == after:
             self._fold(NUMBER, path)
         elif isinstance(before, str) and isinstance(after, str):
-            if self._before_names.strip(before) == self._after_names.strip(after):
+            bare = self._before_names.strip(before), self._after_names.strip(after)
+            if bare[0] == bare[1] and bare[0] != before and bare[1] != after:
                 self._fold(GENERATED_NAME, path)
             elif not self._inside(before, after, path):
                 self._change(FieldKind.SET, path, before, after)
@@ -145,7 +153,7 @@ class _Comparison:
         if len(path) < 3 or path[-2] not in ("labels", "annotations") or path[-3] != "metadata":
             return False
         key = str(path[-1])
-        if key in _MANAGED_KEYS:
+        if key in _MANAGED_KEYS and len(path) == 3:
             self._fold(MANAGED, path)
             return True
         if path[-2] == "annotations" and _CHECKSUM_KEY.fullmatch(key) and _digest(before) and _digest(after):
@@ -181,7 +189,7 @@ class _Comparison:
         if key is not None:
             self._keyed(before, after, path, key)
             return
-        keep_order = ordered(path, self._group, keyed=False)
+        keep_order = ordered(path, self._group, keyed=False) or self._restarts(path)
         left, right = [canonical(item) for item in before], [canonical(item) for item in after]
         if Counter(left) == Counter(right):
             if keep_order:
@@ -199,7 +207,7 @@ class _Comparison:
         common_before = [name for name in old if name in new]
         common_after = [name for name in new if name in old]
         if common_before != common_after:
-            if ordered(path, self._group, keyed=True):
+            if ordered(path, self._group, keyed=True) or self._restarts(path):
                 self._change(FieldKind.REORDERED, path, list(old), list(new))
             else:
                 self._fold(ORDER, path)

@@ -4,7 +4,7 @@ Nothing here holds the value of a Secret: only its keys, and whether they change
 sorted, so the same two trees make the same review, byte for byte.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from functools import cached_property
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from harness.manifests.resource import Identity
 
+_MOST_NAMED: Final = 3
 REDACTED: Final = "<redacted>"
 """Stands in for a Secret's value; `REDACTED_CHANGED` where the other side's value is another."""
 REDACTED_CHANGED: Final = "<redacted, changed>"
@@ -376,6 +377,8 @@ class Review:
         head: What is reviewed.
         environments: Every environment, touched or not, sorted by name.
         parity: How environments differ from each other, where that was asked for or the change moves it.
+        uncovered_files: Changed files that nothing compared was made of, and nobody accepted.
+        not_followed: Applications of which something is not built, and nobody accepted, as ENV/APPLICATION.
     """
 
     base: Revision
@@ -386,6 +389,8 @@ class Review:
     parity: tuple[Parity, ...] = ()
     repository: str = ""
     files_changed: int = 0
+    uncovered_files: tuple[str, ...] = ()
+    not_followed: tuple[str, ...] = ()
 
     @cached_property
     def totals(self) -> Totals:
@@ -419,13 +424,34 @@ class Review:
         broken = f"{_count(len(self.problems), 'part')} could not be built" if self.problems else ""
         if unknown:
             broken = f"it is unknown whether it touches {_join(unknown, 'or')}, because {broken}"
-        end = f"; {broken}." if broken else "."
+        end = "".join(f"; {part}" for part in (broken, self.uncovered) if part) + "."
         if not touched:
             names = f" ({_join(others)})" if others else ""
+            if self.uncovered and not unknown:
+                return f"Touches nothing that is compared{names}{end}"
             return f"Touches no environment{' that could be built' if unknown else ''}{names}{end}"
         not_ = f", not {_join(others, 'or')}" if others else ""
         named = [f"{environment.name} ({environment.totals})" for environment in touched]
         return f"Touches {_join(named)}{not_}{end}"
+
+    @property
+    def uncovered(self) -> str:
+        """What the review does not cover, in words; empty for nothing."""
+        parts = []
+        if self.uncovered_files:
+            count = _count(len(self.uncovered_files), "changed file")
+            verb = "is" if len(self.uncovered_files) == 1 else "are"
+            parts.append(f"{count} {verb} used by no environment ({_some(self.uncovered_files)})")
+        if self.not_followed:
+            parts.append(
+                f"{_count(len(self.not_followed), 'Application')} not followed ({_some(self.not_followed)})"
+            )
+        return "; ".join(parts)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return f"{', '.join(names[:_MOST_NAMED])}{more}"
 
 
 def _join(names: list[str], word: str = "and") -> str:

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,11 +13,15 @@ from harness.manifests.builder import Builder
 from harness.manifests.cache import Cache
 from harness.manifests.discover import SUFFIXES
 from harness.manifests.git import Repository
-from harness.manifests.tree import Store, Tree, UnreadableError, git_tree
+from harness.manifests.inputs import Kustomizations
+from harness.manifests.tree import Store, Tree, git_tree
+from harness.manifests.upstream import trusted_hosts
 from harness.review.compare import Environment, Result
+from harness.review.coverage import not_followed, uncovered_files
 from harness.review.locations import Locator
 from harness.review.model import ChangeKind, DifferenceStatus, EnvironmentReview, Note, Parity, Review, Revision
 from harness.review.parity import Declared, differences, parity
+from harness.review.permissions import review_permissions
 from harness.review.side import Side
 
 WORKING_TREE: Final = "working tree"
@@ -27,6 +32,21 @@ _MOST_PAIRS: Final = 6
 _MOST_FILES: Final = 10
 
 
+@dataclass(frozen=True)
+class Permissions:
+    """What the command line allows, in addition to the base.
+
+    Attributes:
+        hosts: Hosts that remote bases may be fetched from.
+        options: Options of `kustomize build`.
+        accepted: Patterns for changed files, and for `ENV/APPLICATION`, that need not be covered.
+    """
+
+    hosts: Sequence[str] = ()
+    options: Sequence[str] = ()
+    accepted: Sequence[str] = ()
+
+
 def review(
     folder: Path,
     base: str,
@@ -35,6 +55,7 @@ def review(
     direct: bool = False,
     environments: Sequence[str] = (),
     compared: tuple[str, str] | None = None,
+    permissions: Permissions = Permissions(),
 ) -> Review:
     """Reviews what changed between two refs, of which an empty `head` is the working tree.
 
@@ -53,7 +74,7 @@ def review(
             start = repository.merge_base(tip, commit or repository.commit("HEAD"))
         before = git_tree(repository.tree(start), store)
         after = git_tree(repository.tree(commit) if head else repository.working_tree(), store)
-        sides = _built(repository, [before, after])
+        sides = _built(repository, [before, after], permissions)
         changed = after.changed(before)
         names = _names(sides, environments)
         locator = Locator(sides[0], sides[1], changed)
@@ -68,26 +89,32 @@ def review(
             for name in names
         ]
         notes = [note for result in results for note in result.notes]
-        notes += _unread(changed, sides)
+        declared = settings.read(before)
+        accepted = [*permissions.accepted, *declared.accept, *declared.exclude]
+        unread = uncovered_files(changed, sides, accepted)
+        followed_not = not_followed(notes, accepted)
+        notes += _unread(unread)
         return Review(
             base=Revision(base, start),
             head=Revision(head or WORKING_TREE, commit),
-            environments=tuple(result.review for result in results),
+            environments=(*review_permissions(before, after), *(result.review for result in results)),
             problems=tuple(problem for result in results for problem in result.problems),
             notes=tuple(notes),
             parity=_parity(sides, results, compared),
             repository=repository.name,
             files_changed=len(changed),
+            uncovered_files=tuple(unread),
+            not_followed=tuple(followed_not),
         )
 
 
-def parity_at(folder: Path, ref: str, left: str, right: str) -> Review:
+def parity_at(folder: Path, ref: str, left: str, right: str, permissions: Permissions = Permissions()) -> Review:
     """The parity of two environments at one ref; an empty ref is the working tree."""
     with Repository(folder) as repository:
         store = Store(repository.root, repository)
         commit = repository.commit(ref) if ref else ""
         snapshot = git_tree(repository.tree(commit) if ref else repository.working_tree(), store)
-        (side,) = _built(repository, [snapshot])
+        (side,) = _built(repository, [snapshot], permissions)
         _names([side], (left, right))
         locator = Locator(side, side, ())
         results = [
@@ -108,15 +135,20 @@ def parity_at(folder: Path, ref: str, left: str, right: str) -> Review:
         )
 
 
-def _built(repository: Repository, trees: Sequence[Tree]) -> list[Side]:
+def _built(repository: Repository, trees: Sequence[Tree], permissions: Permissions) -> list[Side]:
     remotes = repository.remotes()
     cache, key = Cache("kustomizations"), content_key(_FORMAT, str(repository.root))
     known: dict[str, dict[str, Any]] = cache.get(key) or {}
     count = len(known)
     # The head's settings hold for both sides, so that new ones do not look like a change.
-    *_, declared = [settings.read(tree) for tree in trees]
+    *bases, declared = [settings.read(tree) for tree in trees]
     discover.check(declared, trees)
-    with Builder(declared.kustomize_options) as builder:
+    # What a build may do is never up to the side that is reviewed.
+    options, hosts = [*permissions.options], {*trusted_hosts(repository.root, permissions.hosts)}
+    for base, tree in zip(bases, trees, strict=False):
+        options += base.kustomize_options
+        hosts |= {*base.hosts, *Kustomizations(tree, known).hosts()}
+    with Builder(options, hosts=hosts) as builder:
         sides = [Side(tree, known, declared, builder, remotes) for tree in trees]
         for side in sides:
             side.build()
@@ -138,28 +170,15 @@ def _names(sides: Sequence[Side], wanted: Sequence[str]) -> list[str]:
     return [name for name in there if name in wanted] if wanted else there
 
 
-def _unread(changed: Sequence[str], sides: Sequence[Side]) -> list[Note]:
-    """Reports changed manifests that no environment uses, because they are not reviewed."""
-    read = {path for side in sides for path in side.read_files()}
-    unread = [
-        path
-        for path in changed
-        if path.endswith(SUFFIXES) and path not in read and any(_is_manifest(side.tree, path) for side in sides)
-    ]
+def _unread(unread: Sequence[str]) -> list[Note]:
+    """Names changed files that no environment uses, so that nobody considers them reviewed."""
     if not unread:
         return []
     more = f" and {len(unread) - _MOST_FILES} more" if len(unread) > _MOST_FILES else ""
     files = ", ".join(unread[:_MOST_FILES])
-    count = "A changed manifest is" if len(unread) == 1 else f"{len(unread)} changed manifests are"
+    noun = "manifest" if all(path.endswith(SUFFIXES) for path in unread) else "file"
+    count = f"A changed {noun} is" if len(unread) == 1 else f"{len(unread)} changed {noun}s are"
     return [Note("", "", f"{count} used by no environment: {files}{more}.", True)]
-
-
-def _is_manifest(snapshot: Tree, path: str) -> bool:
-    try:
-        content = snapshot.content(path) if snapshot.is_file(path) else b""
-    except UnreadableError:
-        return True
-    return b"apiVersion" in content and b"kind" in content
 
 
 def _parity(

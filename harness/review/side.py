@@ -1,8 +1,9 @@
 """Builds one side of the comparison: every environment, and its Applications at every depth."""
 
 import posixpath
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
@@ -20,6 +21,10 @@ from harness.manifests.tree import Tree, UnreadableError
 from harness.manifests.values import canonical
 
 _CHART: Final = "Chart.yaml"
+_DEEPEST: Final = 10
+"""Applications on the way to one; those that deploy a changed copy of themselves have no end."""
+_MOST_DEPLOYERS: Final = 5_000
+_ENDLESS: Final = "is not followed, because Applications deploy each other without an end"
 
 
 @dataclass
@@ -79,6 +84,7 @@ class Side:
         self._builder = builder
         self._remotes = {normalised_url(url) for url in (*remotes, *settings.repositories)}
         self.environments: dict[str, list[Application]] = {}
+        self._consulted: set[str] = set()
 
     def build(self) -> None:
         """Builds everything.
@@ -96,12 +102,16 @@ class Side:
             waiting += [(root.environment, root.certain, item, root.folder) for item in self._deployers(build)]
         deployed: list[tuple[str, Application, list[Build]]] = []
         seen: set[tuple[str, Deployer]] = set()
+        depth = 0
         while waiting:
             batch = []
+            depth += 1
             for environment, certain, deployer, parent in waiting:
                 name = self._environment(environment, certain, deployer)
                 if (name, deployer) not in seen:
                     seen.add((name, deployer))
+                    if depth > _DEEPEST or len(seen) > _MOST_DEPLOYERS:
+                        deployer = replace(deployer, sources=(), problem=_ENDLESS)
                     batch.append((name, certain, deployer, parent))
             followed = [self._followed(deployer) for _, _, deployer, _ in batch]
             built = iter(self._build([source for sources, _, _ in followed for source in sources]))
@@ -133,10 +143,33 @@ class Side:
                     self.environments.setdefault(root.environment, [])
             else:
                 self._add(root.environment, Application(root.folder, root.folder, False, builds=[build]))
+        self._add_wholes(roots, builds)
+
+    def _add_wholes(self, roots: Sequence[discover.DiscoveredRoot], builds: Sequence[Build]) -> None:
+        """Builds a kustomization that only lists others as a whole, where they have a resource in common."""
+        parts: dict[tuple[str, str], list[Build]] = defaultdict(list)
+        for root, build in zip(roots, builds, strict=True):
+            if root.top not in ("", root.folder):
+                parts[root.environment, root.top].append(build)
+                self._consulted |= self.kustomizations.inputs_of(root.top)
+        for (environment, top), built in parts.items():
+            answers = [build.answer for build in built if build.answer]
+            ids = Counter(item["id"] for answer in answers for item in answer.header["resources"])
+            if any(count > 1 for count in ids.values()):
+                (whole,) = self._build([ApplicationSource(top)])
+                if whole.problems:
+                    self._add(environment, Application(top, top, False, builds=[whole]))
 
     def read_files(self) -> set[str]:
+        """The files that anything that is compared was made of."""
         applications = [item for items in self.environments.values() for item in items]
-        return {path for item in applications for build in item.builds for path in build.root.inputs.files}
+        read = {
+            path
+            for item in applications
+            for build in item.builds
+            for path in build.root.inputs.files | build.root.inputs.links
+        }
+        return read | self._consulted
 
     def _add(self, environment: str, application: Application) -> None:
         there = self.environments.setdefault(environment, [])
@@ -205,6 +238,7 @@ class Side:
         return [deployer for item in resources for deployer in deployers(item.value, repository)]
 
     def _documents(self, path: str) -> list[Any]:
+        self._consulted.add(path)
         try:
             return load(self.tree.text(path))
         except (UnreadableError, YamlError):

@@ -2,7 +2,7 @@
 
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from harness.manifests.environments import environments as known_environments
 from harness.manifests.environments import roots
 from harness.manifests.exemptions import Exemption
 from harness.manifests.settings import of_checkout
+from harness.manifests.upstream import GITHUB
 from harness.validate import building, engines, exemptions, metrics, parity, policy, references, schemas, waves
 from harness.validate.finding import Finding, Violation
 from harness.validate.locations import Locations
@@ -44,7 +45,7 @@ class Report:
     seconds: float = 0.0
 
 
-def validate(root: Path, names: Sequence[str] = (), *, offline: bool = False) -> Report:
+def validate(root: Path, names: Sequence[str] = (), *, hosts: Collection[str] = (GITHUB,)) -> Report:
     """Validates environments of a checkout; all of them when none is named.
 
     Raises:
@@ -56,7 +57,7 @@ def validate(root: Path, names: Sequence[str] = (), *, offline: bool = False) ->
     if not chosen:
         return Report(root, [])
     parts = {name: roots(root, name) for name in chosen}
-    builds = iter(build_all([part for name in chosen for part in parts[name]], offline=offline))
+    builds = iter(build_all([part for name in chosen for part in parts[name]], hosts=hosts))
     environments = [collect(name, root, [next(builds) for _ in parts[name]]) for name in chosen]
     report = Report(root, chosen, {environment.name: len(environment.resources) for environment in environments})
     accepted, problems = exemptions.read(root, RULES)

@@ -8,7 +8,8 @@ import typer
 from harness.errors import UsageError
 from harness.exits import ExitCode
 from harness.files import write_output
-from harness.options import FORMAT, Offline, Root, environment_names, output
+from harness.inert import one_line, without_commands
+from harness.options import FORMAT, AllowHost, Offline, Root, environment_names, output
 from harness.paths import checkout
 
 
@@ -23,6 +24,7 @@ def validate(
     ] = None,
     form: Annotated[Literal["text", "json", "sarif", "junit"], FORMAT] = "text",
     target: Annotated[Path | None, output("File to write instead of printing.")] = None,
+    allow_host: AllowHost = None,
     offline: Offline = False,
     root: Root = None,
 ) -> None:
@@ -35,19 +37,20 @@ def validate(
         harness validate minikube --format json
         harness validate --format sarif -o validate.sarif
     """
+    from harness.manifests.upstream import trusted_hosts
     from harness.validate.check import validate as judge
     from harness.validate.output import render, tally
 
     folder = checkout(root)
-    report = judge(folder, environments or (), offline=offline)
+    report = judge(folder, environments or (), hosts=trusted_hosts(folder, allow_host, offline=offline))
     if not report.environments:
         raise UsageError(f"{folder} has no environment: create a folder with a kustomization below overlays/.")
     content = render(report, form)
     if target is None:
-        typer.echo(content, nl=False)
+        typer.echo(without_commands(content), nl=False)
     else:
         write_output(target, content)
     if form != "text" or target is not None:
-        typer.echo(tally(report), err=True)
+        typer.echo(without_commands(one_line(tally(report))), err=True)
     if report.findings:
         raise typer.Exit(ExitCode.ATTENTION)

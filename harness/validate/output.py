@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree
 
+from harness.inert import one_line, visible_in_json
 from harness.sarif import Result, SarifRule, log
 from harness.validate.check import Report
 from harness.validate.finding import Finding
@@ -47,7 +48,7 @@ def text(report: Report) -> str:
     for finding in report.findings:
         only = set(finding.environments)
         where = f" [{', '.join(finding.environments)}]" if only and only != everywhere else ""
-        lines.append(f"{place(finding, report.root)}: {finding.rule} {finding.message}{where}")
+        lines.append(one_line(f"{place(finding, report.root)}: {finding.rule} {finding.message}{where}"))
     counts: dict[str, int] = {}
     for finding in report.findings:
         counts[finding.rule] = counts.get(finding.rule, 0) + 1
@@ -78,7 +79,7 @@ def as_json(report: Report) -> str:
             for finding in report.findings
         ],
     }
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    return visible_in_json(json.dumps(content, indent=2, ensure_ascii=False)) + "\n"
 
 
 def sarif(report: Report) -> str:
@@ -119,7 +120,7 @@ def junit(report: Report) -> str:
                 failed += 1
                 failure = ElementTree.SubElement(case, "failure", message=f"{len(findings)} findings: {rule.why}")
                 failure.text = "\n".join(
-                    f"{place(finding, report.root)}: {finding.message}" for finding in findings
+                    one_line(f"{place(finding, report.root)}: {finding.message}") for finding in findings
                 )
         suite.set("failures", str(failed))
         total += failed

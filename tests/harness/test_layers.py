@@ -10,7 +10,7 @@ import pytest
 LAYERS: Final = (
     ("exits",),
     ("errors",),
-    ("paths", "files"),
+    ("paths", "files", "inert"),
     ("console", "conversion", "sarif"),
     ("machine",),
     ("manifests",),
@@ -18,7 +18,7 @@ LAYERS: Final = (
     ("manifests.command",),
     ("validate", "review"),
     ("review.risks",),
-    ("review.locations",),
+    ("review.locations", "review.permissions"),
     ("review.compare",),
     ("review.review",),
     ("review.output",),

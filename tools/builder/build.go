@@ -9,11 +9,11 @@ import (
 	"slices"
 	"strings"
 
+	"sigs.k8s.io/kustomize/api/hasher"
 	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/api/types"
-	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/kustomize/kyaml/openapi"
 	"sigs.k8s.io/yaml"
 )
@@ -23,14 +23,22 @@ import (
 type resource struct {
 	Origin string `json:"origin"`
 	Kind   string `json:"kind"`
-	YAML   int    `json:"yaml"`
-	JSON   int    `json:"json"`
+	// ID is what kustomize knows it by, before it appends a hash to the name.
+	ID string `json:"id"`
+	// Hashed tells that its name ends with the hash of its content, as a generator's does.
+	Hashed bool `json:"hashed"`
+	YAML   int  `json:"yaml"`
+	JSON   int  `json:"json"`
 }
+
+// deepest is how deep a resource may be nested; whoever reads the answer must not run out of stack.
+const deepest = 128
 
 var (
 	builtInSchema = openapi.GetSchemaVersion()
 	temporary     = os.TempDir()
-	// scratch is the folder for what the root that is built needs a disk for; empty when it needs none.
+	contentHasher = &hasher.Hasher{}
+	// scratch is the folder for the remote bases of the root that is built; empty when it has none.
 	scratch string
 )
 
@@ -42,8 +50,7 @@ func buildRoot(r *request, options *krusty.Options) (result answer) {
 		}
 	}()
 	defer resetSchema()
-	onDisk := r.Charts && options.PluginConfig.HelmConfig.Enabled
-	if len(r.Environment) > 0 || onDisk {
+	if !r.Access.empty() {
 		if err := makeScratch(r); err != nil {
 			return answer{Error: err.Error()}
 		}
@@ -54,33 +61,27 @@ func buildRoot(r *request, options *krusty.Options) (result answer) {
 	if file != "" {
 		r.contents[file] = withOrigins(own)
 	}
-	resources, err := run(r, options, onDisk)
+	resources, err := krusty.MakeKustomizer(options).Run(newTree(r, scratch), path.Join(top, r.Folder))
 	if err != nil {
-		return answer{Error: strings.ReplaceAll(err.Error(), top+"/", "")}
+		message := strings.ReplaceAll(err.Error(), top+"/", "")
+		if r.Access.empty() {
+			message = strings.ReplaceAll(message, "no 'git' program on path", "no repository may be fetched")
+		}
+		return answer{Error: message}
 	}
 	return write(resources, slices.Contains(buildMetadata(own), types.OriginAnnotations))
 }
 
-func run(r *request, options *krusty.Options, onDisk bool) (resmap.ResMap, error) {
-	kustomizer := krusty.MakeKustomizer(options)
-	if !onDisk {
-		return kustomizer.Run(newTree(r, scratch), path.Join(top, r.Folder))
-	}
-	// Helm is a program of its own, which sees files only on a disk.
-	folder, err := layOut(r)
-	if err != nil {
-		return nil, err
-	}
-	resources, err := kustomizer.Run(filesys.MakeFsOnDisk(), filepath.Join(folder, r.Folder))
-	if err != nil {
-		return nil, fmt.Errorf("%s", strings.ReplaceAll(err.Error(), folder, top))
-	}
-	return resources, nil
-}
-
 func write(resources resmap.ResMap, withOrigin bool) (result answer) {
 	for _, built := range resources.Resources() {
-		described := resource{Kind: built.GetKind()}
+		described := resource{Kind: built.GetKind(), ID: built.CurId().String()}
+		if described.Kind == "ConfigMap" || described.Kind == "Secret" {
+			hash, err := contentHasher.Hash(&built.RNode)
+			described.Hashed = err == nil && strings.HasSuffix(built.GetName(), "-"+hash)
+			if described.Hashed {
+				described.ID = strings.Replace(described.ID, "-"+hash, "", 1)
+			}
+		}
 		if origin, err := built.GetOrigin(); err == nil && origin != nil && origin.Repo == "" {
 			described.Origin = origin.Path
 			if described.Origin == "" {
@@ -97,6 +98,9 @@ func write(resources resmap.ResMap, withOrigin bool) (result answer) {
 		if err != nil {
 			return answer{Error: err.Error()}
 		}
+		if nesting(asJSON) > deepest {
+			return answer{Error: fmt.Sprintf("limit: %s %s is nested more than %d levels deep", built.GetKind(), built.GetName(), deepest)}
+		}
 		asYAML, err := yaml.JSONToYAML(asJSON)
 		if err != nil {
 			return answer{Error: err.Error()}
@@ -106,6 +110,26 @@ func write(resources resmap.ResMap, withOrigin bool) (result answer) {
 		result.payload = append(append(result.payload, asYAML...), asJSON...)
 	}
 	return result
+}
+
+// nesting is how deep JSON is nested.
+func nesting(text []byte) (most int) {
+	depth, quoted := 0, false
+	for index := 0; index < len(text); index++ {
+		switch character := text[index]; {
+		case character == '\\' && quoted:
+			index++
+		case character == '"':
+			quoted = !quoted
+		case quoted:
+		case character == '[' || character == '{':
+			depth++
+			most = max(most, depth)
+		case character == ']' || character == '}':
+			depth--
+		}
+	}
+	return most
 }
 
 func findKustomization(r *request) string {
@@ -158,8 +182,7 @@ func resetSchema() {
 	}
 }
 
-// makeScratch makes a folder for what needs a disk, and sets the environment of the programs that use it. The next
-// root that has such programs sets its own.
+// makeScratch makes the folder for the clones of remote bases, and for the git that makes them.
 func makeScratch(r *request) error {
 	folder, err := os.MkdirTemp(temporary, "builder-")
 	if err != nil {
@@ -168,41 +191,16 @@ func makeScratch(r *request) error {
 	if scratch, err = filepath.EvalSymlinks(folder); err != nil {
 		return err
 	}
-	for name, value := range r.Environment {
-		if err := os.Setenv(name, value); err != nil {
-			return err
-		}
+	if err := os.Setenv("TMPDIR", scratch); err != nil {
+		return err
 	}
-	return os.Setenv("TMPDIR", scratch)
+	return openGit(&r.Access)
 }
 
 func removeScratch() {
 	if scratch != "" {
 		os.RemoveAll(scratch)
 		scratch = ""
+		os.Setenv("PATH", "")
 	}
-}
-
-// layOut writes the files of a request to the disk.
-func layOut(r *request) (string, error) {
-	folder := filepath.Join(scratch, "tree")
-	for name, content := range r.contents {
-		target := filepath.Join(folder, name)
-		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
-			return "", err
-		}
-		if err := os.WriteFile(target, content, 0o644); err != nil {
-			return "", err
-		}
-	}
-	for name, target := range r.Links {
-		link := filepath.Join(folder, name)
-		if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
-			return "", err
-		}
-		if err := os.Symlink(target, link); err != nil {
-			return "", err
-		}
-	}
-	return folder, nil
 }

@@ -1,5 +1,6 @@
 // builder builds kustomizations with kustomize's own library: many roots in one process, each from files that it is
-// handed, so that a build sees nothing of the machine.
+// handed, so that a build sees nothing of the machine. It starts no program but git, and fetches nothing but what the
+// request allows.
 //
 // Its arguments are options of `kustomize build`. It answers requests until its standard input ends.
 //
@@ -13,7 +14,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"sync"
 	"syscall"
@@ -34,10 +37,8 @@ type request struct {
 	Files  []file `json:"files"`
 	// Links are symbolic links and their targets.
 	Links map[string]string `json:"links"`
-	// Environment is set for git, which fetches remote bases; empty for a root that has none.
-	Environment map[string]string `json:"environment"`
-	// Charts tells that the root inflates Helm charts.
-	Charts bool `json:"charts"`
+	// Access is what may be fetched.
+	Access access `json:"access"`
 
 	contents map[string][]byte
 }
@@ -52,6 +53,13 @@ type answer struct {
 }
 
 func main() {
+	if filepath.Base(os.Args[0]) == "git" {
+		if err := guardedGit(os.Args[1:]); err != nil {
+			fmt.Fprintf(os.Stderr, "fatal: %v\n", err)
+			os.Exit(128)
+		}
+		return
+	}
 	seconds := flag.Float64("cpu", 120, "seconds of processor time for a root")
 	patience := flag.Float64("wall", 900, "seconds for a root, downloads included")
 	megabytes := flag.Int64("memory", 2048, "megabytes of memory")
@@ -66,10 +74,17 @@ func main() {
 		replies.send(answer{Refused: err.Error()})
 		os.Exit(2)
 	}
+	if err := closePath(); err != nil {
+		replies.send(answer{Refused: err.Error()})
+		os.Exit(2)
+	}
+	transport := newGuardedTransport()
+	http.DefaultTransport = transport
 	limits := &limits{cpu: duration(*seconds), wall: duration(*patience), bytes: *megabytes << 20}
 	go limits.watch(replies)
 	for request := range requests(os.Stdin) {
 		limits.start()
+		transport.access = &request.Access
 		built := buildRoot(request, options)
 		limits.stop()
 		replies.send(built)

@@ -10,14 +10,9 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
-// Options that neither run programs from a repository nor write files. Helm is one that people ask for by name.
+// Options that run no programs, write no files and fetch nothing.
 var allowed = map[string]bool{
-	"enable-helm":            true,
 	"enable-managedby-label": true,
-	"helm-api-versions":      true,
-	"helm-command":           true,
-	"helm-debug":             true,
-	"helm-kube-version":      true,
 	"load-restrictor":        true,
 	"reorder":                true,
 }

@@ -43,6 +43,16 @@ func TestNothingIsRemovedOutsideScratch(t *testing.T) {
 	}
 }
 
+func TestNestingIsCountedOutsideOfStrings(t *testing.T) {
+	for text, expected := range map[string]int{
+		`"[[["`: 0, `{}`: 1, `[{"a": [1]}, "]\"["]`: 3, `{"a\\": {"b": {}}}`: 3,
+	} {
+		if found := nesting([]byte(text)); found != expected {
+			t.Errorf("%s: %d instead of %d", text, found, expected)
+		}
+	}
+}
+
 func TestTheOriginIsAskedForInEveryStyle(t *testing.T) {
 	for content, expected := range map[string]int{
 		"resources: [a]\n":      1,

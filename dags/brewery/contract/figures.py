@@ -1,7 +1,6 @@
 """The figures of a quality gate for monitoring: a small file that the Spark job writes and Airflow reads."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
 
@@ -19,7 +18,6 @@ class Figures:
         failed_expectations: Expectations of severity error that did not hold.
         ingested: Unix time at which the snapshot was complete.
         gold_published: Unix time at which gold was published; None if it was not.
-        warnings: Expectation of severity warn -> what was observed; 0 where it holds.
     """
 
     run_id: str
@@ -31,7 +29,6 @@ class Figures:
     failed_expectations: int
     ingested: float
     gold_published: float | None
-    warnings: Mapping[str, float]
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from harness.review.output.values import Line, one_line
+from harness.inert import one_line
+from harness.review.output.values import Line
 
 _MARKUP: Final = re.compile(r"([\\`*_{}\[\]#|~$])")
 # What GitHub and GitLab turn into a mention, a reference, a link or a picture: @user #1 !1 ~label %milestone

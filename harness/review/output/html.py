@@ -10,6 +10,7 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from harness.inert import split_lines, visible
 from harness.review.model import ApplicationReview, ChangeKind, EnvironmentReview, Level, ResourceChange, Review
 from harness.review.output.align import Fold, Row, side_by_side
 from harness.review.output.groups import (
@@ -36,8 +37,6 @@ from harness.review.output.values import (
     folded_text,
     plural,
     scalars,
-    split_lines,
-    visible,
 )
 
 _RISKS_SHOWN: Final = 12

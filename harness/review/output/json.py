@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any, Final
 
+from harness.inert import visible_in_json
 from harness.manifests.resource import Identity
 from harness.review.model import (
     ApplicationReview,
@@ -72,8 +73,7 @@ def as_json(review: Review) -> str:
         ],
     }
     text = json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n"
-    # A lone surrogate cannot be written as UTF-8; it only stands in strings, where this is JSON's own escape.
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return visible_in_json(text)
 
 
 def _environment(environment: EnvironmentReview) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.errors import UsageError
+from harness.inert import split_lines
 from harness.review.model import ApplicationReview, ChangeKind, FieldKind, Level, Parity, Review
 from harness.review.output.escape import block, cell, code, prose, tag
 from harness.review.output.groups import (
@@ -42,7 +43,6 @@ from harness.review.output.values import (
     field_lines,
     folded_text,
     plural,
-    split_lines,
 )
 
 MARKER: Final = "<!-- harness diff -->"

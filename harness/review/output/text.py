@@ -4,6 +4,7 @@ from typing import Final
 
 from rich.cells import cell_len, chop_cells
 
+from harness.inert import one_line, split_lines
 from harness.review.model import (
     REDACTED,
     ApplicationReview,
@@ -38,10 +39,8 @@ from harness.review.output.values import (
     as_yaml,
     field_lines,
     folded_text,
-    one_line,
     plural,
     scalars,
-    split_lines,
 )
 
 _LEVEL_STYLES: Final = {Level.HIGH: "bold red", Level.MEDIUM: "yellow", Level.LOW: "cyan"}

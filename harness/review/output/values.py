@@ -1,11 +1,11 @@
 """Values and field changes as lines of text, the same in every format that people read."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from harness.inert import one_line, split_lines
 from harness.review.model import REDACTED, REDACTED_CHANGED, ChangeKind, FieldChange, FieldKind
 from harness.review.yaml_text import yaml_text
 
@@ -19,13 +19,6 @@ SIGNS: Final[Mapping[ChangeKind, str]] = {
 
 REORDERED: Final = "the same items in another order"
 
-# Control characters could move a terminal's cursor, directional ones could make a diff read as what it is not,
-# and lone surrogates cannot be written as UTF-8. Tabs and line feeds are what they look like.
-_HIDDEN: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
-)
-_LINE_ENDS: Final = re.compile("\r\n|\n|\r")
-
 
 @dataclass(frozen=True)
 class Line:
@@ -38,36 +31,6 @@ class Line:
 
     sign: str
     text: str
-
-
-def visible(text: str) -> str:
-    r"""Escapes characters that would control the reader's screen.
-
-    >>> visible("a\x1b[2Jb")
-    'a\\x1b[2Jb'
-    >>> visible("user\u202enimda")
-    'user\\u202enimda'
-    """
-    return _HIDDEN.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
-
-
-def one_line(text: str) -> str:
-    r"""A text on one line.
-
-    >>> one_line("a\n  b")
-    'a   b'
-    """
-    return visible(" ".join(_LINE_ENDS.split(text)).replace("\t", " "))
-
-
-def split_lines(text: str) -> list[str]:
-    r"""The lines of a text, split at every character that a reader may take for a line end.
-
-    >>> split_lines("a\rb\n")
-    ['a', 'b']
-    """
-    lines = _LINE_ENDS.split(text)
-    return [visible(line) for line in (lines[:-1] if lines and not lines[-1] else lines)]
 
 
 def as_yaml(value: Any) -> list[str]:

@@ -24,6 +24,7 @@ DF607: Final = high("DF607", "A resource moves to another Application", "One may
 DF608: Final = low(
     "DF608", "Protection against pruning or deletion is removed", "A later removal deletes the resource."
 )
+DF609: Final = high("DF609", "What a review may do or leaves out changes", "It holds for later reviews.")
 DF701: Final = high("DF701", "Service is exposed", "It is reachable from outside the cluster.")
 DF702: Final = high("DF702", "More addresses are allowed", "The load balancer accepts traffic from more clients.")
 DF703: Final = medium("DF703", "Ingress or route changes", "Other host names or paths lead to the workload.")

@@ -20,7 +20,7 @@ from harness.manifests.builder import Builder, build_all
 from harness.manifests.environments import roots
 from harness.manifests.inputs import Kustomizations
 from harness.manifests.tree import working_copy
-from harness.manifests.upstream import Remote, git_environment, parse_remote
+from harness.manifests.upstream import Remote, git_environment, mirrors, parse_remote
 from harness.paths import ROOT
 
 pytestmark = pytest.mark.tools
@@ -273,7 +273,7 @@ def cached(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Path], 
 
     def run(root: Path) -> tuple[list[Build], list[str]]:
         asked.clear()
-        return build_all(roots(root, "here"), offline=True), sorted(asked)
+        return build_all(roots(root, "here"), hosts=()), sorted(asked)
 
     return run
 
@@ -396,7 +396,7 @@ def test_a_base_that_cannot_be_fetched_is_one_sentence(
 def test_two_tags_of_one_upstream_are_refused() -> None:
     bases = [Remote(f"u{tag}", "example", "thing", "config", tag) for tag in ("v1.0.0", "v1.1.0")]
     with pytest.raises(HarnessError, match="more than one tag"):
-        git_environment(bases, offline=True)
+        mirrors(bases, offline=True)
 
 
 @pytest.mark.parametrize(

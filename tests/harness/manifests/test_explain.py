@@ -23,7 +23,7 @@ def problem(folder: Path, kustomization: str, files: dict[str, str]) -> Problem:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(content, encoding="utf-8")
     tree = working_copy(folder)
-    with Builder() as builder:
+    with Builder(hosts=["localhost"]) as builder:
         (build,) = builder.build([Root("top", tree, Kustomizations(tree).inputs("top"))])
     return build.problems[0]
 
@@ -120,8 +120,7 @@ def problem(folder: Path, kustomization: str, files: dict[str, str]) -> Problem:
         (
             "resources: [service.yaml]\nhelmCharts: [{name: x, repo: 'https://example.com/charts'}]\n",
             {},
-            "top/kustomization.yaml:1: top/kustomization.yaml inflates a Helm chart, for which 'kustomize-options' "
-            "needs --enable-helm (docs/diff.md).",
+            "top/kustomization.yaml:1: top/kustomization.yaml inflates a Helm chart, which is not rendered.",
         ),
         (
             "resources: [service.yaml]\nvars: [{name: A, objref: {kind: Service, name: gone, apiVersion: v1}}]\n",

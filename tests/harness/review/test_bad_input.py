@@ -348,5 +348,6 @@ def test_fail_on(repo: Any, tmp_path: Path) -> None:
 def test_file_names_that_are_not_utf8(repo: Any, form: Any, tmp_path: Path) -> None:
     name = os.fsdecode(b"overlays/one/caf\xe9.yaml")
     repo.write({name: SERVICE.format("unread")})
-    diff("HEAD", root=repo.root, form=form, target=tmp_path / "out")
+    with pytest.raises(HarnessError, match=r"does not cover everything.*caf"):
+        diff("HEAD", root=repo.root, form=form, target=tmp_path / "out")
     assert (tmp_path / "out").read_text(encoding="utf-8")

@@ -16,6 +16,7 @@ from harness.manifests.git import Repository
 from harness.manifests.resource import Identity, Resource
 from harness.manifests.settings import read
 from harness.manifests.tree import Store, git_tree
+from harness.manifests.upstream import GITHUB
 from harness.paths import ROOT
 from harness.review.compare import Environment
 from harness.review.fields import CHECKSUM, MANAGED, NUMBER, SERVER, compare
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.tools
 def sides() -> Iterator[tuple[Side, Side]]:
     """Our overlays as they are on disk, rendered twice."""
     built = []
-    with Repository(ROOT) as repository, Builder() as builder:
+    with Repository(ROOT) as repository, Builder(hosts=[GITHUB]) as builder:
         for _ in range(2):
             tree = git_tree(repository.working_tree(), Store(repository.root, repository))
             side = Side(tree, {}, read(tree), builder, repository.remotes())

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.manifests.build import plain_manifests
-from harness.manifests.generated_names import Names, generated_names
+from harness.manifests.generated_names import HASH, Names, generated_names
 from harness.manifests.resource import Identity, Resource
 from harness.review.pair import ReviewedResource, pair, pair_across, parse
 
@@ -86,9 +86,12 @@ def test_what_moves_to_another_application_is_found() -> None:
     assert [(item.before, item.after) for item in pairs] == [(before, after)]
 
 
-def bare(*names: str, kind: str = "ConfigMap") -> Mapping[str, str]:
+def bare(*names: str, kind: str = "ConfigMap", written: bool = False) -> Mapping[str, str]:
     values = [{"apiVersion": "v1", "kind": kind, "metadata": {"name": name}} for name in names]
-    return generated_names(map(Resource.of, values)).bare
+    hashed = [not written and bool(HASH.search(name)) for name in names]
+    return generated_names(
+        Resource.of(value, hashed=is_hashed) for value, is_hashed in zip(values, hashed, strict=True)
+    ).bare
 
 
 def test_generated_names_lose_their_hash_unless_two_would_be_the_same() -> None:
@@ -96,6 +99,7 @@ def test_generated_names_lose_their_hash_unless_two_would_be_the_same() -> None:
     assert bare("c-2ffbg4k9mm", "c-9gkm77dd5h") == {}
     assert bare("c-2ffbg4k9mm", "c") == {}
     assert bare("c-2ffbg4k9mm", kind="Service") == {}
+    assert bare("c-2ffbg4k9mm", written=True) == {}
 
 
 def test_resources_without_a_namespace_go_where_the_application_goes() -> None:

@@ -146,7 +146,7 @@ def test_the_same_trees_make_the_same_review(repo: Any) -> None:
     assert repr(repo.review(first, "HEAD")) == repr(repo.review(first, "HEAD"))
 
 
-def test_a_folder_that_no_application_deploys_and_another_one_has_too_is_no_removal(repo: Any) -> None:
+def test_what_one_folder_loses_is_removed_although_another_one_has_the_same(repo: Any) -> None:
     listing = {"overlays/one/kustomization.yaml": "resources: [a, b]\n", "overlays/one/patch.yaml": None}
     parts = {
         f"overlays/one/{name}/{file}": text
@@ -156,6 +156,7 @@ def test_a_folder_that_no_application_deploys_and_another_one_has_too_is_no_remo
     repo.commit({**listing, **parts})
     repo.write({"overlays/one/kustomization.yaml": "resources: [a]\n", **dict.fromkeys(list(parts)[2:])})
     review = repo.review()
-    assert review.headline == "Touches no environment (one)."
-    (application,) = review.environments[0].applications
-    assert (application.change, application.folded) == (ChangeKind.REMOVED, {"also in another Application": 1})
+    ((_, _, removed),) = review.walk()
+    assert removed.change is ChangeKind.REMOVED
+    assert review.risks
+    assert [problem.sentence for problem in review.problems] == ["Service api is defined twice."]

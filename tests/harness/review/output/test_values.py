@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.inert import split_lines, visible
 from harness.review.model import FieldChange, FieldKind
 from harness.review.output import align, escape, groups, values
-from harness.review.output.values import Line, as_yaml, field_lines, scalars, split_lines, visible
+from harness.review.output.values import Line, as_yaml, field_lines, scalars
 
 
 @pytest.mark.parametrize("module", [values, escape, align, groups])
