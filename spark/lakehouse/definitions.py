@@ -138,5 +138,10 @@ QUALITY_RESULTS: Final = Table(
         Column("expected", "string", "What is allowed"),
         Column("ingestion_date", "date", "Newest ingestion date that was checked"),
         Column("run_id", "string", "Its bronze run"),
+        Column(
+            "examples",
+            "array<struct<id: string, name: string, value: string>>",
+            "A few of the breweries that do not meet it, with their values",
+        ),
     ),
 )

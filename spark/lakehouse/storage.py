@@ -139,3 +139,6 @@ class Lakehouse:
     def read(self, table: Table) -> DataFrame:
         """The newest version of a Delta table."""
         return self.spark.read.format("delta").load(self.path(table))
+
+    def read_version(self, table: Table, version: int) -> DataFrame:
+        return self.spark.read.format("delta").option("versionAsOf", str(version)).load(self.path(table))

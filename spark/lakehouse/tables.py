@@ -46,8 +46,8 @@ def rows_frame(spark: SparkSession, table: Table, rows: Sequence[Mapping[str, ob
 
     Values are JSON's; dates and timestamps are ISO 8601 text.
     """
-    kept = ("boolean", "bigint", "double")
-    fields = ", ".join(f"`{c.name}`: {c.type if c.type in kept else 'string'}" for c in table.columns)
+    kept = ("boolean", "bigint", "double", "array")
+    fields = ", ".join(f"`{c.name}`: {c.type if c.type.startswith(kept) else 'string'}" for c in table.columns)
     parsed = sf.from_json(sf.lit(json.dumps(rows)), f"array<struct<{fields}>>")
     return spark.range(0, 1, 1, 1).select(sf.explode(parsed).alias("row")).select("row.*")
 
@@ -73,9 +73,10 @@ def commit_metadata(spark: SparkSession, text: str) -> Iterator[None]:
 
 
 def append(lakehouse: Lakehouse, table: Table, frame: DataFrame) -> None:
-    """Add rows to a table; create it if it does not exist."""
+    """Add rows to a table, and columns that it lacks from an older version; create it if it does not exist."""
     if deltalog.exists(lakehouse.files, lakehouse.path(table)):
-        shaped(frame, table).write.format("delta").mode("append").save(lakehouse.path(table))
+        writer = shaped(frame, table).write.format("delta").mode("append").option("mergeSchema", "true")
+        writer.save(lakehouse.path(table))
     else:
         replace(lakehouse, table, frame)
 
@@ -132,15 +133,15 @@ def evolve(lakehouse: Lakehouse, columns: Mapping[str, str]) -> None:
         existing = source_columns(lakehouse)
     missing = [name for name in columns if name not in existing]
     if missing:
-        added = ", ".join(f"`{name}` STRING COMMENT {_sql_text(comment_of(columns[name]))}" for name in missing)
+        added = ", ".join(f"`{name}` STRING COMMENT {sql_text(comment_of(columns[name]))}" for name in missing)
         alter(f"ADD COLUMNS ({added})")
         log.info("silver has new columns: %s", ", ".join(missing))
     for name, field in columns.items():
         if existing.get(name, comment_of(field)) != comment_of(field):
-            alter(f"ALTER COLUMN `{name}` COMMENT {_sql_text(comment_of(field))}")
+            alter(f"ALTER COLUMN `{name}` COMMENT {sql_text(comment_of(field))}")
 
 
-def _sql_text(text: str) -> str:
+def sql_text(text: str) -> str:
     """A literal that is nothing but text to Spark's SQL, which also replaces `${...}` within quotation marks."""
     units = text.encode("utf-16-be")
     return "'" + "".join(f"\\u{high:02x}{low:02x}" for high, low in zip(units[::2], units[1::2], strict=True)) + "'"

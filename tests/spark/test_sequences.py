@@ -12,6 +12,7 @@ from brewery.contract.layout import Layout
 from lakehouse.jobs import bronze_to_silver
 from lakehouse.quality.checks import Limits
 from tests.oracle.lakehouse import Day, Expected
+from tests.spark.against_oracle import assert_silver
 
 pytestmark = pytest.mark.spark
 
@@ -65,23 +66,5 @@ def test_silver_is_what_the_contract_says(
         [Day(dt.date.fromisoformat(day), [*pages[0], *pages[1]]) for day, pages in snapshots.items()]
     )
     # The oracle knows neither the ids of the runs, nor the pages of a snapshot that is cut anywhere.
-    unknown = {"run_id", "source_file"}
     # Nor does it know whether a line spells a record as the day before: with or without escapes.
-    columns = next(iter(expected.silver.values())).keys() - unknown - {"ingestion_date"}
-    actual = {id: {name: row[name] for name in columns} for id, row in lake.silver().items()}
-    assert actual == {id: {name: row[name] for name in columns} for id, row in expected.silver.items()}
-    rejected = [(r["ingestion_date"], r["id"], frozenset(r["reasons"])) for r in lake.rows(layout.silver_rejected)]
-    assert sorted(rejected, key=_order) == sorted(
-        ((r.ingestion_date, r.id, r.reasons) for r in expected.rejected), key=_order
-    )
-    counts = {row["ingestion_date"]: row for row in lake.rows(layout.silver_runs)}
-    names = vars(expected.ledger[0]).keys() - unknown
-    assert [{name: counts[entry.ingestion_date][name] for name in names} for entry in expected.ledger] == [
-        {name: vars(entry)[name] for name in names} for entry in expected.ledger
-    ]
-    assert len(counts) == len(expected.ledger)
-
-
-def _order(rejected: tuple[dt.date, str | None, frozenset[str]]) -> str:
-    date, id, reasons = rejected
-    return f"{date} {id} {sorted(reasons)}"
+    assert_silver(lake, layout, expected, unknown={"run_id", "source_file", "ingestion_date"})

@@ -1,6 +1,7 @@
 """The figures of a quality gate for monitoring: a small file that the Spark job writes and Airflow reads."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
 
@@ -18,6 +19,7 @@ class Figures:
         failed_expectations: Expectations of severity error that did not hold.
         ingested: Unix time at which the snapshot was complete.
         gold_published: Unix time at which gold was published; None if it was not.
+        warnings: Expectation of severity warn -> what was observed; 0 where it holds.
     """
 
     run_id: str
@@ -29,6 +31,7 @@ class Figures:
     failed_expectations: int
     ingested: float
     gold_published: float | None
+    warnings: Mapping[str, float]
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

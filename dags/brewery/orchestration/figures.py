@@ -26,6 +26,7 @@ def gauges(figures: Figures) -> dict[str, float]:
         "lakehouse.rejected": figures.rejected,
         "lakehouse.duplicates": figures.duplicates,
         "lakehouse.failed_expectations": figures.failed_expectations,
+        **{f"lakehouse.warnings.{name}": observed for name, observed in figures.warnings.items()},
         "lakehouse.ingested": figures.ingested,
         "lakehouse.gold_published": figures.gold_published,
     }

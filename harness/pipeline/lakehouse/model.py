@@ -7,6 +7,7 @@ from typing import Any
 
 from brewery.contract.ledger import LedgerRow
 from lakehouse.definitions import Table
+from lakehouse.quality.expectations import Example
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ class Check:
     passed: bool
     observed: str
     expected: str
+    examples: Sequence[Example] = ()
 
     @property
     def outcome(self) -> str:

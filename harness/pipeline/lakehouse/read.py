@@ -32,6 +32,7 @@ from harness.pipeline.lakehouse.model import (
     TableVersion,
 )
 from lakehouse.gold import GOLD
+from lakehouse.quality.expectations import Example
 
 _TOP: Final = 15
 _EXAMPLES: Final = 5
@@ -266,11 +267,13 @@ def _gate(lakehouse: Lakehouse) -> Gate | None:
         "with latest as (select run_id from t order by checked_at desc limit 1), ranked as (select *, row_number()"
         ' over (partition by gate, "table", expectation order by checked_at desc) as age'
         " from t where run_id in (select run_id from latest))"
-        ' select run_id, ingestion_date, checked_at, gate, "table", expectation, severity, passed, observed,'
-        ' expected from ranked where age = 1 order by gate desc, "table", expectation',
+        ' select * from ranked where age = 1 order by gate desc, "table", expectation',
     )
     if not rows:
         return None
+    for row in rows:
+        # A lakehouse that an older version built has no such column.
+        row["examples"] = tuple(Example(**example) for example in row.get("examples") or ())
     checks = [Check(**{name: row[name] for name in Check.__dataclass_fields__}) for row in rows]
     newest = max(rows, key=lambda row: row["checked_at"])
     return Gate(newest["run_id"], newest["ingestion_date"], _utc(newest["checked_at"]), checks)

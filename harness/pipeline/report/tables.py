@@ -65,6 +65,7 @@ def gate_lines(summary: Summary) -> list[Text]:
                 f" {check.table}: {check.expectation} (observed {check.observed}, expected {check.expected})"
             )
             lines.append(line)
+            lines += [Text(f"      {example}", style="dim") for example in check.examples]
     return lines
 
 

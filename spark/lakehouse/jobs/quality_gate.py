@@ -2,6 +2,7 @@
 
 import datetime as dt
 import logging
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from pyspark.sql import SparkSession
@@ -15,7 +16,7 @@ from lakehouse.definitions import SILVER_BREWERIES
 from lakehouse.errors import explained
 from lakehouse.gold import GOLD
 from lakehouse.ledger import require_ledger
-from lakehouse.quality import checks, results
+from lakehouse.quality import checks, plausibility, results
 from lakehouse.quality.expectations import Outcome, measure
 from lakehouse.storage import Lakehouse
 
@@ -56,20 +57,19 @@ def run(
     with ThreadPoolExecutor(4) as pool:
         of_gold = pool.map(staged_outcomes, GOLD)
         with explained(f"check the table {lakehouse.path(SILVER_BREWERIES)}"):
-            outcomes = measure(lakehouse.read(SILVER_BREWERIES), checks.silver_expectations(newest))
+            outcomes = plausibility.outcomes(lakehouse, ledger, checks.silver_expectations(newest))
         rejected = silver.count_rejected(lakehouse, newest.ingestion_date, newest.run_id)
         outcomes += checks.reconciliation_outcomes(ledger, manifest, rejected)
         outcomes += checks.freshness_outcomes(manifest, now, limits)
         for table in of_gold:
             outcomes += table
     results.keep(lakehouse, "publish", (newest.ingestion_date, newest.run_id), outcomes)
-    failed = sum(outcome.failed for outcome in outcomes)
-    if failed:
-        _leave_figures(lakehouse, _figures(newest, manifest, failed, published=None))
+    if any(outcome.failed for outcome in outcomes):
+        _leave_figures(lakehouse, _figures(newest, manifest, outcomes, published=None))
     results.require(outcomes, "gold keeps its state; correct the cause and run the jobs again")
     publish.publish(lakehouse, frames, built_from)
     published = dt.datetime.now(dt.timezone.utc)
-    _leave_figures(lakehouse, _figures(newest, manifest, 0, published=published))
+    _leave_figures(lakehouse, _figures(newest, manifest, outcomes, published=published))
     log.info("gold is published from run %s", newest.run_id)
     return outcomes
 
@@ -78,7 +78,9 @@ def _leave_figures(lakehouse: Lakehouse, figures: Figures) -> None:
     lakehouse.write_text(lakehouse.layout.figures, figures.to_json())
 
 
-def _figures(newest: LedgerRow, manifest: Manifest, failed: int, *, published: dt.datetime | None) -> Figures:
+def _figures(
+    newest: LedgerRow, manifest: Manifest, outcomes: Sequence[Outcome], *, published: dt.datetime | None
+) -> Figures:
     return Figures(
         run_id=newest.run_id,
         bronze=newest.bronze_records,
@@ -86,7 +88,12 @@ def _figures(newest: LedgerRow, manifest: Manifest, failed: int, *, published: d
         gold=newest.total if published else None,
         rejected=newest.rejected,
         duplicates=newest.duplicates,
-        failed_expectations=failed,
+        failed_expectations=sum(outcome.failed for outcome in outcomes),
+        warnings={
+            outcome.expectation.name: float(outcome.observed)
+            for outcome in outcomes
+            if outcome.expectation.severity == "warn"
+        },
         ingested=manifest.finished_at.timestamp(),
         gold_published=published.timestamp() if published else None,
     )

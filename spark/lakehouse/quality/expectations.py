@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -51,6 +51,19 @@ class Expectation:
         return Outcome(self, passed, "nothing" if observed is None else number(observed))
 
 
+class Example(NamedTuple):
+    """A row that does not meet an expectation, and its value."""
+
+    id: str
+    name: str
+    value: str
+
+    def __str__(self) -> str:
+        """What there is of it on one line, invisible characters as escapes."""
+        text = " · ".join(filter(None, self))
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """One expectation and what was measured."""
@@ -58,6 +71,7 @@ class Outcome:
     expectation: Expectation
     passed: bool
     observed: str
+    examples: tuple[Example, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -68,7 +82,8 @@ class Outcome:
         """One line for a log."""
         word = "passed" if self.passed else "FAILED" if self.failed else "warning"
         e = self.expectation
-        return f"{word}: {e.table} {e.name} is {self.observed} (expected {e.expected})"
+        named = "; ".join(map(str, self.examples))
+        return f"{word}: {e.table} {e.name} is {self.observed} (expected {e.expected}){named and f': {named}'}"
 
 
 def number(value: Number) -> str:

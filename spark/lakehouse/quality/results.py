@@ -38,6 +38,7 @@ def keep(lakehouse: Lakehouse, gate: str, run: tuple[dt.date, str], outcomes: Se
             "expected": outcome.expectation.expected,
             "ingestion_date": run[0].isoformat(),
             "run_id": run[1],
+            "examples": [example._asdict() for example in outcome.examples],
         }
         for outcome in outcomes
     ]

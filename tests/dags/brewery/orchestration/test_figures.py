@@ -11,8 +11,8 @@ from brewery.contract.figures import Figures
 
 pytestmark = pytest.mark.airflow
 
-PUBLISHED = Figures("run", 10, 8, 8, 1, 1, 0, 1_700_000_000.5, 1_700_000_100.5)
-REFUSED = Figures("run", 10, 8, None, 1, 1, 2, 1_700_000_000.5, None)
+PUBLISHED = Figures("run", 10, 8, 8, 1, 1, 0, 1_700_000_000.5, 1_700_000_100.5, {"type_known": 3.0})
+REFUSED = Figures("run", 10, 8, None, 1, 1, 2, 1_700_000_000.5, None, {"type_known": 0.0})
 
 
 @pytest.fixture
@@ -55,6 +55,7 @@ def test_a_published_run_sends_every_figure(
         "lakehouse.rejected": 1,
         "lakehouse.duplicates": 1,
         "lakehouse.failed_expectations": 0,
+        "lakehouse.warnings.type_known": 3,
         "lakehouse.ingested": 1_700_000_000.5,
         "lakehouse.gold_published": 1_700_000_100.5,
     }

@@ -7,13 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 
 from harness.errors import HarnessError
 from harness.pipeline.lakehouse.model import City, Count, Coverage, DailyChange, StageTime, State
 from harness.pipeline.lakehouse.read import summarise
 from lakehouse.gold import GOLD
+from lakehouse.quality.expectations import Example
 
 DAY_1, DAY_2 = dt.date(2026, 3, 1), dt.date(2026, 3, 2)
 
@@ -95,6 +97,19 @@ def test_the_gate_is_the_latest_word_on_the_latest_run(lakehouse: Path) -> None:
     ]
     assert gate.passed
     assert gate.run_id == "day2-run"
+
+
+def test_the_examples_of_a_check_are_read(lakehouse: Path) -> None:
+    results = pa.table(DeltaTable(lakehouse / "quality/results").to_pyarrow_table())
+    rows = results.to_pylist()
+    for row in rows:
+        row["examples"] = [{"id": "a", "name": "A", "value": "0.0, 0.0"}] if not row["passed"] else None
+    kind = pa.list_(pa.struct([("id", pa.string()), ("name", pa.string()), ("value", pa.string())]))
+    table = pa.Table.from_pylist(rows, results.schema.append(pa.field("examples", kind)))
+    write_deltalake(lakehouse / "quality/results", table, mode="overwrite", schema_mode="overwrite")
+    gate = summarise(lakehouse).gate
+    assert gate is not None
+    assert [check.examples for check in gate.checks] == [(), (Example("a", "A", "0.0, 0.0"),)]
 
 
 def test_tables_that_only_trouble_brings_may_be_absent(lakehouse: Path) -> None:

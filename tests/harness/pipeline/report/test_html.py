@@ -18,6 +18,7 @@ from harness.pipeline.lakehouse.model import Check, City, Count, Gate, RejectedR
 from harness.pipeline.lakehouse.read import summarise
 from harness.pipeline.report.html import render
 from lakehouse.gold import GOLD
+from lakehouse.quality.expectations import Example
 
 EVIL = "<script>alert('1')</script>"
 
@@ -162,6 +163,17 @@ def test_a_failed_gate_leads(summary: Summary) -> None:
     assert "The quality gate failed 1 check: gold stayed as it was." in text
     rows = [row for row in Outline(text).rows if row and row[0].strip()[2:] in ("pass", "warn", "fail")]
     assert [row[0].strip() for row in rows] == ["✕ fail", "! warn", "✓ pass"]
+
+
+def test_a_warning_shows_its_examples(summary: Summary) -> None:
+    assert summary.gate is not None
+    examples = [Example("id-1", "<b>Bold</b>", "name: <b>Bold</b>"), Example("", "phone", "50% null\u202e")]
+    warning = Check(
+        "publish", "silver/x", "steady", "warn", passed=False, observed="2", expected="0", examples=examples
+    )
+    text = render(replace(summary, gate=replace(summary.gate, checks=[warning])))
+    assert "id-1 · &lt;b&gt;Bold&lt;/b&gt; · name: &lt;b&gt;Bold&lt;/b&gt;" in text
+    assert "phone · 50% null\\u202e" in text
 
 
 def test_lost_records_are_called_lost(summary: Summary) -> None:

@@ -15,6 +15,7 @@ from harness.pipeline.lakehouse.model import Check, City, Gate, Summary
 from harness.pipeline.lakehouse.read import summarise
 from harness.pipeline.report.tables import day_line, gate_lines, print_summary
 from lakehouse.gold import GOLD
+from lakehouse.quality.expectations import Example
 
 
 def printed(summary: Summary, width: int = 80) -> str:
@@ -86,6 +87,20 @@ def test_the_gate_names_what_did_not_pass(summary: Summary) -> None:
     assert [line.plain for line in gate_lines(summary)] == [
         "quality gate: passed (1 pass, 1 warn)",
         "  warn silver/breweries: types are known (observed 1, expected 0)",
+    ]
+
+
+def test_a_warning_shows_its_examples(summary: Summary) -> None:
+    assert summary.gate is not None
+    examples = [Example("id-1", "Zero", "0.0, 0.0")]
+    warning = Check(
+        "publish", "silver/x", "points", "warn", passed=False, observed="7", expected="= 0", examples=examples
+    )
+    assert [line.plain for line in gate_lines(replace(summary, gate=replace(summary.gate, checks=[warning])))][
+        1:
+    ] == [
+        "  warn silver/x: points (observed 7, expected = 0)",
+        "      id-1 · Zero · 0.0, 0.0",
     ]
 
 

@@ -1,0 +1,309 @@
+"""Plausibility: warnings about values that are valid, and yet are hardly what the source meant."""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from ftfy.badness import BADNESS_RE
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as sf
+
+from brewery.contract.fields import KNOWN_BREWERY_TYPES, REQUIRED_FIELDS, TEXT_FIELDS
+from brewery.contract.ledger import LedgerRow
+from lakehouse.definitions import CONTENT_COLUMNS, SILVER_BREWERIES
+from lakehouse.errors import LakehouseError, explained
+from lakehouse.quality import countries
+from lakehouse.quality.expectations import Example, Expectation, Outcome, measure, none_of
+from lakehouse.storage import Lakehouse
+from lakehouse.tables import sql_text
+
+log = logging.getLogger(__name__)
+
+NULL_SHIFT: Final = 0.05
+"""A field's share of nulls may move by so much from one date to the next."""
+
+_EXAMPLES: Final = 3
+_SHOWN: Final = 120
+_MARGIN: Final = 0.2
+"""Degrees by which a point may lie outside of its country's bounds."""
+
+_TABLE: Final = SILVER_BREWERIES.name
+_TEXTS: Final = tuple(name for name in TEXT_FIELDS if name != "id")
+_LABELS: Final = tuple(name for name in _TEXTS if name != "website_url")
+_PLACEHOLDERS: Final = ("n/a", "none", "null", "nan", "unknown", "undefined", "test", "tbd", "tba", "todo", "xxx")
+
+_POINT: Final = "concat(cast(latitude as string), ', ', cast(longitude as string))"
+_ZERO: Final = "latitude = 0 or longitude = 0 or (abs(latitude) < 0.01 and abs(longitude) < 0.01)"
+
+# Characters that nobody types and nobody sees: controls, zero-width and bidirectional marks, private use.
+_INVISIBLE: Final = r"\x00-\x09\x0b\x0c\x0e-\x1f\x7f\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069\ue000-\uf8ff"
+_MARKUP: Final = (
+    r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});"
+    r"|</?[A-Za-z!][^<>]*>|\\u[0-9a-fA-F]{4}|\\[nrt\"]"
+)
+_LETTER_OR_DIGIT: Final = r"[\p{L}\p{N}]"
+_DIGIT: Final = r"\p{Nd}"
+_NO_DIGITS: Final = r"\P{Nd}+"
+_WEBSITE: Final = r"^(?:[hH][tT][tT][pP][sS]?://)?[^\s/?#@:.]+(?:\.[^\s/?#@:.]+)+\.?(?::[0-9]+)?(?:[/?#]\S*)?$"
+
+
+@dataclass(frozen=True)
+class Past:
+    """What the snapshot is compared with, and itself.
+
+    Attributes:
+        countries: Country values of the current breweries.
+        known_countries: Those seen before, of any brewery; None if there is nothing to compare with.
+        known_types: Types seen before.
+        shifts: Fields whose share of nulls moved, with the shares.
+    """
+
+    countries: frozenset[str]
+    known_countries: frozenset[str] | None
+    known_types: frozenset[str] | None
+    shifts: tuple[Example, ...] | None
+
+
+def outcomes(lakehouse: Lakehouse, ledger: Sequence[LedgerRow], others: Sequence[Expectation]) -> list[Outcome]:
+    """Measure silver: these warnings, and other expectations in the same pass.
+
+    Args:
+        lakehouse: The lakehouse.
+        ledger: In order of the dates.
+        others: Expectations of silver.
+    """
+    silver = lakehouse.read(SILVER_BREWERIES)
+    past = _compared(lakehouse, silver, ledger)
+    values = implausible(past)
+    texts = with_text(silver)
+    warnings = [
+        none_of(_TABLE, name, f"is_current and ({value}) is not null", severity="warn")
+        for name, value in values.items()
+    ]
+    measured = measure(texts, [*others, *warnings])
+    failing = {o.expectation.name: values[o.expectation.name] for o in measured[len(others) :] if not o.passed}
+    found = _examples(texts.where("is_current"), failing) if failing else {}
+    result = [replace(o, examples=found.get(o.expectation.name, ())) for o in measured]
+    if past.shifts is not None:
+        steady = Expectation(_TABLE, "share_of_nulls_steady", at_least=0, at_most=0, severity="warn")
+        result.append(replace(steady.judge(len(past.shifts)), examples=past.shifts))
+    return result
+
+
+def with_text(breweries: DataFrame) -> DataFrame:
+    """Breweries with all texts of a row as `_text`: one look at it spares most rows the look at each field."""
+    return breweries.withColumn("_text", sf.concat_ws("\r", *_TEXTS))
+
+
+def implausible(past: Past) -> dict[str, str]:
+    """Name of each warning -> SQL over `with_text`: what is implausible in a row, as text to show, else null."""
+    named = {value: countries.find(value) for value in past.countries}
+    values = {
+        "coordinates_not_zero": _when(_ZERO, _POINT),
+        "coordinates_precise": _when(
+            f"latitude = rint(latitude) and longitude = rint(longitude) and not ({_ZERO})", _POINT
+        ),
+        "coordinates_in_country": _outside({value: country.bounds for value, country in named.items() if country}),
+        "country_known": _when(
+            _not_in("country", (value for value, country in named.items() if country)), "country"
+        ),
+        "country_in_one_spelling": _other_spellings(named),
+        "type_known": _when(_not_in("brewery_type", KNOWN_BREWERY_TYPES), "brewery_type"),
+        "text_without_mojibake": _field("octet_length(_text) <> length(_text)", _TEXTS, mojibake()),
+        "text_without_replacement_characters": _field(
+            "instr(_text, '\ufffd') > 0 or instr(_text, '?') > 0", _LABELS, r"\ufffd|\p{L}\?\p{Ll}"
+        ),
+        "text_without_markup": _field(
+            r"instr(_text, '&') > 0 or instr(_text, '<') > 0 or instr(_text, '\\') > 0", _TEXTS, _MARKUP
+        ),
+        "text_without_invisible_characters": _field(
+            _matches("_text", f"[{_INVISIBLE}\\n]"), _TEXTS, f"[{_INVISIBLE}\\n\\r]"
+        ),
+        "name_is_a_name": _when(
+            f"name = id or length(name) > 200 or lower(name) in ({_list(_PLACEHOLDERS)})"
+            f" or not {_matches('name', _LETTER_OR_DIGIT)}",
+            "name",
+        ),
+        "phone_is_a_number": _when(
+            f"length(regexp_replace(phone, {_literal(_NO_DIGITS)}, '')) not between 3 and 20"
+            f" or {_matches('phone', '[0-9][eE][+]?[0-9]')}",
+            "phone",
+        ),
+        "postal_code_is_a_code": _when(
+            f"length(postal_code) > 12 or not {_matches('postal_code', _DIGIT)}", "postal_code"
+        ),
+        "website_is_an_address": _when(f"not {_matches('website_url', _WEBSITE)}", "website_url"),
+    }
+    if past.known_countries is not None:
+        values["country_seen_before"] = _when(_not_in("country", past.known_countries), "country")
+    if past.known_types is not None:
+        values["type_seen_before"] = _when(_not_in("brewery_type", past.known_types), "brewery_type")
+    return values
+
+
+def mojibake() -> str:
+    """The rule of ftfy for text that was decoded as another encoding than its own, for Java.
+
+    ftfy writes it with blanks and comments, which Java would also leave out within brackets.
+    """
+    result = ["(?Um)"]
+    symbols = iter(BADNESS_RE.pattern)
+    in_brackets = False
+    for symbol in symbols:
+        if symbol == "\\":
+            result.append(symbol + next(symbols))
+        elif in_brackets:
+            in_brackets = symbol != "]"
+            result.append(f"\\{symbol}" if symbol in "[&" else symbol)
+        elif symbol == "#":
+            while next(symbols) != "\n":
+                pass
+        elif not symbol.isspace():
+            in_brackets = symbol == "["
+            result.append(symbol)
+    return "".join(result)
+
+
+def _outside(bounds: Mapping[str, Iterable[countries.Bounds]]) -> str:
+    """A point outside of its country, and the usual mistake that explains it."""
+    areas = {value: boxes for value, boxes in bounds.items() if boxes}
+    if not areas:
+        return "cast(null as string)"
+
+    def inside(latitude: str, longitude: str) -> str:
+        branches = " ".join(
+            f"when {sql_text(value)} then {' or '.join(_within(box, latitude, longitude) for box in boxes)}"
+            for value, boxes in areas.items()
+        )
+        return f"(case country {branches} end)"
+
+    mistakes = {
+        inside("-latitude", "longitude"): "the latitude has the wrong sign",
+        inside("latitude", "-longitude"): "the longitude has the wrong sign",
+        inside("-latitude", "-longitude"): "both have the wrong sign",
+        inside("longitude", "latitude"): "latitude and longitude are swapped",
+    }
+    explanation = " ".join(f"when {condition} then ': {mistake}'" for condition, mistake in mistakes.items())
+    return _when(
+        f"not ({_ZERO}) and not {inside('latitude', 'longitude')}",
+        f"concat({_POINT}, ' is not in ', country, case {explanation} else '' end)",
+    )
+
+
+def _within(box: countries.Bounds, latitude: str, longitude: str) -> str:
+    joint = "and" if box.west <= box.east else "or"
+    return (
+        f"({latitude} between {box.south - _MARGIN}D and {box.north + _MARGIN}D"
+        f" and ({longitude} >= {box.west - _MARGIN}D {joint} {longitude} <= {box.east + _MARGIN}D))"
+    )
+
+
+def _other_spellings(named: Mapping[str, countries.Country | None]) -> str:
+    """Country values that stand for the same country as another one, which is closer to its English name."""
+    spellings: dict[str, list[str]] = {}
+    for value, country in sorted(named.items()):
+        if country:
+            spellings.setdefault(country.name, []).append(value)
+    others: dict[str, str] = {}
+    for name, values in spellings.items():
+        first = name if name in values else values[0]
+        others.update((value, f"{value}, elsewhere {first}") for value in values if value != first)
+    if not others:
+        return "cast(null as string)"
+    branches = " ".join(f"when {sql_text(value)} then {sql_text(text)}" for value, text in others.items())
+    return f"case country {branches} end"
+
+
+def _field(guard: str, fields: Iterable[str], pattern: str) -> str:
+    """The first field that matches a pattern, with its name."""
+    matching = (f"case when {_matches(name, pattern)} then concat('{name}: ', {name}) end" for name in fields)
+    return f"case when {guard} then coalesce({', '.join(matching)}) end"
+
+
+def _when(condition: str, value: str) -> str:
+    return f"case when {condition} then {value} end"
+
+
+def _matches(column: str, pattern: str) -> str:
+    return f"{column} rlike {_literal(pattern)}"
+
+
+def _not_in(column: str, values: Iterable[str]) -> str:
+    return f"not coalesce({column} in ({_list(values)}), false)"
+
+
+def _list(values: Iterable[str]) -> str:
+    return ", ".join(map(sql_text, sorted(values))) or "null"
+
+
+def _literal(pattern: str) -> str:
+    """A regular expression of this module as a literal of Spark's SQL; values need `tables.sql_text`."""
+    escaped = pattern.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _examples(breweries: DataFrame, values: Mapping[str, str]) -> dict[str, tuple[Example, ...]]:
+    """A few rows of each warning: the least id of as many groups, which costs no sorting."""
+    found = [
+        sf.struct(sf.lit(name).alias("warning"), sf.substring(sf.expr(value), 1, _SHOWN).alias("value"))
+        for name, value in values.items()
+    ]
+    with explained("look for examples of implausible values"):
+        rows = (
+            breweries.select(
+                "id", sf.substring("name", 1, _SHOWN).alias("name"), sf.explode(sf.array(*found)).alias("f")
+            )
+            .where("f.value is not null")
+            .groupBy("f.warning", sf.expr(f"pmod(hash(id), {_EXAMPLES})"))
+            .agg(sf.min(sf.struct("id", "name", "f.value")).alias("example"))
+            .collect()
+        )
+    examples: dict[str, list[Example]] = {}
+    for row in rows:
+        examples.setdefault(row["warning"], []).append(Example(*row["example"]))
+    return {name: tuple(sorted(those)) for name, those in examples.items()}
+
+
+def _compared(lakehouse: Lakehouse, silver: DataFrame, ledger: Sequence[LedgerRow]) -> Past:
+    optional = [name for name in silver.columns if _may_be_null(name)]
+    now = _reduced(silver, optional, "is_current")
+    then = _before(lakehouse, ledger)
+    if then is None:
+        return Past(frozenset(now["countries"]), None, None, None)
+    shifts = []
+    for name in optional if now["total"] and then["total"] else ():
+        # A field that is new was null before.
+        share, former = now[name] / now["total"], then.get(name, then["total"]) / then["total"]
+        if abs(share - former) > NULL_SHIFT:
+            shifts.append(Example("", name, f"{share:.1%} null, {former:.1%} before"))
+    return Past(frozenset(now["countries"]), frozenset(then["countries"]), frozenset(then["types"]), tuple(shifts))
+
+
+def _before(lakehouse: Lakehouse, ledger: Sequence[LedgerRow]) -> dict[str, Any] | None:
+    """Silver as the run of the date before the newest left it; None if there is no such version, or no more."""
+    if len(ledger) < 2:
+        return None
+    try:
+        with explained("read silver as it was before its newest run"):
+            before = lakehouse.read_version(SILVER_BREWERIES, ledger[-2].silver_version)
+            return _reduced(before, [name for name in before.columns if _may_be_null(name)], "true")
+    except LakehouseError as error:
+        # Its files may have been cleaned up, where the gate runs again long after the day.
+        log.warning("The newest run is not compared with the one before: %s", error)
+        return None
+
+
+def _may_be_null(name: str) -> bool:
+    content = name in CONTENT_COLUMNS or name not in SILVER_BREWERIES.column_names
+    return content and name not in REQUIRED_FIELDS
+
+
+def _reduced(frame: DataFrame, fields: Sequence[str], seen: str) -> dict[str, Any]:
+    row = frame.selectExpr(
+        "count_if(is_current) as total",
+        f"collect_set(case when {seen} then country end) as countries",
+        f"collect_set(case when {seen} then brewery_type end) as types",
+        *(f"count_if(is_current and `{name}` is null) as `{name}`" for name in fields),
+    ).collect()[0]
+    return row.asDict()
