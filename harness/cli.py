@@ -34,6 +34,9 @@ COMMANDS: Final = {
     "run": Entry("pipeline.embedded", _PIPELINE, "Run the whole pipeline on this machine, API to report."),
     "mock-api": Entry("pipeline.mock_api", _PIPELINE, "Serve a mock of the Open Brewery DB v1 API."),
     "report": Entry("pipeline.report", _PIPELINE, "Write the HTML report of an existing lakehouse."),
+    "quarantine": Entry(
+        "pipeline.quarantine", _PIPELINE, "List, accept or discard runs that the snapshot gate refused."
+    ),
     "bench": Entry("bench", _PIPELINE, "Time the pipeline and the overlay review."),
     "render": Entry("manifests", _PLATFORM, "Build the overlay of an environment."),
     "validate": Entry("validate", _PLATFORM, "Check overlays: schemas, references, wave order, policy, parity."),

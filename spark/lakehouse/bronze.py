@@ -2,7 +2,8 @@
 
 import datetime as dt
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from itertools import groupby
 from operator import attrgetter
 from typing import Final
@@ -18,35 +19,30 @@ from lakehouse.storage import Lakehouse
 _PAGE_FILES: Final = "page-*.jsonl.gz"
 
 
-def committed_runs(lakehouse: Lakehouse, applied: Mapping[dt.date, str]) -> dict[dt.date, Manifest | None]:
-    """The run that counts for each date.
+def dates(lakehouse: Lakehouse) -> list[dt.date]:
+    """Dates that have a folder in bronze, in order."""
+    folders = lakehouse.files.folders(lakehouse.layout.bronze)
+    return [date for name in folders if (date := date_of_folder(name))]
 
-    A date whose only run is the one that silver already holds costs no reading: bronze grows by a day each day.
+
+def committed_runs(lakehouse: Lakehouse, date: dt.date, known: AbstractSet[str] = frozenset()) -> list[str]:
+    """The committed runs of a date, newest first.
+
+    A single run that is known costs no reading: bronze grows by a day each day.
 
     Args:
         lakehouse: The lakehouse.
-        applied: Date -> the run that silver holds.
-
-    Returns:
-        Date -> its manifest, or None if the run that counts is the applied one; in order of the dates.
+        date: The date.
+        known: Runs that are known to be committed, because silver holds them or there is a decision on them.
 
     Raises:
         LakehouseError: A manifest is invalid.
     """
-    files, layout = lakehouse.files, lakehouse.layout
-    runs: dict[dt.date, Manifest | None] = {}
-    for name in files.folders(layout.bronze):
-        date = date_of_folder(name)
-        if date is None:
-            continue
-        ids = run_ids(files.folders(layout.bronze_date(date)))
-        if ids == [applied.get(date)]:
-            runs[date] = None
-            continue
-        manifests = (_read_if_committed(lakehouse, date, run_id) for run_id in ids)
-        for newest in newest_first(manifest for manifest in manifests if manifest)[:1]:
-            runs[date] = None if newest.run_id == applied.get(date) else newest
-    return runs
+    ids = run_ids(lakehouse.files.folders(lakehouse.layout.bronze_date(date)))
+    if len(ids) == 1 and ids[0] in known:
+        return ids
+    manifests = (_read_if_committed(lakehouse, date, run_id) for run_id in ids)
+    return [manifest.run_id for manifest in newest_first(manifest for manifest in manifests if manifest)]
 
 
 def read_manifest(lakehouse: Lakehouse, date: dt.date, run_id: str) -> Manifest:
@@ -109,7 +105,7 @@ def verify(lakehouse: Lakehouse, manifest: Manifest) -> None:
         more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
         raise LakehouseError(
             f"Bronze run {manifest.run_id} of {manifest.ingestion_date.isoformat()} is damaged "
-            f"({', '.join(faults[:3])}{more}): ingest that date again, which replaces it."
+            f"({', '.join(faults[:3])}{more}): ingest that date again, which replaces it, or discard the run."
         )
 
 

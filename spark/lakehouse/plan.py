@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
+from brewery.contract.decisions import Standing
+from brewery.contract.runs import Candidate, run_that_counts
 from lakehouse.deltalog import Commit
 from lakehouse.errors import LakehouseError
 
@@ -90,20 +92,24 @@ class Applied:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Steps, in this order.
+class Step:
+    """What comes next on the way to silver that holds the run that counts for each date.
 
     Attributes:
-        repair: The ledger contradicts silver's history: make it `effective`.
-        restore_to: Version of silver to restore before anything is applied.
-        from_nothing: The first run replaces all of silver.
-        apply: Dates to apply, in order.
+        ingestion_date: The first date for which silver does not hold it.
+        run_id: The run to apply; None if none counts for the date any more, so that silver is only restored.
+        judge: The snapshot gate judges the run first; if it refuses, silver keeps its state.
+        restore_to: Version of silver to restore before.
+        from_nothing: The run replaces all of silver.
+        before: The run that counts for the date before.
     """
 
-    repair: bool = False
+    ingestion_date: dt.date
+    run_id: str | None
+    judge: bool = False
     restore_to: int | None = None
     from_nothing: bool = False
-    apply: tuple[dt.date, ...] = ()
+    before: str | None = None
 
 
 def effective(ledger: Mapping[dt.date, Applied], held: Held | None) -> dict[dt.date, Applied]:
@@ -118,51 +124,65 @@ def effective(ledger: Mapping[dt.date, Applied], held: Held | None) -> dict[dt.d
     return rows
 
 
-def make_plan(ledger: Mapping[dt.date, Applied], held: Held | None, committed: Mapping[dt.date, str]) -> Plan:
-    """Compare what silver holds with what bronze has committed.
+def next_step(
+    rows: Mapping[dt.date, Applied], bronze: Mapping[dt.date, Sequence[str]], decisions: Standing
+) -> Step | None:
+    """Compare what silver holds with the runs that count, in order of the dates.
+
+    A step may change what the next one is: the gate may refuse a run, and what counts for a date may depend on the
+    run before it. So there is no plan of more than one step.
 
     Args:
-        ledger: Date -> what `silver/runs` says.
-        held: What silver's history says.
-        committed: Date -> the run that counts.
+        rows: Date -> what silver holds (`effective`).
+        bronze: Date -> its committed runs, newest first. A date that bronze no longer has stays as it is.
+        decisions: Those that hold.
+
+    Returns:
+        None if silver holds the run that counts for each date.
 
     Raises:
-        LakehouseError: A date must be applied again, but bronze no longer has it.
+        LakehouseError: A later date must be applied again, but bronze no longer has it; or no run would be left.
     """
-    rows = effective(ledger, held)
-    repair = rows != dict(ledger)
-    wrong = [date for date, run in committed.items() if date not in rows or rows[date].run_id != run]
-    if not wrong:
-        return Plan(repair=repair)
-    first = min(wrong)
-    before = [date for date in rows if date < first]
-    again = [date for date in rows if date >= first]
-    require_bronze(again, committed)
-    return Plan(
-        repair=repair,
-        restore_to=rows[max(before)].silver_version if again and before else None,
-        from_nothing=not before,
-        apply=tuple(sorted(date for date in committed if date >= first)),
+    last: Applied | None = None
+    for date in sorted({*rows, *bronze}):
+        row = rows.get(date)
+        if date in bronze:
+            before = last.run_id if last else None
+            wanted = run_that_counts(
+                date, bronze[date], decisions, applied=row.run_id if row else None, before=before
+            )
+            if (wanted and wanted.run_id) != (row and row.run_id):
+                return _step(date, wanted, last, rows, bronze)
+        last = row or last
+    return None
+
+
+def _step(
+    date: dt.date,
+    wanted: Candidate | None,
+    last: Applied | None,
+    rows: Mapping[dt.date, Applied],
+    bronze: Mapping[dt.date, Sequence[str]],
+) -> Step:
+    again = [later for later in rows if later >= date]
+    require_bronze(again, bronze)
+    return Step(
+        date,
+        wanted.run_id if wanted else None,
+        judge=wanted is not None and not wanted.judged,
+        restore_to=last.silver_version if again and last else None,
+        from_nothing=last is None,
+        before=last.run_id if last else None,
     )
 
 
-def rebuild(rows: Mapping[dt.date, Applied], committed: Mapping[dt.date, str]) -> Plan:
-    """The plan if the version to restore no longer exists: apply everything again, from bronze.
-
-    Raises:
-        LakehouseError: Bronze no longer has every date that silver holds.
-    """
-    require_bronze(rows, committed)
-    return Plan(from_nothing=True, apply=tuple(sorted(committed)))
-
-
-def require_bronze(dates: Sequence[dt.date] | Mapping[dt.date, Applied], committed: Mapping[dt.date, str]) -> None:
+def require_bronze(dates: Iterable[dt.date], bronze: Mapping[dt.date, Sequence[str]]) -> None:
     """Check that each date can be applied again.
 
     Raises:
         LakehouseError: Bronze has no committed run for one of them.
     """
-    gone = sorted(date for date in dates if date not in committed)
+    gone = sorted(date for date in dates if not bronze.get(date))
     if gone:
         raise LakehouseError(
             f"Silver must apply {gone[0].isoformat()} again, but bronze has no committed run for it: restore that "

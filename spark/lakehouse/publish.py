@@ -2,14 +2,15 @@
 
 import datetime as dt
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
 
 from brewery.contract.ledger import LedgerRow
-from lakehouse import tables
+from lakehouse import deltalog, tables
 from lakehouse.errors import LakehouseError, explained
 from lakehouse.gold import GOLD
 from lakehouse.session import interpreted
@@ -89,6 +90,20 @@ def staged(lakehouse: Lakehouse, expected: Stage) -> dict[str, DataFrame]:
             .coalesce(1)
             for name, table in GOLD.items()
         }
+
+
+def published_date(lakehouse: Lakehouse) -> dt.date | None:
+    """The newest ingestion date of which every gold table was published; None if there is none."""
+    dates = [_published_date(deltalog.commits(lakehouse.files, lakehouse.path(table))) for table in GOLD.values()]
+    return min((date for date in dates if date), default=None) if all(dates) else None
+
+
+def _published_date(newest_first: Iterable[deltalog.Commit]) -> dt.date | None:
+    for commit in newest_first:
+        # Commits of others have other metadata, or none.
+        with suppress(ValueError, KeyError, TypeError):
+            return dt.date.fromisoformat(json.loads(commit.user_metadata or "")["ingestion_date"])
+    return None
 
 
 def publish(lakehouse: Lakehouse, frames: Mapping[str, DataFrame], built_from: Stage) -> None:

@@ -120,12 +120,13 @@ class Bronze:
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self._runs = itertools.count(1)
+        self.now: dt.datetime | None = None
 
     def write(self, date: str, pages: Pages, *, ascii_only: bool = False, pages_per_file: int = 1) -> Manifest:
         """Commit a run for a date; each is newer than those before it."""
         day = dt.date.fromisoformat(date)
         number = next(self._runs)
-        finished = dt.datetime.now(dt.timezone.utc).replace(microsecond=number)
+        finished = (self.now or dt.datetime.now(dt.timezone.utc)).replace(microsecond=number)
         run_id = f"{finished:%Y%m%dT%H%M%SZ}-{number:08x}"
         folder = Path(self.layout.bronze_run(day, run_id))
         folder.mkdir(parents=True)

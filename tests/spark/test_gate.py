@@ -10,12 +10,13 @@ from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as sf
 
+from brewery.contract.figures import Figures
 from brewery.contract.layout import Layout
+from brewery.contract.limits import Limits
 from brewery.contract.manifest import Manifest
 from lakehouse.errors import LakehouseError
 from lakehouse.gold import GOLD
-from lakehouse.jobs import bronze_to_silver, quality_gate, silver_to_gold
-from lakehouse.quality.checks import Limits
+from lakehouse.jobs import bronze_to_silver, quality_gate, quarantine, silver_to_gold
 
 pytestmark = pytest.mark.spark
 
@@ -134,3 +135,60 @@ def test_jobs_in_the_wrong_order(spark: SparkSession, layout: Layout) -> None:
         silver_to_gold.run(spark, layout)
     with pytest.raises(LakehouseError, match="run bronze_to_silver first"):
         quality_gate.run(spark, layout)
+
+
+def publish(spark: SparkSession, layout: Layout, later: dt.timedelta = dt.timedelta(0)) -> dict[str, Any]:
+    """Run all three jobs; the outcomes of the last one by name."""
+    bronze_to_silver.run(spark, layout)
+    silver_to_gold.run(spark, layout)
+    now = dt.datetime.now(dt.timezone.utc) + later
+    return {outcome.expectation.name: outcome for outcome in quality_gate.run(spark, layout, now=now)}
+
+
+def test_a_backfill_is_published_however_old_the_newest_snapshot_is(
+    spark: SparkSession, layout: Layout, bronze: Any, lake: Any, brewery: Make
+) -> None:
+    bronze.write(D2, [[brewery("a"), brewery("b")]])
+    publish(spark, layout)
+    bronze.write(D1, [[brewery("a")]])
+    outcomes = publish(spark, layout, dt.timedelta(days=5))
+    age = outcomes["age_of_newest_snapshot_in_hours"]
+    assert (age.passed, age.failed) == (False, False)
+    changes = {row["ingestion_date"]: row["added"] for row in lake.rows(layout.gold("daily_changes"))}
+    assert changes == {dt.date(2026, 3, 1): 1, dt.date(2026, 3, 2): 1}
+    bronze.write("2026-03-03", [[brewery("a"), brewery("b")]])
+    with pytest.raises(LakehouseError, match="age_of_newest_snapshot_in_hours"):
+        publish(spark, layout, dt.timedelta(days=5))
+
+
+def test_an_accepted_run_is_as_recent_as_its_acceptance(
+    spark: SparkSession, layout: Layout, bronze: Any, brewery: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bronze, "now", dt.datetime.now(dt.timezone.utc) - dt.timedelta(days=5))
+    bronze.write(D1, [[brewery(str(n)) for n in range(4)]])
+    bronze.write(D2, [[brewery("0")]])
+    with pytest.raises(LakehouseError, match="in quarantine"):
+        bronze_to_silver.run(spark, layout)
+    silver_to_gold.run(spark, layout)
+    with pytest.raises(LakehouseError, match="age_of_newest_snapshot_in_hours"):
+        quality_gate.run(spark, layout)
+    quarantine.run(spark, layout, "accept", [dt.date.fromisoformat(D2)], by="Ada", reason="true")
+    assert publish(spark, layout)["age_of_newest_snapshot_in_hours"].passed
+
+
+def test_breweries_that_are_gone_are_a_warning_and_a_figure(
+    spark: SparkSession, layout: Layout, bronze: Any, brewery: Make
+) -> None:
+    bronze.write(D1, [[brewery(str(n)) for n in range(100)]])
+    bronze.write(D2, [[brewery(str(n)) for n in range(3, 103)]])
+    gone = publish(spark, layout)["share_of_breweries_gone"]
+    assert (gone.passed, gone.failed, gone.observed) == (False, False, "0.03")
+    figures = Figures.from_json(Path(layout.figures).read_text(encoding="utf-8"))
+    assert (figures.gone, figures.in_quarantine, figures.gold) == (3, 0, 100)
+    bronze.write("2026-03-03", [[brewery("3")]])
+    with pytest.raises(LakehouseError, match="in quarantine"):
+        bronze_to_silver.run(spark, layout)
+    bronze.write("2026-03-04", [[brewery(str(n)) for n in range(5, 103)]])
+    assert publish(spark, layout)["share_of_breweries_gone"].passed
+    figures = Figures.from_json(Path(layout.figures).read_text(encoding="utf-8"))
+    assert (figures.gone, figures.in_quarantine) == (2, 1)

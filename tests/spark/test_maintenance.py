@@ -8,12 +8,12 @@ import pytest
 from pyspark.sql import SparkSession
 
 from brewery.contract.layout import Layout
+from brewery.contract.limits import Limits
 from lakehouse import deltalog, maintenance
 from lakehouse.errors import LakehouseError
 from lakehouse.jobs import bronze_to_silver
 from lakehouse.jobs import maintenance as job
 from lakehouse.maintenance import Version
-from lakehouse.quality.checks import Limits
 from lakehouse.storage import Files
 
 pytestmark = pytest.mark.spark

@@ -14,10 +14,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from brewery.contract.layout import Layout
+from brewery.contract.limits import Limits
 from lakehouse import comparison, silver
 from lakehouse.errors import LakehouseError
 from lakehouse.jobs import bronze_to_silver, quality_gate, silver_to_gold
-from lakehouse.quality.checks import Limits
 from tests.oracle.lakehouse import Day, Expected
 
 pytestmark = pytest.mark.spark

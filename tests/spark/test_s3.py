@@ -16,9 +16,9 @@ from brewery.contract.layout import Layout
 pytestmark = [pytest.mark.s3, pytest.mark.spark]
 
 _PROGRAM = """
-import json, sys
+import datetime, json, sys
 from brewery.contract.layout import Layout
-from lakehouse.jobs import bronze_to_silver, maintenance, quality_gate, silver_to_gold
+from lakehouse.jobs import bronze_to_silver, maintenance, quality_gate, quarantine, silver_to_gold
 from lakehouse.session import get_session
 spark, layout = get_session(), Layout(sys.argv[1])
 applied = len(bronze_to_silver.run(spark, layout))
@@ -26,7 +26,10 @@ silver_to_gold.run(spark, layout)
 quality_gate.run(spark, layout)
 history = maintenance.run(spark, layout, ["history"], table="silver/breweries")
 gold = spark.read.format("delta").load("s3a://lakehouse/gold/breweries_by_country").collect()
-print("RESULT" + json.dumps([applied, len(history), [list(row) for row in gold]]))
+quarantine.run(spark, layout, "discard", [datetime.date(2026, 3, 2)], by="Ada", reason="by hand")
+bronze_to_silver.run(spark, layout)
+left = spark.read.format("delta").load("s3a://lakehouse/silver/breweries").count()
+print("RESULT" + json.dumps([applied, len(history), [list(row) for row in gold], left]))
 """
 
 
@@ -73,7 +76,7 @@ def test_two_days_on_s3(layout: Layout, bronze: Any, brewery: Callable[..., dict
         )
         assert done.returncode == 0, done.stderr[-3000:]
         results = [line.removeprefix("RESULT") for line in done.stdout.splitlines() if line.startswith("RESULT")]
-        applied, commits, gold = json.loads(results[0])
-        assert (applied, commits, sorted(gold)) == (2, 2, [["Germany", 2], ["Österreich", 1]])
+        applied, commits, gold, left = json.loads(results[0])
+        assert (applied, commits, sorted(gold), left) == (2, 2, [["Germany", 2], ["Österreich", 1]], 2)
     finally:
         server.stop()

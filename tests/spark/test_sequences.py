@@ -9,8 +9,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from brewery.contract.layout import Layout
+from brewery.contract.limits import Limits
 from lakehouse.jobs import bronze_to_silver
-from lakehouse.quality.checks import Limits
 from tests.oracle.lakehouse import Day, Expected
 from tests.spark.against_oracle import assert_silver
 

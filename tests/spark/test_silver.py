@@ -13,10 +13,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from brewery.contract.layout import Layout
+from brewery.contract.limits import Limits
 from lakehouse import ledger, silver
 from lakehouse.errors import LakehouseError
 from lakehouse.jobs import bronze_to_silver, maintenance, quality_gate, silver_to_gold
-from lakehouse.quality.checks import Limits
 from lakehouse.storage import Lakehouse
 
 pytestmark = pytest.mark.spark

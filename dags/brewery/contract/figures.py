@@ -20,6 +20,8 @@ class Figures:
         ingested: Unix time at which the snapshot was complete.
         gold_published: Unix time at which gold was published; None if it was not.
         warnings: Expectation of severity warn -> what was observed; 0 where it holds.
+        gone: Breweries that the newest snapshot no longer has.
+        in_quarantine: Runs that were refused and wait for a decision.
     """
 
     run_id: str
@@ -32,6 +34,8 @@ class Figures:
     ingested: float
     gold_published: float | None
     warnings: Mapping[str, float]
+    gone: int
+    in_quarantine: int
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -86,6 +86,11 @@ class Layout:
         return f"{self.root}/_claims"
 
     @property
+    def decisions(self) -> str:
+        """Folder of the decisions on runs, one JSON file for each (`contract.decisions`)."""
+        return f"{self.root}/quality/decisions"
+
+    @property
     def figures(self) -> str:
         """JSON file: the newest run's figures for monitoring (`contract.figures`)."""
         return f"{self.root}/quality/figures.json"

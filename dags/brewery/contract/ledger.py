@@ -37,6 +37,12 @@ class LedgerRow:
     applied_at: dt.datetime
 
     @property
+    def share_gone(self) -> float:
+        """Share of the breweries of the day before that the snapshot no longer has, 0 to 1."""
+        before = self.total - self.added + self.removed
+        return self.removed / before if before else 0.0
+
+    @property
     def unaccounted(self) -> int:
         """Bronze records that are neither in silver nor duplicates nor rejected; 0 unless something is wrong."""
         return self.bronze_records - self.silver_records - self.duplicates - self.rejected

@@ -1,12 +1,14 @@
 """Which runs bronze has for a date, whether their manifests are valid, and which run counts. Pure, for any storage.
 
-Of a date's committed runs the one that ended last counts (by `finished_at`, then by run id); it supersedes the
-others. A run without a manifest is not committed, and does not exist for any reader.
+Of a date's committed runs that were neither refused nor discarded, the one that ended last counts (by
+`finished_at`, then by run id). A run without a manifest is not committed, and does not exist for any reader.
 """
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
+from brewery.contract.decisions import Decision, Standing
 from brewery.contract.layout import DATE_PREFIX, RUN_PREFIX, is_run_id, page_file
 from brewery.contract.manifest import Manifest, ManifestError
 
@@ -31,6 +33,58 @@ def run_ids(folders: Iterable[str]) -> list[str]:
     """
     ids = (name.removeprefix(RUN_PREFIX) for name in folders if name.startswith(RUN_PREFIX))
     return sorted(run_id for run_id in ids if is_run_id(run_id))
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The run that counts for a date, unless the snapshot gate still has to judge it and refuses it."""
+
+    run_id: str
+    judged: bool
+
+
+def run_that_counts(
+    date: dt.date,
+    runs: Sequence[str],
+    decisions: Standing,
+    *,
+    applied: str | None = None,
+    before: str | None = None,
+) -> Candidate | None:
+    """The newest run of a date that nobody discarded and that the snapshot gate did not refuse.
+
+    A refusal compares a run with the one before it. Where that is another one by now, the gate judges again. A run
+    that silver holds was judged, whatever came before it then.
+
+    Args:
+        date: The date.
+        runs: Its committed runs, newest first.
+        decisions: Those that hold.
+        applied: The run that silver holds for the date.
+        before: The run that counts for the date before, with which the gate compares.
+    """
+    for run_id in runs:
+        decision = decisions.get((date, run_id))
+        if decision and decision.verdict == "discarded":
+            continue
+        if run_id == applied or (decision and decision.verdict in ("passed", "accepted")):
+            return Candidate(run_id, judged=True)
+        if decision is None or decision.before != before:
+            return Candidate(run_id, judged=False)
+    return None
+
+
+def quarantined(date: dt.date, runs: Sequence[str], decisions: Standing) -> Decision | None:
+    """The refusal of a date's newest run; None if it was not refused, or somebody decided on it.
+
+    Args:
+        date: The date.
+        runs: Its committed runs, newest first; those that were discarded are passed over.
+        decisions: Those that hold.
+    """
+    of_runs = (decisions.get((date, run_id)) for run_id in runs)
+    newest = next((one for one in of_runs if one is None or one.verdict != "discarded"), None)
+    return newest if newest and newest.verdict == "refused" else None
 
 
 def newest_first(manifests: Iterable[Manifest]) -> list[Manifest]:

@@ -25,6 +25,8 @@ def gauges(figures: Figures) -> dict[str, float]:
         "lakehouse.records.gold": figures.gold,
         "lakehouse.rejected": figures.rejected,
         "lakehouse.duplicates": figures.duplicates,
+        "lakehouse.gone": figures.gone,
+        "lakehouse.in_quarantine": figures.in_quarantine,
         "lakehouse.failed_expectations": figures.failed_expectations,
         **{f"lakehouse.warnings.{name}": observed for name, observed in figures.warnings.items()},
         "lakehouse.ingested": figures.ingested,

@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from brewery.contract import refusal
+from brewery.contract.errors import PipelineError
 from brewery.contract.layout import Layout
+from brewery.contract.limits import VARIABLES, Limits
+from brewery.contract.quarantine import VERBS
 from lakehouse.errors import LakehouseError
-from lakehouse.jobs import bronze_to_silver, maintenance, quality_gate, silver_to_gold
+from lakehouse.jobs import bronze_to_silver, maintenance, quality_gate, quarantine, silver_to_gold
 from lakehouse.maintenance import MIN_RETENTION_HOURS
-from lakehouse.quality.checks import Limits
 from lakehouse.session import get_session
 
 log = logging.getLogger(__name__)
-
-_DEFAULTS = Limits()
 
 
 def parser() -> argparse.ArgumentParser:
@@ -30,11 +30,15 @@ def parser() -> argparse.ArgumentParser:
     )
     jobs = root.add_subparsers(dest="job", required=True)
     silver = jobs.add_parser("bronze_to_silver", help="apply what bronze has committed")
-    silver.add_argument("--max-rejected-share", type=float, default=_DEFAULTS.rejected_share)
-    silver.add_argument("--max-drop", type=float, default=_DEFAULTS.drop)
+    _limits(silver, "rejected_share", "drop")
     jobs.add_parser("silver_to_gold", help="stage the gold tables")
     gate = jobs.add_parser("quality_gate", help="check silver and staged gold, then publish")
-    gate.add_argument("--max-age-hours", type=float, default=_DEFAULTS.max_age_hours)
+    _limits(gate, "max_age_hours", "warn_gone")
+    decide = jobs.add_parser("quarantine", help="list runs that were refused, accept or discard them")
+    decide.add_argument("action", choices=["list", *VERBS])
+    decide.add_argument("--date", action="append", type=dt.date.fromisoformat, default=[], help="may be repeated")
+    decide.add_argument("--by", default="", help="who decides")
+    decide.add_argument("--reason", default="", help="why")
     upkeep = jobs.add_parser("maintenance", help="OPTIMIZE, VACUUM, history, restore")
     upkeep.add_argument(
         "actions", nargs="*", default=["optimize", "vacuum"], metavar="optimize|vacuum|history|restore"
@@ -46,6 +50,14 @@ def parser() -> argparse.ArgumentParser:
     )
     upkeep.add_argument("--retention-hours", type=int, default=MIN_RETENTION_HOURS)
     return root
+
+
+def _limits(job: argparse.ArgumentParser, *names: str) -> None:
+    """Add an option for each limit, named as its variable: LAKEHOUSE_MAX_DROP becomes --max-drop."""
+    for name in names:
+        variable = VARIABLES[name]
+        option = f"--{variable.removeprefix('LAKEHOUSE_').lower().replace('_', '-')}"
+        job.add_argument(option, dest=variable, help=f"default: {variable}, else {getattr(Limits(), name):g}")
 
 
 def _moment(text: str) -> dt.datetime:
@@ -66,7 +78,7 @@ def main(arguments: Sequence[str]) -> int:
     logging.getLogger("py4j").setLevel(logging.WARNING)
     try:
         _run(options)
-    except LakehouseError as error:
+    except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the command's own output
         _leave_word(str(error))
         return 1 if error.retryable else refusal.EXIT_CODE
@@ -93,15 +105,16 @@ def _run(options: argparse.Namespace) -> None:
         if unknown:
             raise LakehouseError(f"There is no action {unknown.pop()}: name optimize, vacuum, history or restore.")
     spark = get_session(f"lakehouse {options.job}")
+    given = {name: value for name, value in vars(options).items() if name in VARIABLES.values() and value}
+    limits = Limits.from_env({**os.environ, **given})
     if options.job == "bronze_to_silver":
-        limits = Limits(rejected_share=options.max_rejected_share, drop=options.max_drop)
         lines = [str(row) for row in bronze_to_silver.run(spark, layout, limits)] or ["nothing new"]
     elif options.job == "silver_to_gold":
         lines = [f"staged from {silver_to_gold.run(spark, layout)}"]
     elif options.job == "quality_gate":
-        lines = [
-            str(outcome) for outcome in quality_gate.run(spark, layout, Limits(max_age_hours=options.max_age_hours))
-        ]
+        lines = [str(outcome) for outcome in quality_gate.run(spark, layout, limits)]
+    elif options.job == "quarantine":
+        lines = quarantine.run(spark, layout, options.action, options.date, by=options.by, reason=options.reason)
     else:
         lines = maintenance.run(
             spark,

@@ -4,14 +4,19 @@ import datetime as dt
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 
 from pyspark.sql import SparkSession
 
+from brewery.contract.decisions import Standing, standing
 from brewery.contract.figures import Figures
 from brewery.contract.layout import Layout
 from brewery.contract.ledger import LedgerRow
+from brewery.contract.limits import Limits
 from brewery.contract.manifest import Manifest
-from lakehouse import bronze, publish, silver
+from brewery.contract.quarantine import waiting
+from lakehouse import bronze, publish, quarantine, silver
 from lakehouse.definitions import SILVER_BREWERIES
 from lakehouse.errors import explained
 from lakehouse.gold import GOLD
@@ -24,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 def run(
-    spark: SparkSession, layout: Layout, limits: checks.Limits | None = None, now: dt.datetime | None = None
+    spark: SparkSession, layout: Layout, limits: Limits | None = None, now: dt.datetime | None = None
 ) -> list[Outcome]:
     """Check, then publish.
 
@@ -42,12 +47,15 @@ def run(
             staged, or the lakehouse cannot be read or written.
     """
     lakehouse = Lakehouse.open(spark, layout)
-    limits = limits or checks.Limits()
+    limits = limits or Limits.from_env()
     ledger = require_ledger(lakehouse)
     newest = ledger[-1]
     built_from = publish.Stage.of(newest)
     frames = publish.staged(lakehouse, built_from)
     now = now or dt.datetime.now(dt.timezone.utc)
+    published = publish.published_date(lakehouse)
+    decisions = standing(quarantine.read_decisions(lakehouse))
+    in_quarantine = len(waiting(decisions, partial(bronze.committed_runs, lakehouse)))
     manifest = bronze.read_manifest(lakehouse, newest.ingestion_date, newest.run_id)
 
     def staged_outcomes(name: str) -> list[Outcome]:
@@ -60,16 +68,21 @@ def run(
             outcomes = plausibility.outcomes(lakehouse, ledger, checks.silver_expectations(newest))
         rejected = silver.count_rejected(lakehouse, newest.ingestion_date, newest.run_id)
         outcomes += checks.reconciliation_outcomes(ledger, manifest, rejected)
-        outcomes += checks.freshness_outcomes(manifest, now, limits)
+        unpublished = [row for row in ledger if published is None or row.ingestion_date > published]
+        current_since = _current_since(manifest, decisions)
+        outcomes += checks.freshness_outcomes(current_since, now, limits, new=bool(unpublished))
+        outcomes += checks.gone_outcomes(unpublished or [newest], limits)
         for table in of_gold:
             outcomes += table
     results.keep(lakehouse, "publish", (newest.ingestion_date, newest.run_id), outcomes)
+    figures = _figures(newest, manifest, outcomes, in_quarantine)
     if any(outcome.failed for outcome in outcomes):
-        _leave_figures(lakehouse, _figures(newest, manifest, outcomes, published=None))
+        _leave_figures(lakehouse, figures)
     results.require(outcomes, "gold keeps its state; correct the cause and run the jobs again")
     publish.publish(lakehouse, frames, built_from)
-    published = dt.datetime.now(dt.timezone.utc)
-    _leave_figures(lakehouse, _figures(newest, manifest, outcomes, published=published))
+    _leave_figures(
+        lakehouse, replace(figures, gold=newest.total, gold_published=dt.datetime.now(dt.timezone.utc).timestamp())
+    )
     log.info("gold is published from run %s", newest.run_id)
     return outcomes
 
@@ -78,14 +91,19 @@ def _leave_figures(lakehouse: Lakehouse, figures: Figures) -> None:
     lakehouse.write_text(lakehouse.layout.figures, figures.to_json())
 
 
-def _figures(
-    newest: LedgerRow, manifest: Manifest, outcomes: Sequence[Outcome], *, published: dt.datetime | None
-) -> Figures:
+def _current_since(manifest: Manifest, decisions: Standing) -> dt.datetime:
+    """When the newest snapshot was complete; where a person accepted it, when that was."""
+    decision = decisions.get((manifest.ingestion_date, manifest.run_id))
+    return decision.at if decision and decision.verdict == "accepted" else manifest.finished_at
+
+
+def _figures(newest: LedgerRow, manifest: Manifest, outcomes: Sequence[Outcome], in_quarantine: int) -> Figures:
+    """What there is before gold is published."""
     return Figures(
         run_id=newest.run_id,
         bronze=newest.bronze_records,
         silver=newest.total,
-        gold=newest.total if published else None,
+        gold=None,
         rejected=newest.rejected,
         duplicates=newest.duplicates,
         failed_expectations=sum(outcome.failed for outcome in outcomes),
@@ -95,5 +113,7 @@ def _figures(
             if outcome.expectation.severity == "warn"
         },
         ingested=manifest.finished_at.timestamp(),
-        gold_published=published.timestamp() if published else None,
+        gold_published=None,
+        gone=newest.removed,
+        in_quarantine=in_quarantine,
     )

@@ -2,11 +2,11 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from brewery.contract.fields import REQUIRED_FIELDS, SOURCE_FIELDS
 from brewery.contract.ledger import LedgerRow
+from brewery.contract.limits import Limits
 from brewery.contract.manifest import Manifest
 from lakehouse.definitions import SILVER_BREWERIES, SILVER_RUNS
 from lakehouse.quality.expectations import Expectation, Outcome, equals, judge, none_of
@@ -14,21 +14,6 @@ from lakehouse.snapshot import Snapshot
 
 BRONZE: Final = "bronze/breweries"
 _SILVER: Final = SILVER_BREWERIES.name
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What the gates allow.
-
-    Attributes:
-        rejected_share: Greatest share of a snapshot that may be rejected, 0 to 1.
-        drop: Greatest share by which a snapshot may be smaller than the state before it, 0 to 1.
-        max_age_hours: Greatest age of the newest snapshot, from the end of its ingestion, in hours.
-    """
-
-    rejected_share: float = 0.05
-    drop: float = 0.2
-    max_age_hours: float = 48
 
 
 def snapshot_outcomes(
@@ -121,8 +106,26 @@ def reconciliation_outcomes(ledger: Sequence[LedgerRow], manifest: Manifest, rej
     return judge([equals(SILVER_RUNS.name, name, "", 0) for name in values], values)
 
 
-def freshness_outcomes(manifest: Manifest, now: dt.datetime, limits: Limits) -> list[Outcome]:
-    """The newest snapshot is recent, whatever date it stands for."""
+def freshness_outcomes(current_since: dt.datetime, now: dt.datetime, limits: Limits, *, new: bool) -> list[Outcome]:
+    """The newest snapshot is recent, whatever date it stands for.
+
+    Args:
+        current_since: When it was complete, or was accepted.
+        now: Aware time.
+        limits: What is allowed.
+        new: Whether gold is yet to be published from its date. If it was, what changed is the past (a backfill),
+            and the age is only reported.
+    """
     name = "age_of_newest_snapshot_in_hours"
-    hours = (now - manifest.finished_at).total_seconds() / 3600
-    return judge([Expectation(BRONZE, name, at_most=limits.max_age_hours)], {name: round(hours, 2)})
+    hours = (now - current_since).total_seconds() / 3600
+    expectation = Expectation(BRONZE, name, at_most=limits.max_age_hours, severity="error" if new else "warn")
+    return judge([expectation], {name: round(hours, 2)})
+
+
+def gone_outcomes(ledger: Sequence[LedgerRow], limits: Limits) -> list[Outcome]:
+    """Few breweries are gone since the day before, on any of these days."""
+    name = "share_of_breweries_gone"
+    return judge(
+        [Expectation(_SILVER, name, at_most=limits.warn_gone, severity="warn")],
+        {name: max(row.share_gone for row in ledger)},
+    )

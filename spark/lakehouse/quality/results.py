@@ -46,6 +46,16 @@ def keep(lakehouse: Lakehouse, gate: str, run: tuple[dt.date, str], outcomes: Se
         tables.append(lakehouse, QUALITY_RESULTS, tables.rows_frame(lakehouse.spark, QUALITY_RESULTS, rows))
 
 
+def failure(outcomes: Sequence[Outcome]) -> str:
+    """The expectations of severity error that do not hold, in words; empty if all of them do."""
+    failed = [outcome for outcome in outcomes if outcome.failed]
+    named = "; ".join(
+        f"{o.expectation.table} {o.expectation.name} is {o.observed}, expected {o.expectation.expected}"
+        for o in failed[:3]
+    )
+    return f"{named}; and {len(failed) - 3} more" if len(failed) > 3 else named
+
+
 def require(outcomes: Sequence[Outcome], otherwise: str) -> None:
     """Check that every expectation of severity error holds.
 
@@ -56,11 +66,6 @@ def require(outcomes: Sequence[Outcome], otherwise: str) -> None:
     Raises:
         LakehouseError: One does not hold.
     """
-    failed = [outcome for outcome in outcomes if outcome.failed]
-    if failed:
-        named = "; ".join(
-            f"{o.expectation.table} {o.expectation.name} is {o.observed}, expected {o.expectation.expected}"
-            for o in failed[:3]
-        )
-        more = f"; and {len(failed) - 3} more" if len(failed) > 3 else ""
-        raise LakehouseError(f"The quality gate failed ({named}{more}): {otherwise}.")
+    named = failure(outcomes)
+    if named:
+        raise LakehouseError(f"The quality gate failed ({named}): {otherwise}.")

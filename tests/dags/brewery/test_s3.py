@@ -11,6 +11,7 @@ import pytest
 import requests
 from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
+from typer.testing import CliRunner
 
 from brewery.bronze import list_dates, list_runs, newest_run, remove_uncommitted
 from brewery.claims import take_claim
@@ -19,6 +20,7 @@ from brewery.ingestion import ingest
 from brewery.storage import Storage
 from brewery.validation import validate
 from harness.pipeline.mock_api import MockApi
+from harness.pipeline.quarantine.command import app as quarantine
 from tests.dags.brewery.conftest import DAY, Lake
 
 pytestmark = pytest.mark.s3
@@ -78,6 +80,16 @@ def test_a_day_is_ingested_validated_and_cleaned_up(lake: Lake, uri: str, keys: 
     assert len(remove_uncommitted(storage, dt.timedelta(hours=1), later)) == 1
     assert [run.run_id for run in list_runs(storage, DAY)] == [result.run_id]
     assert len(keys()) == 2
+
+
+def test_a_run_is_discarded_by_the_command(lake: Lake, keys: Keys) -> None:
+    with MockApi(breweries=10) as api:
+        run = ingest(lake.settings(api.url), Storage.for_uri("s3://lakehouse"), DAY)
+    options = ["--lakehouse", "s3://lakehouse", "--date", DAY.isoformat(), "--by", "Ada", "--reason", "by hand"]
+    done = CliRunner().invoke(quarantine, ["discard", *options], catch_exceptions=False)
+    assert f"{DAY.isoformat()} {run.run_id}: discarded on " in done.output
+    (decision,) = [key for key in keys() if key.startswith("quality/decisions/")]
+    assert decision.endswith(".json")
 
 
 def test_a_failed_run_leaves_no_key(lake: Lake, keys: Keys) -> None:

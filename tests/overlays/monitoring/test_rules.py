@@ -49,7 +49,7 @@ def test_alerts_fire_when_they_should_and_only_then(promtool: str, monitoring: P
 
 
 def test_a_snapshot_that_goes_bad_is_reported_before_the_gate_refuses_it(monitoring: Path) -> None:
-    from lakehouse.quality.checks import Limits
+    from brewery.contract.limits import Limits
 
     (group,) = yaml.safe_load((monitoring / "rules" / "pipeline.yaml").read_text(encoding="utf-8"))["groups"]
     rules = {rule["alert"]: rule for rule in group["rules"]}

@@ -11,8 +11,8 @@ from brewery.contract.figures import Figures
 
 pytestmark = pytest.mark.airflow
 
-PUBLISHED = Figures("run", 10, 8, 8, 1, 1, 0, 1_700_000_000.5, 1_700_000_100.5, {"type_known": 3.0})
-REFUSED = Figures("run", 10, 8, None, 1, 1, 2, 1_700_000_000.5, None, {"type_known": 0.0})
+PUBLISHED = Figures("run", 10, 8, 8, 1, 1, 0, 1_700_000_000.5, 1_700_000_100.5, {"type_known": 3.0}, 3, 1)
+REFUSED = Figures("run", 10, 8, None, 1, 1, 2, 1_700_000_000.5, None, {"type_known": 0.0}, 3, 1)
 
 
 @pytest.fixture
@@ -54,6 +54,8 @@ def test_a_published_run_sends_every_figure(
         "lakehouse.records.gold": 8,
         "lakehouse.rejected": 1,
         "lakehouse.duplicates": 1,
+        "lakehouse.gone": 3,
+        "lakehouse.in_quarantine": 1,
         "lakehouse.failed_expectations": 0,
         "lakehouse.warnings.type_known": 3,
         "lakehouse.ingested": 1_700_000_000.5,
