@@ -51,7 +51,8 @@ _SQL_TYPES = {
 }
 _SILVER = (
     "id string, name string, brewery_type string, city string, state_province string, country string, "
-    "phone string, website_url string, postal_code string, longitude double, latitude double, is_current boolean"
+    "phone string, website_url string, postal_code string, longitude double, latitude double, is_current boolean, "
+    "last_change string, last_change_on date"
 )
 _RUNS = (
     "ingestion_date date, run_id string, applied_at timestamp, bronze_records bigint, silver_records bigint, "
@@ -102,6 +103,8 @@ def _brewery(number: int, name: str, kind: str, *place: Any, at: tuple[float, fl
         "website_url": None,
         "postal_code": None,
         "is_current": True,
+        "last_change": "added",
+        "last_change_on": _DAYS[0],
         **more,
     }
 
@@ -145,7 +148,16 @@ def lakehouse_rows() -> dict[str, Any]:
         _brewery(
             5, "De Koninck", "micro", *antwerp, at=(4.42, 51.2), phone="32", website_url="https://five.example"
         ),
-        _brewery(6, "Closed Down", "micro", *antwerp, at=(4.41, 51.2), is_current=False),
+        _brewery(
+            6,
+            "Closed Down",
+            "micro",
+            *antwerp,
+            at=(4.41, 51.2),
+            is_current=False,
+            last_change="removed",
+            last_change_on=_DAYS[1],
+        ),
     ]
     days = [
         _day(1, bronze_records=6, duplicates=0, rejected=1, added=5, changed=0, removed=0),

@@ -5,12 +5,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
+from brewery.contract.errors import PipelineError
+from brewery.contract.limits import VARIABLES, Limits
 from harness.console import err, out
-from harness.errors import UsageError, interrupted
+from harness.errors import HarnessError, UsageError, interrupted
 from harness.files import write_output
 from harness.options import Lakehouse, output
 from harness.paths import RUN_DIR
@@ -21,10 +23,16 @@ from harness.pipeline.embedded.lakehouse import choose_date, prepare
 from harness.pipeline.embedded.lock import exclusive
 from harness.pipeline.embedded.simulation import day_number
 from harness.pipeline.embedded.supervisor import run_worker
+from harness.pipeline.lakehouse.model import Failure, StageTime
 from harness.pipeline.mock_api.command import SimulateChanges, require_data
 from harness.pipeline.mock_api.server import MockApi
 
 _Result = TypeVar("_Result")
+_LIMITS = Limits()
+
+
+def _limit(name: str, most: float | None, help_: str) -> Any:
+    return typer.Option(help=help_, min=0, max=most, envvar=VARIABLES[name], show_envvar=False, metavar="N")
 
 
 def run(
@@ -47,6 +55,18 @@ def run(
             metavar="YYYY-MM-DD",
         ),
     ] = None,
+    max_rejected_share: Annotated[
+        float, _limit("rejected_share", 1, "Refuse a snapshot with a greater share of rejected records.")
+    ] = _LIMITS.rejected_share,
+    max_drop: Annotated[
+        float, _limit("drop", 1, "Refuse a snapshot that is smaller than the one before by a greater share.")
+    ] = _LIMITS.drop,
+    max_age_hours: Annotated[
+        float, _limit("max_age_hours", None, "Publish no new day from a snapshot that is older.")
+    ] = _LIMITS.max_age_hours,
+    warn_gone: Annotated[
+        float, _limit("warn_gone", 1, "Warn where a greater share of the breweries is gone.")
+    ] = _LIMITS.warn_gone,
     report: Annotated[
         Path | None, output("HTML report to write. Default: report.html beside the lakehouse.")
     ] = None,
@@ -64,6 +84,7 @@ def run(
     if data is not None and api is not None:
         raise UsageError("--data and --api exclude each other: give one of the two.")
     require_data(data, simulate_changes=simulate_changes)
+    limits = Limits(max_rejected_share, max_drop, max_age_hours, warn_gone)
     root = lakehouse.expanduser().resolve()
     prepare(root, fresh=False)
     with exclusive(root):
@@ -81,7 +102,7 @@ def run(
                 if api is not None
                 else _mock_api(breweries, data, simulate_changes, seed, ingestion_date) as url,
             ):
-                _run(root, url, ingestion_date, log_file, report_file, display)
+                _run(root, url, ingestion_date, log_file, report_file, display, limits)
         except KeyboardInterrupt as request:
             raise interrupted(
                 request, "the lakehouse keeps what was committed, and the same command continues from there"
@@ -95,10 +116,11 @@ def _mock_api(breweries: int, data: Path | None, simulate_changes: bool, seed: i
         yield f"{server.url}/v1"
 
 
-def _run(root: Path, url: str, date: dt.date, log_file: Path, report_file: Path, display: Display) -> None:
+def _run(
+    root: Path, url: str, date: dt.date, log_file: Path, report_file: Path, display: Display, limits: Limits
+) -> None:
     # Imported here: `harness --help` should not wait for Arrow and the charts.
     from harness.machine.environment import spark_environment
-    from harness.pipeline.lakehouse.model import StageTime
     from harness.pipeline.lakehouse.read import summarise
     from harness.pipeline.report.html import render
     from harness.pipeline.report.tables import print_summary
@@ -125,13 +147,34 @@ def _run(root: Path, url: str, date: dt.date, log_file: Path, report_file: Path,
     spark = timed("setup", spark_environment)
     home = root.parent / "airflow"
     home.mkdir(exist_ok=True)
-    environment = worker_environment(home=home, lakehouse=root, api=url, spark=spark)
-    finished = run_worker(date, environment, log_file, follow)
-    summary = timed("summary", lambda: summarise(root, stages, finished.versions))
+    environment = worker_environment(home=home, lakehouse=root, api=url, spark=spark, limits=limits)
+    try:
+        finished = run_worker(date, environment, log_file, follow)
+    except HarnessError as error:
+        display.close()
+        _report_failure(root, Failure(date, str(error)), stages, report_file)
+        raise
+    summary = timed("summary", lambda: summarise(root, stages, finished.versions, warn_gone=limits.warn_gone))
     timed("report", lambda: write_output(report_file, render(summary)))
     display.close()
     print_summary(summary, out)
     out.print(f"Report: {report_file}", highlight=False, soft_wrap=True)
+
+
+def _report_failure(root: Path, failure: Failure, stages: list[StageTime], report_file: Path) -> None:
+    from harness.pipeline.lakehouse.read import refusals, summarise
+    from harness.pipeline.report.html import render, render_failure
+
+    try:
+        try:
+            content = render(summarise(root, stages, failure=failure))
+        except HarnessError:
+            # There is no gold yet, or it cannot be read.
+            content = render_failure(failure, refusals(root))
+        write_output(report_file, content)
+        err.print(f"Report: {report_file}", highlight=False, soft_wrap=True)
+    except (HarnessError, PipelineError) as error:
+        err.print(f"There is no report of this run: {error}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _new_log(folder: Path, date: dt.date) -> Path:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from brewery.contract.limits import VARIABLES, Limits
 from harness.paths import ROOT
 
 
@@ -29,7 +30,13 @@ def airflow_environment(home: Path) -> dict[str, str]:
 
 
 def worker_environment(
-    *, home: Path, lakehouse: Path, api: str, spark: Mapping[str, str], base: Mapping[str, str] = os.environ
+    *,
+    home: Path,
+    lakehouse: Path,
+    api: str,
+    spark: Mapping[str, str],
+    limits: Limits,
+    base: Mapping[str, str] = os.environ,
 ) -> dict[str, str]:
     """The whole environment of the worker process; Airflow's own variables in `base` are dropped."""
     clean = {key: value for key, value in base.items() if not key.startswith("AIRFLOW")}
@@ -37,6 +44,7 @@ def worker_environment(
         **clean,
         **spark,
         **airflow_environment(home),
+        **{VARIABLES[name]: str(value) for name, value in vars(limits).items()},
         "LAKEHOUSE_URI": str(lakehouse),
         "BREWERY_API_URL": api,
         "BREWERY_API_OPTION": "--api",

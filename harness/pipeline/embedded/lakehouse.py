@@ -2,11 +2,15 @@
 
 import datetime as dt
 import errno
+import json
 import shutil
 from pathlib import Path
 
 from brewery.bronze import list_dates, list_runs
+from brewery.contract.decisions import standing
 from brewery.contract.errors import CAUSES
+from brewery.errors import StorageMissingError
+from brewery.quarantine import read_decisions
 from brewery.storage import Storage
 from harness.errors import HarnessError, UsageError
 from harness.pipeline.embedded import simulation
@@ -33,7 +37,7 @@ def prepare(root: Path, *, fresh: bool) -> None:
 
 
 def choose_date(root: Path, given: str | None, *, simulated: bool, changes: bool) -> dt.date:
-    """The date that was given, else the day after the newest one of a mock API, else today (UTC).
+    """The date that was given, else that of an interrupted run or the next of a mock API, else today (UTC).
 
     Args:
         root: The lakehouse's folder.
@@ -47,7 +51,7 @@ def choose_date(root: Path, given: str | None, *, simulated: bool, changes: bool
         except ValueError:
             raise UsageError(f"{given!r} is not a date: write it as 2025-01-31.") from None
     elif simulated:
-        date = simulation.next_date(committed_dates(root))
+        date = interrupted_date(root) or simulation.next_date(committed_dates(root))
     else:
         date = dt.datetime.now(dt.UTC).date()
     if changes:
@@ -62,6 +66,30 @@ def committed_dates(root: Path) -> list[dt.date]:
     """Dates with a committed bronze run, in order."""
     storage = Storage.for_uri(str(root))
     return [date for date in list_dates(storage) if any(run.committed for run in list_runs(storage, date))]
+
+
+def interrupted_date(root: Path) -> dt.date | None:
+    """The newest date, if the run that ingested it ended before a gate had said anything about it.
+
+    That is what Ctrl-C, SIGKILL and a power failure leave. A run that was refused, accepted or discarded is done.
+    """
+    storage = Storage.for_uri(str(root))
+    date = max(committed_dates(root), default=None)
+    if date is None:
+        return None
+    run_id = [run.run_id for run in list_runs(storage, date) if run.committed][-1]
+    decision = standing(read_decisions(storage)).get((date, run_id))
+    judged = decision is not None and decision.verdict != "passed"
+    return None if judged or _checked_run(storage) == run_id else date
+
+
+def _checked_run(storage: Storage) -> str | None:
+    """The run that the publish gate checked last, whatever the outcome."""
+    try:
+        figures = json.loads(storage.read(storage.layout.figures))
+    except (StorageMissingError, ValueError):
+        return None
+    return figures.get("run_id") if isinstance(figures, dict) else None
 
 
 def _reason(error: OSError) -> str:

@@ -131,6 +131,41 @@ class Gate:
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """A run in quarantine."""
+
+    ingestion_date: dt.date
+    run_id: str
+    since: dt.datetime
+    reason: str
+
+
+@dataclass(frozen=True)
+class Disappeared:
+    """The breweries that the newest snapshot no longer has.
+
+    Attributes:
+        ingestion_date: Of the snapshot.
+        breweries: How many they are.
+        share: Of the breweries of the day before, 0 to 1.
+        names: The first of them.
+    """
+
+    ingestion_date: dt.date
+    breweries: int
+    share: float
+    names: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run of the pipeline that failed or was refused."""
+
+    ingestion_date: dt.date
+    sentence: str
+
+
+@dataclass(frozen=True)
 class TableVersion:
     """The latest version of a Delta table; `name` is its path below the lakehouse's root."""
 
@@ -172,6 +207,9 @@ class Summary:
         cell_degrees: Width of a square of the map in degrees.
         rejected_reasons: Reason -> records, over the ledger's runs, most frequent first.
         gate: The latest decision of the quality gate, if it ever ran.
+        quarantine: The runs that were refused and wait for a decision.
+        disappeared: The breweries that are gone since the day before, if their share is worth a warning.
+        failure: The run that this summary ends, if it failed.
         stages: Times of the run that this summary ends; empty for a report made later.
         versions: Software -> version.
     """
@@ -199,6 +237,9 @@ class Summary:
     rejected_examples: Sequence[RejectedRecord]
     gate: Gate | None
     tables: Sequence[TableVersion]
+    quarantine: Sequence[Refusal] = ()
+    disappeared: Disappeared | None = None
+    failure: Failure | None = None
     stages: Sequence[StageTime] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
 

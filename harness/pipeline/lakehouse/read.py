@@ -6,6 +6,7 @@ million breweries takes a fraction of a second and holds only what it shows.
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,8 +14,13 @@ import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
+from brewery.contract.decisions import standing
 from brewery.contract.layout import Layout
 from brewery.contract.ledger import LedgerRow
+from brewery.contract.limits import Limits
+from brewery.contract.quarantine import waiting
+from brewery.quarantine import read_decisions, runs_of
+from brewery.storage import Storage
 from harness.errors import HarnessError
 from harness.pipeline.lakehouse.model import (
     Check,
@@ -22,9 +28,12 @@ from harness.pipeline.lakehouse.model import (
     Count,
     Coverage,
     DailyChange,
+    Disappeared,
+    Failure,
     Gate,
     GoldRows,
     MapCell,
+    Refusal,
     RejectedRecord,
     StageTime,
     State,
@@ -121,13 +130,22 @@ class Lakehouse:
         return [] if self.find(uri) is None else self.query(uri, sql, limit=limit)
 
 
-def summarise(root: Path, stages: Sequence[StageTime] = (), versions: Mapping[str, str] | None = None) -> Summary:
+def summarise(
+    root: Path,
+    stages: Sequence[StageTime] = (),
+    versions: Mapping[str, str] | None = None,
+    *,
+    warn_gone: float = Limits().warn_gone,
+    failure: Failure | None = None,
+) -> Summary:
     """Reads the whole lakehouse and reduces it.
 
     Args:
         root: The lakehouse's folder.
         stages: Times of the run that this summary ends.
         versions: Software -> version, for the report's footer.
+        warn_gone: Share of the breweries that may be gone on a day without a warning.
+        failure: The run that this summary ends, if it failed.
     """
     if not root.is_dir():
         raise HarnessError(
@@ -162,6 +180,9 @@ def summarise(root: Path, stages: Sequence[StageTime] = (), versions: Mapping[st
         rejected_examples=_rejected_examples(lakehouse, runs),
         gate=_gate(lakehouse),
         tables=_versions(lakehouse),
+        quarantine=refusals(root),
+        disappeared=_disappeared(lakehouse, runs[-1]) if runs[-1].share_gone > warn_gone else None,
+        failure=failure,
         stages=tuple(stages),
         versions=dict(versions or {}),
         **_locations(lakehouse),
@@ -179,6 +200,23 @@ def _runs(lakehouse: Lakehouse) -> list[LedgerRow]:
     if not runs:
         raise HarnessError(f"{uri} holds no run yet: let `harness run` finish once.")
     return runs
+
+
+def refusals(root: Path) -> list[Refusal]:
+    """The runs in quarantine, in order of their dates."""
+    storage = Storage.for_uri(str(root))
+    waiting_ = waiting(standing(read_decisions(storage)), partial(runs_of, storage))
+    return [Refusal(date, run_id, one.at, one.reason) for one in waiting_ for date, run_id in one.runs]
+
+
+def _disappeared(lakehouse: Lakehouse, run: LedgerRow) -> Disappeared:
+    rows = lakehouse.query(
+        lakehouse.layout.silver_breweries,
+        f"select name from t where last_change = 'removed' and last_change_on = date '{run.ingestion_date}'"  # noqa: S608 - a date
+        " order by name",
+        limit=_EXAMPLES,
+    )
+    return Disappeared(run.ingestion_date, run.removed, run.share_gone, [row["name"] for row in rows])
 
 
 def _counts(lakehouse: Lakehouse, table: str, column: str) -> list[Count]:

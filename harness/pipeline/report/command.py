@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from brewery.contract.limits import Limits
 from harness.console import out
 from harness.files import write_output
 from harness.options import Lakehouse, output
@@ -27,7 +28,7 @@ def report(
     from harness.pipeline.lakehouse.read import summarise
 
     root = lakehouse.expanduser().resolve()
-    summary = summarise(root)
+    summary = summarise(root, warn_gone=Limits.from_env().warn_gone)
     if print_:
         from harness.pipeline.report.tables import print_summary
 

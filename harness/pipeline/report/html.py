@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from harness.pipeline.lakehouse.model import Check, Summary
+from harness.pipeline.lakehouse.model import Check, Failure, Refusal, Summary
 from harness.pipeline.report import text
 from harness.pipeline.report.map import region_map, world_map
 
@@ -17,6 +17,21 @@ _REGION_SHARE: Final = 0.2
 
 def render(summary: Summary) -> str:
     """The report's HTML. Whatever comes from the data is escaped."""
+    notices = {
+        "failure": summary.failure,
+        "quarantine": summary.quarantine,
+        "disappeared": summary.disappeared,
+    }
+    return _environment().get_template("report.html.j2").render(summary=summary, **notices, **_derived(summary))
+
+
+def render_failure(failure: Failure, quarantine: Sequence[Refusal]) -> str:
+    """The report of a failed run in a lakehouse that has no figures yet."""
+    template = _environment().get_template("failure.html.j2")
+    return template.render(summary=None, failure=failure, quarantine=quarantine, disappeared=None)
+
+
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("harness.pipeline.report"),
         autoescape=True,
@@ -26,7 +41,7 @@ def render(summary: Summary) -> str:
     filters = (text.number, text.signed, text.percent, text.duration, text.size, text.moment, text.cell)
     environment.filters |= {"heat": heat_class, **{function.__name__: function for function in filters}}
     environment.globals |= {"width": bar_width, "missing": text.MISSING}
-    return environment.get_template("report.html.j2").render(summary=summary, **_derived(summary))
+    return environment
 
 
 def heat_class(share: float) -> str:

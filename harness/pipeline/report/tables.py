@@ -36,7 +36,7 @@ def print_summary(summary: Summary, console: Console) -> None:
         console.print(Text(f"{name}: {MISSING}", style="yellow"))
     if summary.daily_changes:
         console.print(Text(day_line(len(summary.daily_changes), summary.daily_changes[-1])))
-    for line in gate_lines(summary):
+    for line in [*_notices(summary), *gate_lines(summary)]:
         console.print(line)
 
 
@@ -45,6 +45,22 @@ def day_line(day: int, change: DailyChange) -> str:
         f"day {day} ({change.ingestion_date}): {signed(change.added)} ~{number(change.changed)} "
         f"{signed(-change.removed)}, {number(change.rejected)} rejected, {number(change.duplicates)} duplicates"
     )
+
+
+def _notices(summary: Summary) -> list[Text]:
+    """What the report says at its top, for runs that succeeded."""
+    lines = [
+        f"{refusal.ingestion_date} is in quarantine (harness quarantine list): {refusal.reason}"
+        for refusal in summary.quarantine
+    ]
+    gone = summary.disappeared
+    if gone:
+        more = f" and {number(gone.breweries - len(gone.names))} more" if gone.breweries > len(gone.names) else ""
+        lines.append(
+            f"{number(gone.breweries)} gone on {gone.ingestion_date} ({percent(gone.share)} of the day before): "
+            f"{', '.join(gone.names)}{more}"
+        )
+    return [Text(line, style="yellow") for line in lines]
 
 
 def gate_lines(summary: Summary) -> list[Text]:

@@ -1,9 +1,13 @@
 import datetime as dt
+import json
 import os
 from pathlib import Path
 
 import pytest
 
+from brewery.contract.decisions import Decision, Verdict
+from brewery.quarantine import record
+from brewery.storage import Storage
 from harness.errors import HarnessError
 from harness.pipeline.embedded.lakehouse import choose_date, committed_dates, prepare
 from harness.pipeline.embedded.lock import exclusive
@@ -47,7 +51,43 @@ def test_only_committed_dates_count(tmp_path: Path) -> None:
     commit(tmp_path, "2025-01-01")
     commit(tmp_path, "2025-01-02", manifest=False)
     assert committed_dates(tmp_path) == [dt.date(2025, 1, 1)]
-    assert choose_date(tmp_path, None, simulated=True, changes=True) == dt.date(2025, 1, 2)
+
+
+def checked(root: Path, run_id: str) -> None:
+    (root / "quality").mkdir(exist_ok=True)
+    (root / "quality" / "figures.json").write_text(json.dumps({"run_id": run_id}))
+
+
+def test_an_interrupted_run_is_followed_by_one_of_the_same_date(tmp_path: Path) -> None:
+    first, second, third = (dt.date(2025, 1, day) for day in (1, 2, 3))
+    assert choose_date(tmp_path, None, simulated=True, changes=True) == first
+    commit(tmp_path, "2025-01-01", manifest=False)
+    assert choose_date(tmp_path, None, simulated=True, changes=True) == first
+    commit(tmp_path, "2025-01-01", "run_id=b")
+    assert choose_date(tmp_path, None, simulated=True, changes=True) == first
+    checked(tmp_path, "b")
+    assert choose_date(tmp_path, None, simulated=True, changes=True) == second
+    commit(tmp_path, "2025-01-02", "run_id=c")
+    assert choose_date(tmp_path, None, simulated=True, changes=True) == second
+    checked(tmp_path, "c")
+    assert choose_date(tmp_path, None, simulated=True, changes=True) == third
+    # Ingested again, and interrupted.
+    commit(tmp_path, "2025-01-02", "run_id=d")
+    assert choose_date(tmp_path, None, simulated=True, changes=True) == second
+    # An interrupted backfill is applied by the next run, whatever its date.
+    checked(tmp_path, "d")
+    commit(tmp_path, "2025-01-01", "run_id=e")
+    assert choose_date(tmp_path, None, simulated=True, changes=True) == third
+
+
+@pytest.mark.parametrize("verdict", ["refused", "accepted", "discarded", "passed"])
+def test_a_run_that_was_decided_on_was_not_interrupted(tmp_path: Path, verdict: Verdict) -> None:
+    date = dt.date(2025, 1, 1)
+    commit(tmp_path, "2025-01-01")
+    decision = Decision(verdict, [(date, "a")], dt.datetime.now(dt.UTC), "a", "b")
+    record(Storage.for_uri(str(tmp_path)), decision)
+    expected = date if verdict == "passed" else dt.date(2025, 1, 2)
+    assert choose_date(tmp_path, None, simulated=True, changes=True) == expected
 
 
 def test_a_real_api_is_todays() -> None:

@@ -147,6 +147,9 @@ def test_a_bad_snapshot_fails_the_gate_and_gold_stays_readable(cli: Cli, api: Mo
     assert "missing:name" in sentence
     assert {table: gold_version(cli, table) for table in GOLD} == versions
     assert DeltaTable(str(cli.lakehouse / "silver" / "breweries")).version() == silver
+    report = (cli.lakehouse.parent / "report.html").read_text()
+    assert "The run of 2025-01-03 did not succeed." in report
+    assert "2025-01-03 is in quarantine" in report
     api.clear_faults()
     api.add_faults(*FLAWS)
 

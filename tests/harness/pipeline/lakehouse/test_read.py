@@ -11,8 +11,21 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
+from brewery.contract.decisions import SNAPSHOT_GATE, Decision
+from brewery.contract.manifest import Manifest, SourceProfile
+from brewery.quarantine import record
+from brewery.storage import Storage
 from harness.errors import HarnessError
-from harness.pipeline.lakehouse.model import City, Count, Coverage, DailyChange, StageTime, State
+from harness.pipeline.lakehouse.model import (
+    City,
+    Count,
+    Coverage,
+    DailyChange,
+    Disappeared,
+    Refusal,
+    StageTime,
+    State,
+)
 from harness.pipeline.lakehouse.read import summarise
 from lakehouse.gold import GOLD
 from lakehouse.quality.expectations import Example
@@ -51,6 +64,21 @@ def test_a_record_that_went_missing_is_counted(
 ) -> None:
     lakehouse_rows["days"][1]["bronze_records"] = 12
     assert summarise(write(tmp_path / "l", **lakehouse_rows)).latest.unaccounted == 3
+
+
+def test_breweries_that_disappeared_are_named_above_the_limit(lakehouse: Path) -> None:
+    assert summarise(lakehouse).disappeared == Disappeared(DAY_2, 1, 0.2, ["Closed Down"])
+    assert summarise(lakehouse, warn_gone=0.2).disappeared is None
+
+
+def test_runs_in_quarantine_are_read_from_the_decisions(lakehouse: Path) -> None:
+    assert summarise(lakehouse).quarantine == []
+    date, now = dt.date(2026, 3, 3), dt.datetime(2026, 3, 3, 6, tzinfo=dt.UTC)
+    storage = Storage.for_uri(str(lakehouse))
+    manifest = Manifest(date, "bad", "", 0, 0, [], SourceProfile(), now, now)
+    storage.write(storage.layout.manifest(date, "bad"), manifest.to_json().encode())
+    record(storage, Decision("refused", [(date, "bad")], now, SNAPSHOT_GATE, "too small", "day2-run"))
+    assert summarise(lakehouse).quarantine == [Refusal(date, "bad", now, "too small")]
 
 
 def test_current_rows_are_binned_for_the_map(lakehouse: Path) -> None:

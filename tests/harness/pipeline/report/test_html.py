@@ -14,9 +14,20 @@ import pytest
 import harness.pipeline.report.html
 from harness.errors import HarnessError
 from harness.files import write_output
-from harness.pipeline.lakehouse.model import Check, City, Count, Gate, RejectedRecord, StageTime, Summary
+from harness.pipeline.lakehouse.model import (
+    Check,
+    City,
+    Count,
+    Disappeared,
+    Failure,
+    Gate,
+    Refusal,
+    RejectedRecord,
+    StageTime,
+    Summary,
+)
 from harness.pipeline.lakehouse.read import summarise
-from harness.pipeline.report.html import render
+from harness.pipeline.report.html import render, render_failure
 from lakehouse.gold import GOLD
 from lakehouse.quality.expectations import Example
 
@@ -177,10 +188,10 @@ def test_a_warning_shows_its_examples(summary: Summary) -> None:
 
 
 def test_lost_records_are_called_lost(summary: Summary) -> None:
-    assert "Nothing was lost" in render(summary)
+    assert "Every record is accounted for" in render(summary)
     lossy = [*summary.runs[:-1], replace(summary.latest, bronze_records=12)]
     text = render(replace(summary, runs=lossy))
-    assert "Nothing was lost" not in text
+    assert "Every record is accounted for" not in text
     assert "The figures do not add up" in text
     assert "leaves +3" in text
 
@@ -230,3 +241,32 @@ def test_a_place_that_cannot_be_written_is_named(summary: Summary, tmp_path: Pat
         write_output(tmp_path / "file" / "report.html", render(summary))
     with pytest.raises(HarnessError, match=r"cannot be written \(Is a directory\)"):
         write_output(tmp_path, render(summary))
+
+
+def test_a_run_that_did_not_succeed_says_so_first(summary: Summary) -> None:
+    text = render(replace(summary, failure=Failure(dt.date(2026, 3, 3), "bronze_to_silver failed: <drop>.")))
+    assert "✕ The run of 2026-03-03 did not succeed.</strong> bronze_to_silver failed: &lt;drop&gt;." in text
+    assert text.index("did not succeed") < text.index('<dl class="figures">')
+    assert "did not succeed" not in render(summary)
+
+
+def test_a_run_in_quarantine_is_named_with_what_to_do(summary: Summary) -> None:
+    refusal = Refusal(dt.date(2026, 3, 3), "r3", dt.datetime(2026, 3, 3, 6, tzinfo=dt.UTC), "drop is 0.9")
+    text = render(replace(summary, quarantine=[refusal]))
+    assert "2026-03-03 is in quarantine</strong> since 2026-03-03 06:00 UTC" in text
+    assert "and not in the figures: drop is 0.9" in text
+    assert "harness quarantine accept --date 2026-03-03" in text
+
+
+def test_breweries_that_disappeared_are_named_at_the_top(summary: Summary) -> None:
+    gone = Disappeared(dt.date(2026, 3, 2), 38, 0.19, ["Able", "B & C"])
+    text = render(replace(summary, disappeared=gone))
+    assert "38 breweries are gone on 2026-03-02</strong>, 19.0% of the day before: Able, B" in text
+    assert "B &amp; C and 36 more." in text
+    assert text.index("38 breweries are gone") < text.index('<dl class="figures">')
+
+
+def test_a_failure_before_there_are_figures_has_a_report() -> None:
+    text = render_failure(Failure(dt.date(2026, 3, 1), "ingest_to_bronze failed: the API is down."), [])
+    assert "The run of 2026-03-01 did not succeed.</strong> ingest_to_bronze failed: the API is down." in text
+    assert "The figures below" not in text
