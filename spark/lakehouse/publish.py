@@ -32,6 +32,16 @@ class Stage:
     def of(cls, newest: LedgerRow) -> "Stage":
         return cls(newest.ingestion_date, newest.run_id, newest.silver_version)
 
+    def to_json(self) -> str:
+        return json.dumps({**vars(self), "ingestion_date": self.ingestion_date.isoformat()})
+
+    @classmethod
+    def from_json(cls, text: str) -> "Stage":
+        values = json.loads(text)
+        date = dt.date.fromisoformat(values["ingestion_date"])
+        # Older versions published gold without the version of silver.
+        return cls(date, values["run_id"], int(values.get("silver_version", -1)))
+
 
 def stage(lakehouse: Lakehouse, frames: Mapping[str, DataFrame], built_from: Stage) -> None:
     """Write the tables to the staging folder, which replaces what was staged before.
@@ -52,13 +62,7 @@ def stage(lakehouse: Lakehouse, frames: Mapping[str, DataFrame], built_from: Sta
     _each_table(write)
     lakehouse.write_text(
         _marker(lakehouse),
-        json.dumps(
-            {
-                "ingestion_date": built_from.ingestion_date.isoformat(),
-                "run_id": built_from.run_id,
-                "silver_version": built_from.silver_version,
-            }
-        ),
+        built_from.to_json(),
     )
 
 
@@ -72,10 +76,7 @@ def staged(lakehouse: Lakehouse, expected: Stage) -> dict[str, DataFrame]:
     if not lakehouse.files.exists(path):
         raise LakehouseError("No gold tables are staged: run silver_to_gold before quality_gate.")
     try:
-        values = json.loads(lakehouse.files.read_text(path))
-        built_from = Stage(
-            dt.date.fromisoformat(values["ingestion_date"]), values["run_id"], int(values["silver_version"])
-        )
+        built_from = Stage.from_json(lakehouse.files.read_text(path))
     except (ValueError, KeyError, TypeError):
         raise LakehouseError(f"{path} is not what silver_to_gold writes: run silver_to_gold again.") from None
     if built_from != expected:
@@ -92,17 +93,19 @@ def staged(lakehouse: Lakehouse, expected: Stage) -> dict[str, DataFrame]:
         }
 
 
-def published_date(lakehouse: Lakehouse) -> dt.date | None:
-    """The newest ingestion date of which every gold table was published; None if there is none."""
-    dates = [_published_date(deltalog.commits(lakehouse.files, lakehouse.path(table))) for table in GOLD.values()]
-    return min((date for date in dates if date), default=None) if all(dates) else None
+def published(lakehouse: Lakehouse) -> Stage | None:
+    """What the gold tables were published from, the oldest of them first; None if one of them never was."""
+    stages = [_published(deltalog.commits(lakehouse.files, lakehouse.path(table))) for table in GOLD.values()]
+    return (
+        min((stage for stage in stages if stage), key=lambda stage: stage.ingestion_date) if all(stages) else None
+    )
 
 
-def _published_date(newest_first: Iterable[deltalog.Commit]) -> dt.date | None:
+def _published(newest_first: Iterable[deltalog.Commit]) -> Stage | None:
     for commit in newest_first:
         # Commits of others have other metadata, or none.
         with suppress(ValueError, KeyError, TypeError):
-            return dt.date.fromisoformat(json.loads(commit.user_metadata or "")["ingestion_date"])
+            return Stage.from_json(commit.user_metadata or "")
     return None
 
 
@@ -113,8 +116,7 @@ def publish(lakehouse: Lakehouse, frames: Mapping[str, DataFrame], built_from: S
         with lakehouse.writing(f"write the table {lakehouse.path(GOLD[name])}"):
             tables.replace(lakehouse, GOLD[name], frames[name])
 
-    metadata = json.dumps({"run_id": built_from.run_id, "ingestion_date": built_from.ingestion_date.isoformat()})
-    with tables.commit_metadata(lakehouse.spark, metadata), interpreted(lakehouse.spark):
+    with tables.commit_metadata(lakehouse.spark, built_from.to_json()), interpreted(lakehouse.spark):
         _each_table(write)
 
 

@@ -53,7 +53,7 @@ def run(
     built_from = publish.Stage.of(newest)
     frames = publish.staged(lakehouse, built_from)
     now = now or dt.datetime.now(dt.timezone.utc)
-    published = publish.published_date(lakehouse)
+    published = publish.published(lakehouse)
     decisions = standing(quarantine.read_decisions(lakehouse))
     in_quarantine = len(waiting(decisions, partial(bronze.committed_runs, lakehouse)))
     manifest = bronze.read_manifest(lakehouse, newest.ingestion_date, newest.run_id)
@@ -68,9 +68,11 @@ def run(
             outcomes = plausibility.outcomes(lakehouse, ledger, checks.silver_expectations(newest))
         rejected = silver.count_rejected(lakehouse, newest.ingestion_date, newest.run_id)
         outcomes += checks.reconciliation_outcomes(ledger, manifest, rejected)
-        unpublished = [row for row in ledger if published is None or row.ingestion_date > published]
+        unpublished = [row for row in ledger if published is None or row.ingestion_date > published.ingestion_date]
         current_since = _current_since(manifest, decisions)
-        outcomes += checks.freshness_outcomes(current_since, now, limits, new=bool(unpublished))
+        outcomes += checks.freshness_outcomes(
+            current_since, now, limits, past=not unpublished and published != built_from
+        )
         outcomes += checks.gone_outcomes(unpublished or [newest], limits)
         for table in of_gold:
             outcomes += table

@@ -106,19 +106,20 @@ def reconciliation_outcomes(ledger: Sequence[LedgerRow], manifest: Manifest, rej
     return judge([equals(SILVER_RUNS.name, name, "", 0) for name in values], values)
 
 
-def freshness_outcomes(current_since: dt.datetime, now: dt.datetime, limits: Limits, *, new: bool) -> list[Outcome]:
+def freshness_outcomes(
+    current_since: dt.datetime, now: dt.datetime, limits: Limits, *, past: bool
+) -> list[Outcome]:
     """The newest snapshot is recent, whatever date it stands for.
 
     Args:
         current_since: When it was complete, or was accepted.
         now: Aware time.
         limits: What is allowed.
-        new: Whether gold is yet to be published from its date. If it was, what changed is the past (a backfill),
-            and the age is only reported.
+        past: Whether only the past has changed since gold was published (a backfill): the age is only reported.
     """
     name = "age_of_newest_snapshot_in_hours"
     hours = (now - current_since).total_seconds() / 3600
-    expectation = Expectation(BRONZE, name, at_most=limits.max_age_hours, severity="error" if new else "warn")
+    expectation = Expectation(BRONZE, name, at_most=limits.max_age_hours, severity="warn" if past else "error")
     return judge([expectation], {name: round(hours, 2)})
 
 
