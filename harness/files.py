@@ -1,5 +1,6 @@
 """Files that appear whole or not at all."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -37,8 +38,31 @@ def write(path: Path, content: str | bytes) -> None:
 
 def write_output(path: Path, content: str) -> None:
     """Writes the file of an --output, and its folder."""
-    try:
+    with _named(path):
+        _check_kind(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         write(path, content if content.endswith("\n") else f"{content}\n")
+
+
+def check_output(path: Path, room: int) -> None:
+    """Finds out, as far as that can be known, whether `write_output` can write so many bytes; makes its folder."""
+    with _named(path):
+        _check_kind(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent) as trial:
+            os.posix_fallocate(trial.fileno(), 0, room)
+
+
+def _check_kind(path: Path) -> None:
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "it is a folder")
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is not a file but a device")
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise HarnessError(f"{path} cannot be written ({error.strerror}): name another --output.") from error

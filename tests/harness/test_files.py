@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.files import replacing, write, write_output
+from harness.files import check_output, replacing, write, write_output
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -35,3 +35,25 @@ def test_an_output_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(HarnessError, match=r"cannot be written .*: name another --output"):
         write_output(tmp_path / "file" / "review.md", "text")
+
+
+@pytest.mark.parametrize("name", ["file/report.html", "folder", "device", "missing/report.html/", "full"])
+def test_an_output_that_cannot_be_written_is_noticed_beforehand(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "device").symlink_to("/dev/null")
+    room = 1 << 60 if name == "full" else 1000
+    if name.startswith("missing"):
+        check_output(tmp_path / name, room)
+        assert (tmp_path / "missing").is_dir()
+        return
+    with pytest.raises(HarnessError, match=rf"{name} cannot be written \(.+\): name another --output"):
+        check_output(tmp_path / name, room)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["device", "file", "folder"]
+
+
+def test_a_device_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    (tmp_path / "null").symlink_to("/dev/null")
+    with pytest.raises(HarnessError, match="device"):
+        write_output((tmp_path / "null").resolve(), "text")
+    assert Path("/dev/null").is_char_device()
