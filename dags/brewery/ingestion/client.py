@@ -2,6 +2,7 @@
 
 import datetime as dt
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -131,6 +132,10 @@ class BreweryClient:
         # Read from the environment once instead of for every request; and no password from a netrc file.
         self._session.trust_env = False
         self._session.proxies.update(requests.utils.get_environ_proxies(settings.api_url))
+        proxy = requests.utils.select_proxy(settings.api_url, self._session.proxies)
+        # Its user and password are for it alone.
+        self._proxy = re.sub(r"^(\w+://)?.*@", r"\1***@", proxy) if proxy else ""
+        self._through = f" through the proxy {self._proxy}" if proxy else ""
         self._session.verify = settings.ca_bundle or True
         adapter = HTTPAdapter(pool_connections=2, pool_maxsize=settings.concurrency, max_retries=0)
         self._session.mount("http://", adapter)
@@ -296,17 +301,30 @@ class BreweryClient:
         except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as error:
             connecting = isinstance(error, requests.exceptions.ConnectTimeout)
             allowed = self._settings.connect_timeout if connecting else self._settings.read_timeout
-            raise TransientError("the server did not answer in time", cut_short=left < allowed) from error
+            raise TransientError(
+                f"the server did not answer in time{self._through}", cut_short=left < allowed
+            ) from error
+        except requests.exceptions.ProxyError as error:
+            answer = re.search(r"Tunnel connection failed: (\d+)", str(error))
+            if answer and int(answer[1]) == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+                raise self._refused_by_proxy(url) from error
+            reason = f"refused the connection with status {answer[1]}" if answer else "could not be reached"
+            raise TransientError(f"the proxy {self._proxy} {reason}") from error
         except requests.exceptions.ConnectionError as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 raise ApiRefusedError(
                     f"The certificate of {url} is not trusted: set SSL_CERT_FILE to the file of certificates that "
                     "this network uses."
                 ) from error
-            raise TransientError("the connection failed") from error
+            raise TransientError(f"the connection{self._through} failed") from error
         except urllib3.exceptions.HTTPError as error:
             raise TransientError("the answer was cut off or garbled") from error
         except requests.exceptions.RequestException as error:
+            if self._proxy:
+                raise ApiRefusedError(
+                    f"{url} cannot be requested{self._through} ({type(error).__name__}): correct the variable "
+                    "HTTP_PROXY, HTTPS_PROXY or ALL_PROXY that names it."
+                ) from error
             raise ApiRefusedError(
                 f"{url} cannot be asked ({error}): correct {self._settings.api_option}."
             ) from error
@@ -346,10 +364,18 @@ class BreweryClient:
                 self._gate.close_for(min(pause, self._settings.retry_after_max))
             asked = f" and asked for a pause of {pause:,.0f} s" if pause else ""
             kind = RateLimitedError if status == HTTPStatus.TOO_MANY_REQUESTS else TransientError
-            raise kind(f"the server answered with status {status}{asked}", retry_after=pause)
+            raise kind(f"the server answered with status {status}{self._through}{asked}", retry_after=pause)
+        if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED and self._proxy:
+            raise self._refused_by_proxy(url)
         refused = BadRequestError if status in _BAD_REQUEST else ApiRefusedError
         raise refused(
             f"The API answered {url} with status {status}: see whether {self._settings.api_option} is right."
+        )
+
+    def _refused_by_proxy(self, url: str) -> ApiRefusedError:
+        return ApiRefusedError(
+            f"The proxy {self._proxy} wants another user and password for {url}: set them in the variable "
+            "HTTP_PROXY, HTTPS_PROXY or ALL_PROXY that names it."
         )
 
     def _body(self, response: requests.Response, deadline: float, limit: int) -> bytes:
