@@ -1,5 +1,6 @@
 """The `harness` command: a map of the commands, each of which lives in the `command` module of its package."""
 
+import errno
 import importlib
 import os
 import signal
@@ -17,7 +18,7 @@ from typer.main import get_command
 from brewery.contract.errors import PipelineError
 from harness.console import exit_code_of
 from harness.conversion import Conversion
-from harness.errors import HarnessError, Terminated, UsageError, interrupted
+from harness.errors import STOPS, HarnessError, UsageError, interrupted
 from harness.exits import ExitCode
 
 
@@ -149,7 +150,10 @@ def _harness(
 
 def main() -> NoReturn:
     """Entry point: whatever a user can act on is one sentence and a documented exit code."""
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in STOPS:
+        # Ignored as in a background job or under nohup, it stays so.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
     code = exit_code_of(_run)
     # The interpreter flushes once more when it exits, which must not fail again.
     _discard_unwritten()
@@ -177,12 +181,30 @@ def _wrong_use(error: TyperException) -> int:
     raise UsageError(f"{message.rstrip('.')}{'' if message.endswith('?') else '.'} Try '{path} --help'.")
 
 
-def _terminate(number: int, frame: object) -> NoReturn:  # noqa: ARG001 - a signal handler's signature
-    raise Terminated
+def _stop(number: int, frame: object) -> NoReturn:  # noqa: ARG001 - a signal handler's signature
+    """The first signal stops the command; later ones do not disturb what it does to end in good order."""
+    for other in STOPS:
+        signal.signal(other, signal.SIG_IGN)
+    for stream in (1, 2):
+        _leave_closed_terminal(stream)
+    raise STOPS[number]
+
+
+def _leave_closed_terminal(stream: int) -> None:
+    """Send what a terminal would have shown nowhere: once it is closed, every write to it fails."""
+    try:
+        os.ttyname(stream)
+    except OSError as error:
+        if error.errno == errno.EIO:
+            _discard(stream)
 
 
 def _discard_unwritten() -> None:
     try:
         sys.stdout.flush()
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard(sys.stdout.fileno())
+
+
+def _discard(stream: int) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream)

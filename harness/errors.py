@@ -4,7 +4,9 @@ Only the standard library: this is imported before anything is installed.
 """
 
 import errno
-from collections.abc import Iterable
+import signal
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from harness.exits import ExitCode
 
@@ -28,13 +30,24 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM; whatever cleans up after Ctrl-C does so after this as well."""
 
 
+class HungUp(KeyboardInterrupt):
+    """SIGHUP, as when the terminal is closed."""
+
+
+STOPS: Final[Mapping[int, type[KeyboardInterrupt]]] = {
+    signal.SIGINT: KeyboardInterrupt,
+    signal.SIGTERM: Terminated,
+    signal.SIGHUP: HungUp,
+}
+"""The signals that stop a command."""
+
+
 def interrupted(request: KeyboardInterrupt, consequence: str = "") -> HarnessError:
     """The error of a command that was stopped, with what becomes of its work."""
-    word, code = (
-        ("Terminated", ExitCode.TERMINATED)
-        if isinstance(request, Terminated)
-        else ("Interrupted", ExitCode.INTERRUPTED)
-    )
+    word, code = {
+        Terminated: ("Terminated", ExitCode.TERMINATED),
+        HungUp: ("Hung up", ExitCode.HUNG_UP),
+    }.get(type(request), ("Interrupted", ExitCode.INTERRUPTED))
     return HarnessError(f"{word}: {consequence}." if consequence else f"{word}.", exit_code=code)
 
 

@@ -23,6 +23,7 @@ class ExitCode(IntEnum):
     )
     IN_USE = 4, "Another run uses the same lakehouse."
     NOT_COVERED = 5, "The command finished, but its result does not cover everything that it should."
+    HUNG_UP = 129, "Stopped by SIGHUP, as when the terminal is closed."
     INTERRUPTED = 130, "Interrupted with Ctrl-C."
     CLOSED_PIPE = 141, "The program that read the output ended, as `head` does."
     TERMINATED = 143, "Stopped by SIGTERM."

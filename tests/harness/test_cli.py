@@ -269,6 +269,7 @@ def test_a_full_disk_is_one_sentence(repo: Path) -> None:
     [
         (signal.SIGINT, ExitCode.INTERRUPTED, "error: Interrupted.\n"),
         (signal.SIGTERM, ExitCode.TERMINATED, "error: Terminated.\n"),
+        (signal.SIGHUP, ExitCode.HUNG_UP, "error: Hung up.\n"),
     ],
 )
 def test_a_signal_ends_a_command_with_a_sentence(repo: Path, sign: signal.Signals, code: int, says: str) -> None:

@@ -5,7 +5,7 @@ from rich.console import Console
 
 from harness import console
 from harness.console import exit_code_of, print_error, working
-from harness.errors import HarnessError, Terminated, UsageError
+from harness.errors import HarnessError, HungUp, Terminated, UsageError
 from harness.exits import ExitCode
 
 
@@ -69,6 +69,7 @@ def test_where_nothing_can_be_redrawn_long_work_is_announced_by_a_line(
         (UsageError("There is none."), ExitCode.USAGE, "error: There is none.\n"),
         (KeyboardInterrupt(), ExitCode.INTERRUPTED, "error: Interrupted.\n"),
         (Terminated(), ExitCode.TERMINATED, "error: Terminated.\n"),
+        (HungUp(), ExitCode.HUNG_UP, "error: Hung up.\n"),
         (BrokenPipeError(), ExitCode.CLOSED_PIPE, ""),
         (
             OSError(28, "No space left on device", "/x"),

@@ -23,7 +23,7 @@ from harness.clusters.kind.kubectl import Kubectl, kubectl_program, status_hint
 from harness.clusters.kind.machine import check_machine
 from harness.clusters.kind.node import ready_node_image
 from harness.console import working
-from harness.errors import HarnessError
+from harness.errors import STOPS, HarnessError
 from harness.machine.cache import cache_root, locked
 from harness.machine.process import run
 from harness.machine.proxy.certificates import with_certificates
@@ -221,8 +221,8 @@ def _remove_unused_network() -> None:
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Ignores Ctrl-C and SIGTERM, here and in the programs that are started."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    """Ignores what stops a command, here and in the programs that are started."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in STOPS}
     try:
         yield
     finally:

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from harness.console import out
-from harness.errors import UsageError
+from harness.errors import STOPS, UsageError
 from harness.pipeline.mock_api.catalog import MAX_DAY
 from harness.pipeline.mock_api.server import DEFAULT_BREWERIES, DEFAULT_SEED, MockApi
 
@@ -77,7 +77,7 @@ def mock_api(
         faults=fault or (),
         old_format=old_format,
     )
-    stop = {signal.SIGINT, signal.SIGTERM}
+    stop = set(STOPS)
     # Blocked before the server's threads start, so that only the wait below sees them. As process 1 of a container
     # SIGTERM would otherwise be ignored.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, stop)

@@ -17,7 +17,7 @@ from tests.processes import started
 PROGRAM = "import typer; from harness.pipeline.mock_api.command import mock_api; typer.run(mock_api)"
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_it_serves_until_it_is_interrupted(repo: Path, how: signal.Signals) -> None:
     options = ["--port", "0", "--breweries", "1234", "--day", "0", "--fault", "new-field:field=x", "--seed", "7"]
     with started(
