@@ -116,7 +116,10 @@ def test_on_one_machine_spark_runs_in_the_task(dags: dict[str, Any]) -> None:
     assert [task.op_kwargs["job"] for task in dags[TRANSFORMATION].topological_sort()] == SPARK_JOBS
 
 
-@pytest.mark.parametrize(("variable", "value"), [("BREWERY_SPARK_MODE", "yarn"), ("BREWERY_TASK_RETRIES", "many")])
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("BREWERY_SPARK_MODE", "yarn"), ("BREWERY_TASK_RETRIES", "many"), ("BREWERY_RETRY_DELAY", "soon")],
+)
 def test_a_wrong_setting_is_named(repo: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
     from airflow.models import DagBag
 

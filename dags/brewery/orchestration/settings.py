@@ -16,8 +16,9 @@ class OrchestrationSettings:
         spark_mode: `kubernetes`: SparkApplications through the operator; `local`: Spark within the task's process.
         spark_namespace: Namespace of the SparkApplications.
         spark_template_dir: Folder that holds `spark-application.yaml` where a task runs.
-        lakehouse_connection: Airflow connection for an `s3://` lakehouse.
+        lakehouse_connection: Airflow connection for an `s3://` lakehouse; empty: the AWS_ variables.
         retries: Retries of each task.
+        retry_delay: Seconds before the first retry; doubles from there.
     """
 
     spark_mode: SparkMode
@@ -25,6 +26,7 @@ class OrchestrationSettings:
     spark_template_dir: str
     lakehouse_connection: str
     retries: int
+    retry_delay: int
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "OrchestrationSettings":
@@ -36,13 +38,16 @@ class OrchestrationSettings:
         mode = env.get("BREWERY_SPARK_MODE", "local")
         if mode not in ("local", "kubernetes"):
             raise ValueError(f"BREWERY_SPARK_MODE is {mode!r}; set it to 'local' or 'kubernetes'")
-        retries = env.get("BREWERY_TASK_RETRIES", "3")
-        if not retries.isdecimal():
-            raise ValueError(f"BREWERY_TASK_RETRIES is {retries!r}; set it to a whole number")
+        numbers = {"BREWERY_TASK_RETRIES": env.get("BREWERY_TASK_RETRIES", "3")}
+        numbers["BREWERY_RETRY_DELAY"] = env.get("BREWERY_RETRY_DELAY", "30")
+        for variable, number in numbers.items():
+            if not number.isdecimal():
+                raise ValueError(f"{variable} is {number!r}; set it to a whole number")
         return cls(
             spark_mode=cast("SparkMode", mode),
             spark_namespace=env.get("BREWERY_SPARK_NAMESPACE", "processing"),
             spark_template_dir=env.get("BREWERY_SPARK_TEMPLATE_DIR", "/opt/airflow/spark"),
             lakehouse_connection=env.get("BREWERY_LAKEHOUSE_CONNECTION", "minio"),
-            retries=int(retries),
+            retries=int(numbers["BREWERY_TASK_RETRIES"]),
+            retry_delay=int(numbers["BREWERY_RETRY_DELAY"]),
         )

@@ -40,10 +40,11 @@ def spark_task(job: str, settings: OrchestrationSettings, **arguments: Any) -> B
 
 def run_locally(job: str) -> None:
     """Run a job in this process, in the Spark session that the process shares; raises what `for_airflow` does."""
+    from lakehouse.java import java_explained
     from lakehouse.session import get_session
 
     module = importlib.import_module(f"lakehouse.jobs.{job}")
-    with for_airflow():
+    with for_airflow(), java_explained():
         module.run(get_session(), Layout(Settings.from_env().lakehouse_uri))
 
 

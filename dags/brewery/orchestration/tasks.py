@@ -43,11 +43,11 @@ def validate_date(ingestion_date: dt.date) -> None:
 
 
 def open_lakehouse(settings: Settings) -> Storage:
-    """The lakehouse's storage; on S3 through Airflow's object storage, with the connection's credentials."""
+    """The lakehouse's storage; on S3 with the credentials of Airflow's connection, if one is named."""
     uri = settings.lakehouse_uri
-    if not uri.startswith(("s3://", "s3a://")):
-        return Storage.for_uri(uri)
     connection = OrchestrationSettings.from_env().lakehouse_connection
+    if not connection or not uri.startswith(("s3://", "s3a://")):
+        return Storage.for_uri(uri)
     path = ObjectStoragePath(f"s3://{uri.partition('://')[2]}", conn_id=connection)
     return Storage(path.fs, uri)
 
