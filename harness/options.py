@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.paths import checkout
+from harness.paths import RUN_DIR, checkout
 
 
 def environment_names(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -51,5 +51,9 @@ Kubeconfig = Annotated[
     typer.Option(help="Kubeconfig file.", metavar="FILE", show_default="$KUBECONFIG, else ~/.kube/config"),
 ]
 Lakehouse = Annotated[
-    Path, typer.Option(help="Folder of the lakehouse.", show_default=".run/lakehouse", metavar="DIR")
+    str,
+    typer.Option(
+        help="Lakehouse: a folder, or s3://bucket/prefix.", show_default=".run/lakehouse", metavar="ADDRESS"
+    ),
 ]
+LAKEHOUSE = str(RUN_DIR / "lakehouse")

@@ -2,8 +2,8 @@
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -13,20 +13,23 @@ from brewery.contract.errors import PipelineError
 from brewery.contract.limits import VARIABLES, Limits
 from harness.console import err, out
 from harness.errors import HarnessError, UsageError, interrupted
-from harness.files import write_output
-from harness.options import Lakehouse, output
-from harness.paths import RUN_DIR
+from harness.files import check_output, write_output
+from harness.options import LAKEHOUSE, Lakehouse
 from harness.pipeline.embedded.display import Display
 from harness.pipeline.embedded.environment import worker_environment
-from harness.pipeline.embedded.events import Event, Progress, StageEnded, StageStarted
+from harness.pipeline.embedded.events import Event, Progress, Retrying, StageEnded, StageStarted
 from harness.pipeline.embedded.lakehouse import choose_date, prepare
+from harness.pipeline.embedded.lease import leased
 from harness.pipeline.embedded.lock import exclusive
 from harness.pipeline.embedded.simulation import day_number
 from harness.pipeline.embedded.supervisor import run_worker
+from harness.pipeline.lakehouse.address import Address, read_address
 from harness.pipeline.lakehouse.model import Failure, StageTime
+from harness.pipeline.lakehouse.s3 import use_s3
 from harness.pipeline.mock_api.command import SimulateChanges, require_data
 from harness.pipeline.mock_api.server import MockApi
 
+_REPORT_BYTES = 2**20
 _Result = TypeVar("_Result")
 _LIMITS = Limits()
 
@@ -46,7 +49,7 @@ def run(
         typer.Option(help="Ingest from this API, such as https://api.openbrewerydb.org/v1.", metavar="URL"),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the mock API's data.", metavar="N")] = 1,
-    lakehouse: Lakehouse = RUN_DIR / "lakehouse",
+    lakehouse: Lakehouse = LAKEHOUSE,
     fresh: Annotated[bool, typer.Option("--fresh", help="Empty the lakehouse first.")] = False,
     date: Annotated[
         str | None,
@@ -68,7 +71,15 @@ def run(
         float, _limit("warn_gone", 1, "Warn where a greater share of the breweries is gone.")
     ] = _LIMITS.warn_gone,
     report: Annotated[
-        Path | None, output("HTML report to write. Default: report.html beside the lakehouse.")
+        Path | None,
+        typer.Option(
+            "--output",
+            "--report",
+            "-o",
+            help="HTML report to write. Default: report.html beside the lakehouse.",
+            metavar="PATH",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """Run the whole pipeline on this machine, API to report.
@@ -85,15 +96,23 @@ def run(
         raise UsageError("--data and --api exclude each other: give one of the two.")
     require_data(data, simulate_changes=simulate_changes)
     limits = Limits(max_rejected_share, max_drop, max_age_hours, warn_gone)
-    root = lakehouse.expanduser().resolve()
+    address = read_address(str(lakehouse))
+    if not address.folder:
+        use_s3()
+    report_file = (report or address.near("report.html")).expanduser().resolve()
+    check_output(report_file, _REPORT_BYTES)
+    root, own_folder = address.root, address.folder or address.near(".")
     prepare(root, fresh=False)
-    with exclusive(root):
+    own_folder.mkdir(parents=True, exist_ok=True)
+    leasing: AbstractContextManager[Mapping[str, str]] = (
+        nullcontext({}) if address.folder else leased(root, err.print)
+    )
+    with exclusive(own_folder, root) as lock, leasing as lease:
         prepare(root, fresh=fresh)
         ingestion_date = choose_date(
             root, date, simulated=api is None, changes=api is None and (data is None or simulate_changes)
         )
-        log_file = _new_log(root.parent / "logs", ingestion_date)
-        report_file = (report or root.parent / "report.html").expanduser().resolve()
+        log_file = _new_log(address.near("logs"), ingestion_date)
         err.print(f"[bold]{ingestion_date}[/] → {root}", highlight=False, soft_wrap=True)
         try:
             with (
@@ -102,7 +121,7 @@ def run(
                 if api is not None
                 else _mock_api(breweries, data, simulate_changes, seed, ingestion_date) as url,
             ):
-                _run(root, url, ingestion_date, log_file, report_file, display, limits)
+                _run(address, url, ingestion_date, log_file, report_file, display, limits, lock, lease)
         except KeyboardInterrupt as request:
             raise interrupted(
                 request, "the lakehouse keeps what was committed, and the same command continues from there"
@@ -117,7 +136,15 @@ def _mock_api(breweries: int, data: Path | None, simulate_changes: bool, seed: i
 
 
 def _run(
-    root: Path, url: str, date: dt.date, log_file: Path, report_file: Path, display: Display, limits: Limits
+    address: Address,
+    url: str,
+    date: dt.date,
+    log_file: Path,
+    report_file: Path,
+    display: Display,
+    limits: Limits,
+    lock: int,
+    lease: Mapping[str, str],
 ) -> None:
     # Imported here: `harness --help` should not wait for Arrow and the charts.
     from harness.machine.environment import spark_environment
@@ -140,28 +167,32 @@ def _run(
                 display.start(stage)
             case Progress(stage, done, total, note):
                 display.move(stage, done, total, note)
+            case Retrying(stage, sentence, seconds):
+                display.retry(stage, sentence, seconds)
             case StageEnded(stage, seconds):
                 display.end(stage, seconds)
                 stages.append(StageTime(stage, seconds))
 
-    spark = timed("setup", spark_environment)
-    home = root.parent / "airflow"
+    spark = timed("setup", lambda: spark_environment(("delta",) if address.folder else ("delta", "s3")))
+    home = address.near("airflow")
     home.mkdir(exist_ok=True)
-    environment = worker_environment(home=home, lakehouse=root, api=url, spark=spark, limits=limits)
+    environment = worker_environment(home=home, lakehouse=address.root, api=url, spark=spark, limits=limits)
     try:
-        finished = run_worker(date, environment, log_file, follow)
+        finished = run_worker(date, {**environment, **lease}, log_file, follow, lock=lock)
     except HarnessError as error:
         display.close()
-        _report_failure(root, Failure(date, str(error)), stages, report_file)
+        _report_failure(address.root, Failure(date, str(error)), stages, report_file)
         raise
-    summary = timed("summary", lambda: summarise(root, stages, finished.versions, warn_gone=limits.warn_gone))
+    summary = timed(
+        "summary", lambda: summarise(address.root, stages, finished.versions, warn_gone=limits.warn_gone)
+    )
     timed("report", lambda: write_output(report_file, render(summary)))
     display.close()
     print_summary(summary, out)
     out.print(f"Report: {report_file}", highlight=False, soft_wrap=True)
 
 
-def _report_failure(root: Path, failure: Failure, stages: list[StageTime], report_file: Path) -> None:
+def _report_failure(root: str, failure: Failure, stages: list[StageTime], report_file: Path) -> None:
     from harness.pipeline.lakehouse.read import refusals, summarise
     from harness.pipeline.report.html import render, render_failure
 

@@ -55,6 +55,14 @@ class Display:
         self.start(stage)
         self._progress.update(self._tasks[stage], completed=done, total=total or None, note=note)
 
+    def retry(self, stage: str, sentence: str, seconds: float) -> None:
+        self._console.print(
+            f"{TITLES.get(stage, stage)} failed and starts again in {seconds:.0f} s: {sentence}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+
     def end(self, stage: str, seconds: float) -> None:
         self.start(stage)
         self._progress.update(self._tasks[stage], completed=1, total=1)

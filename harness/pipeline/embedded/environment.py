@@ -6,6 +6,7 @@ from pathlib import Path
 
 from brewery.contract.limits import VARIABLES, Limits
 from harness.paths import ROOT
+from harness.pipeline.lakehouse.loopback import without_proxy_on_loopback
 
 
 def airflow_environment(home: Path) -> dict[str, str]:
@@ -32,7 +33,7 @@ def airflow_environment(home: Path) -> dict[str, str]:
 def worker_environment(
     *,
     home: Path,
-    lakehouse: Path,
+    lakehouse: Path | str,
     api: str,
     spark: Mapping[str, str],
     limits: Limits,
@@ -41,7 +42,10 @@ def worker_environment(
     """The whole environment of the worker process; Airflow's own variables in `base` are dropped."""
     clean = {key: value for key, value in base.items() if not key.startswith("AIRFLOW")}
     return {
+        # Somebody waits for this run.
+        "BREWERY_RETRY_DELAY": "5",
         **clean,
+        **without_proxy_on_loopback(base),
         **spark,
         **airflow_environment(home),
         **{VARIABLES[name]: str(value) for name, value in vars(limits).items()},
@@ -49,7 +53,7 @@ def worker_environment(
         "BREWERY_API_URL": api,
         "BREWERY_API_OPTION": "--api",
         "BREWERY_SPARK_MODE": "local",
-        # The ingestion retries each page by itself; a retry of the whole task would only hide the reason.
-        "BREWERY_TASK_RETRIES": "0",
+        # The credentials are in the AWS_ variables, not in a connection of Airflow's.
+        "BREWERY_LAKEHOUSE_CONNECTION": "",
         "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "dags"), str(ROOT / "spark"))),
     }

@@ -32,6 +32,15 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Retrying:
+    """A task failed for a reason, the `sentence`, that may be over when it starts again in `seconds`."""
+
+    stage: str
+    sentence: str
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Failed:
     """The run ended badly; `sentence` is for the user, the worker's log has the rest."""
 
@@ -47,8 +56,8 @@ class Finished:
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
-Event = StageStarted | StageEnded | Progress | Failed | Finished
-_KINDS = {kind.__name__: kind for kind in (StageStarted, StageEnded, Progress, Failed, Finished)}
+Event = StageStarted | StageEnded | Progress | Retrying | Failed | Finished
+_KINDS = {kind.__name__: kind for kind in (StageStarted, StageEnded, Progress, Retrying, Failed, Finished)}
 
 
 def write_event(stream: IO[str], event: Event) -> None:

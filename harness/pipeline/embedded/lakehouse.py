@@ -3,8 +3,9 @@
 import datetime as dt
 import errno
 import json
-import shutil
 from pathlib import Path
+
+from fsspec.implementations.local import LocalFileSystem
 
 from brewery.bronze import list_dates, list_runs
 from brewery.contract.decisions import standing
@@ -14,33 +15,37 @@ from brewery.quarantine import read_decisions
 from brewery.storage import Storage
 from harness.errors import HarnessError, UsageError
 from harness.pipeline.embedded import simulation
+from harness.pipeline.embedded.lock import LOCK
 
 _LAYERS = ("bronze", "silver", "gold", "quality")
 
 
-def prepare(root: Path, *, fresh: bool) -> None:
-    """Create the folder, and remove its layers if `fresh`; a folder with anything else in it is refused."""
+def prepare(root: Path | str, *, fresh: bool) -> None:
+    """Create the folder, and remove its layers if `fresh`; one with anything else in it is refused."""
+    storage = Storage.for_uri(str(root))
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        strangers = sorted(p.name for p in root.iterdir() if p.name not in (*_LAYERS, ".lock"))
-        if strangers:
-            raise HarnessError(
-                f"{root} holds {strangers[0]!r}, so it is not a lakehouse: name an empty folder with --lakehouse."
-            )
-        if fresh:
-            for layer in _LAYERS:
-                if (root / layer).exists():
-                    shutil.rmtree(root / layer)
-        (root / ".lock").touch()
+        if isinstance(storage.fs, LocalFileSystem):
+            Path(root).mkdir(parents=True, exist_ok=True)
+        root = storage.layout.root
+        for entry in storage.list_folder(root):
+            if entry.name not in (*_LAYERS, LOCK):
+                raise HarnessError(
+                    f"{root} holds {entry.name!r}, so it is not a lakehouse: name an empty folder with --lakehouse."
+                )
+        if isinstance(storage.fs, LocalFileSystem):
+            (Path(root) / LOCK).touch()
     except OSError as error:
         raise HarnessError(f"The lakehouse {root} {_reason(error)}.") from None
+    if fresh:
+        for layer in _LAYERS:
+            storage.delete(f"{root}/{layer}")
 
 
-def choose_date(root: Path, given: str | None, *, simulated: bool, changes: bool) -> dt.date:
+def choose_date(root: Path | str, given: str | None, *, simulated: bool, changes: bool) -> dt.date:
     """The date that was given, else that of an interrupted run or the next of a mock API, else today (UTC).
 
     Args:
-        root: The lakehouse's folder.
+        root: The lakehouse's folder, or `s3://bucket/prefix`.
         given: The date as the user wrote it.
         simulated: Whether the mock API is read.
         changes: Whether its data changes from day to day, so that it starts on a certain day.
@@ -62,13 +67,13 @@ def choose_date(root: Path, given: str | None, *, simulated: bool, changes: bool
     return date
 
 
-def committed_dates(root: Path) -> list[dt.date]:
+def committed_dates(root: Path | str) -> list[dt.date]:
     """Dates with a committed bronze run, in order."""
     storage = Storage.for_uri(str(root))
     return [date for date in list_dates(storage) if any(run.committed for run in list_runs(storage, date))]
 
 
-def interrupted_date(root: Path) -> dt.date | None:
+def interrupted_date(root: Path | str) -> dt.date | None:
     """The newest date, if the run that ingested it ended before a gate had said anything about it.
 
     That is what Ctrl-C, SIGKILL and a power failure leave. A run that was refused, accepted or discarded is done.

@@ -1,4 +1,7 @@
-"""The process in which Airflow runs both DAGs: `python -m harness.pipeline.embedded.worker DATE EVENTS_FD`.
+"""The process in which Airflow runs both DAGs.
+
+`python -m harness.pipeline.embedded.worker DATE EVENTS LIFELINE LOCK`: the last three are file descriptors, for
+`events`, for the `guard`, and of the lakehouse's lock.
 
 It exits with 0 after `Finished`, with 1 after `Failed`; what Airflow and Spark print goes to its own stdout and
 stderr, which the front keeps in a log file.
@@ -8,6 +11,7 @@ import datetime as dt
 import importlib.metadata
 import logging
 import os
+import signal
 import sys
 import threading
 import time
@@ -16,8 +20,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from harness.pipeline.embedded.events import Failed, Finished, Progress, StageEnded, StageStarted, write_event
-from harness.pipeline.embedded.explain import explain
+from harness.pipeline.embedded.events import (
+    Failed,
+    Finished,
+    Progress,
+    Retrying,
+    StageEnded,
+    StageStarted,
+    write_event,
+)
+from harness.pipeline.embedded.explain import explain, explain_start
+from harness.pipeline.embedded.guard import fork_guarded
+from harness.pipeline.embedded.lease import keep_renewed
 
 INGESTION_DAG = "brewapi-ingestion-validation-minio"
 TRANSFORMATION_DAG = "brew-process-transformation"
@@ -37,10 +51,11 @@ class RunError(Exception):
 class TaskListener:
     """Airflow listener: tells the front when a task starts and ends, and keeps the error of one that failed."""
 
-    def __init__(self, emit: Callable[[Any], None]) -> None:
+    def __init__(self, emit: Callable[[Any], None], own: tuple[type[BaseException], ...]) -> None:
         self._emit = emit
+        self._own = own
         self._started: dict[str, float] = {}
-        self.error: BaseException | str | None = None
+        self._error: BaseException | str | None = None
 
     def running(self, task_id: str) -> None:
         self._started[task_id] = time.monotonic()
@@ -49,13 +64,19 @@ class TaskListener:
     def success(self, task_id: str) -> None:
         self._emit(StageEnded(task_id, time.monotonic() - self._started[task_id]))
 
-    def failed(self, error: BaseException | str | None) -> None:
-        self.error = error
+    def reason(self) -> str:
+        return explain(self._error, own=self._own)
+
+    def failed(self, task_id: str, error: BaseException | str | None, retry_in: float | None) -> None:
+        self._error = error
+        if retry_in is not None:
+            self._emit(Retrying(task_id, self.reason(), retry_in))
 
 
 def _register(listener: TaskListener) -> None:
     from airflow.listeners import hookimpl
     from airflow.listeners.listener import get_listener_manager
+    from airflow.utils.state import TaskInstanceState
 
     class Hooks:
         """Airflow finds hooks by name and parameter names."""
@@ -69,8 +90,12 @@ def _register(listener: TaskListener) -> None:
             listener.success(task_instance.task_id)
 
         @hookimpl
-        def on_task_instance_failed(self, error: Any) -> None:
-            listener.failed(error)
+        def on_task_instance_failed(self, task_instance: Any, error: Any) -> None:
+            retry_in = None
+            if task_instance.state == TaskInstanceState.UP_FOR_RETRY:
+                delay = task_instance.next_retry_datetime() - dt.datetime.now(dt.UTC)
+                retry_in = max(0.0, delay.total_seconds())
+            listener.failed(task_instance.task_id, error, retry_in)
 
     manager: Any = get_listener_manager()
     manager.add_listener(Hooks())
@@ -116,9 +141,7 @@ def _load_dags() -> dict[str, Any]:
     return dict(bag.dags)
 
 
-def _run_dag(
-    dag: Any, logical_date: dt.datetime, listener: TaskListener, own: tuple[type[BaseException], ...]
-) -> None:
+def _run_dag(dag: Any, logical_date: dt.datetime, listener: TaskListener) -> None:
     from airflow.utils.state import DagRunState, TaskInstanceState
 
     run = dag.test(execution_date=logical_date)
@@ -127,7 +150,7 @@ def _run_dag(
     failed = next(
         (ti.task_id for ti in run.get_task_instances() if ti.state == TaskInstanceState.FAILED), dag.dag_id
     )
-    raise RunError(failed, explain(listener.error, own=own))
+    raise RunError(failed, listener.reason())
 
 
 def _take_dataset_events() -> int:
@@ -145,29 +168,52 @@ def _versions() -> dict[str, str]:
     return {name: importlib.metadata.version(package) for name, package in names.items()}
 
 
-def _start_spark() -> threading.Thread:
-    """Start the JVM while Airflow loads and the ingestion waits for the network."""
+class SparkStart(threading.Thread):
+    """Starts the JVM, which holds the lock too, while Airflow loads and the ingestion waits for the network."""
 
-    def start() -> None:
-        from lakehouse.session import get_session
+    def __init__(self, lock: int) -> None:
+        super().__init__(name="spark-start", daemon=True)
+        self._lock = lock
+        self._failure: str | None = None
 
-        try:
-            get_session()
-        except Exception:
-            # The task that needs the session will meet the same error, and is the one to report it.
-            log.exception("Spark did not start")
+    def run(self) -> None:
+        from pyspark import SparkConf, SparkContext
+        from pyspark.java_gateway import launch_gateway
 
-    thread = threading.Thread(target=start, name="spark-start", daemon=True)
-    thread.start()
-    return thread
+        from lakehouse.java import java_explained
+        from lakehouse.session import get_session, session_config
+
+        # Java and this process print to the same file.
+        with Path("/proc/self/fd/1").open(encoding="utf-8", errors="replace") as output:
+            output.seek(0, os.SEEK_END)
+            try:
+                settings = SparkConf(loadDefaults=False).setAll(list(session_config().items()))
+                gateway = launch_gateway(settings, {"pass_fds": (self._lock,)})  # type: ignore[no-untyped-call]
+                SparkContext._ensure_initialized(gateway=gateway)
+                with java_explained():
+                    get_session()
+            except Exception as error:
+                self._failure = explain_start(error, output.read())
+                log.exception("Spark did not start")
+
+    def finish(self) -> None:
+        """Wait until Spark is there.
+
+        Raises:
+            RunError: It did not start.
+        """
+        self.join()
+        if self._failure:
+            raise RunError("Spark", self._failure)
 
 
-def run(date: dt.date, emit: Callable[[Any], None]) -> None:
+def run(date: dt.date, emit: Callable[[Any], None], lock: int) -> None:
     """Run both DAGs for one date; `emit` receives the events, except the final `Failed`."""
     warnings.filterwarnings("ignore")
     emit(StageStarted("airflow"))
     started = time.monotonic()
-    spark = _start_spark()
+    spark = SparkStart(lock)
+    spark.start()
     _prepare_database()
     dags = _load_dags()
     from airflow.exceptions import AirflowException
@@ -175,14 +221,14 @@ def run(date: dt.date, emit: Callable[[Any], None]) -> None:
     from brewery.contract.errors import PipelineError
 
     own = (PipelineError, AirflowException)
-    listener = TaskListener(emit)
+    listener = TaskListener(emit, own)
     _register(listener)
     logging.getLogger(PROGRESS_LOGGER).addHandler(ProgressHandler(emit))
     emit(StageEnded("airflow", time.monotonic() - started))
 
     logical_date = dt.datetime.combine(date, dt.time(), tzinfo=dt.UTC)
     _take_dataset_events()
-    _run_dag(dags[INGESTION_DAG], logical_date, listener, own)
+    _run_dag(dags[INGESTION_DAG], logical_date, listener)
     dataset_events = _take_dataset_events()
     if not dataset_events:
         raise RunError(
@@ -190,22 +236,37 @@ def run(date: dt.date, emit: Callable[[Any], None]) -> None:
             f"{INGESTION_DAG} succeeded but left no Dataset event for {TRANSFORMATION_DAG}; "
             "check that both DAGs name the same Dataset",
         )
-    spark.join()
-    _run_dag(dags[TRANSFORMATION_DAG], logical_date, listener, own)
+    spark.finish()
+    _run_dag(dags[TRANSFORMATION_DAG], logical_date, listener)
     emit(Finished(dataset_events, _versions()))
+
+
+def _stop(number: int, frame: object) -> None:  # noqa: ARG001 - a signal handler's signature
+    """Unwind; within a task Airflow has a handler of its own, to the same end."""
+    sys.exit(128 + number)
 
 
 def main(arguments: Sequence[str]) -> int:
     date = dt.date.fromisoformat(arguments[0])
-    stream: IO[str] = os.fdopen(int(arguments[1]), "w", encoding="utf-8")
+    events, lifeline, lock = map(int, arguments[1:])
+    fork_guarded(lifeline, events)
+    signal.signal(signal.SIGTERM, _stop)
+    stream: IO[str] = os.fdopen(events, "w", encoding="utf-8")
     guard = threading.Lock()
 
     def emit(event: Any) -> None:
         with guard:
             write_event(stream, event)
 
+    def stop(sentence: str) -> None:
+        emit(Failed("The lock", sentence))
+        # The guard ends Java with this process.
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    if lease := os.environ.get("LAKEHOUSE_LEASE"):
+        keep_renewed(lease, stop)
     try:
-        run(date, emit)
+        run(date, emit, lock)
     except RunError as error:
         emit(Failed(error.stage, str(error)))
         return 1

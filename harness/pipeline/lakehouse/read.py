@@ -22,6 +22,7 @@ from brewery.contract.quarantine import waiting
 from brewery.quarantine import read_decisions, runs_of
 from brewery.storage import Storage
 from harness.errors import HarnessError
+from harness.pipeline.lakehouse.address import read_address
 from harness.pipeline.lakehouse.model import (
     Check,
     City,
@@ -88,8 +89,8 @@ Row = dict[str, Any]
 class Lakehouse:
     """A lakehouse, open for reading."""
 
-    def __init__(self, root: Path) -> None:
-        self.layout = Layout(str(root))
+    def __init__(self, root: str) -> None:
+        self.layout = Layout(root)
         self._tables: dict[str, DeltaTable | None] = {}
 
     def table(self, uri: str) -> DeltaTable:
@@ -131,7 +132,7 @@ class Lakehouse:
 
 
 def summarise(
-    root: Path,
+    root: Path | str,
     stages: Sequence[StageTime] = (),
     versions: Mapping[str, str] | None = None,
     *,
@@ -141,17 +142,18 @@ def summarise(
     """Reads the whole lakehouse and reduces it.
 
     Args:
-        root: The lakehouse's folder.
+        root: The lakehouse's folder, or `s3://bucket/prefix`.
         stages: Times of the run that this summary ends.
         versions: Software -> version, for the report's footer.
         warn_gone: Share of the breweries that may be gone on a day without a warning.
         failure: The run that this summary ends, if it failed.
     """
-    if not root.is_dir():
+    address = read_address(str(root))
+    if address.folder and not address.folder.is_dir():
         raise HarnessError(
-            f"There is no lakehouse at {root}: run `harness run` to build one, or name another with --lakehouse."
+            f"There is no lakehouse at {address}: run `harness run` to build one, or name another with --lakehouse."
         )
-    lakehouse = Lakehouse(root)
+    lakehouse = Lakehouse(address.root)
     layout = lakehouse.layout
     runs = _runs(lakehouse)
     missing = [name for name in GOLD if lakehouse.find(layout.gold(name)) is None]
@@ -202,7 +204,7 @@ def _runs(lakehouse: Lakehouse) -> list[LedgerRow]:
     return runs
 
 
-def refusals(root: Path) -> list[Refusal]:
+def refusals(root: Path | str) -> list[Refusal]:
     """The runs in quarantine, in order of their dates."""
     storage = Storage.for_uri(str(root))
     waiting_ = waiting(standing(read_decisions(storage)), partial(runs_of, storage))

@@ -8,12 +8,11 @@ import typer
 from brewery.contract.limits import Limits
 from harness.console import out
 from harness.files import write_output
-from harness.options import Lakehouse, output
-from harness.paths import RUN_DIR
+from harness.options import LAKEHOUSE, Lakehouse, output
 
 
 def report(
-    lakehouse: Lakehouse = RUN_DIR / "lakehouse",
+    lakehouse: Lakehouse = LAKEHOUSE,
     target: Annotated[Path | None, output("HTML file to write. Default: report.html beside the lakehouse.")] = None,
     print_: Annotated[bool, typer.Option("--print", help="Print the gold tables and write no file.")] = False,
 ) -> None:
@@ -25,10 +24,15 @@ def report(
         harness report --print
     """
     # Imported here: `harness --help` should not wait for Arrow and the maps.
+    from harness.pipeline.lakehouse.address import read_address
     from harness.pipeline.lakehouse.read import summarise
+    from harness.pipeline.lakehouse.s3 import use_s3
 
-    root = lakehouse.expanduser().resolve()
-    summary = summarise(root, warn_gone=Limits.from_env().warn_gone)
+    address = read_address(str(lakehouse))
+    if not address.folder:
+        use_s3()
+    path = (target or address.near("report.html")).expanduser().resolve()
+    summary = summarise(address.root, warn_gone=Limits.from_env().warn_gone)
     if print_:
         from harness.pipeline.report.tables import print_summary
 
@@ -36,6 +40,5 @@ def report(
         return
     from harness.pipeline.report.html import render
 
-    path = (target or root.parent / "report.html").expanduser().resolve()
     write_output(path, render(summary))
     out.print(f"Report: {path}", highlight=False, markup=False, soft_wrap=True)

@@ -47,6 +47,8 @@ class Cli:
         assert "Traceback" not in done.stderr + done.stdout
         errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
         assert len(errors) == 1, done.stderr
+        # What is refused would be refused again.
+        assert "starts again" not in done.stderr
         return errors[0].removeprefix("error: ")
 
 

@@ -1,6 +1,11 @@
 """The environment of the process that runs the DAGs."""
 
+import os
 from pathlib import Path
+
+import pytest
+import requests.utils
+from botocore.utils import get_environ_proxies as botocore_proxies
 
 from brewery.contract.limits import Limits
 from brewery.settings import Settings
@@ -21,3 +26,30 @@ def test_a_message_of_the_ingestion_names_the_option_of_harness_run(tmp_path: Pa
     environment = environment_of(tmp_path, Limits())
     settings = Settings.from_env(environment)
     assert (settings.api_url, settings.api_option) == ("http://127.0.0.1:1/v1", "--api")
+
+
+@pytest.mark.parametrize(
+    "bypassed", [{}, {"NO_PROXY": "intranet"}, {"no_proxy": " a.example , b.example"}, {"NO_PROXY": "*"}]
+)
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"])
+@pytest.mark.parametrize("lower", [True, False])
+def test_no_proxy_stands_before_a_server_of_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, lower: bool, bypassed: dict[str, str]
+) -> None:
+    for name in (*os.environ,):
+        if name.upper().endswith("_PROXY"):
+            monkeypatch.delenv(name)
+    base = {variable.lower() if lower else variable: "http://127.0.0.1:9", **bypassed}
+    environment = worker_environment(
+        home=tmp_path, lakehouse=tmp_path, api="http://x", spark={}, limits=Limits(), base=base
+    )
+    for name, value in environment.items():
+        if name.upper().endswith("_PROXY"):
+            monkeypatch.setenv(name, value)
+    for scheme in ("http", "https"):
+        for host in ("127.0.0.1", "localhost", "[::1]"):
+            url = f"{scheme}://{host}:5000/v1"
+            assert not requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url)), url
+            assert not requests.utils.select_proxy(url, botocore_proxies(url)), url
+    for names in bypassed.values():
+        assert all(name.strip() in environment["no_proxy"].split(",") for name in names.split(","))

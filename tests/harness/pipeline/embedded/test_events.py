@@ -5,6 +5,7 @@ from harness.pipeline.embedded.events import (
     Failed,
     Finished,
     Progress,
+    Retrying,
     StageEnded,
     StageStarted,
     read_events,
@@ -17,6 +18,7 @@ def test_events_arrive_as_they_were_sent() -> None:
         StageStarted("airflow"),
         StageEnded("airflow", 1.5),
         Progress("ingest_to_bronze", 3, 20, "600 records"),
+        Retrying("ingest_to_bronze", "the API is down", 4.5),
         Failed("validate_bronze", "größer als erwartet\nzweite Zeile"),
         Finished(1, {"Spark": "3.5"}),
     ]

@@ -1,6 +1,6 @@
 import pytest
 
-from harness.pipeline.embedded.explain import explain
+from harness.pipeline.embedded.explain import explain, explain_start
 
 
 class OwnError(Exception):
@@ -35,3 +35,27 @@ def test_anything_else_is_its_first_line_and_never_a_trace() -> None:
     assert "\n" not in explain("first\nsecond")
     assert len(explain("y" * 5000)) == 300
     assert explain(None) == "it gave no reason"
+
+
+@pytest.mark.parametrize(
+    ("printed", "word"),
+    [
+        ("OpenJDK 64-Bit Server VM warning: INFO: os::commit_memory failed; error='Not enough space'\n#\n"
+         "# There is insufficient memory for the Java Runtime Environment to continue.", "not enough memory"),
+        ("Error occurred during initialization of VM\nCould not reserve enough space for 9000000KB object heap",
+         "SPARK_DRIVER_MEMORY lower"),
+        ("Invalid maximum heap size: -Xmx2x\nError: Could not create the Java Virtual Machine.", "such as 2g"),
+        ("Exception in thread \"main\" java.lang.OutOfMemoryError: unable to create native thread: possibly out of"
+         " memory or process/resource limits reached", "ulimit -u"),
+        ("ERROR SparkContext: java.net.BindException: Cannot assign requested address: Service 'sparkDriver' failed"
+         " after 16 retries", "port"),
+        ("java.io.IOException: Failed to create a temp directory (under /tmp) after 10 attempts!", "TMPDIR"),
+        ("Unrecognized VM option 'UseMagicGC'\nError: Could not create the Java Virtual Machine.", "Virtual M"),
+        ("bin/spark-class: line 71: /nowhere/bin/java: No such file or directory", "/nowhere/bin/java"),
+    ],
+)  # fmt: skip
+def test_a_java_that_does_not_start_is_explained_by_what_it_printed(printed: str, word: str) -> None:
+    error = RuntimeError("[JAVA_GATEWAY_EXITED] Java gateway process exited before sending its port number.")
+    sentence = explain_start(error, f"Some line of Airflow's\n{printed}\n")
+    assert word in sentence
+    assert "\n" not in sentence

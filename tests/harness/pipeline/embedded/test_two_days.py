@@ -157,14 +157,17 @@ def test_a_bad_snapshot_fails_the_gate_and_gold_stays_readable(cli: Cli, api: Mo
 def test_a_damaged_page_is_named_and_nothing_moves(cli: Cli, api: MockApi) -> None:
     versions = {table: gold_version(cli, table) for table in GOLD}
     api.add_faults("not-json:page=2")
-    sentence = cli.fail(1, "--api", f"{api.url}/v1", "--date", "2025-01-03", BREWERY_ATTEMPTS="2")
+    sentence = cli.fail(
+        1, "--api", f"{api.url}/v1", "--date", "2025-01-03", BREWERY_ATTEMPTS="2", BREWERY_TASK_RETRIES="0"
+    )
     assert sentence.startswith("ingest_to_bronze failed")
     assert "page 2" in sentence
     assert {table: gold_version(cli, table) for table in GOLD} == versions
 
 
 def test_an_api_that_is_down_is_one_sentence(cli: Cli) -> None:
-    sentence = cli.fail(1, "--api", "http://127.0.0.1:9/v1", "--date", "2025-01-03", BREWERY_ATTEMPTS="1")
+    once = {"BREWERY_ATTEMPTS": "1", "BREWERY_TASK_RETRIES": "0"}
+    sentence = cli.fail(1, "--api", "http://127.0.0.1:9/v1", "--date", "2025-01-03", **once)
     assert "127.0.0.1:9" in sentence
     assert "The log is" in sentence
 

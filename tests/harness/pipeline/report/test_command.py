@@ -31,11 +31,11 @@ def test_print_writes_no_file(
     lakehouse: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    report(lakehouse, print_=True)
+    report(str(lakehouse), print_=True)
     assert "gold/breweries_by_type" in capsys.readouterr().out
     assert not (lakehouse.parent / "report.html").exists()
 
 
 def test_no_lakehouse_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match="There is no lakehouse at"):
-        report(tmp_path / "nowhere")
+        report(str(tmp_path / "nowhere"))
