@@ -68,6 +68,7 @@ def test_what_a_proxy_answers_itself_names_it(
 @pytest.mark.parametrize(
     "proxy",
     [f"socks5h://user:{PASSWORD}@127.0.0.1:9", f"http://user:{PASSWORD}@:bad", f"user:{PASSWORD}@127.0.0.1:9"],
+    ids=["unknown scheme", "no host", "no scheme"],
 )
 def test_a_proxy_that_cannot_be_used_is_named(lake: Lake, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     monkeypatch.setenv("HTTP_PROXY", proxy)
