@@ -131,11 +131,11 @@ def _matches(folder: str, pattern: str) -> bool:
 
 
 def _apart(folder: str, settings: Settings, below: str) -> bool:
-    """Whether a folder belongs to no environment."""
+    """Whether a folder belongs to no environment; a folder that is asked for is not excluded from itself."""
     parts = posixpath.relpath(folder, below).split("/")
     if any(part == "node_modules" or (part.startswith(".") and part not in (".", "..")) for part in parts):
         return True
-    return any(_matches(folder, pattern) for pattern in settings.exclude)
+    return any(_matches(folder, pattern) and not _matches(below, pattern) for pattern in settings.exclude)
 
 
 def tops(kustomizations: Kustomizations, settings: Settings, below: str = ".") -> list[str]:
