@@ -110,10 +110,12 @@ def flagged(spark: SparkSession, rows: Sequence[dict[str, Any]], past: plausibil
     """For each row: the warnings about it, with the value shown."""
     names = list(rows[0])
     schema = ", ".join(f"`{name}` {'double' if name.endswith('tude') else 'string'}" for name in names)
-    values = plausibility.implausible(past)
-    frame = plausibility.with_text(spark.createDataFrame([[row[name] for name in names] for row in rows], schema))
-    judged = frame.selectExpr("id", *(f"{value} as `{name}`" for name, value in values.items())).collect()
-    by_id = {row["id"]: {name: row[name] for name in values if row[name] is not None} for row in judged}
+    warnings = plausibility.implausible(past)
+    frame = spark.createDataFrame([[row[name] for name in names] for row in rows], schema)
+    judged = frame.selectExpr(
+        "id", *(f"{warning.value} as `{name}`" for name, warning in warnings.items())
+    ).collect()
+    by_id = {row["id"]: {name: row[name] for name in warnings if row[name] is not None} for row in judged}
     return [by_id[row["id"]] for row in rows]
 
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ftfy.badness import BADNESS_RE
 from pyspark.sql import DataFrame
@@ -14,7 +14,7 @@ from brewery.contract.ledger import LedgerRow
 from lakehouse.definitions import CONTENT_COLUMNS, SILVER_BREWERIES
 from lakehouse.errors import LakehouseError, explained
 from lakehouse.quality import countries
-from lakehouse.quality.expectations import Example, Expectation, Outcome, measure, none_of
+from lakehouse.quality.expectations import Example, Expectation, Outcome, measure
 from lakehouse.storage import Lakehouse
 from lakehouse.tables import sql_text
 
@@ -37,7 +37,9 @@ _POINT: Final = "concat(cast(latitude as string), ', ', cast(longitude as string
 _ZERO: Final = "latitude = 0 or longitude = 0 or (abs(latitude) < 0.01 and abs(longitude) < 0.01)"
 
 # Characters that nobody types and nobody sees: controls, zero-width and bidirectional marks, private use.
-_INVISIBLE: Final = r"\x00-\x09\x0b\x0c\x0e-\x1f\x7f\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069\ue000-\uf8ff"
+_INVISIBLE: Final = r"[\x00-\x1f\x7f\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069\ue000-\uf8ff]"
+# One by one, because Java looks up single characters in a table, and compares with each range.
+_ODD_ASCII: Final = "[" + "".join(f"\\x{code:02x}" for code in (*range(0x20), *map(ord, "&<?\\"), 0x7F)) + "]"
 _MARKUP: Final = (
     r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});"
     r"|</?[A-Za-z!][^<>]*>|\\u[0-9a-fA-F]{4}|\\[nrt\"]"
@@ -46,6 +48,20 @@ _LETTER_OR_DIGIT: Final = r"[\p{L}\p{N}]"
 _DIGIT: Final = r"\p{Nd}"
 _NO_DIGITS: Final = r"\P{Nd}+"
 _WEBSITE: Final = r"^(?:[hH][tT][tT][pP][sS]?://)?[^\s/?#@:.]+(?:\.[^\s/?#@:.]+)+\.?(?::[0-9]+)?(?:[/?#]\S*)?$"
+
+
+class Implausible(NamedTuple):
+    """Rows that a warning is about, as SQL.
+
+    Attributes:
+        condition: Whether a row may be one of them; it is asked about every row.
+        value: What to show; null for a row that is plausible after all.
+        of_odd_text: The condition is asked only about rows with a character that plain text has not.
+    """
+
+    condition: str
+    value: str
+    of_odd_text: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,7 +82,7 @@ class Past:
 
 
 def outcomes(lakehouse: Lakehouse, ledger: Sequence[LedgerRow], others: Sequence[Expectation]) -> list[Outcome]:
-    """Measure silver: these warnings, and other expectations in the same pass.
+    """Measure silver: other expectations and these warnings.
 
     Args:
         lakehouse: The lakehouse.
@@ -75,31 +91,24 @@ def outcomes(lakehouse: Lakehouse, ledger: Sequence[LedgerRow], others: Sequence
     """
     silver = lakehouse.read(SILVER_BREWERIES)
     past = _compared(lakehouse, silver, ledger)
-    values = implausible(past)
-    texts = with_text(silver)
-    warnings = [
-        none_of(_TABLE, name, f"is_current and ({value}) is not null", severity="warn")
-        for name, value in values.items()
-    ]
-    measured = measure(texts, [*others, *warnings])
-    failing = {o.expectation.name: values[o.expectation.name] for o in measured[len(others) :] if not o.passed}
-    found = _examples(texts.where("is_current"), failing) if failing else {}
-    result = [replace(o, examples=found.get(o.expectation.name, ())) for o in measured]
+    warnings = implausible(past)
+    counted = found(silver, warnings)
+    result = measure(silver, others)
+    result += [_warning(name, *counted.get(name, (0, ()))) for name in warnings]
     if past.shifts is not None:
-        steady = Expectation(_TABLE, "share_of_nulls_steady", at_least=0, at_most=0, severity="warn")
-        result.append(replace(steady.judge(len(past.shifts)), examples=past.shifts))
+        result.append(_warning("share_of_nulls_steady", len(past.shifts), past.shifts))
     return result
 
 
-def with_text(breweries: DataFrame) -> DataFrame:
-    """Breweries with all texts of a row as `_text`: one look at it spares most rows the look at each field."""
-    return breweries.withColumn("_text", sf.concat_ws("\r", *_TEXTS))
+def _warning(name: str, count: int, examples: tuple[Example, ...]) -> Outcome:
+    none = Expectation(_TABLE, name, at_least=0, at_most=0, severity="warn")
+    return replace(none.judge(count), examples=examples)
 
 
-def implausible(past: Past) -> dict[str, str]:
-    """Name of each warning -> SQL over `with_text`: what is implausible in a row, as text to show, else null."""
+def implausible(past: Past) -> dict[str, Implausible]:
+    """Name of each warning -> which rows it is about."""
     named = {value: countries.find(value) for value in past.countries}
-    values = {
+    warnings = {
         "coordinates_not_zero": _when(_ZERO, _POINT),
         "coordinates_precise": _when(
             f"latitude = rint(latitude) and longitude = rint(longitude) and not ({_ZERO})", _POINT
@@ -110,16 +119,10 @@ def implausible(past: Past) -> dict[str, str]:
         ),
         "country_in_one_spelling": _other_spellings(named),
         "type_known": _when(_not_in("brewery_type", KNOWN_BREWERY_TYPES), "brewery_type"),
-        "text_without_mojibake": _field("octet_length(_text) <> length(_text)", _TEXTS, mojibake()),
-        "text_without_replacement_characters": _field(
-            "instr(_text, '\ufffd') > 0 or instr(_text, '?') > 0", _LABELS, r"\ufffd|\p{L}\?\p{Ll}"
-        ),
-        "text_without_markup": _field(
-            r"instr(_text, '&') > 0 or instr(_text, '<') > 0 or instr(_text, '\\') > 0", _TEXTS, _MARKUP
-        ),
-        "text_without_invisible_characters": _field(
-            _matches("_text", f"[{_INVISIBLE}\\n]"), _TEXTS, f"[{_INVISIBLE}\\n\\r]"
-        ),
+        "text_without_mojibake": _field(_TEXTS, mojibake(), "\n"),
+        "text_without_replacement_characters": _field(_LABELS, r"\ufffd|\p{L}\?\p{Ll}"),
+        "text_without_markup": _field(_TEXTS, _MARKUP),
+        "text_without_invisible_characters": _field(_TEXTS, _INVISIBLE),
         "name_is_a_name": _when(
             f"name = id or length(name) > 200 or lower(name) in ({_list(_PLACEHOLDERS)})"
             f" or not {_matches('name', _LETTER_OR_DIGIT)}",
@@ -136,10 +139,10 @@ def implausible(past: Past) -> dict[str, str]:
         "website_is_an_address": _when(f"not {_matches('website_url', _WEBSITE)}", "website_url"),
     }
     if past.known_countries is not None:
-        values["country_seen_before"] = _when(_not_in("country", past.known_countries), "country")
+        warnings["country_seen_before"] = _when(_not_in("country", past.known_countries), "country")
     if past.known_types is not None:
-        values["type_seen_before"] = _when(_not_in("brewery_type", past.known_types), "brewery_type")
-    return values
+        warnings["type_seen_before"] = _when(_not_in("brewery_type", past.known_types), "brewery_type")
+    return warnings
 
 
 def mojibake() -> str:
@@ -147,7 +150,8 @@ def mojibake() -> str:
 
     ftfy writes it with blanks and comments, which Java would also leave out within brackets.
     """
-    result = ["(?Um)"]
+    # To try all alternatives takes long. Nearly all of them need two characters in a row that are not ASCII.
+    result = ["(?Ums)(?=[\\x80-\\x9f]|.{0,2}(?:[^\\x00-\\x7f]{2}|[ÃÂ] |[Œœ]))(?:"]
     symbols = iter(BADNESS_RE.pattern)
     in_brackets = False
     for symbol in symbols:
@@ -162,44 +166,52 @@ def mojibake() -> str:
         elif not symbol.isspace():
             in_brackets = symbol == "["
             result.append(symbol)
-    return "".join(result)
+    return "".join([*result, ")"])
 
 
-def _outside(bounds: Mapping[str, Iterable[countries.Bounds]]) -> str:
+def _outside(bounds: Mapping[str, Iterable[countries.Bounds]]) -> Implausible:
     """A point outside of its country, and the usual mistake that explains it."""
     areas = {value: boxes for value, boxes in bounds.items() if boxes}
     if not areas:
-        return "cast(null as string)"
-
-    def inside(latitude: str, longitude: str) -> str:
-        branches = " ".join(
-            f"when {sql_text(value)} then {' or '.join(_within(box, latitude, longitude) for box in boxes)}"
-            for value, boxes in areas.items()
-        )
-        return f"(case country {branches} end)"
-
+        return _NONE
+    inside = " ".join(
+        f"when {sql_text(value)} then {' or '.join(_within(box) for box in boxes)}"
+        for value, boxes in areas.items()
+    )
+    boxes_of = " ".join(
+        f"when {sql_text(value)} then array({', '.join(map(_struct, boxes))})" for value, boxes in areas.items()
+    )
     mistakes = {
-        inside("-latitude", "longitude"): "the latitude has the wrong sign",
-        inside("latitude", "-longitude"): "the longitude has the wrong sign",
-        inside("-latitude", "-longitude"): "both have the wrong sign",
-        inside("longitude", "latitude"): "latitude and longitude are swapped",
+        ("-latitude", "longitude"): "the latitude has the wrong sign",
+        ("latitude", "-longitude"): "the longitude has the wrong sign",
+        ("-latitude", "-longitude"): "both have the wrong sign",
+        ("longitude", "latitude"): "latitude and longitude are swapped",
     }
-    explanation = " ".join(f"when {condition} then ': {mistake}'" for condition, mistake in mistakes.items())
+    explained_by = " ".join(
+        f"when exists(case country {boxes_of} end, box -> {latitude} between box.south and box.north"
+        f" and if(box.west <= box.east, {longitude} between box.west and box.east,"
+        f" {longitude} >= box.west or {longitude} <= box.east)) then ': {mistake}'"
+        for (latitude, longitude), mistake in mistakes.items()
+    )
     return _when(
-        f"not ({_ZERO}) and not {inside('latitude', 'longitude')}",
-        f"concat({_POINT}, ' is not in ', country, case {explanation} else '' end)",
+        f"not ({_ZERO}) and not case country {inside} end",
+        f"concat({_POINT}, ' is not in ', country, case {explained_by} else '' end)",
     )
 
 
-def _within(box: countries.Bounds, latitude: str, longitude: str) -> str:
+def _struct(box: countries.Bounds) -> str:
+    return "named_struct(" + ", ".join(f"'{name}', {degrees}D" for name, degrees in box._asdict().items()) + ")"
+
+
+def _within(box: countries.Bounds) -> str:
     joint = "and" if box.west <= box.east else "or"
     return (
-        f"({latitude} between {box.south - _MARGIN}D and {box.north + _MARGIN}D"
-        f" and ({longitude} >= {box.west - _MARGIN}D {joint} {longitude} <= {box.east + _MARGIN}D))"
+        f"(latitude between {box.south - _MARGIN}D and {box.north + _MARGIN}D"
+        f" and (longitude >= {box.west - _MARGIN}D {joint} longitude <= {box.east + _MARGIN}D))"
     )
 
 
-def _other_spellings(named: Mapping[str, countries.Country | None]) -> str:
+def _other_spellings(named: Mapping[str, countries.Country | None]) -> Implausible:
     """Country values that stand for the same country as another one, which is closer to its English name."""
     spellings: dict[str, list[str]] = {}
     for value, country in sorted(named.items()):
@@ -210,19 +222,32 @@ def _other_spellings(named: Mapping[str, countries.Country | None]) -> str:
         first = name if name in values else values[0]
         others.update((value, f"{value}, elsewhere {first}") for value in values if value != first)
     if not others:
-        return "cast(null as string)"
+        return _NONE
     branches = " ".join(f"when {sql_text(value)} then {sql_text(text)}" for value, text in others.items())
-    return f"case country {branches} end"
+    return _when(f"country in ({_list(others)})", f"case country {branches} end")
 
 
-def _field(guard: str, fields: Iterable[str], pattern: str) -> str:
-    """The first field that matches a pattern, with its name."""
+def _field(fields: Sequence[str], pattern: str, separator: str = "") -> Implausible:
+    """Rows with a field that matches a pattern; shows the first such field with its name.
+
+    Args:
+        fields: The fields.
+        pattern: What none should match.
+        separator: What is between the fields where all are matched at once.
+    """
     matching = (f"case when {_matches(name, pattern)} then concat('{name}: ', {name}) end" for name in fields)
-    return f"case when {guard} then coalesce({', '.join(matching)}) end"
+    return Implausible(_matches(_joined(separator), pattern), f"coalesce({', '.join(matching)})", of_odd_text=True)
 
 
-def _when(condition: str, value: str) -> str:
-    return f"case when {condition} then {value} end"
+def _joined(separator: str = "") -> str:
+    return f"concat_ws({sql_text(separator)}, {', '.join(_TEXTS)})"
+
+
+def _when(condition: str, value: str) -> Implausible:
+    return Implausible(condition, f"case when {condition} then {value} end")
+
+
+_NONE: Final = Implausible("false", "cast(null as string)")
 
 
 def _matches(column: str, pattern: str) -> str:
@@ -243,26 +268,33 @@ def _literal(pattern: str) -> str:
     return f"'{escaped}'"
 
 
-def _examples(breweries: DataFrame, values: Mapping[str, str]) -> dict[str, tuple[Example, ...]]:
-    """A few rows of each warning: the least id of as many groups, which costs no sorting."""
-    found = [
-        sf.struct(sf.lit(name).alias("warning"), sf.substring(sf.expr(value), 1, _SHOWN).alias("value"))
-        for name, value in values.items()
-    ]
-    with explained("look for examples of implausible values"):
-        rows = (
-            breweries.select(
-                "id", sf.substring("name", 1, _SHOWN).alias("name"), sf.explode(sf.array(*found)).alias("f")
-            )
-            .where("f.value is not null")
-            .groupBy("f.warning", sf.expr(f"pmod(hash(id), {_EXAMPLES})"))
-            .agg(sf.min(sf.struct("id", "name", "f.value")).alias("example"))
-            .collect()
-        )
-    examples: dict[str, list[Example]] = {}
-    for row in rows:
-        examples.setdefault(row["warning"], []).append(Example(*row["example"]))
-    return {name: tuple(sorted(those)) for name, those in examples.items()}
+def found(breweries: DataFrame, warnings: Mapping[str, Implausible]) -> dict[str, tuple[int, tuple[Example, ...]]]:
+    """How many rows each warning is about, and a few of them: the least id of as many groups, without sorting.
+
+    Few rows meet any condition, and only for them the values are made.
+    """
+    conditions = [f"({warning.condition})" for warning in warnings.values() if not warning.of_odd_text]
+    of_odd_text = " or ".join(warning.condition for warning in warnings.values() if warning.of_odd_text)
+    odd = f"octet_length({_joined()}) <> length({_joined()}) or {_matches(_joined(), _ODD_ASCII)}"
+    suspicious = " or ".join([*conditions, f"({odd}) and ({of_odd_text})"])
+    shown = ", ".join(
+        f"struct('{name}' as warning, substring({warning.value}, 1, {_SHOWN}) as value)"
+        for name, warning in warnings.items()
+    )
+    groups = (
+        breweries.where("is_current")
+        .where(suspicious)
+        .selectExpr("id", f"substring(name, 1, {_SHOWN}) as name", f"explode(array({shown})) as f")
+        .where("f.value is not null")
+        .groupBy("f.warning", sf.expr(f"pmod(hash(id), {_EXAMPLES})"))
+        .agg(sf.count(sf.lit(1)).alias("rows"), sf.min(sf.struct("id", "name", "f.value")).alias("example"))
+        .collect()
+    )
+    result: dict[str, tuple[int, tuple[Example, ...]]] = {}
+    for row in groups:
+        count, examples = result.get(row["warning"], (0, ()))
+        result[row["warning"]] = (count + row["rows"], tuple(sorted((*examples, Example(*row["example"])))))
+    return result
 
 
 def _compared(lakehouse: Lakehouse, silver: DataFrame, ledger: Sequence[LedgerRow]) -> Past:
