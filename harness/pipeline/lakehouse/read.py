@@ -5,6 +5,7 @@ million breweries takes a fraction of a second and holds only what it shows.
 """
 
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -353,7 +354,13 @@ def _utc(moment: dt.datetime) -> dt.datetime:
 
 
 def _unreadable(uri: str, error: Exception) -> HarnessError:
-    """One sentence: delta-rs appends a stack trace to its messages."""
+    """One sentence: delta-rs appends a stack trace, or causes behind arrows, the true one last."""
+    causes = re.findall(r"\u21b3(?:\x1b\[\d*m)?\s*(.+)", str(error))
+    if causes and uri.startswith("s3:"):
+        return HarnessError(
+            f"{uri} cannot be read ({causes[-1].rstrip('.')}): see whether the object store answers and the AWS_ "
+            "variables are right."
+        )
     cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return HarnessError(
         f"{uri} cannot be read ({cause.rstrip('.')}): restore it from an earlier version, or rebuild the lakehouse."

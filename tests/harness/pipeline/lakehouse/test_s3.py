@@ -2,13 +2,13 @@
 
 import json
 import secrets
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
 import pytest
-import requests
-from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
 
 from brewery.errors import StorageMissingError
@@ -18,9 +18,19 @@ from harness.pipeline.embedded.lakehouse import committed_dates, prepare
 from harness.pipeline.embedded.lease import Lease, LostError, leased
 from harness.pipeline.lakehouse.read import summarise
 from harness.pipeline.lakehouse.s3 import s3_variables, use_s3
+from tests.processes import started
 
 pytestmark = pytest.mark.s3
 
+# A process of its own: delta-rs lets no other thread of this one run while it waits for an answer.
+SERVER = """
+import signal
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+server.start()
+print("http://%s:%s" % server.get_host_and_port(), flush=True)
+signal.pause()
+"""
 KEY, SECRET, TOKEN = (secrets.token_hex(8) for _ in range(3))
 
 
@@ -49,21 +59,18 @@ def s3_names() -> list[str]:
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of an S3 server with the bucket `lake`, configured by variables."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    requests.post(f"{url}/moto-api/reset", timeout=120, proxies={"http": ""}).raise_for_status()
-    S3FileSystem.clear_instance_cache()
-    use_s3()
-    boto3.client("s3").create_bucket(Bucket="lake")
-    yield url
-    S3FileSystem.clear_instance_cache()
-    server.stop()
+    with started([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
+        assert server.stdout is not None
+        url = server.stdout.readline().strip()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+        S3FileSystem.clear_instance_cache()
+        use_s3()
+        boto3.client("s3").create_bucket(Bucket="lake")
+        yield url
+        S3FileSystem.clear_instance_cache()
 
 
 def test_variables_are_those_of_the_aws_tools(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,3 +191,15 @@ def test_the_report_reads_it(store: str, lakehouse: Path) -> None:
     assert (summary.by_type, summary.runs, summary.cells) == (expected.by_type, expected.runs, expected.cells)
     with pytest.raises(HarnessError, match="s3://lake/nothing"):
         summarise("s3://lake/nothing")
+
+
+def test_a_store_that_does_not_answer_is_the_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (
+        ("ACCESS_KEY_ID", KEY),
+        ("SECRET_ACCESS_KEY", SECRET),
+        ("ENDPOINT_URL", "http://127.0.0.1:9"),
+    ):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    use_s3()
+    with pytest.raises(HarnessError, match=r"Connection refused.*see whether the object store answers"):
+        summarise("s3://lake/day")
