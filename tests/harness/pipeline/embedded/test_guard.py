@@ -49,14 +49,20 @@ class Tree:
         return guard.children(recursive=True)
 
 
+def descendants() -> set[psutil.Process]:
+    """All of this process, those of other tests' fixtures as well."""
+    return set(psutil.Process().children(recursive=True))
+
+
 @contextmanager
 def tree(repo: Path, work: str = "time.sleep(600)") -> Iterator[Tree]:
+    before = descendants()
     made = Tree(repo, work)
     try:
         assert made.events.readline() == "works\n"
         yield made
     finally:
-        left = psutil.Process().children(recursive=True)
+        left = descendants() - before
         for process in left:
             process.kill()
         psutil.wait_procs(left)
@@ -122,10 +128,11 @@ def test_a_front_that_is_killed_while_its_worker_unwinds_ends_it(repo: Path) -> 
 
 def test_a_front_that_is_killed_before_the_guard_starts_leaves_no_worker(repo: Path) -> None:
     """Between fork and exec nothing of this code runs yet: what it finds then is a lifeline that has ended."""
+    before = descendants()
     made = Tree(repo, "time.sleep(600)")
     os.close(made.lifeline)
     assert made.guard.wait() == 128 + signal.SIGKILL
-    assert not psutil.Process().children(recursive=True)
+    assert descendants() <= before
     made.events.close()
 
 
