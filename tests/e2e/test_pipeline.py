@@ -122,7 +122,13 @@ def test_executors_are_added_while_there_is_work(cluster: Kubectl, busy: str, da
         executors = cluster.get("pods", "processing", selector)
         return {"1", "2"} <= {pod["metadata"]["labels"]["spark-exec-id"] for pod in executors} or None
 
+    def ended() -> bool | None:
+        (application,) = cluster.get("sparkapplications", "processing", f"--field-selector=metadata.name={busy}")
+        return application["status"]["applicationState"]["state"] == "COMPLETED" or None
+
     until(two, what="there is a second executor", seconds=240)
+    # An executor that is deleted while it works counts as failed, and an alert fires.
+    until(ended, what="the busy application has ended", seconds=240)
 
 
 def test_the_logs_of_all_tasks_are_in_the_bucket_airflow(
