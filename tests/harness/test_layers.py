@@ -24,7 +24,7 @@ LAYERS: Final = (
     ("review.output",),
     ("review.command",),
     ("pipeline.mock_api", "pipeline.lakehouse"),
-    ("pipeline.report",),
+    ("pipeline.report", "pipeline.quarantine"),
     ("pipeline.embedded",),
     ("clusters.docker",),
     ("clusters.without_registry",),

@@ -74,7 +74,6 @@ def run(
         Path | None,
         typer.Option(
             "--output",
-            "--report",
             "-o",
             help="HTML report to write. Default: report.html beside the lakehouse.",
             metavar="PATH",

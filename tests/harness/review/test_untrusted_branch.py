@@ -334,9 +334,9 @@ def test_what_the_tree_says_to_git_is_only_read(repo: Any, started: Path) -> Non
             **TWO,
         }
     )
-    assert repo.review().headline == "Touches two (1 changed), not one."
+    assert repo.review().headline.startswith("Touches two (1 changed), not one")
     repo.commit({})
-    assert repo.review("HEAD~1", "HEAD").headline == "Touches two (1 changed), not one."
+    assert repo.review("HEAD~1", "HEAD").headline.startswith("Touches two (1 changed), not one")
     assert started.read_text() == ""
 
 

@@ -239,7 +239,7 @@ def test_a_place_that_cannot_be_written_is_named(summary: Summary, tmp_path: Pat
     (tmp_path / "file").write_text("")
     with pytest.raises(HarnessError, match=r"report\.html cannot be written \((File exists|Not a directory)\)"):
         write_output(tmp_path / "file" / "report.html", render(summary))
-    with pytest.raises(HarnessError, match=r"cannot be written \(Is a directory\)"):
+    with pytest.raises(HarnessError, match=r"cannot be written \(it is a folder\)"):
         write_output(tmp_path, render(summary))
 
 
