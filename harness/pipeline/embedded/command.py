@@ -23,9 +23,9 @@ from harness.pipeline.embedded.lease import leased
 from harness.pipeline.embedded.lock import exclusive
 from harness.pipeline.embedded.simulation import day_number
 from harness.pipeline.embedded.supervisor import run_worker
-from harness.pipeline.lakehouse.address import Address, read_address
+from harness.pipeline.lakehouse.address import Address
 from harness.pipeline.lakehouse.model import Failure, StageTime
-from harness.pipeline.lakehouse.s3 import use_s3
+from harness.pipeline.lakehouse.s3 import lakehouse_at
 from harness.pipeline.mock_api.command import SimulateChanges, require_data
 from harness.pipeline.mock_api.server import MockApi
 
@@ -95,9 +95,7 @@ def run(
         raise UsageError("--data and --api exclude each other: give one of the two.")
     require_data(data, simulate_changes=simulate_changes)
     limits = Limits(max_rejected_share, max_drop, max_age_hours, warn_gone)
-    address = read_address(str(lakehouse))
-    if not address.folder:
-        use_s3()
+    address = lakehouse_at(lakehouse)
     report_file = (report or address.near("report.html")).expanduser().resolve()
     check_output(report_file, _REPORT_BYTES)
     root, own_folder = address.root, address.folder or address.near(".")

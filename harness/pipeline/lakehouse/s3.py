@@ -3,6 +3,7 @@
 import os
 
 from harness.errors import HarnessError
+from harness.pipeline.lakehouse.address import Address, read_address
 from harness.pipeline.lakehouse.loopback import without_proxy_on_loopback
 
 
@@ -46,6 +47,18 @@ def s3_variables() -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": keys.secret_key,
         **({"AWS_SESSION_TOKEN": keys.token} if keys.token else {}),
     }
+
+
+def lakehouse_at(text: str) -> Address:
+    """The address in a text, of a lakehouse that this process can reach.
+
+    Raises:
+        HarnessError: It is none that the pipeline can use, or its object store cannot be used.
+    """
+    address = read_address(text)
+    if not address.folder:
+        use_s3()
+    return address
 
 
 def use_s3() -> None:

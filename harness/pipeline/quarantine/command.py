@@ -14,8 +14,8 @@ from brewery.quarantine import read_decisions, record, runs_of
 from brewery.storage import Storage
 from harness.console import out
 from harness.errors import HarnessError, UsageError
-from harness.options import group
-from harness.paths import RUN_DIR
+from harness.options import LAKEHOUSE, Lakehouse, group
+from harness.pipeline.lakehouse.s3 import lakehouse_at
 
 app = group(
     "List, accept or discard runs that the snapshot gate refused.",
@@ -23,23 +23,15 @@ app = group(
     'harness quarantine accept --date 2025-01-03 --reason "the API really lost Texas"',
 )
 
-Lakehouse = Annotated[
-    str,
-    typer.Option(
-        help="Folder of the lakehouse, or s3://bucket/prefix.", show_default=".run/lakehouse", metavar="DIR|URI"
-    ),
-]
 Dates = Annotated[
     list[str], typer.Option("--date", help="Ingestion date of the run; may be repeated.", metavar="YYYY-MM-DD")
 ]
 Reason = Annotated[str, typer.Option(help="Why, for the audit trail.", metavar="TEXT")]
 By = Annotated[str, typer.Option(help="Who decides.", show_default="the current user", metavar="NAME")]
 
-DEFAULT = str(RUN_DIR / "lakehouse")
-
 
 @app.command("list")
-def list_(lakehouse: Lakehouse = DEFAULT) -> None:
+def list_(lakehouse: Lakehouse = LAKEHOUSE) -> None:
     """List the runs in quarantine, then every decision that was made.
 
     Examples:
@@ -51,7 +43,7 @@ def list_(lakehouse: Lakehouse = DEFAULT) -> None:
 
 
 @app.command()
-def accept(date: Dates, reason: Reason, by: By = "", lakehouse: Lakehouse = DEFAULT) -> None:
+def accept(date: Dates, reason: Reason, by: By = "", lakehouse: Lakehouse = LAKEHOUSE) -> None:
     """Accept a refused or discarded run: the next run of the pipeline applies it to silver.
 
     Examples:
@@ -61,7 +53,7 @@ def accept(date: Dates, reason: Reason, by: By = "", lakehouse: Lakehouse = DEFA
 
 
 @app.command()
-def discard(date: Dates, reason: Reason, by: By = "", lakehouse: Lakehouse = DEFAULT) -> None:
+def discard(date: Dates, reason: Reason, by: By = "", lakehouse: Lakehouse = LAKEHOUSE) -> None:
     """Discard a run: silver never holds it, or the next run of the pipeline takes it out.
 
     Examples:
@@ -91,7 +83,7 @@ def _decide(verb: str, dates: list[str], reason: str, by: str, lakehouse: str) -
 
 
 def _open(lakehouse: str) -> Storage:
-    storage = Storage.for_uri(lakehouse)
+    storage = Storage.for_uri(lakehouse_at(lakehouse).root)
     if not list_dates(storage):
         raise HarnessError(f"There is no run in {storage.layout.bronze}: name another lakehouse with --lakehouse.")
     return storage

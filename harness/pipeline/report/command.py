@@ -24,13 +24,10 @@ def report(
         harness report --print
     """
     # Imported here: `harness --help` should not wait for Arrow and the maps.
-    from harness.pipeline.lakehouse.address import read_address
     from harness.pipeline.lakehouse.read import summarise
-    from harness.pipeline.lakehouse.s3 import use_s3
+    from harness.pipeline.lakehouse.s3 import lakehouse_at
 
-    address = read_address(str(lakehouse))
-    if not address.folder:
-        use_s3()
+    address = lakehouse_at(lakehouse)
     path = (target or address.near("report.html")).expanduser().resolve()
     summary = summarise(address.root, warn_gone=Limits.from_env().warn_gone)
     if print_:

@@ -188,9 +188,10 @@ def _keep_passed(job: _Job, rows: list[LedgerRow]) -> None:
 
 def _verify(job: _Job, rows: list[LedgerRow]) -> None:
     """Check the files of dates that will be applied again, so that damage does not leave silver restored."""
+    holding = job.standing
     for row in rows:
         date = row.ingestion_date
-        wanted = run_that_counts(date, job.runs[date], job.standing, applied=row.run_id)
+        wanted = run_that_counts(date, job.runs[date], holding, applied=row.run_id)
         if wanted:
             bronze.verify(job.lakehouse, bronze.read_manifest(job.lakehouse, date, wanted.run_id))
 

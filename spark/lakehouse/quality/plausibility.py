@@ -92,7 +92,7 @@ def outcomes(lakehouse: Lakehouse, ledger: Sequence[LedgerRow], others: Sequence
     silver = lakehouse.read(SILVER_BREWERIES)
     past = _compared(lakehouse, silver, ledger)
     warnings = implausible(past)
-    counted = found(silver, warnings)
+    counted = implausible_rows(silver, warnings)
     result = measure(silver, others)
     result += [_warning(name, *counted.get(name, (0, ()))) for name in warnings]
     if past.shifts is not None:
@@ -268,7 +268,9 @@ def _literal(pattern: str) -> str:
     return f"'{escaped}'"
 
 
-def found(breweries: DataFrame, warnings: Mapping[str, Implausible]) -> dict[str, tuple[int, tuple[Example, ...]]]:
+def implausible_rows(
+    breweries: DataFrame, warnings: Mapping[str, Implausible]
+) -> dict[str, tuple[int, tuple[Example, ...]]]:
     """How many rows each warning is about, and a few of them: the least id of as many groups, without sorting.
 
     Few rows meet any condition, and only for them the values are made.
