@@ -8,11 +8,11 @@ import itertools
 import posixpath
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Final
 
 from harness.errors import UsageError
 from harness.manifests.inputs import Kustomizations
+from harness.manifests.patterns import matches
 from harness.manifests.settings import Settings
 from harness.manifests.tree import Tree, UnreadableError
 
@@ -94,7 +94,7 @@ def _configured(tree: Tree, kustomizations: Kustomizations, settings: Settings) 
     folders = kustomizations.folders()
     for environment, patterns in settings.environments.items():
         for pattern in patterns:
-            matching = [folder for folder in folders if _matches(folder, pattern)]
+            matching = [folder for folder in folders if matches(folder, pattern)]
             inner = {child for folder in matching for child in kustomizations.referenced(folder)}
             for folder in matching:
                 if folder in inner or kustomizations.fields(folder).get("kind") == "Component":
@@ -117,17 +117,10 @@ def check(settings: Settings, trees: Iterable[Tree]) -> None:
     """
     for environment, patterns in settings.environments.items():
         for pattern in patterns:
-            if not any(_matches(folder, pattern) for tree in trees for folder in tree.folders):
+            if not any(matches(folder, pattern) for tree in trees for folder in tree.folders):
                 raise UsageError(
                     f"[tool.harness.diff] names the folder {pattern!r} for {environment}, which does not exist."
                 )
-
-
-def _matches(folder: str, pattern: str) -> bool:
-    plain = posixpath.normpath(pattern)
-    left, right = folder.split("/"), plain.removesuffix("/**").split("/")
-    fits = len(left) >= len(right) if plain.endswith("/**") else len(left) == len(right)
-    return fits and all(map(fnmatchcase, left, right))
 
 
 def _apart(folder: str, settings: Settings, below: str) -> bool:
@@ -135,7 +128,7 @@ def _apart(folder: str, settings: Settings, below: str) -> bool:
     parts = posixpath.relpath(folder, below).split("/")
     if any(part == "node_modules" or (part.startswith(".") and part not in (".", "..")) for part in parts):
         return True
-    return any(_matches(folder, pattern) and not _matches(below, pattern) for pattern in settings.exclude)
+    return any(matches(folder, pattern) and not matches(below, pattern) for pattern in settings.exclude)
 
 
 def tops(kustomizations: Kustomizations, settings: Settings, below: str = ".") -> list[str]:
