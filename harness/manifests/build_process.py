@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Protocol
 
 from harness.errors import HarnessError
 from harness.machine.proxy.certificates import with_certificates
@@ -15,6 +15,12 @@ from harness.manifests.build import Answer
 
 CRASHED: Final = "kustomize crashed"
 _GRACE_SECONDS: Final = 2
+
+
+class Encoded(Protocol):
+    """What the program is asked."""
+
+    def encoded(self) -> bytes: ...
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,24 @@ class Request:
         return b"".join([json.dumps(header).encode(), b"\n", *self.files.values()])
 
 
+@dataclass(frozen=True)
+class TemplateRequest:
+    """Go templates to fill.
+
+    Attributes:
+        fillings: Values whose texts are templates, each with the parameters that fill them.
+        options: Options of Go's text/template.
+    """
+
+    fillings: Sequence[tuple[Any, Mapping[str, Any]]]
+    options: Sequence[str] = ()
+
+    def encoded(self) -> bytes:
+        each = [{"value": value, "parameters": dict(parameters)} for value, parameters in self.fillings]
+        header = {"templates": {"options": list(self.options), "each": each}}
+        return json.dumps(header, sort_keys=True).encode() + b"\n"
+
+
 class BuildProcess:
     """A process that is started when it is needed, and started again when a root was too much for it."""
 
@@ -52,8 +76,8 @@ class BuildProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._closed = False
 
-    def build(self, requests: Sequence[Request]) -> list[Answer]:
-        """Builds roots one after the other; one that fails does not keep the others from being built.
+    def build(self, requests: Sequence[Encoded]) -> list[Answer]:
+        """Answers requests one after the other; one that fails does not keep the others from being answered.
 
         Raises:
             HarnessError: The options are wrong.
@@ -63,7 +87,7 @@ class BuildProcess:
             answers += self._exchange(requests[len(answers) :])
         return answers
 
-    def _exchange(self, requests: Sequence[Request]) -> list[Answer]:
+    def _exchange(self, requests: Sequence[Encoded]) -> list[Answer]:
         """As many answers as the process gives before it ends.
 
         A process that has built before may be ending, or be short of memory because of earlier roots: only a root

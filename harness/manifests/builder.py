@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from queue import SimpleQueue
@@ -11,8 +11,10 @@ from typing import Final, Self
 
 from harness.console import working
 from harness.errors import HarnessError
+from harness.machine.cache import content_key
+from harness.manifests.applications.templates import Filled, Filling
 from harness.manifests.build import Answer, Build, Root
-from harness.manifests.build_process import BuildProcess, Request
+from harness.manifests.build_process import BuildProcess, Encoded, Request, TemplateRequest
 from harness.manifests.cache import Cache
 from harness.manifests.edits import edit
 from harness.manifests.explain import explain, invalid_manifests
@@ -118,7 +120,27 @@ class Builder:
                         self._cache.write(key, answer.encoded())
         return answers
 
-    def _start(self, requests: dict[str, Request]) -> tuple[list[str], "Future[list[Answer]]"]:
+    def fill(self, fillings: Sequence[Filling], options: Sequence[str]) -> list[Filled]:
+        """Fills Go templates.
+
+        Raises:
+            HarnessError: The builder is unavailable.
+        """
+        from harness.machine.tools import tool_folder
+
+        request = TemplateRequest(fillings, options)
+        key = content_key(tool_folder("builder").name, request.encoded().decode())
+        answer = self._cached(key)
+        if answer is None:
+            _, future = self._start({key: request})
+            (answer,) = future.result()
+            if error := answer.header.get("error"):
+                return [(None, error)] * len(fillings)
+            self._read[key] = answer
+            self._cache.write(key, answer.encoded())
+        return [(filled["value"], filled.get("error", "")) for filled in answer.header["filled"]]
+
+    def _start(self, requests: Mapping[str, Encoded]) -> tuple[list[str], "Future[list[Answer]]"]:
         if self._threads is None:
             from harness.machine.tools import tool
 
@@ -130,7 +152,7 @@ class Builder:
             self._threads = ThreadPoolExecutor(count)
         return list(requests), self._threads.submit(self._exchange, list(requests.values()))
 
-    def _exchange(self, requests: Sequence[Request]) -> list[Answer]:
+    def _exchange(self, requests: Sequence[Encoded]) -> list[Answer]:
         process = self._idle.get()
         try:
             return process.build(requests)

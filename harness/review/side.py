@@ -9,11 +9,14 @@ from typing import Any, Final
 
 from harness.machine.cache import content_key
 from harness.manifests import discover
-from harness.manifests.applications import KINDS, ApplicationSource, Deployer, Folders, deployers, normalised_url
+from harness.manifests.applications.deployer import ApplicationSource, Deployer
+from harness.manifests.applications.deployers import KINDS, deployers
+from harness.manifests.applications.generators import Repository
+from harness.manifests.applications.urls import normalised_url
 from harness.manifests.build import Build, Root, plain_manifests
 from harness.manifests.builder import Builder
 from harness.manifests.inputs import Inputs, Kustomizations
-from harness.manifests.kubernetes_yaml import YamlError, load
+from harness.manifests.kubernetes_yaml import YamlError
 from harness.manifests.problem import Location, Problem
 from harness.manifests.resource import Resource
 from harness.manifests.settings import Settings
@@ -85,6 +88,7 @@ class Side:
         self._remotes = {normalised_url(url) for url in (*remotes, *settings.repositories)}
         self.environments: dict[str, list[Application]] = {}
         self._consulted: set[str] = set()
+        self._own: set[str] = set()
 
     def build(self) -> None:
         """Builds everything.
@@ -230,19 +234,22 @@ class Side:
         resources = build.of_kind(*KINDS)
         if not resources:
             return []
-        repository = Folders(
-            sorted(folder for folder in self.tree.folders if folder != "."),
+        repository = Repository(
+            sorted(self.tree.folders),
             sorted(self.tree.paths()),
-            self._documents,
+            self._consult,
+            self._may_be_own,
+            self._builder.fill,
         )
         return [deployer for item in resources for deployer in deployers(item.value, repository)]
 
-    def _documents(self, path: str) -> list[Any]:
-        self._consulted.add(path)
-        try:
-            return load(self.tree.text(path))
-        except (UnreadableError, YamlError):
-            return []
+    def _consult(self, path: str) -> str:
+        resolved = self.tree.resolve(path)
+        self._consulted |= {path, resolved}
+        return self.tree.text(resolved)
+
+    def _may_be_own(self, url: str) -> bool:
+        return not self._own or normalised_url(url) in self._own
 
     def _build(self, sources: Sequence[ApplicationSource]) -> list[Build]:
         """Builds Application sources: kustomizations together, folders of plain manifests here."""

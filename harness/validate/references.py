@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from harness.manifests.applications import sources_of
+from harness.manifests.applications.argocd import sources_of
 from harness.manifests.cluster import Cluster
 from harness.manifests.images import reference
 from harness.manifests.kubernetes_yaml import Step

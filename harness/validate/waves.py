@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
-from harness.manifests.applications import WAVE, sources_of, wave
+from harness.manifests.applications.argocd import WAVE, sources_of, wave
 from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.pods import pods_of
 from harness.manifests.values import dig, mappings

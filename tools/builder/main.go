@@ -21,6 +21,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"sigs.k8s.io/kustomize/api/krusty"
 )
 
 // Garbage is collected when the heap has grown fivefold: the heap is small, and a build is short.
@@ -39,12 +41,15 @@ type request struct {
 	Links map[string]string `json:"links"`
 	// Access is what may be fetched.
 	Access access `json:"access"`
+	// Templates are filled instead of building a root.
+	Templates *fillings `json:"templates"`
 
 	contents map[string][]byte
 }
 
 type answer struct {
 	Resources []resource `json:"resources"`
+	Filled    []filled   `json:"filled,omitempty"`
 	Error     string     `json:"error,omitempty"`
 	// Refused tells that the options are wrong, whatever the root.
 	Refused string `json:"refused,omitempty"`
@@ -85,10 +90,17 @@ func main() {
 	for request := range requests(os.Stdin) {
 		limits.start()
 		transport.access = &request.Access
-		built := buildRoot(request, options)
+		done := answerTo(request, options)
 		limits.stop()
-		replies.send(built)
+		replies.send(done)
 	}
+}
+
+func answerTo(request *request, options *krusty.Options) answer {
+	if request.Templates != nil {
+		return fillAll(request.Templates)
+	}
+	return buildRoot(request, options)
 }
 
 // requests reads ahead, so that the end of the standard input is seen while a root is built: whoever started this

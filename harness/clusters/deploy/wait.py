@@ -11,7 +11,7 @@ from harness.clusters.kind.kubectl import Kubectl
 from harness.clusters.kind.objects import Object, holds, name, status
 from harness.errors import HarnessError
 from harness.machine.process import telling_line
-from harness.manifests.applications import WAVE
+from harness.manifests.applications.argocd import WAVE
 from harness.manifests.resource import Resource
 
 ARGOCD: Final = "cicd"

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from harness.clusters.kind.objects import Object, name, status
-from harness.manifests.applications import wave as declared_wave
+from harness.manifests.applications.argocd import wave as declared_wave
 
 _HEALTH: Final = "Updated health status: "
 _SYNC: Final = "Updated sync status: "

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from harness.manifests.applications import WAVE
+from harness.manifests.applications.argocd import WAVE
 from harness.manifests.values import canonical, dig, mappings, strings
 from harness.review.fieldpath import path_text
 from harness.review.model import FieldKind

@@ -59,15 +59,15 @@ def test_a_base_touches_every_environment_that_uses_it(layout: Callable[[str], A
 @pytest.mark.parametrize(
     ("template", "name"),
     [
-        ("{{path.basename}}-{{path[1]}}", "staging-api"),
+        ("{{path.basename}}-{{path[1]}}", "apps/api/overlays/staging"),
         (
             "{{.path.basename}}-{{ index .path.segments 0 }}-{{.path.path}}",
             "staging-apps-apps/api/overlays/staging",
         ),
-        ("{{ .path.basename | upper }}", "apps/api/overlays/staging"),
+        ('{{ .path.basename | upper | printf "%s-%s" (last .path.segments) }}', "staging-STAGING"),
     ],
 )
-def test_a_template_that_is_not_followed_is_named_and_its_folders_reviewed(
+def test_a_template_is_filled_or_named_and_its_folders_reviewed(
     layout: Callable[[str], Any], template: str, name: str
 ) -> None:
     repo = layout("monorepo")
@@ -77,7 +77,8 @@ def test_a_template_that_is_not_followed_is_named_and_its_folders_reviewed(
     review: Review = repo.review()
     assert touched(review)["staging"] == [f"{name}: changed ConfigMap api-staging/api-settings"]
     assert touched(review)["production"] == []
-    assert any("ApplicationSet apps" in note.sentence for note in review.notes) is ("upper" in template)
+    named = any("apps is an ApplicationSet that cannot be filled" in note.sentence for note in review.notes)
+    assert named is ("path[1]" in template)
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 import contextlib
 import copy
+import json
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.manifests.applications import Folders, deployers
+from harness.manifests.applications.deployers import deployers
+from harness.manifests.applications.generators import Repository
 from harness.manifests.edits import edit
 from harness.manifests.generated_names import Names
 from harness.manifests.resource import Resource
@@ -76,7 +78,7 @@ def test_any_shape(kind: tuple[str, str], left: dict[str, Any], right: dict[str,
     list(replaced(compare(values[0], values[1]), after[0].identity))
     assert manifest(values[0], values[1])
     for resource in values:
-        deployers(resource, Folders(["a", "a/b"], ["a/c.json"], lambda _: values))
+        deployers(resource, Repository(["a", "a/b"], ["a/c.json"], lambda _: json.dumps(values)))
 
 
 @settings(max_examples=200)

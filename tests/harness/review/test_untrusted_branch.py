@@ -406,17 +406,19 @@ def test_applications_without_an_end_are_named(repo: Any) -> None:
     assert any("without an end" in note.sentence for note in review.notes)
 
 
-def test_a_matrix_that_explodes_is_named(repo: Any) -> None:
-    elements = ", ".join(f"{{{{n: {number}}}}}" for number in range(40)).replace("{{", "{").replace("}}", "}")
-    matrix = f"list: {{elements: [{elements}]}}"
-    for _ in range(6):
-        matrix = f"matrix: {{generators: [{{{matrix}}}, {{{matrix}}}]}}"
+@pytest.mark.parametrize(("depth", "why"), [(1, "more than 1,000"), (6, "nested deeper")])
+def test_a_matrix_that_explodes_is_named(repo: Any, depth: int, why: str) -> None:
+    matrix, other = (
+        f"list: {{elements: [{', '.join(f'{{{name}: a{number}}}' for number in range(40))}]}}" for name in "nm"
+    )
+    for _ in range(depth):
+        matrix = f"matrix: {{generators: [{{{matrix}}}, {{{other}}}]}}"
     text = (
         "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {name: s}\nspec:\n"
         f"  generators: [{{{matrix}}}]\n  template: {{metadata: {{name: x}}, spec: {{source: {{path: .}}}}}}\n"
     )
     repo.write({"overlays/one/kustomization.yaml": "resources: [a.yaml]\n", "overlays/one/a.yaml": text, **TWO})
-    assert any("more than 1,000" in note.sentence for note in repo.review().notes)
+    assert any(why in note.sentence for note in repo.review().notes)
 
 
 COMMANDS_OF_CI = [

@@ -1,0 +1,1 @@
+"""What deploys folders of a repository: Argo CD's Applications and ApplicationSets, Flux's Kustomizations."""
