@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from harness.manifests.inputs import Inputs
 from harness.manifests.kubernetes_yaml import YamlError, load
+from harness.manifests.sensitive import REDACTED, is_plain, is_sensitive
 from harness.manifests.tree import Tree, UnreadableError
 from harness.manifests.values import dig, mappings, sequence, strings
 
-REDACTED: Final = "<redacted>"
 _SHORTEST: Final = 3
 _WORD: Final = re.compile(r"[^\s:=,\"'{}\[\]()`]{4,}")
 _SECRET: Final = re.compile(r"""["']?kind["']?\s*:\s*["']?Secret""")
@@ -101,6 +101,7 @@ class _Reader:
                 yield from self._generator(generator)
             if "target" in value or value.keys() & {"patch", "jsonOp"}:
                 yield from self._patch(value)
+            yield from _of_names(value)
             yield from self.walk(list(value.values()))
 
     def _generator(self, generator: Any) -> Iterator[str]:
@@ -131,6 +132,16 @@ class _Reader:
             for operation in mappings(document):
                 if _PATCHED.fullmatch(str(operation.get("path"))):
                     yield from _texts(operation.get("value"))
+
+
+def _of_names(value: dict[str, Any]) -> Iterator[str]:
+    """The values whose names say that they are secret, as in variables, parameters and values of charts."""
+    named = {str(key): item for key, item in value.items()}
+    if name := named.get("name"):
+        named |= {str(name): [named.get(field) for field in ("value", "default")]}
+    for key, item in named.items():
+        if is_sensitive(key) and not isinstance(item, dict):
+            yield from (text for text in _texts(item) if not is_plain(text))
 
 
 def _of_pair(pair: str) -> Iterator[str]:

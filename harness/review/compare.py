@@ -8,6 +8,7 @@ from harness.manifests.generated_names import Names, generated_names
 from harness.manifests.pods import images_of
 from harness.manifests.problem import Problem
 from harness.manifests.resource import Identity, Resource
+from harness.manifests.sensitive import masked
 from harness.manifests.values import canonical
 from harness.review.fields import CHECKSUM, GENERATED_NAME, LAYOUT, compare, unmatched
 from harness.review.images import Replaced, replaced, table
@@ -66,11 +67,13 @@ class Environment:
         after: Sequence[Application] | None,
         changed_files: frozenset[str],
         locator: Locator,
+        passwords: frozenset[str] = frozenset(),
     ) -> None:
         self._name = name
         self._before, self._after = before, after
         self._changed_files = changed_files
         self._locator = locator
+        self._passwords = passwords
         self._problems: list[BuildProblem] = []
         self._notes: list[Note] = []
 
@@ -130,7 +133,7 @@ class Environment:
             changed = changed or any(
                 path.startswith(f"{folder}/") for folder in folders for path in self._changed_files
             )
-            self._notes.append(Note(self._name, item.shown.name, f"{sentence}.", changed))
+            self._notes.append(Note(self._name, item.shown.name, f"{masked(sentence)}.", changed))
 
     def _tell(self, item: _Match) -> None:
         sides: dict[Problem, SideName] = {}
@@ -140,7 +143,7 @@ class Environment:
         for problem, side in sides.items():
             at = problem.location
             self._problems.append(
-                BuildProblem(side, self._name, item.shown.name, problem.message, at.file, at.line)
+                BuildProblem(side, self._name, item.shown.name, masked(problem.message), at.file, at.line)
             )
 
     def _comparable(self, item: _Match) -> bool:
@@ -190,7 +193,7 @@ class Environment:
         folded: Counter[str] = Counter()
         unchanged = item.unchanged
         restarts: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-        judged = [_change(item, pair_, names) for pair_ in pairs]
+        judged = [_change(item, pair_, names, self._passwords) for pair_ in pairs]
         for change in judged:
             _restarted(change, names, restarts)
         for change in judged:
@@ -230,8 +233,8 @@ class Environment:
             fields=tuple(change.fields.changes),
             folded=dict(sorted(change.fields.folded.items())),
             risks=_unique(risks),
-            before_yaml=manifest(before.value, after.value if after else None) if before else "",
-            after_yaml=manifest(after.value, before.value if before else None) if after else "",
+            before_yaml=manifest(before.value, after.value if after else None, self._passwords) if before else "",
+            after_yaml=manifest(after.value, before.value if before else None, self._passwords) if after else "",
             source=self._locator.locate(change),
             moved_from=change.moved_from,
         )
@@ -285,11 +288,11 @@ def _configuration(applications: Iterable[Application | None]) -> list[Resource]
     return [item for build in builds for item in build.of_kind("ConfigMap", "Secret")]
 
 
-def _change(item: _Match, pair_: Pair, names: tuple[Names, Names]) -> Change:
+def _change(item: _Match, pair_: Pair, names: tuple[Names, Names], passwords: frozenset[str]) -> Change:
     before, after = pair_.before, pair_.after
     if before is None or after is None:
         return Change(before, after)
-    fields = compare(before.value, after.value, *names)
+    fields = compare(before.value, after.value, *names, passwords)
     same_owner = before.application == after.application or (
         item.before is not None and before.application == item.before.name
     )

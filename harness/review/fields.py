@@ -15,6 +15,7 @@ from harness.manifests.values import canonical, same
 from harness.review.fieldpath import FieldPath, Inside, Key, Step, path_text
 from harness.review.lists import KeyOf, key_of, ordered
 from harness.review.model import FieldChange, FieldKind
+from harness.review.secrecy import Scope
 
 GENERATED_NAME: Final = "generated name"
 CHECKSUM: Final = "checksum"
@@ -55,7 +56,6 @@ _QUANTITY_NAME: Final = re.compile(
     r"cpu|memory|storage|ephemeral-storage|pods|hugepages-.*|(?:requests|limits|count)[./].*|[\w.-]+/[\w.-]+"
 )
 _DOCUMENT: Final = re.compile(r".*\.(?:ya?ml|json)")
-_SECRET_MANIFEST: Final = re.compile(r"""["']?kind["']?\s*:\s*["']?Secret(?:List)?\b""")
 _MAX_DOCUMENT: Final = 2_000_000
 _ALIKE: Final = 0.4
 """The share of equal leaves from which on two items without a key are taken to be the same one."""
@@ -73,22 +73,29 @@ _NO_NAMES: Final = Names()
 
 
 def compare(
-    before: dict[str, Any], after: dict[str, Any], before_names: Names = _NO_NAMES, after_names: Names = _NO_NAMES
+    before: dict[str, Any],
+    after: dict[str, Any],
+    before_names: Names = _NO_NAMES,
+    after_names: Names = _NO_NAMES,
+    passwords: frozenset[str] = frozenset(),
 ) -> Fields:
     """Compares two versions of a resource.
 
-    The values of a Secret do not enter the result.
+    The values of secrets do not enter the result; `passwords` are names that a schema declares to be such.
     """
-    comparison = _Comparison(after, before_names, after_names)
+    comparison = _Comparison(after, before_names, after_names, passwords)
     comparison.value(before, after, ())
     return comparison.fields
 
 
 class _Comparison:
-    def __init__(self, resource: dict[str, Any], before_names: Names, after_names: Names) -> None:
+    def __init__(
+        self, resource: dict[str, Any], before_names: Names, after_names: Names, passwords: frozenset[str]
+    ) -> None:
         self.fields = Fields()
         self._group = str(resource.get("apiVersion") or "").rpartition("/")[0]
         self._kind = str(resource.get("kind") or "")
+        self._scope = Scope(self._group, self._kind, known=passwords)
         self._before_names, self._after_names = before_names, after_names
 
     def _restarts(self, path: FieldPath) -> bool:
@@ -100,6 +107,12 @@ class _Comparison:
     def value(self, before: Any, after: Any, path: FieldPath) -> None:
         if same(before, after):
             return
+        outer = self._scope
+        self._scope = outer.at(path, before, after)
+        self._differing(before, after, path)
+        self._scope = outer
+
+    def _differing(self, before: Any, after: Any, path: FieldPath) -> None:
         if isinstance(before, dict) and isinstance(after, dict):
             self._mapping(before, after, path)
         elif isinstance(before, list) and isinstance(after, list):
@@ -120,11 +133,15 @@ class _Comparison:
     def _one_side(self, value: Any, path: FieldPath, kind: FieldKind) -> None:
         if self._fold_by_place(path, value, value):
             return
-        by_key = path[-1] in ("labels", "annotations") or self._has_secret_below(path)
+        outer = self._scope
+        self._scope = outer.at(path, value)
+        by_key = path[-1] in ("labels", "annotations") or self._scope.mapping_of_secrets(path)
         if isinstance(value, dict) and value and by_key:
             for key, item in value.items():
                 self._one_side(item, (*path, key), kind)
+            self._scope = outer
             return
+        self._scope = outer
         if kind is FieldKind.ADDED:
             self._change(kind, path, None, value)
         else:
@@ -166,7 +183,7 @@ class _Comparison:
         name = next((step for step in reversed(path) if isinstance(step, str)), "")
         if not (_DOCUMENT.fullmatch(name) or name == "values") or max(len(before), len(after)) > _MAX_DOCUMENT:
             return False
-        if self._is_secret(path):
+        if self._scope.hides(path):
             return False
         try:
             old, new = load(before), load(after)
@@ -175,13 +192,14 @@ class _Comparison:
         if len(old) != len(new) or not all(isinstance(item, dict | list) for item in (*old, *new)):
             return False
         count = len(self.fields.changes)
-        outer = self._group, self._kind
+        outer = self._group, self._kind, self._scope
         for index, (left, right) in enumerate(zip(old, new, strict=True)):
             if isinstance(right, dict) and isinstance(right.get("apiVersion"), str):
                 self._group = right["apiVersion"].rpartition("/")[0]
                 self._kind = str(right.get("kind") or "")
+            self._scope = outer[2].inside((*path, Inside(index)), right)
             self.value(left, right, (*path, Inside(index)))
-            self._group, self._kind = outer
+            self._group, self._kind, self._scope = outer
         return len(self.fields.changes) > count
 
     def _list(self, before: list[Any], after: list[Any], path: FieldPath) -> None:
@@ -253,43 +271,20 @@ class _Comparison:
     def _change(self, kind: FieldKind, path: FieldPath, before: Any, after: Any) -> None:
         text = path_text(path)
         self.fields.paths.append(path)
-        if self._is_secret(path) or (path and (holds_secret(before) or holds_secret(after))):
+        scope = self._scope.at(path, before, after)
+        old, new = (None if value is None else scope.shown(value, path) for value in (before, after))
+        untold = same(old, new) and not same(before, after)
+        if untold or scope.hides(path, *(value for value in (before, after) if value is not None)):
             self.fields.changes.append(FieldChange(text, kind, secret=True))
             return
         lines: tuple[str, ...] = ()
-        if isinstance(before, str) and isinstance(after, str) and ("\n" in before or "\n" in after):
-            lines = tuple(_unified(before, after))
-        self.fields.changes.append(FieldChange(text, kind, before, after, lines=lines))
+        if isinstance(old, str) and isinstance(new, str) and ("\n" in old or "\n" in new):
+            lines = tuple(_unified(old, new))
+        self.fields.changes.append(FieldChange(text, kind, old, new, lines=lines))
 
     def _fold(self, reason: str, path: FieldPath) -> None:
         self.fields.folded[reason] += 1
         self.fields.folded_paths.append((reason, path))
-
-    def _is_secret(self, path: FieldPath) -> bool:
-        inner = _inner(path)
-        return is_secret_field(self._group, self._kind, inner)
-
-    def _has_secret_below(self, path: FieldPath) -> bool:
-        return is_secret_field(self._group, self._kind, (*_inner(path), ""))
-
-
-def is_secret_field(group: str, kind: str, path: FieldPath) -> bool:
-    """Whether a field holds secrets, or is inside one that does."""
-    if kind == "Secret" and group == "":
-        if path[:1] in (("data",), ("stringData",)):
-            return True
-        return path[:2] == ("metadata", "annotations") and len(path) > 2 and "last-applied" in str(path[2])
-    return kind == "SealedSecret" and path[:2] == ("spec", "encryptedData")
-
-
-def holds_secret(value: Any) -> bool:
-    """Whether a value contains the manifest of a Secret, as structure or as text."""
-    if isinstance(value, dict):
-        manifest = value.get("kind") == "Secret" and ("data" in value or "stringData" in value)
-        return manifest or any(holds_secret(item) for item in value.values())
-    if isinstance(value, list):
-        return any(holds_secret(item) for item in value)
-    return isinstance(value, str) and _SECRET_MANIFEST.search(value) is not None
 
 
 def _inner(path: FieldPath) -> FieldPath:

@@ -65,6 +65,7 @@ def differences(
     right: Sequence[Application],
     declared: Declared,
     only: frozenset[str] | None = None,
+    passwords: frozenset[str] = frozenset(),
 ) -> Differences:
     built = [_resources(applications, only) for applications in (left, right)]
     shared = Counter(item.text for _, item in built[0]) & Counter(item.text for _, item in built[1])
@@ -87,7 +88,7 @@ def differences(
                     by_field[lone.identity, ""] = Difference(lone.identity, "", here, there, reason)
             continue
         identity = matched.after.identity
-        compared = compare(matched.before.value, matched.after.value, *names)
+        compared = compare(matched.before.value, matched.after.value, names[0], names[1], passwords)
         for change, path in zip(compared.changes, compared.paths, strict=True):
             reason = declared.reason(identity, path, change.path)
             by_field[identity, change.path] = Difference(

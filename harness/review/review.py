@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,19 +15,22 @@ from harness.manifests.cache import Cache
 from harness.manifests.discover import SUFFIXES
 from harness.manifests.git import Repository
 from harness.manifests.inputs import Kustomizations
-from harness.manifests.tree import Store, Tree, git_tree
+from harness.manifests.kubernetes_yaml import YamlError, load
+from harness.manifests.tree import Store, Tree, UnreadableError, git_tree
 from harness.manifests.upstream import trusted_hosts
 from harness.review.compare import Environment, Result
 from harness.review.coverage import not_followed, uncovered_files
 from harness.review.locations import Locator
 from harness.review.model import ChangeKind, DifferenceStatus, EnvironmentReview, Note, Parity, Review, Revision
-from harness.review.parity import Declared, differences, parity
+from harness.review.parity import Declared, Differences, differences, parity
 from harness.review.permissions import review_permissions
+from harness.review.secrecy import passwords_of
 from harness.review.side import Side
 
 WORKING_TREE: Final = "working tree"
 _FORMAT: Final = "1"
 """Raised when kustomizations are read in another way: their fields are cached by content."""
+_VALUES_SCHEMA: Final = "values.schema.json"
 _MOST_KNOWN: Final = 20_000
 _MOST_PAIRS: Final = 6
 _MOST_FILES: Final = 10
@@ -78,6 +82,7 @@ def review(
         changed = after.changed(before)
         names = _names(sides, environments)
         locator = Locator(sides[0], sides[1], changed)
+        passwords = _passwords(sides)
         results = [
             Environment(
                 name,
@@ -85,6 +90,7 @@ def review(
                 sides[1].environments.get(name),
                 frozenset(changed),
                 locator,
+                passwords,
             ).compare()
             for name in names
         ]
@@ -100,7 +106,7 @@ def review(
             environments=(*review_permissions(before, after), *(result.review for result in results)),
             problems=tuple(problem for result in results for problem in result.problems),
             notes=tuple(notes),
-            parity=_parity(sides, results, compared),
+            parity=_parity(sides, results, compared, passwords),
             repository=repository.name,
             files_changed=len(changed),
             uncovered_files=tuple(unread),
@@ -130,7 +136,7 @@ def parity_at(folder: Path, ref: str, left: str, right: str, permissions: Permis
             ),
             problems=tuple(problem for result in results for problem in result.problems),
             notes=tuple(note for result in results for note in result.notes),
-            parity=(parity(left, right, None, _difference(side, left, right)),),
+            parity=(parity(left, right, None, _difference(side, left, right, _passwords([side]))),),
             repository=repository.name,
         )
 
@@ -182,15 +188,19 @@ def _unread(unread: Sequence[str]) -> list[Note]:
 
 
 def _parity(
-    sides: Sequence[Side], results: Sequence[Result], compared: tuple[str, str] | None
+    sides: Sequence[Side],
+    results: Sequence[Result],
+    compared: tuple[str, str] | None,
+    passwords: frozenset[str],
 ) -> tuple[Parity, ...]:
     """The full parity of two environments, or the effect of the change on each pair."""
     base, head = sides
     if compared:
         if any(name not in side.environments for side in sides for name in compared):
-            after = _difference(head, *compared)
+            after = _difference(head, *compared, passwords)
             return (parity(*compared, None, after),)
-        return (parity(*compared, _difference(base, *compared), _difference(head, *compared)),)
+        both_sides = [_difference(side, *compared, passwords) for side in (base, head)]
+        return (parity(*compared, both_sides[0], both_sides[1]),)
     there = [result for result in results if result.review.change is ChangeKind.CHANGED and not result.problems]
     parities = []
     reference = head.settings.reference
@@ -203,13 +213,30 @@ def _parity(
         if not names:
             continue
         both = left.review.name, right.review.name
-        whole = parity(*both, _difference(base, *both, names), _difference(head, *both, names))
+        whole = parity(*both, *(_difference(side, *both, passwords, names) for side in (base, head)))
         moved = tuple(item for item in whole.differences if item.status is not DifferenceStatus.SAME)
         if any(not item.reason for item in moved):
             parities.append(Parity(*both, moved, whole.before, whole.after))
     return tuple(parities)
 
 
-def _difference(side: Side, left: str, right: str, only: frozenset[str] | None = None) -> Any:
+def _difference(
+    side: Side, left: str, right: str, passwords: frozenset[str], only: frozenset[str] | None = None
+) -> Differences:
     declared = Declared(side.tree, side.settings, (left, right))
-    return differences(side.environments.get(left, []), side.environments.get(right, []), declared, only)
+    applications = [side.environments.get(name, []) for name in (left, right)]
+    return differences(applications[0], applications[1], declared, only, passwords)
+
+
+def _passwords(sides: Sequence[Side]) -> frozenset[str]:
+    """The names of values that schemas of charts and of custom resources declare to be passwords."""
+    schemas: list[Any] = []
+    for side in sides:
+        for path in side.tree.paths():
+            if path.endswith(_VALUES_SCHEMA):
+                with suppress(UnreadableError, YamlError, KeyError):
+                    schemas += load(side.tree.text(side.tree.resolve(path)))
+        for applications in side.environments.values():
+            for build in (build for application in applications for build in application.builds):
+                schemas += [definition.value for definition in build.of_kind("CustomResourceDefinition")]
+    return passwords_of(schemas)

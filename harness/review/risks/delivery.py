@@ -98,7 +98,7 @@ def _application(change: Change) -> Iterator[Judgement]:
     for name in ("source", "sources"):
         for item, where in change.below(*prefix, name):
             last = where[-1] if isinstance(where[-1], str) else ""
-            said = f"{_text(item.before)} → {_text(item.after)}"
+            said = "changes" if item.secret else f"{_text(item.before)} → {_text(item.after)}"
             yield DF605, f"{change.name}: {last or name} {said}", item.path
     if path := change.touches(*prefix, "destination"):
         before, after = (dig(value, *prefix, "destination") for value in (change.old, change.new))

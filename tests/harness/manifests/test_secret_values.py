@@ -58,6 +58,15 @@ def message(folder: Path, kustomization: str, files: dict[str, str], value: str)
         ),
         pytest.param("secretGenerator: [{name: x, literals: [VALUE]}]\n", {}, id="literal without a key"),
         pytest.param(
+            "resources: [service.yaml, job.yaml]\n"
+            + TAKEN.replace("Secret", "Job").replace("FIELD", "spec.template.spec.containers.0.env.0.value"),
+            {
+                "job.yaml": "apiVersion: batch/v1\nkind: Job\nmetadata: {name: x}\nspec: {template: {spec:"
+                " {containers: [{name: c, env: [{name: API_TOKEN, value: VALUE}]}]}}}\n"
+            },
+            id="variable",
+        ),
+        pytest.param(
             "generators:\n- |-\n  apiVersion: builtin\n  kind: SecretGenerator\n  metadata: {name: x}\n"
             "  literals: [=VALUE]\n",
             {},
