@@ -2,7 +2,7 @@
 # Everything else is installed on first use: Python packages into .venv, the rest into the user's cache.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-deps test-compat test-next e2e e2e-full e2e-eks e2e-deps test-images test-cluster bench lint format lock validate clean
+.PHONY: help setup run test test-deps test-compat test-next e2e e2e-full e2e-eks e2e-deps test-images test-cluster bench lint format dist lock validate clean
 
 # Options of `make run`, `make e2e` and `make bench` ("harness run --help"), and of pytest ("-n 0" turns the workers off).
 ARGS ?=
@@ -86,6 +86,10 @@ format: ## Format the Python code
 validate: ## Check the overlays: schemas, references, policies, wave order
 	@$(VENV) test
 	@$(BIN)/harness validate $(ARGS)
+
+dist: ## Build the wheel of the review and the validation for this platform, with its compiled programs, in dist/
+	@$(VENV) run
+	@HARNESS_PROGRAMS=yes $(BIN)/python -m hatchling build -t wheel
 
 lock: ## Resolve all dependencies again and write the locks (requirements/*.txt, jars.json)
 	@$(VENV) test

@@ -28,28 +28,36 @@ class Entry(NamedTuple):
     package: str
     panel: str
     summary: str
+    extra: str = ""
+    """The extra of pyproject.toml with the packages that the command needs."""
+    from_checkout: bool = False
+    """Whether it needs more of the project than a wheel holds."""
 
 
 _PIPELINE, _PLATFORM, _MACHINE = "Pipeline", "Platform", "This machine"
 COMMANDS: Final = {
-    "run": Entry("pipeline.embedded", _PIPELINE, "Run the whole pipeline on this machine, API to report."),
-    "mock-api": Entry("pipeline.mock_api", _PIPELINE, "Serve a mock of the Open Brewery DB v1 API."),
-    "report": Entry("pipeline.report", _PIPELINE, "Write the HTML report of an existing lakehouse."),
-    "quarantine": Entry(
-        "pipeline.quarantine", _PIPELINE, "List, accept or discard runs that the snapshot gate refused."
+    "run": Entry(
+        "pipeline.embedded", _PIPELINE, "Run the whole pipeline on this machine, API to report.", "pipeline"
     ),
-    "bench": Entry("bench", _PIPELINE, "Time the pipeline and the overlay review."),
+    "mock-api": Entry("pipeline.mock_api", _PIPELINE, "Serve a mock of the Open Brewery DB v1 API."),
+    "report": Entry("pipeline.report", _PIPELINE, "Write the HTML report of an existing lakehouse.", "pipeline"),
+    "quarantine": Entry(
+        "pipeline.quarantine", _PIPELINE, "List, accept or discard runs that the snapshot gate refused.", "pipeline"
+    ),
+    "bench": Entry("bench", _PIPELINE, "Time the pipeline and the overlay review.", "pipeline", True),
     "render": Entry("manifests", _PLATFORM, "Build the overlay of an environment."),
     "validate": Entry("validate", _PLATFORM, "Check overlays: schemas, references, wave order, policy, parity."),
     "diff": Entry("review", _PLATFORM, "Review what a change does to each environment, and its risks."),
-    "deploy": Entry("clusters.deploy", _PLATFORM, "Deploy a checkout to a cluster through Argo CD."),
-    "e2e": Entry("clusters.e2e", _PLATFORM, "Prove the platform end to end on a kind cluster."),
-    "images": Entry("clusters.images", _PLATFORM, "List, build, pull, load and save the images."),
-    "secrets": Entry("clusters.secrets", _PLATFORM, "Create, rotate and show the platform's Secrets."),
-    "cluster": Entry("clusters.kind", _PLATFORM, "Run a kind cluster on this machine."),
+    "deploy": Entry(
+        "clusters.deploy", _PLATFORM, "Deploy a checkout to a cluster through Argo CD.", "cluster", True
+    ),
+    "e2e": Entry("clusters.e2e", _PLATFORM, "Prove the platform end to end on a kind cluster.", "cluster", True),
+    "images": Entry("clusters.images", _PLATFORM, "List, build, pull, load and save the images.", "cluster", True),
+    "secrets": Entry("clusters.secrets", _PLATFORM, "Create, rotate and show the platform's Secrets.", "cluster"),
+    "cluster": Entry("clusters.kind", _PLATFORM, "Run a kind cluster on this machine.", "cluster", True),
     "docker": Entry("clusters.docker", _MACHINE, "Install, start and stop Docker."),
-    "setup": Entry("machine", _MACHINE, "Fetch ahead of time what other commands fetch on first use."),
-    "doctor": Entry("doctor", _MACHINE, "Show what this machine has and lacks, and how to get it."),
+    "setup": Entry("machine", _MACHINE, "Fetch ahead of time what other commands fetch on first use.", "", True),
+    "doctor": Entry("doctor", _MACHINE, "Show what this machine has and lacks, and how to get it.", "", True),
 }
 
 
@@ -95,7 +103,16 @@ def _stopped() -> Iterator[None]:
 
 
 def load(name: str) -> Any:
-    module = importlib.import_module(f"harness.{COMMANDS[name].package}.command")
+    entry = COMMANDS[name]
+    if entry.extra:
+        from harness.machine.extras import require
+
+        require(entry.extra, name)
+    if entry.from_checkout:
+        from harness.paths import require_source_checkout
+
+        require_source_checkout(name)
+    module = importlib.import_module(f"harness.{entry.package}.command")
     target = getattr(module, "app", None)
     if target is None:
         target = typer.Typer(add_completion=False)

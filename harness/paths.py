@@ -5,11 +5,23 @@ from typing import Final
 
 from harness.errors import UsageError
 
-ROOT: Final = Path(__file__).resolve().parents[1]
-"""The checkout that the harness was installed from: its pipeline, tools, locks and tests."""
+_PACKAGE: Final = Path(__file__).resolve().parent
+INSTALLED: Final = (_PACKAGE / "sources").is_dir()
+"""Whether the harness is installed from a wheel, apart from its checkout."""
 
-RUN_DIR: Final = ROOT / ".run"
+ROOT: Final = _PACKAGE / "sources" if INSTALLED else _PACKAGE.parent
+"""The checkout that the harness was installed from, with its pipeline, tools and locks; or what a wheel has of it."""
+
+RUN_DIR: Final = (Path().absolute() if INSTALLED else ROOT) / ".run"
 """The embedded platform: lakehouse, Airflow's home, logs, report. `make clean` removes it."""
+
+
+def require_source_checkout(command: str) -> None:
+    """For what builds, starts or proves what only a checkout of the project holds, whichever that is."""
+    if INSTALLED:
+        raise UsageError(
+            f"harness {command} needs a checkout of the project: clone it, and run 'make setup' there."
+        )
 
 
 def require_own_checkout() -> None:

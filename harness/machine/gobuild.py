@@ -24,6 +24,7 @@ from harness.machine.cache import built, cache_root, content_key, is_being_built
 from harness.machine.packages import NETWORK_HINT, REQUIREMENTS, package_folder
 from harness.machine.process import run
 from harness.machine.proxy.certificates import with_certificates
+from harness.paths import INSTALLED
 
 GO_LOCK: Final = REQUIREMENTS / "go.txt"
 LDFLAGS: Final = "-s -w"
@@ -159,14 +160,24 @@ def go_environment() -> dict[str, str]:
 
 def go(module: Path) -> Path:
     """A Go that is new enough for `module`: the machine's, else the one that requirements/go.txt pins."""
-    return _machines_go(module) or package_folder(GO_LOCK) / "go" / "bin" / "go"
+    return _machines_go(module) or package_folder(_go_lock(module)) / "go" / "bin" / "go"
 
 
 def go_identity(module: Path) -> str:
     """What tells one toolchain's output from another's, without fetching any: a version, or the lock's text."""
     program = _machines_go(module)
     version = _version_of(program, program.stat().st_mtime_ns) if program else None
-    return ".".join(map(str, version)) if version else GO_LOCK.read_text(encoding="utf-8")
+    return ".".join(map(str, version)) if version else _go_lock(module).read_text(encoding="utf-8")
+
+
+def _go_lock(module: Path) -> Path:
+    if INSTALLED:
+        version = ".".join(map(str, needed_version(module)))
+        raise HarnessError(
+            f"This installation has no {module.name} and needs Go {version} or newer to compile it: "
+            "install Go, or the wheel that 'make dist' builds for this platform."
+        )
+    return GO_LOCK
 
 
 def needed_version(module: Path) -> tuple[int, ...]:

@@ -19,6 +19,7 @@ LOCKS: Final[tuple[tuple[str, str, str | None], ...]] = (
     ("bootstrap", "3.11", None),
     ("test", "3.11", None),
     ("run", "3.11", "test"),
+    ("review", "3.11", "test"),
     ("java", "3.11", None),
     ("go", "3.11", None),
     ("spark33", "3.10", None),

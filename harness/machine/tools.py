@@ -38,12 +38,18 @@ TOOLS: Final[Mapping[str, GoTool]] = {
 
 def tool(name: str) -> Path:
     """A program, built on first use (about a minute for all of them on two cores)."""
-    return programs(module_folder(name), {name: TOOLS[name].package}, users_caches=True) / name
+    folder = _shipped(name) or programs(module_folder(name), {name: TOOLS[name].package}, users_caches=True)
+    return folder / name
 
 
 def tool_folder(name: str) -> Path:
     """The folder of the program, whether or not it has been built."""
-    return programs_folder(module_folder(name), {name: TOOLS[name].package})
+    return _shipped(name) or programs_folder(module_folder(name), {name: TOOLS[name].package})
+
+
+def _shipped(name: str) -> Path | None:
+    """The folder of the program in a wheel that has it."""
+    return next((program.parent for program in (ROOT / "programs").glob(f"*/{name}")), None)
 
 
 def module_folder(name: str) -> Path:

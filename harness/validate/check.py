@@ -9,9 +9,8 @@ from pathlib import Path
 
 from harness.manifests import cluster as clusters
 from harness.manifests.builder import build_all
-from harness.manifests.catalogue import FILE as CATALOGUE_FILE
 from harness.manifests.catalogue import Catalogue
-from harness.manifests.catalogue import read as read_catalogue
+from harness.manifests.catalogue import of_checkout as catalogue_of
 from harness.manifests.environments import environments as known_environments
 from harness.manifests.environments import roots
 from harness.manifests.exemptions import Exemption
@@ -67,7 +66,7 @@ def validate(root: Path, names: Sequence[str] = (), *, hosts: Collection[str] = 
         environment.name for environment in environments if any(build.problems for build in environment.builds)
     ]
     complete = set(chosen) >= set(everything)
-    catalogue = read_catalogue(root / CATALOGUE_FILE.relative_to(CATALOGUE_FILE.parents[2]))
+    catalogue = catalogue_of(root)
     with ThreadPoolExecutor(2) as pool:
         leaks = pool.submit(engines.credentials, root, _tracked(root))
         everyone = {resource.key: resource for environment in environments for resource in environment.everything}
