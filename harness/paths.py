@@ -10,7 +10,7 @@ INSTALLED: Final = (_PACKAGE / "sources").is_dir()
 """Whether the harness is installed from a wheel, apart from its checkout."""
 
 ROOT: Final = _PACKAGE / "sources" if INSTALLED else _PACKAGE.parent
-"""The checkout that the harness was installed from, with its pipeline, tools and locks; or what a wheel has of it."""
+"""The checkout of the harness, with its pipeline, tools, locks and tests; or what a wheel has of it."""
 
 RUN_DIR: Final = (Path().absolute() if INSTALLED else ROOT) / ".run"
 """The embedded platform: lakehouse, Airflow's home, logs, report. `make clean` removes it."""
