@@ -32,6 +32,8 @@ class Request:
         links: Target of each symbolic link on the way to them.
         hosts: Hosts that may be asked for remote bases.
         mirrors: Local repositories, by the URL of the repository that each stands for.
+        after_build: What Flux changes in the resources.
+        reads_anywhere: Whether files from outside the root may be read.
     """
 
     folder: str
@@ -39,6 +41,8 @@ class Request:
     links: Mapping[str, str] = field(default_factory=dict)
     hosts: Sequence[str] = ()
     mirrors: Mapping[str, str] = field(default_factory=dict)
+    after_build: Mapping[str, Any] = field(default_factory=dict)
+    reads_anywhere: bool = False
 
     def encoded(self) -> bytes:
         header = {
@@ -46,6 +50,8 @@ class Request:
             "files": [{"path": path, "size": len(content)} for path, content in self.files.items()],
             "links": dict(self.links),
             "access": {"hosts": list(self.hosts), "mirrors": dict(self.mirrors)},
+            "afterBuild": dict(self.after_build) or None,
+            "anywhere": self.reads_anywhere,
         }
         return b"".join([json.dumps(header).encode(), b"\n", *self.files.values()])
 

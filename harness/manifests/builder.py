@@ -5,6 +5,7 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Final, Self
@@ -170,16 +171,22 @@ class Builder:
                     f"{path} is not valid YAML: {error}", "LH104", Location(path, error.line)
                 ) from None
         links = {path: os.fsdecode(tree.content(path)) for path in sorted(inputs.links)}
-        if inputs.edits:
-            fields = load(tree.text(tree.resolve(inputs.kustomization)))[0]
+        if inputs.edits or inputs.generated is not None:
+            if inputs.generated is None:
+                fields = load(tree.text(tree.resolve(inputs.kustomization)))[0]
+            else:
+                fields = dict(inputs.generated)
             edit(fields, dict(inputs.edits))
             links.pop(inputs.kustomization, None)
             # JSON is YAML in which no text can be taken for something else.
             contents[inputs.kustomization] = json.dumps(fields).encode()
+        request = Request(
+            inputs.folder, contents, links, after_build=inputs.after_build, reads_anywhere=inputs.is_flux
+        )
         if not inputs.remotes:
-            return Request(inputs.folder, contents, links)
+            return request
         local = mirrors(inputs.remote_bases, offline=GITHUB not in self._hosts)
-        return Request(inputs.folder, contents, links, sorted(self._hosts), local)
+        return replace(request, hosts=sorted(self._hosts), mirrors=local)
 
     def _refused(self, root: Root) -> Problem | None:
         """Why the first remote reference that may not be fetched may not."""

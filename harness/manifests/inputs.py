@@ -17,6 +17,7 @@ from harness.manifests.kubernetes_yaml import Document, Step, YamlError, load, p
 from harness.manifests.problem import Location, Problem
 from harness.manifests.tree import Tree, UnreadableError
 from harness.manifests.upstream import Remote, is_remote, parse_remote
+from harness.manifests.values import sequence
 
 KUSTOMIZATION_NAMES: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _AGGREGATE_FIELDS: Final = frozenset({"apiVersion", "kind", "metadata", "resources"})
@@ -72,6 +73,9 @@ class Inputs:
         remotes: References that leave the tree.
         problems: What keeps it from being built.
         edits: What an Application changes in it before it is built (fields of `spec.source.kustomize`).
+        generated: The fields of its kustomization, if the tree has none.
+        is_flux: Whether it is built as Flux does, which reads files from anywhere in the tree.
+        after_build: What Flux changes in the resources, as tools/builder takes it.
     """
 
     folder: str
@@ -83,6 +87,9 @@ class Inputs:
     remotes: list[RemoteReference] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     edits: Mapping[str, Any] = field(default_factory=dict)
+    generated: Mapping[str, Any] | None = None
+    is_flux: bool = False
+    after_build: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def pinned(self) -> bool:
@@ -106,7 +113,8 @@ class Inputs:
 
     def key(self, tree: Tree, *more: str) -> str:
         """A content key over all of it, and over `more`; paths count as they are seen from the folder."""
-        parts = [*more, json.dumps(dict(self.edits), sort_keys=True)]
+        changed = [dict(self.edits), self.generated, self.is_flux, dict(self.after_build)]
+        parts = [*more, json.dumps(changed, sort_keys=True, default=str)]
         for path in sorted(self.files | self.links):
             try:
                 oid = tree.oid(path)
@@ -186,18 +194,33 @@ class Kustomizations:
         """The files that a kustomization itself names, its own included."""
         return self._refer(folder).files
 
-    def inputs(self, folder: str, edits: Mapping[str, Any] | None = None) -> Inputs:
+    def inputs(
+        self, folder: str, edits: Mapping[str, Any] | None = None, generated: Mapping[str, Any] | None = None
+    ) -> Inputs:
+        """What a root reads, with what an Application changes in it.
+
+        Args:
+            folder: The root.
+            edits: Fields of `spec.source.kustomize`.
+            generated: The fields of the kustomization, where the folder has none.
+        """
         edits = dict(edits or {})
         if edits.get("ignoreMissingComponents"):
             named = [
                 (name, posixpath.normpath(posixpath.join(folder, str(name))))
-                for name in edits.get("components") or []
+                for name in sequence(edits.get("components"))
             ]
             edits["components"] = [name for name, path in named if self._tree.is_folder(path)]
-        inputs = Inputs(folder, self.file(folder) or folder, edits=edits)
-        self._collect(folder, inputs, (), set())
+        file = self.file(folder) or posixpath.normpath(posixpath.join(folder, KUSTOMIZATION_NAMES[0]))
+        inputs = Inputs(folder, file, edits=edits, generated=generated)
+        if generated is None:
+            self._collect(folder, inputs, (), set())
+        else:
+            direct = _Direct(folder)
+            self._add_all(direct, folder, generated)
+            self._take(direct, folder, inputs, (), {folder})
         added = _Direct(inputs.kustomization)
-        for index, component in enumerate(inputs.edits.get("components") or []):
+        for index, component in enumerate(sequence(inputs.edits.get("components"))):
             self._add(added, folder, str(component), ("components", index), "base")
         inputs.links |= added.links
         inputs.remotes += added.remotes
@@ -207,10 +230,11 @@ class Kustomizations:
         return inputs
 
     def _collect(self, folder: str, inputs: Inputs, above: tuple[str, ...], seen: set[str]) -> None:
-        if folder in seen:
-            return
-        seen.add(folder)
-        direct = self._refer(folder)
+        if folder not in seen:
+            seen.add(folder)
+            self._take(self._refer(folder), folder, inputs, above, seen)
+
+    def _take(self, direct: _Direct, folder: str, inputs: Inputs, above: tuple[str, ...], seen: set[str]) -> None:
         inputs.kustomizations.append(direct.file)
         inputs.files |= direct.files
         inputs.manifests += [path for path in direct.manifests if path not in inputs.manifests]
@@ -248,6 +272,11 @@ class Kustomizations:
         if isinstance(fields, Problem):
             direct.problems.append(fields)
             return direct
+        self._add_all(direct, folder, fields)
+        return direct
+
+    def _add_all(self, direct: _Direct, folder: str, fields: Mapping[str, Any]) -> None:
+        file = direct.file
         for name in _LISTS:
             if fields.get(name) is not None and not isinstance(fields[name], list):
                 message = f"{file} has a '{name}' that is not a list."
@@ -256,7 +285,6 @@ class Kustomizations:
             self._add(direct, folder, reference, where, what)
             if where[0] in _PLUGINS:
                 self._add_named(direct, folder, reference)
-        return direct
 
     def _add_named(self, direct: _Direct, folder: str, reference: str) -> None:
         """Adds the files that the configuration of a generator or transformer names."""
@@ -346,7 +374,7 @@ def line_of(tree: Tree, file: str, where: tuple[Step, ...]) -> int:
     return document.locate(where)[0] if document else 1
 
 
-def references(fields: dict[str, Any]) -> Iterator[tuple[str, tuple[Step, ...], str]]:
+def references(fields: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Step, ...], str]]:
     """Everything that a kustomization's fields refer to.
 
     Yields:

@@ -81,6 +81,7 @@ class Environment:
         matches = match(self._before or [], self._after or [])
         for item in matches:
             self._note(item)
+            self._remark(item)
             self._tell(item)
         comparable = [self._comparable(item) for item in matches]
         changed = [item for item, fit in zip(matches, comparable, strict=True) if fit and not _same(item)]
@@ -134,6 +135,13 @@ class Environment:
                 path.startswith(f"{folder}/") for folder in folders for path in self._changed_files
             )
             self._notes.append(Note(self._name, item.shown.name, f"{masked(sentence)}.", changed))
+
+    def _remark(self, item: _Match) -> None:
+        before, after = (side.remarks if side else [] for side in (item.before, item.after))
+        for sentence in dict.fromkeys([*before, *after]):
+            note = Note(self._name, "", f"{sentence}.", sentence in after and sentence not in before)
+            if note not in self._notes:
+                self._notes.append(note)
 
     def _tell(self, item: _Match) -> None:
         sides: dict[Problem, SideName] = {}

@@ -1,16 +1,19 @@
 """Builds one side of the comparison: every environment, and its Applications at every depth."""
 
+import itertools
 import posixpath
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from harness.machine.cache import content_key
 from harness.manifests import discover
-from harness.manifests.applications.deployer import ApplicationSource, Deployer
+from harness.manifests.applications import flux
+from harness.manifests.applications.deployer import ApplicationSource, Deployer, Reference
 from harness.manifests.applications.deployers import KINDS, deployers
+from harness.manifests.applications.flux_folders import generated_kustomization
 from harness.manifests.applications.generators import Repository
 from harness.manifests.applications.urls import normalised_url
 from harness.manifests.build import Build, Root, plain_manifests
@@ -21,7 +24,8 @@ from harness.manifests.problem import Location, Problem
 from harness.manifests.resource import Resource
 from harness.manifests.settings import Settings
 from harness.manifests.tree import Tree, UnreadableError
-from harness.manifests.values import canonical
+from harness.manifests.values import canonical, dig
+from harness.review.known_resources import REPOSITORY, KnownResources
 
 _CHART: Final = "Chart.yaml"
 _DEEPEST: Final = 10
@@ -41,8 +45,10 @@ class Application:
         builds: What it deploys, one for each Application source.
         notes: What is not built, as sentences.
         extra: Its definition, where something of it is not built.
+        remarks: What a reader should know, as sentences; they do not make it uncovered.
         watched: Folders of this repository that are not built: Helm charts.
         parent: The folder that holds its definition.
+        repeated: Files and names of resources that another Application, of a folder below, has as well.
     """
 
     name: str
@@ -53,13 +59,17 @@ class Application:
     cluster: str = ""
     builds: list[Build] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
     extra: str = ""
     watched: list[str] = field(default_factory=list)
     parent: str = ""
+    repeated: set[tuple[str, str]] = field(default_factory=set)
 
     @property
     def key(self) -> str:
-        return content_key(self.namespace, self.cluster, self.extra, *(build.key for build in self.builds))
+        repeated = [" ".join(item) for item in sorted(self.repeated)]
+        keys = [build.key for build in self.builds]
+        return content_key(self.namespace, self.cluster, self.extra, *repeated, *keys)
 
     @property
     def problems(self) -> list[Problem]:
@@ -67,7 +77,26 @@ class Application:
         return [problem for build in self.builds for problem in build.problems]
 
     def resources(self) -> list[Resource]:
-        return [item for build in self.builds for item in build.resources]
+        built = [item for build in self.builds for item in build.resources]
+        return [item for item in built if (item.origin, str(item)) not in self.repeated] if self.repeated else built
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """What deploys a folder, in the order in which it is come across."""
+
+    environment: str
+    certain: bool
+    deployer: Deployer
+    parent: str
+    depth: int
+
+
+@dataclass(frozen=True)
+class _Deployed:
+    environment: str
+    application: Application
+    item: _Waiting
 
 
 class Side:
@@ -89,6 +118,7 @@ class Side:
         self.environments: dict[str, list[Application]] = {}
         self._consulted: set[str] = set()
         self._own: set[str] = set()
+        self._known = KnownResources()
 
     def build(self) -> None:
         """Builds everything.
@@ -101,26 +131,26 @@ class Side:
             [ApplicationSource(root.folder, directory={"recurse": root.recurse}) for root in roots]
         )
         self._own = self._own_urls(builds)
-        waiting: list[tuple[str, bool, Deployer, str]] = []
+        waiting: list[_Waiting] = []
         for root, build in zip(roots, builds, strict=True):
-            waiting += [(root.environment, root.certain, item, root.folder) for item in self._deployers(build)]
-        deployed: list[tuple[str, Application, list[Build]]] = []
+            self._known.add(root.environment, build)
+            waiting += self._waiting(build, root.environment, root.certain)
+        deployed: list[_Deployed] = []
         seen: set[tuple[str, Deployer]] = set()
-        depth = 0
         while waiting:
+            ready, waiting = self._ready(waiting)
             batch = []
-            depth += 1
-            for environment, certain, deployer, parent in waiting:
-                name = self._environment(environment, certain, deployer)
-                if (name, deployer) not in seen:
-                    seen.add((name, deployer))
-                    if depth > _DEEPEST or len(seen) > _MOST_DEPLOYERS:
+            for item in ready:
+                name = self._environment(item.environment, item.certain, item.deployer)
+                if (name, item.deployer) not in seen:
+                    seen.add((name, item.deployer))
+                    deployer = self._resolved(item, name)
+                    if item.depth > _DEEPEST or len(seen) > _MOST_DEPLOYERS:
                         deployer = replace(deployer, sources=(), problem=_ENDLESS)
-                    batch.append((name, certain, deployer, parent))
-            followed = [self._followed(deployer) for _, _, deployer, _ in batch]
+                    batch.append((name, item, deployer))
+            followed = [self._followed(deployer) for _, _, deployer in batch]
             built = iter(self._build([source for sources, _, _ in followed for source in sources]))
-            waiting = []
-            for (name, certain, deployer, parent), (sources, notes, charts) in zip(batch, followed, strict=True):
+            for (name, item, deployer), (sources, notes, charts) in zip(batch, followed, strict=True):
                 parts = [next(built) for _ in sources]
                 application = Application(
                     name=deployer.name,
@@ -131,23 +161,59 @@ class Side:
                     cluster=deployer.cluster,
                     builds=parts,
                     notes=notes,
+                    remarks=[*deployer.remarks],
                     extra=deployer.definition if notes else "",
                     watched=charts,
-                    parent=parent,
+                    parent=item.parent,
                 )
-                deployed.append((name, application, parts))
+                deployed.append(_Deployed(name, application, item))
                 for part in parts:
-                    waiting += [(name, certain, item, part.folder) for item in self._deployers(part)]
-        claimed = {build.folder for _, _, parts in deployed for build in parts}
-        for environment, application, _ in deployed:
-            self._add(environment, application)
+                    self._known.add(name, part)
+                    waiting += self._waiting(part, name, item.certain, item.depth + 1)
+        self._remark_missing(deployed)
+        claimed = {build.folder for entry in deployed for build in entry.application.builds}
+        claimed |= _included(builds, [build for entry in deployed for build in entry.application.builds])
+        for entry in without_replaced(deployed, claimed):
+            self._add(entry.environment, entry.application)
         for root, build in zip(roots, builds, strict=True):
             if root.folder in claimed:
                 if root.certain:
                     self.environments.setdefault(root.environment, [])
             else:
                 self._add(root.environment, Application(root.folder, root.folder, False, builds=[build]))
+        for applications in self.environments.values():
+            _mark_repeated(applications)
         self._add_wholes(roots, builds)
+
+    def _waiting(self, build: Build, environment: str, certain: bool, depth: int = 1) -> list["_Waiting"]:
+        return [
+            _Waiting(environment, certain, deployer, build.folder, depth) for deployer in self._deployers(build)
+        ]
+
+    def _ready(self, waiting: list["_Waiting"]) -> tuple[list["_Waiting"], list["_Waiting"]]:
+        """Those of which all is known that they are made of, or else all, and those that wait for others."""
+
+        def is_ready(item: _Waiting) -> bool:
+            return all(self._find(item, item.environment, need) for need in item.deployer.needs[1:])
+
+        ready = [item for item in waiting if is_ready(item)]
+        return (ready, [item for item in waiting if not is_ready(item)]) if ready else (waiting, [])
+
+    def _find(self, item: "_Waiting", environment: str, need: Reference) -> dict[str, Any] | None:
+        return self._known.find(need, item.environment) or self._known.find(need, environment)
+
+    def _resolved(self, item: "_Waiting", environment: str) -> Deployer:
+        if not item.deployer.needs:
+            return item.deployer
+        return flux.resolved(item.deployer, lambda need: self._find(item, environment, need))
+
+    def _remark_missing(self, deployed: Sequence["_Deployed"]) -> None:
+        """Names what a Kustomization waits for without end."""
+        for entry in deployed:
+            for other in entry.item.deployer.waits_for:
+                if self._find(entry.item, entry.environment, other) is None:
+                    said = f"{entry.application.name} waits for the {other}, which is not in this environment"
+                    entry.application.remarks.append(said)
 
     def _add_wholes(self, roots: Sequence[discover.DiscoveredRoot], builds: Sequence[Build]) -> None:
         """Builds a kustomization that only lists others as a whole, where they have a resource in common."""
@@ -201,6 +267,8 @@ class Side:
             for source in deployer.sources
             if source.repository and self._exists(source.path)
         }
+        repositories = [item.value for build in builds for item in build.of_kind(REPOSITORY)]
+        used |= {normalised_url(str(dig(value, "spec", "url"))) for value in repositories}
         return self._remotes & used
 
     def _followed(self, deployer: Deployer) -> tuple[list[ApplicationSource], list[str], list[str]]:
@@ -263,11 +331,20 @@ class Side:
                 builds[index] = self._plain_build(source.path, problem.message, problems=[problem])
                 continue
             if self.kustomizations.file(folder) is not None:
-                roots[index] = Root(folder, self.tree, self.kustomizations.inputs(folder, source.edits))
+                roots[index] = self._root(folder, source)
+            elif source.is_flux and self.tree.is_folder(folder):
+                roots[index] = self._root(
+                    folder, source, generated_kustomization(self.tree, folder, source.ignored)
+                )
             else:
                 builds[index] = self._plain(folder, source)
         builds |= zip(roots, self._builder.build(list(roots.values())), strict=True)
         return [builds[index] for index in range(len(sources))]
+
+    def _root(self, folder: str, source: ApplicationSource, generated: dict[str, Any] | None = None) -> Root:
+        inputs = self.kustomizations.inputs(folder, source.edits, generated)
+        inputs.is_flux, inputs.after_build = source.is_flux, source.after_build
+        return Root(folder, self.tree, inputs)
 
     def _plain_build(
         self,
@@ -312,6 +389,54 @@ class Side:
                 message = f"{path} is not valid YAML: {error}."
                 problems.append(Problem("LH104", message, Location(path, error.line)))
         return self._plain_build(folder, *key, files=files, problems=problems, plain=resources)
+
+
+def _included(roots: Iterable[Build], deployed: Iterable[Build]) -> set[str]:
+    """The folders of roots that are wholly part of what is deployed from a folder above."""
+    by_kustomization: set[str] = set()
+    by_folder: set[str] = set()
+    for build in deployed:
+        if build.root.inputs.generated is not None:
+            by_kustomization |= build.root.inputs.files
+        elif build.plain is not None:
+            by_folder |= build.root.inputs.files
+    return {
+        root.folder
+        for root in roots
+        if (files := root.root.inputs.files)
+        and files <= (by_kustomization | by_folder if root.plain is not None else by_kustomization)
+    }
+
+
+def without_replaced(deployed: Sequence[_Deployed], claimed: Collection[str]) -> list[_Deployed]:
+    """What is deployed, without what a claimed root defines and the Application that includes it defines as well.
+
+    That Application may change the definition.
+    """
+
+    def is_replaced(entry: _Deployed) -> bool:
+        deployer, environment = entry.item.deployer, entry.environment if entry.item.certain else ""
+        return entry.item.depth == 1 and (environment, deployer.home, deployer.name) in deeper
+
+    deeper = {
+        (environment, entry.item.deployer.home, entry.item.deployer.name)
+        for entry in deployed
+        if entry.item.depth > 1
+        for environment in ("", entry.environment)
+    }
+    return [entry for entry in deployed if entry.item.parent not in claimed or not is_replaced(entry)]
+
+
+def _mark_repeated(applications: Sequence[Application]) -> None:
+    """Leaves a resource to the Application of the lower folder where another one includes that folder."""
+    for upper, lower in itertools.permutations(applications, 2):
+        for above, below in itertools.product(upper.builds, lower.builds):
+            is_inside = above.folder == "." or below.folder.startswith(f"{above.folder}/")
+            if is_inside and not above.root.inputs.files.isdisjoint(below.root.inputs.files):
+                shared = {(item.origin, str(item)) for item in below.resources}
+                upper.repeated |= {
+                    key for item in above.resources if (key := (item.origin, str(item))) in shared and item.origin
+                }
 
 
 def _selected(path: str, options: dict[str, Any]) -> bool:

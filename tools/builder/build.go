@@ -61,6 +61,11 @@ func buildRoot(r *request, options *krusty.Options) (result answer) {
 	if file != "" {
 		r.contents[file] = withOrigins(own)
 	}
+	if r.Anywhere {
+		copied := *options
+		copied.LoadRestrictions = types.LoadRestrictionsNone
+		options = &copied
+	}
 	resources, err := krusty.MakeKustomizer(options).Run(newTree(r, scratch), path.Join(top, r.Folder))
 	if err != nil {
 		message := strings.ReplaceAll(err.Error(), top+"/", "")
@@ -69,18 +74,35 @@ func buildRoot(r *request, options *krusty.Options) (result answer) {
 		}
 		return answer{Error: message}
 	}
-	return write(resources, slices.Contains(buildMetadata(own), types.OriginAnnotations))
+	hashes := hashesOf(resources)
+	if r.AfterBuild != nil {
+		if err := r.AfterBuild.apply(resources); err != nil {
+			return answer{Error: err.Error()}
+		}
+	}
+	return write(resources, hashes, slices.Contains(buildMetadata(own), types.OriginAnnotations))
 }
 
-func write(resources resmap.ResMap, withOrigin bool) (result answer) {
-	for _, built := range resources.Resources() {
+// hashesOf are the hashes at the end of names, by the resource's index.
+func hashesOf(resources resmap.ResMap) map[int]string {
+	hashes := map[int]string{}
+	for index, built := range resources.Resources() {
+		if kind := built.GetKind(); kind != "ConfigMap" && kind != "Secret" {
+			continue
+		}
+		if hash, err := contentHasher.Hash(&built.RNode); err == nil && strings.HasSuffix(built.GetName(), "-"+hash) {
+			hashes[index] = hash
+		}
+	}
+	return hashes
+}
+
+func write(resources resmap.ResMap, hashes map[int]string, withOrigin bool) (result answer) {
+	for index, built := range resources.Resources() {
 		described := resource{Kind: built.GetKind(), ID: built.CurId().String()}
-		if described.Kind == "ConfigMap" || described.Kind == "Secret" {
-			hash, err := contentHasher.Hash(&built.RNode)
-			described.Hashed = err == nil && strings.HasSuffix(built.GetName(), "-"+hash)
-			if described.Hashed {
-				described.ID = strings.Replace(described.ID, "-"+hash, "", 1)
-			}
+		if hash, hashed := hashes[index]; hashed {
+			described.Hashed = true
+			described.ID = strings.Replace(described.ID, "-"+hash, "", 1)
 		}
 		if origin, err := built.GetOrigin(); err == nil && origin != nil && origin.Repo == "" {
 			described.Origin = origin.Path

@@ -4,6 +4,7 @@ go 1.24.0
 
 require (
 	github.com/Masterminds/sprig/v3 v3.3.0
+	github.com/fluxcd/pkg/envsubst v1.4.0
 	github.com/gosimple/slug v1.15.0
 	github.com/spf13/pflag v1.0.6
 	sigs.k8s.io/kustomize/api v0.21.1

@@ -41,6 +41,10 @@ type request struct {
 	Links map[string]string `json:"links"`
 	// Access is what may be fetched.
 	Access access `json:"access"`
+	// AfterBuild is what Flux changes in the resources.
+	AfterBuild *afterBuild `json:"afterBuild"`
+	// Anywhere allows files from outside the root, as Flux does.
+	Anywhere bool `json:"anywhere"`
 	// Templates are filled instead of building a root.
 	Templates *fillings `json:"templates"`
 

@@ -7,6 +7,19 @@ from harness.manifests.values import dig
 
 
 @dataclass(frozen=True)
+class Reference:
+    """A resource that a deployer needs."""
+
+    kind: str
+    namespace: str
+    name: str
+    is_optional: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True)
 class ApplicationSource:
     """A folder that an Application deploys.
 
@@ -15,6 +28,9 @@ class ApplicationSource:
         edits: What it changes in the kustomization; empty for nothing.
         directory: Options for a folder of plain manifests.
         not_built: Why it is not followed, as the end of a sentence; empty when it is.
+        is_flux: Whether a folder without a kustomization gets one, and files from anywhere are read, as Flux does.
+        ignored: Lines as in a .sourceignore, which the definition of its repository has.
+        after_build: What is changed in the built resources, as tools/builder takes it.
     """
 
     path: str
@@ -22,6 +38,9 @@ class ApplicationSource:
     edits: dict[str, Any] = field(default_factory=dict, hash=False)
     directory: dict[str, Any] = field(default_factory=dict, hash=False)
     not_built: str = ""
+    is_flux: bool = False
+    ignored: str = ""
+    after_build: dict[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -33,6 +52,10 @@ class Deployer:
         definition: Its spec, as canonical text.
         cluster: What tells the destination from others; empty for the cluster itself.
         problem: What cannot be resolved in it, as the end of a sentence.
+        home: The namespace of its definition.
+        needs: What its sources are made of, beside files.
+        waits_for: What has to be there before it is applied.
+        remarks: What a reader should know of it, as sentences without their full stop.
     """
 
     name: str
@@ -42,6 +65,10 @@ class Deployer:
     definition: str
     cluster: str = ""
     problem: str = ""
+    home: str = ""
+    needs: tuple[Reference, ...] = ()
+    waits_for: tuple[Reference, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def name_of(resource: dict[str, Any]) -> str:
