@@ -4,8 +4,9 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -93,6 +94,21 @@ def spark_variables() -> None:
         from harness.machine.environment import spark_environment
 
         os.environ.update(spark_environment())
+
+
+@pytest.fixture
+def no_aws(tmp_path: Path) -> Iterator[Path]:
+    """The folder for the files of AWS: none of this machine's settings, and the variables are restored afterwards.
+
+    What opens an object store says in the variables of its process where that is.
+    """
+    with mock.patch.dict(os.environ):
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            del os.environ[name]
+        os.environ["AWS_CONFIG_FILE"] = str(tmp_path / "config")
+        os.environ["AWS_SHARED_CREDENTIALS_FILE"] = str(tmp_path / "credentials")
+        os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+        yield tmp_path
 
 
 @pytest.fixture(scope="session")

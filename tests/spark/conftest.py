@@ -52,6 +52,15 @@ def spark(spark_variables: None) -> Iterator[SparkSession]:
     session.stop()
 
 
+@pytest.fixture(autouse=True)
+def forget_tables(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Delta caches the log of every table that it has opened: those of the tests together fill the memory."""
+    yield
+    if "spark" in request.fixturenames:
+        jvm = request.getfixturevalue("spark").sparkContext._jvm
+        jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+
+
 def brewery(id: str, /, **changes: Any) -> dict[str, Any]:
     """A whole and valid record; a value of `...` leaves the field out."""
     record: dict[str, Any] = {

@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import secrets
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -30,7 +31,7 @@ Keys = Callable[[], list[str]]
 
 
 @pytest.fixture
-def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def endpoint(no_aws: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """An S3 server with an empty bucket, and the AWS_* variables to reach it."""
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()

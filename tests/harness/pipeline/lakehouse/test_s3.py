@@ -20,7 +20,7 @@ from harness.pipeline.lakehouse.read import summarise
 from harness.pipeline.lakehouse.s3 import s3_variables, use_s3
 from tests.processes import started
 
-pytestmark = pytest.mark.s3
+pytestmark = [pytest.mark.s3, pytest.mark.usefixtures("no_aws")]
 
 # A process of its own: delta-rs lets no other thread of this one run while it waits for an answer.
 SERVER = """
@@ -32,28 +32,6 @@ print("http://%s:%s" % server.get_host_and_port(), flush=True)
 signal.pause()
 """
 KEY, SECRET, TOKEN = (secrets.token_hex(8) for _ in range(3))
-
-
-@pytest.fixture(autouse=True)
-def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No configuration of this machine; the folder with the files of AWS."""
-    import os
-
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    # What `use_s3` sets is taken back as well.
-    for name in ("NO_PROXY", "no_proxy", *s3_names()):
-        monkeypatch.setenv(name, "")
-        monkeypatch.delenv(name)
-    return tmp_path
-
-
-def s3_names() -> list[str]:
-    names = ["ENDPOINT_URL", "ENDPOINT_URL_S3", "ALLOW_HTTP", "REGION", "DEFAULT_REGION", "ACCESS_KEY_ID"]
-    return [f"AWS_{name}" for name in [*names, "SECRET_ACCESS_KEY", "SESSION_TOKEN"]]
 
 
 @pytest.fixture
@@ -87,11 +65,11 @@ def test_variables_are_those_of_the_aws_tools(monkeypatch: pytest.MonkeyPatch) -
     assert variables["AWS_ALLOW_HTTP"] == "false"
 
 
-def test_a_profile_gives_credentials_region_and_endpoint(aws: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (aws / "credentials").write_text(
+def test_a_profile_gives_credentials_region_and_endpoint(no_aws: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (no_aws / "credentials").write_text(
         f"[lake]\naws_access_key_id={KEY}\naws_secret_access_key={SECRET}\naws_session_token={TOKEN}\n"
     )
-    (aws / "config").write_text(
+    (no_aws / "config").write_text(
         "[profile lake]\nregion=eu-west-1\nservices=local\n[services local]\ns3 =\n"
         "  endpoint_url = http://127.0.0.1:5000\n"
     )
