@@ -14,6 +14,9 @@ production = ["k8s/live/**"]                # folders, or patterns for folders
 path = "spec.replicas"                      # pattern for a field's path
 kind = "Deployment"                         # kind and name are optional patterns
 reason = "Production runs more replicas."
+[[tool.harness.diff.ignore]]                # changes that a review counts and does not show; the same patterns
+path = "spec.replicas"
+reason = "An autoscaler sets it."
 """
 
 import tomllib
@@ -28,13 +31,13 @@ from harness.manifests.tree import Tree, working_copy
 
 FILE: Final = "pyproject.toml"
 _FIELDS: Final = frozenset(
-    {"exclude", "accept", "kustomize-options", "hosts", "repositories", "environments", "parity"}
+    {"exclude", "accept", "kustomize-options", "hosts", "repositories", "environments", "parity", "ignore"}
 )
 
 
 @dataclass(frozen=True)
 class Expected:
-    """A difference between environments that is meant to be.
+    """A difference that is meant to be: between environments, or between base and head.
 
     Attributes:
         path: Pattern for the field's path; `*` for all of it, the whole resource included.
@@ -67,6 +70,7 @@ class Settings:
         hosts: Hosts that remote bases may be fetched from.
         repositories: URLs that mean this repository.
         parity: Differences between environments that are meant to be.
+        ignore: Changes that a review need not show.
         reference: The reference environment; empty where none is declared.
     """
 
@@ -77,6 +81,7 @@ class Settings:
     hosts: tuple[str, ...] = ()
     repositories: tuple[str, ...] = ()
     parity: tuple[Expected, ...] = ()
+    ignore: tuple[Expected, ...] = ()
     reference: str = ""
 
 
@@ -111,7 +116,8 @@ def read(tree: Tree) -> Settings:
         kustomize_options=_strings("kustomize-options", options.get("kustomize-options", [])),
         hosts=_strings("hosts", options.get("hosts", [])),
         repositories=_strings("repositories", options.get("repositories", [])),
-        parity=tuple(_expected(item) for item in options.get("parity", [])),
+        parity=_expected("parity", options),
+        ignore=_expected("ignore", options),
         reference=str(content.get("reference-environment") or ""),
     )
 
@@ -126,13 +132,15 @@ def _strings(name: str, value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _expected(item: Any) -> Expected:
-    known = ("path", "reason", "kind", "name", "namespace")
-    if not isinstance(item, dict) or not all(isinstance(value, str) for value in item.values()):
-        raise _wrong("has a 'parity' entry that is not a table of strings")
-    if not item.get("path") or not item.get("reason") or set(item) - set(known):
-        raise _wrong("has a 'parity' entry without path and reason, or with an unknown field")
-    return Expected(**item)
+def _expected(name: str, options: dict[str, Any]) -> tuple[Expected, ...]:
+    known = {"path", "reason", "kind", "name", "namespace"}
+    items = options.get(name, [])
+    for item in items if isinstance(items, list) else [items]:
+        if not isinstance(item, dict) or not all(isinstance(value, str) for value in item.values()):
+            raise _wrong(f"has a {name!r} entry that is not a table of strings")
+        if not item.get("path") or not item.get("reason") or set(item) - known:
+            raise _wrong(f"has a {name!r} entry without path and reason, or with an unknown field")
+    return tuple(Expected(**item) for item in items)
 
 
 def _wrong(what: str) -> HarnessError:

@@ -209,6 +209,32 @@ class Totals:
 
 
 @dataclass(frozen=True)
+class HiddenChanges:
+    """Changes that a review leaves out, because its reader or the base says so.
+
+    Attributes:
+        what: `outside the filter`, or `ignored`.
+        why: The filter as on the command line, or the declared reason.
+        count: How many; of ignored ones, each field counts.
+        worst: The highest level of their risks.
+    """
+
+    what: str
+    why: str
+    count: int
+    worst: Level | None = None
+
+    def __str__(self) -> str:
+        """In words.
+
+        >>> str(HiddenChanges("ignored", "A person scales it.", 2, Level.LOW))
+        '2 changes ignored (A person scales it; worst risk: low)'
+        """
+        risk = f"; worst risk: {self.worst}" if self.worst else ""
+        return f"{_count(self.count, 'change')} {self.what} ({self.why.rstrip('.')}{risk})"
+
+
+@dataclass(frozen=True)
 class ApplicationReview:
     """The effect of the change on an Application, or on a root that no Application deploys.
 
@@ -254,6 +280,7 @@ class EnvironmentReview:
         applications: The Applications that it touches, in the order of their waves; empty when it touches none.
         change: ADDED or REMOVED when the whole environment is; else CHANGED.
         unchanged: How many Applications it does not touch.
+        hidden: How many changes of it are left out.
     """
 
     name: str
@@ -261,6 +288,7 @@ class EnvironmentReview:
     images: tuple[ImageChange, ...] = ()
     change: ChangeKind = ChangeKind.CHANGED
     unchanged: int = 0
+    hidden: int = 0
 
     @property
     def touched(self) -> bool:
@@ -379,6 +407,7 @@ class Review:
         parity: How environments differ from each other, where that was asked for or the change moves it.
         uncovered_files: Changed files that nothing compared was made of, and nobody accepted.
         not_followed: Applications of which something is not built, and nobody accepted, as ENV/APPLICATION.
+        hidden: The changes that it leaves out, because its reader or the base says so.
     """
 
     base: Revision
@@ -391,6 +420,7 @@ class Review:
     files_changed: int = 0
     uncovered_files: tuple[str, ...] = ()
     not_followed: tuple[str, ...] = ()
+    hidden: tuple[HiddenChanges, ...] = ()
 
     @cached_property
     def totals(self) -> Totals:
@@ -418,15 +448,21 @@ class Review:
         """The first line: which environments the change touches, which not, and for which this is unknown."""
         touched = [environment for environment in self.environments if environment.touched]
         incomplete = {problem.environment for problem in self.problems}
-        rest = [environment.name for environment in self.environments if not environment.touched]
+        rest = [
+            environment.name
+            for environment in self.environments
+            if not environment.touched and (environment.name in incomplete or not environment.hidden)
+        ]
         others = [name for name in rest if name not in incomplete]
         unknown = [name for name in rest if name in incomplete]
         broken = f"{_count(len(self.problems), 'part')} could not be built" if self.problems else ""
         if unknown:
             broken = f"it is unknown whether it touches {_join(unknown, 'or')}, because {broken}"
-        end = "".join(f"; {part}" for part in (broken, self.uncovered) if part) + "."
+        end = "".join(f"; {part}" for part in (broken, self.uncovered, *map(str, self.hidden)) if part) + "."
         if not touched:
             names = f" ({_join(others)})" if others else ""
+            if self.hidden and not unknown:
+                return f"Touches nothing that is shown{names}{end}"
             if self.uncovered and not unknown:
                 return f"Touches nothing that is compared{names}{end}"
             return f"Touches no environment{' that could be built' if unknown else ''}{names}{end}"

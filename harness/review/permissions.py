@@ -1,5 +1,7 @@
 """Shows what a change would allow later builds, or have later reviews leave out."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 from harness.manifests.resource import Identity
@@ -47,10 +49,11 @@ def review_permissions(before: Tree, after: Tree) -> list[EnvironmentReview]:
 
 def _permissions(tree: Tree) -> dict[str, Any]:
     declared = read(tree)
-    fields = {
+    fields: dict[str, Sequence[Any]] = {
         "kustomize-options": declared.kustomize_options,
         "hosts": declared.hosts,
         "accept": declared.accept,
         "exclude": declared.exclude,
+        "ignore": [asdict(item) for item in declared.ignore],
     }
     return {name: [*values] for name, values in fields.items() if values}

@@ -20,6 +20,7 @@ from harness.manifests.tree import Store, Tree, UnreadableError, git_tree
 from harness.manifests.upstream import trusted_hosts
 from harness.review.compare import Environment, Result
 from harness.review.coverage import not_followed, uncovered_files
+from harness.review.filters import EVERYTHING, Filters, limited
 from harness.review.locations import Locator
 from harness.review.model import ChangeKind, DifferenceStatus, EnvironmentReview, Note, Parity, Review, Revision
 from harness.review.parity import Declared, Differences, differences, parity
@@ -60,11 +61,12 @@ def review(
     environments: Sequence[str] = (),
     compared: tuple[str, str] | None = None,
     permissions: Permissions = Permissions(),
+    filters: Filters = EVERYTHING,
 ) -> Review:
     """Reviews what changed between two refs, of which an empty `head` is the working tree.
 
     `direct` compares with `base` itself instead of the merge base; `compared` names two environments whose whole
-    parity is wanted, too.
+    parity is wanted, too, whatever the filters.
 
     Raises:
         HarnessError: See docs/diff.md, bad input.
@@ -100,7 +102,7 @@ def review(
         unread = uncovered_files(changed, sides, accepted)
         followed_not = not_followed(notes, accepted)
         notes += _unread(unread)
-        return Review(
+        whole = Review(
             base=Revision(base, start),
             head=Revision(head or WORKING_TREE, commit),
             environments=(*review_permissions(before, after), *(result.review for result in results)),
@@ -112,6 +114,7 @@ def review(
             uncovered_files=tuple(unread),
             not_followed=tuple(followed_not),
         )
+        return limited(whole, filters, declared.ignore)
 
 
 def parity_at(folder: Path, ref: str, left: str, right: str, permissions: Permissions = Permissions()) -> Review:

@@ -19,7 +19,7 @@ LAYERS: Final = (
     ("validate", "review"),
     ("review.risks",),
     ("review.locations", "review.permissions"),
-    ("review.compare",),
+    ("review.compare", "review.filters"),
     ("review.review",),
     ("review.output",),
     ("review.command",),

@@ -150,6 +150,13 @@ def headline(review: Review) -> str:
     return review.headline
 
 
+def summary(review: Review) -> str:
+    """The headline and the number of risks, on one line."""
+    counts = levels(group.risk for group in risk_groups(review))
+    risks = ", ".join(f"{count} {level}" for level, count in counts.items() if count) or "none"
+    return f"{headline(review)} Risks: {risks}."
+
+
 def compared(review: Review) -> tuple[str, ...]:
     """The reviewed tree or trees."""
     return (str(review.head),) if is_comparison(review) else (str(review.base), str(review.head))
