@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Final
 
 from harness.manifests.generated_names import Names, generated_names
 from harness.manifests.pods import images_of
@@ -30,6 +31,9 @@ from harness.review.risks.judge import judge, risk
 from harness.review.risks.running import DF301
 from harness.review.side import Application
 
+_DEEPEST: Final = 10
+"""Applications on the way to one whose removal is looked at."""
+
 
 @dataclass
 class Result:
@@ -50,6 +54,7 @@ class _Match:
     before: Application | None
     after: Application | None
     pairs: list[Pair] = field(default_factory=list)
+    unknown: list[Pair] = field(default_factory=list)
     unchanged: int = 0
 
     @property
@@ -95,12 +100,14 @@ class Environment:
         # What only one side has of an Application that the other side cannot render is neither added nor removed,
         # but what another Application lost may have gone there.
         half = [pair_ for item in halves for pair_ in _half(item, names)]
+        half += [pair_ for item in changed for pair_ in item.unknown]
         crossed = pair_across([pair_ for item in changed for pair_ in item.pairs] + half)
         unknown = {id(pair_.resource) for pair_ in half}
         crossed = [
             pair_ for pair_ in crossed if (pair_.before and pair_.after) or id(pair_.resource) not in unknown
         ]
         owners = {item.shown.name: item for item in changed + halves}
+        self._matches = {item.before.name: item for item in matches if item.before}
         by_owner: dict[str, list[Pair]] = defaultdict(list)
         for pair_ in crossed:
             by_owner[_owner(pair_.resource, owners)].append(pair_)
@@ -192,7 +199,12 @@ class Environment:
             parse(side, application.name, application.namespace, bare) if application else []
             for side, application, bare in zip(built, (before, after), names, strict=True)
         ]
-        item.pairs = pair(*sides)
+        # What an Application source made that is no longer built may still be there, and the other way round.
+        notes = [set(side.notes) if side else set() for side in (before, after)]
+        newly = (notes[0] - notes[1], notes[1] - notes[0]) if before and after else (set(), set())
+        for pair_ in pair(*sides):
+            unknown = (pair_.before is None and newly[0]) or (pair_.after is None and newly[1])
+            (item.unknown if unknown else item.pairs).append(pair_)
 
     def _review(
         self, item: _Match, pairs: list[Pair], names: tuple[Names, Names], images: list[Replaced]
@@ -201,7 +213,7 @@ class Environment:
         folded: Counter[str] = Counter()
         unchanged = item.unchanged
         restarts: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-        judged = [_change(item, pair_, names, self._passwords) for pair_ in pairs]
+        judged = [self._change(item, pair_, names) for pair_ in pairs]
         for change in judged:
             _restarted(change, names, restarts)
         for change in judged:
@@ -223,6 +235,37 @@ class Environment:
             unchanged=unchanged,
             argocd=item.shown.argocd,
         )
+
+    def _change(self, item: _Match, pair_: Pair, names: tuple[Names, Names]) -> Change:
+        before, after = pair_.before, pair_.after
+        if before is None:
+            return Change(before, after)
+        owner = self._matches[before.application]
+        if after is None:
+            return Change(before, after, stays=self._stays(owner, before.value))
+        fields = compare(before.value, after.value, *names, self._passwords)
+        same_owner = before.application == after.application or owner is item
+        return Change(
+            before,
+            after,
+            fields,
+            "" if same_owner else before.application,
+            contested=owner.shown.argocd or item.shown.argocd,
+            stays=self._stays(owner, before.value),
+        )
+
+    def _stays(self, owner: _Match, resource: dict[str, Any], depth: int = 0) -> str:
+        """Why a resource that its Application no longer contains stays in the cluster; empty if it is deleted."""
+        before, after = owner.before, owner.after
+        assert before is not None  # noqa: S101 - it has contained the resource
+        if after is not None:
+            return after.policy.stays(resource, after.name, whole=False)
+        parent = next((item for item in self._matches.values() if _builds(item.before, before.parent)), None)
+        definition = dict(before.policy.manifest)
+        followed = parent is not None and parent is not owner and depth < _DEEPEST and definition
+        if followed and parent and self._stays(parent, definition, depth + 1):
+            return f"{before.name} stays, too"
+        return before.policy.stays(resource, before.name, whole=True)
 
     def _shown(self, change: Change, restarts: dict[tuple[str, str, str], list[str]]) -> ResourceChange | None:
         """A change as the review shows it; None when all of it is folded."""
@@ -260,9 +303,27 @@ def match(before: Sequence[Application], after: Sequence[Application]) -> list[_
             waiting.append(application)
     for application in waiting:
         same_path = [other for other in left.values() if application.path and other.path == application.path]
-        other = left.pop(same_path[0].name) if len(same_path) == 1 else None
-        matches.append(_Match(application, other))
+        same = same_path[0] if len(same_path) == 1 else _renamed(application, left.values())
+        matches.append(_Match(application, left.pop(same.name) if same else None))
     return matches + [_Match(None, application) for application in left.values()]
+
+
+def _renamed(folder: Application, others: Iterable[Application]) -> Application | None:
+    """The folder that has most of the resources of one that no Application deploys."""
+    if folder.argocd:
+        return None
+    names = Counter(str(item) for item in folder.resources())
+    counts = {
+        other.name: (sum((names & Counter(str(item) for item in other.resources())).values()), other)
+        for other in others
+        if not other.argocd
+    }
+    count, name = max(((count, name) for name, (count, _) in counts.items()), default=(0, ""))
+    return counts[name][1] if 2 * count > names.total() else None
+
+
+def _builds(application: Application | None, folder: str) -> bool:
+    return bool(folder) and application is not None and any(build.folder == folder for build in application.builds)
 
 
 def _owner(resource: ReviewedResource, owners: dict[str, _Match]) -> str:
@@ -294,17 +355,6 @@ def _same(item: _Match) -> bool:
 def _configuration(applications: Iterable[Application | None]) -> list[Resource]:
     builds = [build for application in applications if application for build in application.builds]
     return [item for build in builds for item in build.of_kind("ConfigMap", "Secret")]
-
-
-def _change(item: _Match, pair_: Pair, names: tuple[Names, Names], passwords: frozenset[str]) -> Change:
-    before, after = pair_.before, pair_.after
-    if before is None or after is None:
-        return Change(before, after)
-    fields = compare(before.value, after.value, *names, passwords)
-    same_owner = before.application == after.application or (
-        item.before is not None and before.application == item.before.name
-    )
-    return Change(before, after, fields, "" if same_owner else before.application)
 
 
 def _presence(before: object | None, after: object | None) -> ChangeKind:

@@ -159,8 +159,8 @@ def _built(repository: Repository, trees: Sequence[Tree], permissions: Permissio
         hosts |= {*base.hosts, *Kustomizations(tree, known).hosts()}
     with Builder(options, hosts=hosts) as builder:
         sides = [Side(tree, known, declared, builder, remotes) for tree in trees]
-        for side in sides:
-            side.build()
+        for earlier, side in zip([None, *sides], sides, strict=False):
+            side.build(earlier)
     if len(known) > count:
         cache.put(key, known if len(known) < _MOST_KNOWN else {})
     return sides

@@ -15,6 +15,7 @@ from harness.manifests.applications.deployer import ApplicationSource, Deployer,
 from harness.manifests.applications.deployers import KINDS, deployers
 from harness.manifests.applications.flux_folders import generated_kustomization
 from harness.manifests.applications.generators import Repository
+from harness.manifests.applications.policies import UNKNOWN, Policy
 from harness.manifests.applications.urls import normalised_url
 from harness.manifests.build import Build, Root, plain_manifests
 from harness.manifests.builder import Builder
@@ -49,6 +50,7 @@ class Application:
         watched: Folders of this repository that are not built: Helm charts.
         parent: The folder that holds its definition.
         repeated: Files and names of resources that another Application, of a folder below, has as well.
+        policy: What it deletes.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Application:
     watched: list[str] = field(default_factory=list)
     parent: str = ""
     repeated: set[tuple[str, str]] = field(default_factory=set)
+    policy: Policy = UNKNOWN
 
     @property
     def key(self) -> str:
@@ -116,12 +119,14 @@ class Side:
         self._builder = builder
         self._remotes = {normalised_url(url) for url in (*remotes, *settings.repositories)}
         self.environments: dict[str, list[Application]] = {}
+        self._used: set[str] = set()
+        self._claimed: set[str] = set()
         self._consulted: set[str] = set()
         self._own: set[str] = set()
         self._known = KnownResources()
 
-    def build(self) -> None:
-        """Builds everything.
+    def build(self, earlier: "Side | None" = None) -> None:
+        """Builds everything; a folder that an Application of the earlier side deploys is no root of its own.
 
         Raises:
             HarnessError: kustomize is unavailable, or the configuration is wrong.
@@ -130,6 +135,8 @@ class Side:
         builds = self._build(
             [ApplicationSource(root.folder, directory={"recurse": root.recurse}) for root in roots]
         )
+        if earlier is not None:
+            self._used, self._claimed = {*earlier._used}, {*earlier._claimed}
         self._own = self._own_urls(builds)
         waiting: list[_Waiting] = []
         for root, build in zip(roots, builds, strict=True):
@@ -165,18 +172,19 @@ class Side:
                     extra=deployer.definition if notes else "",
                     watched=charts,
                     parent=item.parent,
+                    policy=deployer.policy,
                 )
                 deployed.append(_Deployed(name, application, item))
                 for part in parts:
                     self._known.add(name, part)
                     waiting += self._waiting(part, name, item.certain, item.depth + 1)
         self._remark_missing(deployed)
-        claimed = {build.folder for entry in deployed for build in entry.application.builds}
-        claimed |= _included(builds, [build for entry in deployed for build in entry.application.builds])
-        for entry in without_replaced(deployed, claimed):
+        self._claimed |= {build.folder for entry in deployed for build in entry.application.builds}
+        self._claimed |= _included(builds, [build for entry in deployed for build in entry.application.builds])
+        for entry in without_replaced(deployed, self._claimed):
             self._add(entry.environment, entry.application)
         for root, build in zip(roots, builds, strict=True):
-            if root.folder in claimed:
+            if root.folder in self._claimed:
                 if root.certain:
                     self.environments.setdefault(root.environment, [])
             else:
@@ -260,13 +268,16 @@ class Side:
 
     def _own_urls(self, builds: Iterable[Build]) -> set[str]:
         """The URLs of this repository; empty if they are unknown."""
-        used = {
-            normalised_url(source.repository)
+        sources = [
+            source
             for build in builds
             for deployer in self._deployers(build)
             for source in deployer.sources
             if source.repository and self._exists(source.path)
-        }
+        ]
+        # Every repository has a top folder, so that it proves nothing.
+        self._used |= {normalised_url(source.repository) for source in sources if source.path != "."}
+        used = {normalised_url(source.repository) for source in sources}
         repositories = [item.value for build in builds for item in build.of_kind(REPOSITORY)]
         used |= {normalised_url(str(dig(value, "spec", "url"))) for value in repositories}
         return self._remotes & used
@@ -290,7 +301,7 @@ class Side:
         return sources, notes, charts
 
     def _is_own(self, source: ApplicationSource) -> bool:
-        return bool(self._own) and normalised_url(source.repository) in self._own
+        return normalised_url(source.repository) in (self._own or self._used)
 
     def _exists(self, path: str) -> bool:
         try:

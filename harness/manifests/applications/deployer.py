@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.manifests.applications.policies import UNKNOWN, Policy
 from harness.manifests.values import dig
 
 
@@ -56,6 +57,7 @@ class Deployer:
         needs: What its sources are made of, beside files.
         waits_for: What has to be there before it is applied.
         remarks: What a reader should know of it, as sentences without their full stop.
+        policy: What it deletes.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Deployer:
     needs: tuple[Reference, ...] = ()
     waits_for: tuple[Reference, ...] = ()
     remarks: tuple[str, ...] = ()
+    policy: Policy = UNKNOWN
 
 
 def name_of(resource: dict[str, Any]) -> str:

@@ -1,17 +1,23 @@
 """Which resources deploy folders."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 from harness.manifests.applications import argocd, flux
 from harness.manifests.applications.application_sets import application_set
 from harness.manifests.applications.deployer import Deployer
 from harness.manifests.applications.generators import Repository
+from harness.manifests.applications.policies import policy_of
 
 KINDS: Final = ("Application", "ApplicationSet", "Kustomization")
 
 
 def deployers(resource: dict[str, Any], repository: Repository) -> list[Deployer]:
     """The Applications that a resource is or makes; none for any other resource."""
+    return [replace(deployer, policy=policy_of(resource)) for deployer in _deployers(resource, repository)]
+
+
+def _deployers(resource: dict[str, Any], repository: Repository) -> list[Deployer]:
     group, kind = str(resource.get("apiVersion") or "").partition("/")[0], resource.get("kind")
     if kind == "Application" and group == argocd.GROUP:
         return [argocd.application(resource)]

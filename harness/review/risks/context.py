@@ -21,10 +21,19 @@ Check = Callable[["Change"], Iterator[Judgement]]
 
 @dataclass(frozen=True)
 class Change:
+    """A resource that may have changed.
+
+    Attributes:
+        contested: Whether Applications have deployed it before and do so after its move.
+        stays: Why what is removed stays in the cluster, as the end of a sentence; empty if it is deleted.
+    """
+
     before: ReviewedResource | None
     after: ReviewedResource | None
     fields: Fields = field(default_factory=Fields)
     moved_from: str = ""
+    contested: bool = True
+    stays: str = ""
 
     @property
     def resource(self) -> ReviewedResource:

@@ -43,21 +43,49 @@ _UPDATABLE: Final = frozenset(
 """The fields of a StatefulSet's spec that the API server lets change."""
 _STORES: Final = frozenset(
     {
-        "StatefulSet",
-        "PersistentVolume",
-        "Tenant",
+        "Cassandra",
+        "CassandraDatacenter",
+        "ClickHouseInstallation",
         "Cluster",
-        "Kafka",
+        "CrdbCluster",
+        "Druid",
         "Elasticsearch",
-        "Redis",
+        "EtcdCluster",
+        "InfluxDB",
+        "InnoDBCluster",
+        "Kafka",
+        "KafkaNodePool",
+        "MariaDB",
+        "MongoDB",
         "MongoDBCommunity",
-        "PostgresCluster",
-        "postgresql",
         "MySQL",
+        "Neo4j",
+        "OpenSearchCluster",
+        "PerconaServerMongoDB",
+        "PerconaXtraDBCluster",
+        "PersistentVolume",
+        "PersistentVolumeClaim",
+        "Postgres",
+        "PostgresCluster",
+        "RabbitmqCluster",
+        "Redis",
+        "RedisCluster",
+        "RedisFailover",
+        "ScyllaCluster",
+        "StatefulSet",
+        "Tenant",
+        "Vault",
         "VolumeSnapshot",
+        "ZookeeperCluster",
+        "postgresql",
     }
 )
+"""Kinds that hold data."""
 _BUCKETS: Final = frozenset({"Bucket", "BucketClaim", "ObjectBucketClaim", "Database", "S3Bucket", "KafkaTopic"})
+
+
+def is_store(kind: str) -> bool:
+    return kind in _STORES or kind in _BUCKETS
 
 
 def check(change: Change) -> Iterator[Judgement]:

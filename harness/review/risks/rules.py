@@ -2,9 +2,11 @@
 
 from typing import Final
 
-from harness.review.risks import access, data, delivery, running
+from harness.review.risks import access, data, delivery, running, syncing
 from harness.review.risks.rule import RiskRule
 
-_NAMES: Final = {name: rule for module in (data, access, running, delivery) for name, rule in vars(module).items()}
+_NAMES: Final = {
+    name: rule for module in (data, access, running, syncing, delivery) for name, rule in vars(module).items()
+}
 
 RULES: Final = {name: rule for name, rule in sorted(_NAMES.items()) if isinstance(rule, RiskRule)}

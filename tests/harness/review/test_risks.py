@@ -113,6 +113,30 @@ spec:
   destination: {namespace: n, server: s}
   syncPolicy: {automated: {prune: false, selfHeal: true}}
 """
+OPTIONS = "argocd.argoproj.io/sync-options"
+ORPHANING = APPLICATION.replace("  finalizers: [resources-finalizer.argocd.argoproj.io]\n", "")
+PRUNING = APPLICATION.replace("prune: false", "prune: true")
+CHART = APPLICATION.replace("path: p, targetRevision: main", "chart: c, targetRevision: 0.3.1")
+APPLICATION_SET = """
+apiVersion: argoproj.io/v1alpha1
+kind: ApplicationSet
+metadata: {name: a}
+spec:
+  generators: [{list: {elements: [{name: x}]}}]
+  template: {metadata: {name: x}, spec: {source: {repoURL: r, path: p}}}
+"""
+FLUX = """
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: a, namespace: n}
+spec: {path: p, prune: true, sourceRef: {kind: GitRepository, name: g}}
+"""
+RELEASE = """
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: a, namespace: n}
+spec: {chart: {spec: {chart: c, version: 1.2.3, sourceRef: {kind: HelmRepository, name: h}}}}
+"""
 PROJECT = """
 apiVersion: argoproj.io/v1alpha1
 kind: AppProject
@@ -181,8 +205,8 @@ def resource(value: dict[str, Any], application: str = "app") -> ReviewedResourc
     return parse([Resource.of(value)], application, "", Names())[0]
 
 
-def edited(text: str, *edits: tuple[tuple[str | int, ...], Any]) -> dict[str, Any]:
-    value: dict[str, Any] = yaml.safe_load(text)
+def edited(text: str | dict[str, Any], *edits: tuple[tuple[str | int, ...], Any]) -> dict[str, Any]:
+    value: dict[str, Any] = yaml.safe_load(text) if isinstance(text, str) else copy.deepcopy(text)
     for path, new in edits:
         at: Any = value
         for step in path[:-1]:
@@ -211,7 +235,7 @@ def rules(before: dict[str, Any] | None, after: dict[str, Any] | None, moved_fro
     return {risk.rule for risk in risks}
 
 
-CHANGED: list[tuple[str, list[tuple[tuple[str | int, ...], Any]], set[str]]] = [
+CHANGED: list[tuple[str | dict[str, Any], list[tuple[tuple[str | int, ...], Any]], set[str]]] = [
     (PVC, [(("spec", "resources", "requests", "storage"), "5Gi")], {"DF102"}),
     (PVC, [(("spec", "resources", "requests", "storage"), "20Gi")], {"DF111"}),
     (PVC, [(("spec", "storageClassName"), "slow")], {"DF103"}),
@@ -298,7 +322,50 @@ CHANGED: list[tuple[str, list[tuple[tuple[str | int, ...], Any]], set[str]]] = [
     (APPLICATION, [(("spec", "source", "targetRevision"), "v2")], {"DF605"}),
     (APPLICATION, [(("spec", "destination", "namespace"), "m")], {"DF606"}),
     (APPLICATION, [(("metadata", "annotations", "argocd.argoproj.io/sync-options"), GONE)], {"DF608"}),
-    (APPLICATION, [(("metadata", "finalizers"), GONE)], {"DF608"}),
+    (APPLICATION, [(("metadata", "finalizers"), GONE)], {"DF610"}),
+    (APPLICATION, [(("metadata", "finalizers"), ["other.example.com"])], {"DF610"}),
+    (ORPHANING, [(("metadata", "finalizers"), ["resources-finalizer.argocd.argoproj.io/background"])], {"DF608"}),
+    (PRUNING, [(("spec", "syncPolicy", "automated", "prune"), False)], {"DF610"}),
+    (PRUNING, [(("spec", "syncPolicy", "automated", "allowEmpty"), True)], {"DF603", "DF614"}),
+    (APPLICATION, [(("spec", "syncPolicy", "syncOptions"), ["Replace=true"])], {"DF611"}),
+    (APPLICATION, [(("spec", "syncPolicy", "syncOptions"), ["CreateNamespace=true"])], set()),
+    (
+        edited(APPLICATION, (("spec", "syncPolicy", "syncOptions"), ["Delete=false"])),
+        [(("spec", "syncPolicy", "syncOptions"), GONE)],
+        {"DF608"},
+    ),
+    (APPLICATION, [(("spec", "ignoreDifferences"), [{"kind": "Secret", "jsonPointers": ["/data"]}])], {"DF613"}),
+    (APPLICATION, [(("spec", "syncPolicy", "syncOptions"), ["RespectIgnoreDifferences=true"])], {"DF613"}),
+    (FLUX, [(("spec", "prune"), False)], {"DF610"}),
+    (FLUX, [(("spec", "deletionPolicy"), "Orphan")], {"DF610"}),
+    (edited(FLUX, (("spec", "prune"), False)), [(("spec", "deletionPolicy"), "Delete")], {"DF608"}),
+    (edited(FLUX, (("spec", "prune"), False)), [(("spec", "prune"), True)], {"DF602", "DF608"}),
+    (FLUX, [(("spec", "force"), True)], {"DF611"}),
+    (FLUX, [(("spec", "path"), "other")], {"DF605"}),
+    (RELEASE, [(("spec", "chart", "spec", "version"), "2.0.0")], {"DF615"}),
+    (RELEASE, [(("spec", "chart", "spec", "version"), ">=1.4.0 <2.0.0")], set()),
+    (RELEASE, [(("spec", "chart", "spec", "chart"), "other")], {"DF605"}),
+    (RELEASE, [(("spec", "upgrade"), {"force": True})], {"DF611"}),
+    (RELEASE, [(("spec", "suspend"), True)], {"DF603", "DF610"}),
+    (CHART, [(("spec", "source", "targetRevision"), "0.4.0")], {"DF615"}),
+    (CHART, [(("spec", "source", "targetRevision"), "0.3.9")], {"DF605"}),
+    (APPLICATION_SET, [(("spec", "syncPolicy"), {"preserveResourcesOnDeletion": True})], {"DF610"}),
+    (APPLICATION_SET, [(("spec", "template", "spec", "syncPolicy"), {"syncOptions": ["Force=true"]})], {"DF611"}),
+    (STATEFUL, [(("metadata", "annotations"), {OPTIONS: "Prune=true, Replace=true"})], {"DF611"}),
+    (NAMESPACE, [(("metadata", "annotations"), {OPTIONS: "Force=true"})], {"DF611"}),
+    (CONFIG, [(("metadata", "annotations"), {OPTIONS: "Replace=true"})], {"DF612"}),
+    (CONFIG, [(("metadata", "annotations"), {OPTIONS: "Replace=false"})], set()),
+    (PVC, [(("metadata", "annotations"), {"kustomize.toolkit.fluxcd.io/force": "enabled"})], {"DF611"}),
+    (
+        edited(PVC, (("metadata", "annotations"), {"kustomize.toolkit.fluxcd.io/prune": "disabled"})),
+        [(("metadata", "annotations"), GONE)],
+        {"DF608"},
+    ),
+    (
+        edited(PVC, (("metadata", "annotations"), {"helm.sh/resource-policy": "keep"})),
+        [(("metadata", "annotations"), GONE)],
+        {"DF608"},
+    ),
     (SERVICE, [(("spec", "type"), "LoadBalancer")], {"DF701"}),
     (SERVICE, [(("spec", "externalIPs"), ["192.0.2.1"])], {"DF701"}),
     (BALANCER, [(("spec", "loadBalancerSourceRanges"), GONE)], {"DF702"}),
@@ -314,7 +381,7 @@ CHANGED: list[tuple[str, list[tuple[tuple[str | int, ...], Any]], set[str]]] = [
 
 
 @pytest.mark.parametrize(("text", "edits", "expected"), CHANGED)
-def test_changed(text: str, edits: list[Any], expected: set[str]) -> None:
+def test_changed(text: str | dict[str, Any], edits: list[Any], expected: set[str]) -> None:
     assert rules(edited(text), edited(text, *edits)) == expected
 
 
@@ -333,6 +400,10 @@ REMOVED = [
     (CRON, {"DF308"}),
     (QUOTA, {"DF506"}),
     (APPLICATION, {"DF601"}),
+    (ORPHANING, {"DF601"}),
+    (APPLICATION_SET, {"DF601"}),
+    (FLUX, {"DF601"}),
+    (RELEASE, {"DF601"}),
     (SERVICE, {"DF705"}),
     (INGRESS, {"DF703"}),
     (SECRET, {"DF802"}),
@@ -517,9 +588,9 @@ def test_a_document_in_a_config_map_changes_what_pods_read() -> None:
 
 
 def test_what_takes_another_place_is_deleted_there() -> None:
-    assert rules(edited(PVC), edited(PVC, (("metadata", "namespace"), "m"))) == {"DF101", "DF311"}
+    assert rules(edited(PVC), edited(PVC, (("metadata", "namespace"), "m"))) == {"DF101"}
     moved = edited(WORKLOAD, (("metadata", "name"), "other"))
-    assert rules(edited(WORKLOAD), moved) == {"DF308", "DF311"}
+    assert rules(edited(WORKLOAD), moved) == {"DF311"}
     newer = edited(PDB.replace("policy/v1", "policy/v1beta1"))
     assert rules(newer, edited(PDB)) == set()
 
