@@ -43,7 +43,8 @@ PLACES = {
     "metadata: {name: N}\nspec: {sources: [{kustomize: {patches: [{target: {name: s},"
     ' patch: "- {op: add, path: /stringData/a, value: VALUE}"}]}}]}\n',
     "a merge patch": "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: N}\n"
-    'spec: {patches: [{patch: "apiVersion: v1\\nkind: Secret\\nmetadata: {name: s}\\nstringData: {a: VALUE}"}]}\n',
+    "spec: {sourceRef: {kind: Bucket, name: b}, path: x,"
+    ' patches: [{patch: "apiVersion: v1\\nkind: Secret\\nmetadata: {name: s}\\nstringData: {a: VALUE}"}]}\n',
     "a patch for several kinds": "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {name: N}\n"
     "spec: {template: {spec: {source: {kustomize: {patches: [{target: {kind: Secret|ConfigMap},"
     ' patch: "- {op: add, path: /data/a, value: VALUE}"}]}}}}}\n',
