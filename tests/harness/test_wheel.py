@@ -288,3 +288,18 @@ def test_what_is_declared_is_what_is_locked() -> None:
             assert item.specifier.contains(run[canonicalize_name(item.name)]), item
     assert HEAVY.isdisjoint(review)
     assert len(review) < 35
+
+
+def test_the_container_image_installs_the_wheel(wheel: Path) -> None:
+    """The image itself needs a registry for its base; this compares its recipe with what the wheel has."""
+    text = (ROOT / "ci" / "Containerfile").read_text(encoding="utf-8")
+    (copied,) = re.findall(r"^COPY (.+) (\S+)/$", text, re.MULTILINE)
+    lock, wheels = copied[0].split()
+    assert (ROOT / lock).is_file()
+    assert Path("dist", wheel.name).match(wheels)
+    assert f"{copied[1]}/{Path(lock).name}" in text
+    assert f"--no-deps {copied[1]}/*.whl" in text
+    with zipfile.ZipFile(wheel) as archive:
+        (scripts,) = [archive.read(name).decode() for name in names(wheel) if name.endswith("/entry_points.txt")]
+    (entry,) = re.findall(r'^ENTRYPOINT \["(.+)"\]$', text, re.MULTILINE)
+    assert re.search(rf"^{entry} = ", scripts, re.MULTILINE)
