@@ -4,6 +4,7 @@ import datetime as dt
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -32,6 +33,17 @@ from harness.pipeline.mock_api.server import MockApi
 _REPORT_BYTES = 2**20
 _Result = TypeVar("_Result")
 _LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class _Day:
+    """A day that is run: its date, the lakehouse that it joins, and what is written beside that."""
+
+    date: dt.date
+    address: Address
+    limits: Limits
+    log_file: Path
+    report_file: Path
 
 
 def _limit(name: str, most: float | None, help_: str) -> Any:
@@ -110,6 +122,7 @@ def run(
             root, date, simulated=api is None, changes=api is None and (data is None or simulate_changes)
         )
         log_file = _new_log(address.near("logs"), ingestion_date)
+        day = _Day(ingestion_date, address, limits, log_file, report_file)
         err.print(f"[bold]{ingestion_date}[/] → {root}", highlight=False, soft_wrap=True)
         try:
             with (
@@ -118,7 +131,7 @@ def run(
                 if api is not None
                 else _mock_api(breweries, data, simulate_changes, seed, ingestion_date) as url,
             ):
-                _run(address, url, ingestion_date, log_file, report_file, display, limits, lock, lease)
+                _run(day, url, display, lock, lease)
         except KeyboardInterrupt as request:
             raise interrupted(
                 request, "the lakehouse keeps what was committed, and the same command continues from there"
@@ -132,17 +145,7 @@ def _mock_api(breweries: int, data: Path | None, simulate_changes: bool, seed: i
         yield f"{server.url}/v1"
 
 
-def _run(
-    address: Address,
-    url: str,
-    date: dt.date,
-    log_file: Path,
-    report_file: Path,
-    display: Display,
-    limits: Limits,
-    lock: int,
-    lease: Mapping[str, str],
-) -> None:
+def _run(day: _Day, url: str, display: Display, lock: int, lease: Mapping[str, str]) -> None:
     # Imported here: `harness --help` should not wait for Arrow and the charts.
     from harness.machine.environment import spark_environment
     from harness.pipeline.lakehouse.read import summarise
@@ -170,23 +173,23 @@ def _run(
                 display.end(stage, seconds)
                 stages.append(StageTime(stage, seconds))
 
-    spark = timed("setup", lambda: spark_environment(("delta",) if address.folder else ("delta", "s3")))
-    home = address.near("airflow")
+    spark = timed("setup", lambda: spark_environment(("delta",) if day.address.folder else ("delta", "s3")))
+    home = day.address.near("airflow")
     home.mkdir(exist_ok=True)
-    environment = worker_environment(home=home, lakehouse=address.root, api=url, spark=spark, limits=limits)
+    environment = worker_environment(home=home, lakehouse=day.address.root, api=url, spark=spark, limits=day.limits)
     try:
-        finished = run_worker(date, {**environment, **lease}, log_file, follow, lock=lock)
+        finished = run_worker(day.date, {**environment, **lease}, day.log_file, follow, lock=lock)
     except HarnessError as error:
         display.close()
-        _report_failure(address.root, Failure(date, str(error)), stages, report_file)
+        _report_failure(day.address.root, Failure(day.date, str(error)), stages, day.report_file)
         raise
     summary = timed(
-        "summary", lambda: summarise(address.root, stages, finished.versions, warn_gone=limits.warn_gone)
+        "summary", lambda: summarise(day.address.root, stages, finished.versions, warn_gone=day.limits.warn_gone)
     )
-    timed("report", lambda: write_output(report_file, render(summary)))
+    timed("report", lambda: write_output(day.report_file, render(summary)))
     display.close()
     print_summary(summary, out)
-    out.print(f"Report: {report_file}", highlight=False, soft_wrap=True)
+    out.print(f"Report: {day.report_file}", highlight=False, soft_wrap=True)
 
 
 def _report_failure(root: str, failure: Failure, stages: list[StageTime], report_file: Path) -> None:

@@ -56,7 +56,9 @@ def choose_date(root: Path | str, given: str | None, *, simulated: bool, changes
         except ValueError:
             raise UsageError(f"{given!r} is not a date: write it as 2025-01-31.") from None
     elif simulated:
-        date = interrupted_date(root) or simulation.next_date(committed_dates(root))
+        dates = committed_dates(root)
+        interrupted = bool(dates) and _was_interrupted(Storage.for_uri(str(root)), dates[-1])
+        date = dates[-1] if interrupted else simulation.next_date(dates)
     else:
         date = dt.datetime.now(dt.UTC).date()
     if changes:
@@ -73,19 +75,15 @@ def committed_dates(root: Path | str) -> list[dt.date]:
     return [date for date in list_dates(storage) if any(run.committed for run in list_runs(storage, date))]
 
 
-def interrupted_date(root: Path | str) -> dt.date | None:
-    """The newest date, if the run that ingested it ended before a gate had said anything about it.
+def _was_interrupted(storage: Storage, date: dt.date) -> bool:
+    """Whether the run that ingested a date ended before a gate had said anything about it.
 
     That is what Ctrl-C, SIGKILL and a power failure leave. A run that was refused, accepted or discarded is done.
     """
-    storage = Storage.for_uri(str(root))
-    date = max(committed_dates(root), default=None)
-    if date is None:
-        return None
     run_id = [run.run_id for run in list_runs(storage, date) if run.committed][-1]
     decision = standing(read_decisions(storage)).get((date, run_id))
     judged = decision is not None and decision.verdict != "passed"
-    return None if judged or _checked_run(storage) == run_id else date
+    return not judged and _checked_run(storage) != run_id
 
 
 def _checked_run(storage: Storage) -> str | None:

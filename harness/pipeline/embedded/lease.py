@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from harness.errors import HarnessError
 from harness.exits import ExitCode
-from harness.pipeline.embedded.lock import LOCK, ended_here, holder, in_use
+from harness.pipeline.embedded.holder import Holder, in_use
+from harness.pipeline.embedded.lock import LOCK
 
 _RENEWAL: Final = 20
 _LIFETIME: Final = 90
@@ -51,10 +52,12 @@ class Lease:
         try:
             if not self._write(IfNoneMatch="*"):
                 text, etag, age = self._read()
-                if age < _LIFETIME and not ended_here(text):
-                    raise HarnessError(in_use(self._root, text), exit_code=ExitCode.IN_USE)
+                holder = Holder.parse(text)
+                if age < _LIFETIME and not (holder and holder.ended_here):
+                    raise HarnessError(in_use(self._root, holder), exit_code=ExitCode.IN_USE)
                 if not self._write(IfMatch=etag):
-                    raise HarnessError(in_use(self._root, self._read()[0]), exit_code=ExitCode.IN_USE)
+                    winner = Holder.parse(self._read()[0])
+                    raise HarnessError(in_use(self._root, winner), exit_code=ExitCode.IN_USE)
         except ClientError as error:
             if error.response["Error"]["Code"] not in ("NotImplemented", "501"):
                 raise HarnessError(f"The lock of {self._root} cannot be written ({error}): correct that.") from None
@@ -81,7 +84,7 @@ class Lease:
         from botocore.exceptions import ClientError
 
         # Different each time, so that its ETag is.
-        body = json.dumps({**holder(), "token": self.token, "written": uuid.uuid4().hex})
+        body = json.dumps({**Holder.this_process().fields(), "token": self.token, "written": uuid.uuid4().hex})
         try:
             answer = self._client.put_object(**self._object, Body=body.encode(), **condition)
         except ClientError as error:
