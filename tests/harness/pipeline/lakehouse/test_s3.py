@@ -9,6 +9,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+import requests
 from s3fs import S3FileSystem
 
 from brewery.errors import StorageMissingError
@@ -34,21 +35,27 @@ signal.pause()
 KEY, SECRET, TOKEN = (secrets.token_hex(8) for _ in range(3))
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """The URL of an S3 server for all tests: starting one takes seconds."""
+    with started([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+
+
 @pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The URL of an S3 server with the bucket `lake`, configured by variables."""
-    with started([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
-        assert server.stdout is not None
-        url = server.stdout.readline().strip()
-        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-        S3FileSystem.clear_instance_cache()
-        use_s3()
-        boto3.client("s3").create_bucket(Bucket="lake")
-        yield url
-        S3FileSystem.clear_instance_cache()
+def store(server: str, no_aws: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URL of an S3 server with nothing but the bucket `lake`, configured by variables."""
+    requests.post(f"{server}/moto-api/reset", timeout=120).raise_for_status()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    S3FileSystem.clear_instance_cache()
+    use_s3()
+    boto3.client("s3").create_bucket(Bucket="lake")
+    yield server
+    S3FileSystem.clear_instance_cache()
 
 
 def test_variables_are_those_of_the_aws_tools(monkeypatch: pytest.MonkeyPatch) -> None:
