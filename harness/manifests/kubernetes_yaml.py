@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import yaml
 from yaml._yaml import CParser
+from yaml.composer import Composer, ComposerError
 
 Step = str | int
 """One step into a document: a key of a mapping, or an index of a sequence."""
@@ -47,6 +48,7 @@ _DEEPEST: Final = 128
 """Levels of nesting; the schemas of the largest definitions have half of them."""
 _MOST_VALUES: Final = 1_000_000
 """Values that a document with aliases may stand for."""
+_ANCHOR_AGAIN: Final = "second occurrence"
 _ALIASES: Final = re.compile(r"\*[\w-]")
 _INDENTED: Final = re.compile(rf"^[ -]{{{_DEEPEST},}}", re.MULTILINE)
 _SMALLEST, _LARGEST, _LARGEST_SIGNED = -(2**63), 2**64 - 1, 2**63 - 1
@@ -144,17 +146,27 @@ class _Composer(CParser):
         self._depth -= 1
 
 
-def _documents(text: str) -> Iterator[Document]:
+class _AnchorsAgain(Composer, _Composer):
+    """Takes an anchor that is defined again, as Kubernetes does; the parser's own composer refuses it."""
+
+    def __init__(self, text: str) -> None:
+        _Composer.__init__(self, text)
+        Composer.__init__(self)
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if not self.check_event(yaml.AliasEvent):
+            self.anchors.pop(getattr(self.peek_event(), "anchor", None), None)
+        return super().compose_node(parent, index)
+
+
+def _documents(text: str) -> list[Document]:
     try:
-        composer = _Composer(text)
         try:
-            while composer.check_node():
-                node = composer.get_node()
-                value = _Values().of(node)
-                if value is not None:
-                    yield Document(value, node)
-        finally:
-            composer.dispose()
+            return list(_composed(_Composer(text)))
+        except ComposerError as error:
+            if error.problem != _ANCHOR_AGAIN:
+                raise
+            return list(_composed(_AnchorsAgain(text)))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         # What is never closed is missed behind the last line.
@@ -165,6 +177,17 @@ def _documents(text: str) -> Iterator[Document]:
         raise YamlError("it contains a character that YAML does not allow", line) from None
     except (UnicodeError, RecursionError):
         raise YamlError("it contains a value that no manifest can contain", None) from None
+
+
+def _composed(composer: _Composer) -> Iterator[Document]:
+    try:
+        while composer.check_node():
+            node = composer.get_node()
+            value = _Values().of(node)
+            if value is not None:
+                yield Document(value, node)
+    finally:
+        composer.dispose()
 
 
 class _Values:
