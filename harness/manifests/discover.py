@@ -77,19 +77,6 @@ def _environment(folder: str) -> str:
     return marked(folder) or (posixpath.basename(folder) if folder != "." else "repository")
 
 
-def manifests(tree: Tree, folder: str, *, recurse: bool) -> list[str]:
-    """The files of a folder that may hold plain manifests, sorted."""
-    files = []
-    for name in tree.folders.get(folder, []):
-        path = posixpath.normpath(posixpath.join(folder, name))
-        if tree.is_folder(path):
-            if recurse:
-                files += manifests(tree, path, recurse=True)
-        elif name.endswith(SUFFIXES):
-            files.append(path)
-    return sorted(files)
-
-
 def _configured(tree: Tree, kustomizations: Kustomizations, settings: Settings) -> Iterator[DiscoveredRoot]:
     folders = kustomizations.folders()
     for environment, patterns in settings.environments.items():

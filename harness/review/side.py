@@ -5,7 +5,6 @@ import posixpath
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from harness.machine.cache import content_key
@@ -13,6 +12,7 @@ from harness.manifests import discover
 from harness.manifests.applications import flux
 from harness.manifests.applications.deployer import ApplicationSource, Deployer, Reference
 from harness.manifests.applications.deployers import KINDS, deployers
+from harness.manifests.applications.directories import JSONNET, SKIPPED, selected_files
 from harness.manifests.applications.flux_folders import generated_kustomization
 from harness.manifests.applications.generators import Repository
 from harness.manifests.applications.policies import UNKNOWN, Policy
@@ -298,7 +298,15 @@ class Side:
                 charts.append(source.path)
             else:
                 sources.append(source)
+                notes += [
+                    f"{deployer.name}: {path} is Jsonnet, which is not evaluated" for path in self._jsonnet(source)
+                ]
         return sources, notes, charts
+
+    def _jsonnet(self, source: ApplicationSource) -> list[str]:
+        if source.is_flux or self.kustomizations.file(source.path) is not None:
+            return []
+        return [path for path in selected_files(self.tree, source.path, source.directory) if path.endswith(JSONNET)]
 
     def _is_own(self, source: ApplicationSource) -> bool:
         return normalised_url(source.repository) in (self._own or self._used)
@@ -341,7 +349,7 @@ class Side:
                 problem = error.problem(Location(source.path))
                 builds[index] = self._plain_build(source.path, problem.message, problems=[problem])
                 continue
-            if self.kustomizations.file(folder) is not None:
+            if self.kustomizations.file(folder) is not None and not any(source.directory.values()):
                 roots[index] = self._root(folder, source)
             elif source.is_flux and self.tree.is_folder(folder):
                 roots[index] = self._root(
@@ -373,25 +381,19 @@ class Side:
         if not self.tree.is_folder(folder):
             problem = Problem("LH312", f"{folder} does not exist.", Location(folder))
             return self._plain_build(folder, folder, "missing", problems=[problem])
-        options = source.directory
         problems: list[Problem] = []
-        if options.get("jsonnet") or source.edits:
-            what = (
-                "Jsonnet is not evaluated"
-                if options.get("jsonnet")
-                else "options for a kustomization are not applied"
-            )
-            message = f"{folder} is a folder of plain manifests, for which {what}."
+        if source.edits:
+            message = f"{folder} has no kustomization, so the Application's options for one cannot be applied."
             problems.append(Problem("LH101", message, Location(folder)))
-        paths = discover.manifests(self.tree, folder, recurse=bool(options.get("recurse")))
-        files = [path for path in paths if _selected(posixpath.relpath(path, folder), options)]
+        files = [path for path in selected_files(self.tree, folder, source.directory) if not path.endswith(JSONNET)]
         key = ["plain", canonical(source.edits)]
         resources: list[Resource] = []
         for path in files:
             try:
                 resolved = self.tree.resolve(path)
                 key += [posixpath.relpath(path, folder), self.tree.oid(resolved)]
-                resources += plain_manifests(self.tree.text(resolved), path)
+                text = self.tree.text(resolved)
+                resources += plain_manifests(text, path) if SKIPPED not in text else []
             except KeyError:
                 problems.append(Problem("LH103", f"{path} is a broken link.", Location(path)))
             except UnreadableError as error:
@@ -448,18 +450,3 @@ def _mark_repeated(applications: Sequence[Application]) -> None:
                 upper.repeated |= {
                     key for item in above.resources if (key := (item.origin, str(item))) in shared and item.origin
                 }
-
-
-def _selected(path: str, options: dict[str, Any]) -> bool:
-    included = [str(options["include"])] if options.get("include") else []
-    excluded = [str(options["exclude"])] if options.get("exclude") else []
-    if included and not any(_glob(path, pattern) for pattern in included):
-        return False
-    return not any(_glob(path, pattern) for pattern in excluded)
-
-
-def _glob(path: str, pattern: str) -> bool:
-    """Whether a path matches one of Argo CD's patterns, such as `{a,b}.yaml`."""
-    if pattern.startswith("{") and pattern.endswith("}"):
-        return any(fnmatchcase(path, part) for part in pattern[1:-1].split(","))
-    return fnmatchcase(path, pattern)
