@@ -19,10 +19,11 @@ from harness.manifests.build_process import BuildProcess, Encoded, Request, Temp
 from harness.manifests.cache import Cache
 from harness.manifests.edits import edit
 from harness.manifests.explain import explain, invalid_manifests
+from harness.manifests.git_urls import GITHUB
 from harness.manifests.kubernetes_yaml import YamlError, check_size, load
 from harness.manifests.problem import Location, Problem
 from harness.manifests.tree import UnreadableError
-from harness.manifests.upstream import GITHUB, mirrors
+from harness.manifests.upstream import mirrors
 
 _CACHE: Final = "built"
 _MOST_AT_ONCE: Final = 8
@@ -191,9 +192,11 @@ class Builder:
     def _refused(self, root: Root) -> Problem | None:
         """Why the first remote reference that may not be fetched may not."""
         for remote in root.inputs.remotes:
+            if remote.parsed():
+                continue
             if not remote.host:
                 message = f"{remote.url} is not fetched: write it as an HTTPS URL without user and port."
-            elif remote.host not in self._hosts and not remote.parsed():
+            elif remote.host not in self._hosts:
                 message = f"{remote.url} is not fetched, because {remote.host} is not allowed: see --allow-host."
             else:
                 continue

@@ -17,36 +17,37 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qs
 
 from harness.console import working
 from harness.errors import HarnessError
 from harness.files import write
 from harness.machine.cache import built, cache_root, content_key
 from harness.machine.process import run, telling_line
+from harness.manifests.git_urls import GITHUB, parse_git_url
 from harness.paths import ROOT
 
 _SUFFIXES: Final = frozenset(
     {".yaml", ".yml", ".json", ".lua", ".env", ".properties", ".txt", ".sh", ".toml", ".ini"}
 )
 """What a kustomization can read; the rest of a module is source code."""
-_GITHUB: Final = re.compile(
-    r"(?:https://)?github\.com/(?P<org>[\w.-]+)/(?P<repo>[\w.-]+?)(?:\.git)?//?(?P<path>[^?]*)"
-)
 _TAG: Final = re.compile(r"v(?P<major>\d+)\.\d+\.\d+(?:-[\w.]+)?")
 _PATIENCE_SECONDS: Final = 2.0
-GITHUB: Final = "github.com"
 
 
 @dataclass(frozen=True)
 class Remote:
-    """One upstream base."""
+    """One upstream base.
+
+    Attributes:
+        ssh_user: Who asks for it, where its URL is one for SSH.
+    """
 
     url: str
     org: str
     repo: str
     path: str
     tag: str
+    ssh_user: str = ""
 
     @property
     def module(self) -> str:
@@ -58,6 +59,11 @@ class Remote:
     def base_url(self) -> str:
         return f"https://github.com/{self.org}/{self.repo}"
 
+    @property
+    def clone_url(self) -> str:
+        """What kustomize asks git for."""
+        return f"{self.ssh_user}@{GITHUB}:{self.org}/{self.repo}" if self.ssh_user else self.base_url
+
 
 def trusted_hosts(checkout: Path, allowed: Iterable[str] | None, *, offline: bool = False) -> frozenset[str]:
     """The hosts that may be asked for a checkout's remote bases; GitHub is one for the harness's own checkout."""
@@ -68,7 +74,7 @@ def trusted_hosts(checkout: Path, allowed: Iterable[str] | None, *, offline: boo
 
 def is_remote(reference: str) -> bool:
     """Whether a kustomization's reference leaves the checkout."""
-    return "://" in reference or reference.startswith(("github.com/", "git@", "git::"))
+    return "://" in reference or parse_git_url(reference) is not None
 
 
 def parse_remote(reference: str) -> Remote:
@@ -77,15 +83,18 @@ def parse_remote(reference: str) -> Remote:
     Raises:
         ValueError: Not a folder of a GitHub repository pinned to a release tag.
     """
-    address, _, query = reference.partition("?")
-    match = _GITHUB.fullmatch(address)
-    if match is None:
+    url = parse_git_url(reference)
+    if (
+        url is None
+        or url.host != GITHUB
+        or url.repository.count("/") != 1
+        or url.scheme not in ("", "https", "ssh")
+    ):
         raise ValueError("an upstream base must be https://github.com/<org>/<repo>//<path>?ref=<tag>")
-    options = parse_qs(query)
-    tag = (options.get("ref") or options.get("version") or [""])[0]
-    if _TAG.fullmatch(tag) is None:
+    if _TAG.fullmatch(url.ref) is None:
         raise ValueError("it must be pinned to a release tag, as in ?ref=v1.2.3")
-    return Remote(reference, match["org"], match["repo"], match["path"].strip("/"), tag)
+    org, _, repo = url.repository.partition("/")
+    return Remote(reference, org, repo, url.path, url.ref, url.user if url.is_ssh else "")
 
 
 def mirrors(remotes: Iterable[Remote], *, offline: bool = False) -> dict[str, str]:
@@ -104,7 +113,8 @@ def mirrors(remotes: Iterable[Remote], *, offline: bool = False) -> dict[str, st
         if len({remote.tag for remote in bases}) > 1:
             raise HarnessError(f"{base_url} is used with more than one tag in one kustomization: use one.")
         try:
-            local[base_url] = _repository(bases, offline=offline).as_uri()
+            repository = _repository(bases, offline=offline).as_uri()
+            local |= {url: repository for remote in bases for url in (base_url, remote.clone_url)}
         except HarnessError:
             if offline:
                 raise HarnessError(

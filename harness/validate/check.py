@@ -14,8 +14,8 @@ from harness.manifests.catalogue import of_checkout as catalogue_of
 from harness.manifests.environments import environments as known_environments
 from harness.manifests.environments import roots
 from harness.manifests.exemptions import Exemption
+from harness.manifests.git_urls import GITHUB
 from harness.manifests.settings import of_checkout
-from harness.manifests.upstream import GITHUB
 from harness.validate import building, engines, exemptions, metrics, parity, policy, references, schemas, waves
 from harness.validate.finding import Finding, Violation
 from harness.validate.locations import Locations

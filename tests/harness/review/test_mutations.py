@@ -13,10 +13,10 @@ import yaml
 
 from harness.manifests.builder import Builder
 from harness.manifests.git import Repository
+from harness.manifests.git_urls import GITHUB
 from harness.manifests.resource import Identity, Resource
 from harness.manifests.settings import read
 from harness.manifests.tree import Store, git_tree
-from harness.manifests.upstream import GITHUB
 from harness.paths import ROOT
 from harness.review.compare import Environment
 from harness.review.fields import CHECKSUM, MANAGED, NUMBER, SERVER, compare
