@@ -24,6 +24,7 @@ from harness.review.model import (
     Risk,
     SideName,
 )
+from harness.review.neighbours import Neighbours
 from harness.review.pair import Pair, ReviewedResource, pair, pair_across, parse
 from harness.review.redact import manifest
 from harness.review.risks.context import Change
@@ -79,6 +80,7 @@ class Environment:
         self._changed_files = changed_files
         self._locator = locator
         self._passwords = passwords
+        self._neighbours = Neighbours(build for application in after or () for build in application.builds)
         self._problems: list[BuildProblem] = []
         self._notes: list[Note] = []
 
@@ -239,7 +241,7 @@ class Environment:
     def _change(self, item: _Match, pair_: Pair, names: tuple[Names, Names]) -> Change:
         before, after = pair_.before, pair_.after
         if before is None:
-            return Change(before, after)
+            return Change(before, after, neighbours=self._neighbours)
         owner = self._matches[before.application]
         if after is None:
             return Change(before, after, stays=self._stays(owner, before.value))
@@ -252,6 +254,7 @@ class Environment:
             "" if same_owner else before.application,
             contested=owner.shown.argocd or item.shown.argocd,
             stays=self._stays(owner, before.value),
+            neighbours=self._neighbours,
         )
 
     def _stays(self, owner: _Match, resource: dict[str, Any], depth: int = 0) -> str:

@@ -8,6 +8,7 @@ from harness.review.fieldpath import path_text
 from harness.review.risks.context import Change, Judgement, Specification
 from harness.review.risks.rule import high, low, medium
 from harness.review.risks.running import DF310
+from harness.review.risks.traffic import DIRECTIONS, allowed, missing, restricts
 
 DF201: Final = medium("DF201", "A role grants more", "Every account that is bound to it can do more.")
 DF202: Final = high("DF202", "A role grants wildcards, Secrets or escalation", "It is close to cluster-admin.")
@@ -35,6 +36,7 @@ DF213: Final = medium(
     "DF213", "An admission check is removed or changed", "Requests that it rejected may be accepted."
 )
 DF214: Final = low("DF214", "Permissions are revoked", "Whatever relies on them fails.")
+DF215: Final = medium("DF215", "NetworkPolicy allows less traffic", "Connections that worked fail.")
 
 _ROLES: Final = ("Role", "ClusterRole")
 _BINDINGS: Final = ("RoleBinding", "ClusterRoleBinding")
@@ -178,37 +180,18 @@ def _network_policy(change: Change) -> Iterator[Judgement]:
                     yield DF208, f"{change.name} allows all {direction}", f"spec.{direction}"
         return
     if change.touches("spec", "podSelector"):
-        yield (
-            DF208,
-            f"{change.name} selects other pods: those no longer selected may be unprotected",
-            "spec.podSelector",
-        )
-    lost = set(strings(dig(change.old, "spec", "policyTypes"))) - set(
-        strings(dig(change.new, "spec", "policyTypes"))
-    )
-    for name in sorted(lost):
-        yield DF208, f"{change.name} no longer restricts {name.lower()}", "spec.policyTypes"
-    for direction in ("ingress", "egress"):
-        before = {canonical(rule) for rule in mappings(dig(change.old, "spec", direction))}
-        for index, rule in enumerate(mappings(dig(change.new, "spec", direction))):
-            if canonical(rule) not in before and not _narrower(rule, mappings(dig(change.old, "spec", direction))):
-                yield DF208, f"{change.name} allows more {direction} traffic", f"spec.{direction}[{index}]"
-
-
-def _narrower(rule: dict[str, Any], others: list[dict[str, Any]]) -> bool:
-    """Whether a rule allows no more than one of others: fewer peers and fewer ports."""
-    for other in others:
-        fits = True
-        for name in ("from", "to", "ports"):
-            wide, narrow = other.get(name), rule.get(name)
-            if not wide:
-                continue
-            known = {canonical(item) for item in wide} if isinstance(wide, list) else set()
-            items = narrow if isinstance(narrow, list) else []
-            fits = fits and bool(items) and all(canonical(item) in known for item in items)
-        if fits:
-            return True
-    return False
+        said = f"{change.name} selects other pods: those no longer selected may be unprotected"
+        yield DF208, said, "spec.podSelector"
+    for direction in DIRECTIONS:
+        before, after = allowed(change.old, direction), allowed(change.new, direction)
+        if restricts(change.old, direction) and not restricts(change.new, direction):
+            yield DF208, f"{change.name} no longer restricts {direction}", "spec.policyTypes"
+        elif missing(after, before):
+            yield DF208, f"{change.name} allows more {direction} traffic", f"spec.{direction}"
+        if missing(before, after):
+            what = "restricts" if not restricts(change.old, direction) else "allows less"
+            noun = f"{direction} traffic" if what == "allows less" else direction
+            yield DF215, f"{change.name} {what} {noun}: connections that worked may fail", f"spec.{direction}"
 
 
 def _pod_security(change: Change) -> Iterator[Judgement]:

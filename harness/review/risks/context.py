@@ -11,11 +11,13 @@ from harness.manifests.values import mappings
 from harness.review.fieldpath import FieldPath, Inside, Key, Step, path_text
 from harness.review.fields import CHECKSUM, GENERATED_NAME, Fields
 from harness.review.model import FieldChange
+from harness.review.neighbours import Neighbours
 from harness.review.pair import ReviewedResource
 from harness.review.risks.rule import RiskRule
 
 Judgement = tuple[RiskRule, str, str]
 """(rule, sentence without its full stop, path)"""
+NONE: Final = Neighbours()
 Check = Callable[["Change"], Iterator[Judgement]]
 
 
@@ -26,6 +28,7 @@ class Change:
     Attributes:
         contested: Whether Applications have deployed it before and do so after its move.
         stays: Why what is removed stays in the cluster, as the end of a sentence; empty if it is deleted.
+        neighbours: What else is in the environment at head.
     """
 
     before: ReviewedResource | None
@@ -34,6 +37,7 @@ class Change:
     moved_from: str = ""
     contested: bool = True
     stays: str = ""
+    neighbours: Neighbours = NONE
 
     @property
     def resource(self) -> ReviewedResource:
@@ -141,6 +145,18 @@ class Specification:
 
     def path(self, *steps: Step) -> str:
         return path_text((*self.at, *steps))
+
+    def lost_containers(self) -> list[tuple[str, dict[str, Any]]]:
+        """The containers that are gone, as (list, container); one with another name and the same image is not."""
+        old, new = (
+            [(kind, str(item.get("name")), item) for kind, item in _containers(spec)]
+            for spec in (self.before, self.after)
+        )
+        names, known = {name for _, name, _ in new}, {name for _, name, _ in old}
+        images = {str(item.get("image")) for _, name, item in new if name not in known}
+        return [
+            (kind, item) for kind, name, item in old if name not in names and str(item.get("image")) not in images
+        ]
 
     def containers(self) -> Iterator["Specification"]:
         before = {(kind, str(container.get("name"))): container for kind, container in _containers(self.before)}

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from harness.manifests.quantity import quantity
-from harness.manifests.values import canonical, dig, mappings, strings
+from harness.manifests.values import canonical, dig, mapping, mappings, strings
 from harness.review.fieldpath import Key
 from harness.review.risks.context import Change, Judgement, Specification
-from harness.review.risks.rule import high, low, medium
+from harness.review.risks.rule import high, low
+from harness.review.risks.schemas import narrowings
 
 DF101: Final = high(
     "DF101", "Volume claim removed", "The claim is deleted, with reclaim policy Delete its data as well."
@@ -25,7 +26,7 @@ DF107: Final = high(
     "DF107", "Stateful workload or store removed", "Its data is no longer served and may be deleted."
 )
 DF108: Final = high("DF108", "Bucket or database removed", "Its content may be deleted with it.")
-DF109: Final = medium("DF109", "Retention is shortened", "Volumes that were retained are deleted.")
+DF109: Final = high("DF109", "Retention is shortened", "A later removal deletes data that was retained.")
 DF110: Final = high("DF110", "A workload's volume is replaced", "It starts with other data or none.")
 DF111: Final = low("DF111", "Volume claim grows", "It cannot be shrunk again.")
 
@@ -81,6 +82,7 @@ _STORES: Final = frozenset(
     }
 )
 """Kinds that hold data."""
+_MOST_NARROWINGS: Final = 5
 _BUCKETS: Final = frozenset({"Bucket", "BucketClaim", "ObjectBucketClaim", "Database", "S3Bucket", "KafkaTopic"})
 
 
@@ -100,7 +102,8 @@ def check(change: Change) -> Iterator[Judgement]:
         yield from _stateful_set(change)
     elif change.kind == "CustomResourceDefinition":
         yield from _definition(change)
-    yield from _retention(change)
+    if change.kind == "StorageClass" and change.differs("parameters"):
+        yield DF103, f"{change.name} changes its parameters, which are immutable", "parameters"
     for pod in change.pods:
         yield from _volumes(pod)
 
@@ -176,22 +179,25 @@ def _definition(change: Change) -> Iterator[Judgement]:
             yield DF106, f"{change.name} no longer has version {name}", "spec.versions"
         elif version.get("served") and not after[name].get("served"):
             yield DF106, f"{change.name} no longer serves version {name}", f"spec.versions[name={name}].served"
+        else:
+            yield from _schema(change, name, version, after[name])
+    for name in ("kind", "plural"):
+        if change.differs("spec", "names", name):
+            yield DF106, f"{change.name} has another {name}: it must be recreated", f"spec.names.{name}"
 
 
-def _retention(change: Change) -> Iterator[Judgement]:
-    places: list[tuple[str, ...]] = [("reclaimPolicy",), ("spec", "persistentVolumeReclaimPolicy")]
-    for name in ("whenDeleted", "whenScaled"):
-        places.append(("spec", "persistentVolumeClaimRetentionPolicy", name))
-    for path in places:
-        before, after = dig(change.old, *path), dig(change.new, *path)
-        if before != after and after in ("Delete", "Recycle"):
-            yield (
-                DF109,
-                f"{change.name} has {'.'.join(path)} {after}, which was {before or 'not set'}",
-                ".".join(path),
-            )
-    if change.kind == "StorageClass" and change.differs("parameters"):
-        yield DF103, f"{change.name} changes its parameters, which are immutable", "parameters"
+def _schema(change: Change, name: str, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Judgement]:
+    """What a version no longer accepts; the first few of it."""
+    found = list(narrowings(*(dig(version, "schema", "openAPIV3Schema") for version in (before, after))))
+    for sentence, path in found[:_MOST_NARROWINGS]:
+        where = f"spec.versions[name={name}].schema.openAPIV3Schema"
+        yield DF106, f"{change.name}, version {name}: {sentence}", f"{where}.{path}" if path else where
+    if len(found) > _MOST_NARROWINGS:
+        said = f"{change.name}, version {name}, is narrower in {len(found) - _MOST_NARROWINGS} more places"
+        yield DF106, said, f"spec.versions[name={name}].schema"
+    for part in mapping(before.get("subresources")):
+        if part not in mapping(after.get("subresources")):
+            yield DF106, f"{change.name}, version {name}: the subresource {part} is removed", "spec.versions"
 
 
 def _volumes(pod: Specification) -> Iterator[Judgement]:

@@ -1,11 +1,13 @@
 """Applies the rules to a changed resource."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from harness.errors import UsageError
+from harness.review.fields import Fields
 from harness.review.model import Level, Risk
-from harness.review.risks import access, data, delivery, running, syncing
+from harness.review.risks import access, data, delivery, running, stores, syncing
 from harness.review.risks.context import Change, Check, Judgement
 from harness.review.risks.rule import RiskRule
 from harness.review.risks.rules import RULES
@@ -17,7 +19,14 @@ _REMOVALS: Final = (
     *(running.DF308, syncing.DF601, delivery.DF703, delivery.DF705, delivery.DF802),
 )
 """Rules that a removal meets."""
-_CHECKS: Final[tuple[Check, ...]] = (data.check, access.check, running.check, syncing.check, delivery.check)
+_CHECKS: Final[tuple[Check, ...]] = (
+    data.check,
+    access.check,
+    running.check,
+    stores.check,
+    syncing.check,
+    delivery.check,
+)
 
 
 def judge(change: Change) -> tuple[Risk, ...]:
@@ -27,7 +36,7 @@ def judge(change: Change) -> tuple[Risk, ...]:
     if gone is not None and change.stays:
         said = f"{gone.identity} is no longer in git but stays in the cluster: {change.stays}"
         risks[risk(DF610, said)] = None
-        change = Change(None, change.after, moved_from=change.moved_from, contested=change.contested)
+        change = replace(change, before=None, fields=Fields(), stays="")
     judgements = [] if change.before is change.after else [item for check in _CHECKS for item in check(change)]
     for rule, sentence, path in _once(change, judgements):
         risks[risk(rule, sentence, path)] = None

@@ -2,11 +2,13 @@
 
 from typing import Final
 
-from harness.review.risks import access, data, delivery, running, syncing
+from harness.review.risks import access, data, delivery, running, stores, syncing
 from harness.review.risks.rule import RiskRule
 
 _NAMES: Final = {
-    name: rule for module in (data, access, running, syncing, delivery) for name, rule in vars(module).items()
+    name: rule
+    for module in (data, access, running, stores, syncing, delivery)
+    for name, rule in vars(module).items()
 }
 
 RULES: Final = {name: rule for name, rule in sorted(_NAMES.items()) if isinstance(rule, RiskRule)}

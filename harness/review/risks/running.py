@@ -7,6 +7,7 @@ from harness.manifests.images import floating, images_in, reference, version
 from harness.manifests.quantity import quantity
 from harness.manifests.values import canonical, dig, mapping
 from harness.review.images import replaced
+from harness.review.neighbours import scaled_by, target_of
 from harness.review.risks.context import Change, Judgement, Specification
 from harness.review.risks.rule import high, low, medium
 
@@ -30,6 +31,8 @@ DF311: Final = medium(
     "The old one is deleted, and the new one starts empty.",
 )
 DF312: Final = medium("DF312", "CronJob's schedule changes", "It runs more often, less often or never.")
+DF313: Final = medium("DF313", "Container removed", "What it did beside the others is no longer done.")
+DF314: Final = high("DF314", "No container left", "The API server rejects a pod without containers.")
 DF401: Final = low("DF401", "Image replaced", "Different code runs.")
 DF402: Final = medium("DF402", "Image is downgraded", "It may not read data that the newer version wrote.")
 DF403: Final = medium("DF403", "Image is less pinned", "The code that runs may change without a commit.")
@@ -41,6 +44,9 @@ DF504: Final = medium(
     "DF504", "Resources reduced or limit removed", "Pods may be killed or throttled, or starve others."
 )
 DF505: Final = low("DF505", "More resources", "Pods may stay pending or exceed the quota.")
+DF507: Final = medium(
+    "DF507", "A replica count competes with an autoscaler", "Each sync resets what the autoscaler has set."
+)
 DF506: Final = medium("DF506", "Quota or limit range changes", "Pods that fitted may be rejected.")
 
 _WORKLOADS: Final = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "CronJob", "Job", "Pod")
@@ -64,8 +70,10 @@ def check(change: Change) -> Iterator[Judgement]:
         yield from _fixed(change)
     yield from _budget(change)
     yield from _probes(change)
+    yield from _lost_containers(change)
     yield from _images(change)
     yield from _replicas(change)
+    yield from _autoscaled(change)
     yield from _resources(change)
     yield from _quota(change)
 
@@ -141,6 +149,15 @@ def _budget(change: Change) -> Iterator[Judgement]:
         yield DF306, f"{change.name} changes how many pods, or which, may be unavailable", path
 
 
+def _lost_containers(change: Change) -> Iterator[Judgement]:
+    for pod in change.pods:
+        for kind, container in pod.lost_containers():
+            last = kind == "containers" and not pod.after.get(kind)
+            word = "Init container" if kind == "initContainers" else "Container"
+            said = f"{word} {container.get('name')} of {pod.name} is removed"
+            yield (DF314 if last else DF313), f"{said}, the last one" if last else said, pod.path(kind)
+
+
 def _probes(change: Change) -> Iterator[Judgement]:
     for container in _containers(change):
         for probe in _PROBES:
@@ -205,6 +222,18 @@ def _replicas(change: Change) -> Iterator[Judgement]:
             yield DF501, said, where
         elif new > old:
             yield DF503, said, where
+
+
+def _autoscaled(change: Change) -> Iterator[Judgement]:
+    if change.after is None:
+        return
+    workload = scaled_by(change.new)
+    if workload and workload != scaled_by(change.old) and workload in change.neighbours.counted:
+        said = f"{change.name} scales {workload[0]} {workload[2]}, whose manifest has a number of replicas"
+        yield DF507, said, "spec.scaleTargetRef"
+    counts = [dig(value, "spec", "replicas") for value in (change.old, change.new)]
+    if counts[1] is not None and counts[0] != counts[1] and target_of(change.new) in change.neighbours.scaled:
+        yield DF507, f"{change.name} has {counts[1]} replicas beside an autoscaler", "spec.replicas"
 
 
 def _resources(change: Change) -> Iterator[Judgement]:

@@ -89,6 +89,8 @@ spec:
   policyTypes: [Ingress, Egress]
   ingress: [{from: [{podSelector: {matchLabels: {app: a}}}, {podSelector: {matchLabels: {app: b}}}]}]
 """
+BLOCK = {"ipBlock": {"cidr": "10.0.0.0/8"}}
+OPEN = POLICY + "  egress: [{to: [{ipBlock: {cidr: 10.0.0.0/8}}], ports: [{port: 80, endPort: 90}]}]\n"
 NAMESPACE = """
 apiVersion: v1
 kind: Namespace
@@ -213,6 +215,8 @@ def edited(text: str | dict[str, Any], *edits: tuple[tuple[str | int, ...], Any]
             at = at.setdefault(step, {}) if isinstance(at, dict) else at[step]
         if new is GONE:
             del at[path[-1]]
+        elif isinstance(at, list):
+            at[int(path[-1]) :] = [copy.deepcopy(new), *at[int(path[-1]) + 1 :]]
         else:
             at[path[-1]] = copy.deepcopy(new)
     return value
@@ -269,7 +273,30 @@ CHANGED: list[tuple[str | dict[str, Any], list[tuple[tuple[str | int, ...], Any]
     (POLICY, [(("spec", "policyTypes"), ["Ingress"])], {"DF208"}),
     (POLICY, [(("spec", "podSelector"), {})], {"DF208"}),
     (POLICY, [(("spec", "ingress"), [{}])], {"DF208"}),
-    (POLICY, [(("spec", "ingress", 0, "from"), [{"podSelector": {"matchLabels": {"app": "a"}}}])], set()),
+    (POLICY, [(("spec", "ingress", 0, "from"), [{"podSelector": {"matchLabels": {"app": "a"}}}])], {"DF215"}),
+    (POLICY, [(("spec", "ingress", 0, "ports"), [{"port": 80}])], {"DF215"}),
+    (POLICY, [(("spec", "ingress", 0, "ports"), [])], set()),
+    (POLICY, [(("spec", "ingress"), [])], {"DF215"}),
+    (POLICY, [(("spec", "egress"), [{"to": [BLOCK], "ports": [{"port": 80, "endPort": 90}]}])], {"DF208"}),
+    (OPEN, [(("spec", "egress"), GONE)], {"DF215"}),
+    (OPEN, [(("spec", "egress", 0, "ports", 0), {"port": 85})], {"DF215"}),
+    (OPEN, [(("spec", "egress", 0, "ports", 0), {"port": 80, "endPort": 91})], {"DF208"}),
+    (OPEN, [(("spec", "egress", 0, "ports", 0), {"port": 85, "protocol": "UDP"})], {"DF208", "DF215"}),
+    (OPEN, [(("spec", "egress", 0, "to", 0, "ipBlock", "cidr"), "10.1.0.0/16")], {"DF215"}),
+    (OPEN, [(("spec", "egress", 0, "to", 0, "ipBlock", "except"), ["10.2.0.0/16"])], {"DF215"}),
+    (OPEN, [(("spec", "egress", 0, "to", 0, "ipBlock", "cidr"), "0.0.0.0/0")], {"DF208"}),
+    (OPEN, [(("spec", "egress"), [{"to": [BLOCK]}])], {"DF208"}),
+    (POLICY, [(("spec", "policyTypes"), ["Egress"])], {"DF208"}),
+    (
+        edited(POLICY, (("spec", "policyTypes"), GONE)),
+        [(("spec", "policyTypes"), ["Ingress", "Egress"])],
+        {"DF215"},
+    ),
+    (
+        POLICY,
+        [(("spec", "ingress", 0, "from", 0, "podSelector", "matchLabels", "tier"), "x")],
+        {"DF215"},
+    ),
     (NAMESPACE, [(("metadata", "labels", "pod-security.kubernetes.io/enforce"), "baseline")], {"DF209"}),
     (NAMESPACE, [(("metadata", "labels"), GONE)], {"DF209"}),
     (NAMESPACE, [(("metadata", "labels", "team"), "a")], set()),
@@ -308,6 +335,19 @@ CHANGED: list[tuple[str | dict[str, Any], list[tuple[tuple[str | int, ...], Any]
     (WORKLOAD, [((*CONTAINER, "image"), "registry.example.com/web:2.0")], {"DF301", "DF401", "DF403"}),
     (WORKLOAD, [((*CONTAINER, "image"), "registry.example.com/web:latest@sha256:1")], {"DF301", "DF401"}),
     (WORKLOAD, [((*CONTAINER, "image"), "elsewhere.example.com/web:2.0@sha256:0000")], {"DF301", "DF401", "DF404"}),
+    (STATEFUL, [(("spec", "template", "spec", "containers", 0, "name"), "x")], {"DF301"}),
+    (STATEFUL, [(("spec", "template", "spec", "containers"), [])], {"DF301", "DF314"}),
+    (
+        edited(STATEFUL, (("spec", "template", "spec", "containers", 0, "image"), "postgres:15")),
+        [(("spec", "template", "spec", "containers", 0, "image"), "postgres:18")],
+        {"DF301", "DF401", "DF405"},
+    ),
+    (
+        edited(WORKLOAD, ((*POD, "containers", 1), {"name": "b", "image": "b:1"})),
+        [((*POD, "containers", 1), GONE)],
+        {"DF301", "DF313"},
+    ),
+    (RELEASE, [(("spec", "values"), {"persistence": {"enabled": False}})], {"DF112"}),
     (WORKLOAD, [(("spec", "replicas"), 2)], {"DF501"}),
     (WORKLOAD, [(("spec", "replicas"), 0)], {"DF502"}),
     (WORKLOAD, [(("spec", "replicas"), 4)], {"DF503"}),
@@ -607,7 +647,7 @@ def test_a_label_is_no_risk(text: str) -> None:
 
 
 def test_every_rule_has_a_change_that_meets_it() -> None:
-    met = {"DF311", "DF607", "DF609"}.union(*(expected for *_, expected in [*CHANGED, *REMOVED, *ADDED]))
+    met = {"DF311", "DF507", "DF607", "DF609"}.union(*(expected for *_, expected in [*CHANGED, *REMOVED, *ADDED]))
     assert met == set(RULES)
 
 
