@@ -3,6 +3,7 @@
 import errno
 import importlib
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -48,6 +49,7 @@ COMMANDS: Final = {
     "render": Entry("manifests", _PLATFORM, "Build the overlay of an environment."),
     "validate": Entry("validate", _PLATFORM, "Check overlays: schemas, references, wave order, policy, parity."),
     "diff": Entry("review", _PLATFORM, "Review what a change does to each environment, and its risks."),
+    "diff init": Entry("review.init", _PLATFORM, "Write a starting configuration of the review to pyproject.toml."),
     "deploy": Entry(
         "clusters.deploy", _PLATFORM, "Deploy a checkout to a cluster through Argo CD.", "cluster", True
     ),
@@ -74,6 +76,8 @@ class Commands(TyperGroup):
         self.commands = {name: TyperCommand(name, help=entry.summary) for name, entry in COMMANDS.items()}
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if (words := " ".join(args[:2])) in COMMANDS:
+            args = [words, *args[2:]]
         name, listed, rest = super().resolve_command(ctx, args)
         return name, listed and load(args[0]), rest
 
@@ -116,7 +120,7 @@ def load(name: str) -> Any:
     target = getattr(module, "app", None)
     if target is None:
         target = typer.Typer(add_completion=False)
-        target.command(name)(getattr(module, name.replace("-", "_")))
+        target.command(name)(getattr(module, re.sub(r"\W", "_", name)))
     command = get_command(target)
     _plain(command)
     return command

@@ -80,7 +80,7 @@ def review(
             start = repository.merge_base(tip, commit or repository.commit("HEAD"))
         before = git_tree(repository.tree(start), store)
         after = git_tree(repository.tree(commit) if head else repository.working_tree(), store)
-        sides = _built(repository, [before, after], permissions)
+        sides = built(repository, [before, after], permissions)
         changed = after.changed(before)
         names = _names(sides, environments)
         locator = Locator(sides[0], sides[1], changed)
@@ -123,7 +123,7 @@ def parity_at(folder: Path, ref: str, left: str, right: str, permissions: Permis
         store = Store(repository.root, repository)
         commit = repository.commit(ref) if ref else ""
         snapshot = git_tree(repository.tree(commit) if ref else repository.working_tree(), store)
-        (side,) = _built(repository, [snapshot], permissions)
+        (side,) = built(repository, [snapshot], permissions)
         _names([side], (left, right))
         locator = Locator(side, side, ())
         results = [
@@ -144,7 +144,8 @@ def parity_at(folder: Path, ref: str, left: str, right: str, permissions: Permis
         )
 
 
-def _built(repository: Repository, trees: Sequence[Tree], permissions: Permissions) -> list[Side]:
+def built(repository: Repository, trees: Sequence[Tree], permissions: Permissions) -> list[Side]:
+    """The trees, built; the last one is the reviewed one, and the others allow what a build may do."""
     remotes = repository.remotes()
     cache, key = Cache("kustomizations"), content_key(_FORMAT, str(repository.root))
     known: dict[str, dict[str, Any]] = cache.get(key) or {}

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+REVIEW_PAGE = ROOT / "harness" / "review" / "README.md"
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", REVIEW_PAGE, *(ROOT / "docs").rglob("*.md")])
 
 _FENCE = re.compile(r"^ *```.*?^ *```$", re.DOTALL | re.MULTILINE)
 _INDENTED = re.compile(r"^(?: {4,}|\t)\S.*$", re.MULTILINE)

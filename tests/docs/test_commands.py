@@ -18,8 +18,9 @@ def problem(line: str) -> str:
     """Why a `harness` command line is wrong; empty when it is right."""
     command: Any = get_command(app)
     context = typer.Context(command)
-    words = iter(shlex.split(re.sub(r"[\[\]…]", "", line), comments=True))
-    for word in words:
+    words = shlex.split(re.sub(r"[\[\]…]", "", line), comments=True)
+    while words:
+        word, *words = words
         if word in {"|", ">", "&&", ";", "-->"}:
             break
         options = {name: option for option in command.get_params(context) for name in option.opts}
@@ -27,11 +28,11 @@ def problem(line: str) -> str:
             if word.partition("=")[0] not in {*options, "--help"}:
                 return f"{line!r} has no option {word}"
             if "=" not in word and not getattr(options.get(word), "is_flag", True):
-                next(words, "")
+                words = words[1:]
         elif hasattr(command, "get_command") and word.islower():
             if command.get_command(context, word) is None:
                 return f"{line!r} has no command {word}"
-            _, command, _ = command.resolve_command(context, [word])
+            _, command, words = command.resolve_command(context, [word, *words])
             context = typer.Context(command, parent=context)
     return ""
 
@@ -61,6 +62,8 @@ def test_every_make_target_exists(page: Path) -> None:
         ("run --brewerys 3", "{!r} has no option --brewerys"),
         ("validate minikube --fail-on high", "{!r} has no option --fail-on"),
         ("secrets apply --context kind", ""),
+        ("diff init --print", ""),
+        ("diff init --fail-on high", "{!r} has no option --fail-on"),
         ("diff BASE [HEAD] --format html | less", ""),
     ],
 )

@@ -22,7 +22,7 @@ LAYERS: Final = (
     ("review.compare", "review.filters"),
     ("review.review",),
     ("review.output",),
-    ("review.command",),
+    ("review.command", "review.init"),
     ("pipeline.mock_api", "pipeline.lakehouse"),
     ("pipeline.report", "pipeline.quarantine"),
     ("pipeline.embedded",),
