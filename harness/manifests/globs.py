@@ -11,21 +11,22 @@ def path_match(pattern: str) -> re.Pattern[str]:
     >>> [bool(path_match("apps/*/prod").fullmatch(path)) for path in ("apps/web/prod", "apps/a/b/prod")]
     [True, False]
     """
-    return _compiled(pattern, any_text="[^/]*", any_character="[^/]", negation="^")
+    return _compiled(pattern, star="[^/]*", stars="[^/]*", any_character="[^/]", negation="^")
 
 
 @cache
-def argocd_glob(pattern: str) -> re.Pattern[str]:
-    """Argo CD's include and exclude, in which `*` stands for any text, and `{a,b}` for a choice.
+def argocd_glob(pattern: str, *, is_url: bool = False) -> re.Pattern[str]:
+    """Argo CD's patterns: `*` is any text, in a URL one without a slash, and `{a,b}` is a choice.
 
     >>> [bool(argocd_glob("{a,b/*}.yaml").fullmatch(path)) for path in ("a.yaml", "b/c/d.yaml", "c.yaml")]
     [True, True, False]
     """
-    return _compiled(pattern, any_text=".*", any_character=".", negation="!", braces=True)
+    star, any_character = ("[^/]*", "[^/]") if is_url else (".*", ".")
+    return _compiled(pattern, star=star, stars=".*", any_character=any_character, negation="!", braces=True)
 
 
 def _compiled(
-    pattern: str, *, any_text: str, any_character: str, negation: str, braces: bool = False
+    pattern: str, *, star: str, stars: str, any_character: str, negation: str, braces: bool = False
 ) -> re.Pattern[str]:
     """A pattern that cannot be read matches nothing."""
     parts: list[str] = []
@@ -33,7 +34,9 @@ def _compiled(
     while at < len(pattern):
         character, at = pattern[at], at + 1
         if character == "*":
-            parts.append(any_text)
+            count = len(pattern[at:]) - len(pattern[at:].lstrip("*"))
+            parts.append(stars if count else star)
+            at += count
         elif character == "?":
             parts.append(any_character)
         elif character == "[" and (end := pattern.find("]", at + 1)) > 0:

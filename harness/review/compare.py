@@ -26,6 +26,7 @@ from harness.review.model import (
 )
 from harness.review.neighbours import Neighbours
 from harness.review.pair import Pair, ReviewedResource, pair, pair_across, parse
+from harness.review.projects import project_risks
 from harness.review.redact import manifest
 from harness.review.risks.context import Change
 from harness.review.risks.judge import judge, risk
@@ -74,13 +75,16 @@ class Environment:
         changed_files: frozenset[str],
         locator: Locator,
         passwords: frozenset[str] = frozenset(),
+        everywhere: Sequence[Application] = (),
     ) -> None:
+        """`everywhere` are the Applications of all environments at head."""
         self._name = name
         self._before, self._after = before, after
         self._changed_files = changed_files
         self._locator = locator
         self._passwords = passwords
         self._neighbours = Neighbours(build for application in after or () for build in application.builds)
+        self._everywhere = everywhere
         self._problems: list[BuildProblem] = []
         self._notes: list[Note] = []
 
@@ -276,7 +280,7 @@ class Environment:
         kind = _kind(change)
         if kind is ChangeKind.CHANGED and not change.fields.changes and not _checksum(change):
             return None
-        risks = list(judge(change))
+        risks = [*judge(change), *project_risks(change, self._everywhere)]
         identity = change.resource.identity
         for workload in restarts.get((identity.kind, identity.namespace, identity.name), []):
             risks.append(risk(DF301, f"Pods of {workload} restart, because the name of {identity} changes"))

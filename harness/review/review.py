@@ -85,6 +85,7 @@ def review(
         names = _names(sides, environments)
         locator = Locator(sides[0], sides[1], changed)
         passwords = _passwords(sides)
+        everywhere = [item for applications in sides[1].environments.values() for item in applications]
         results = [
             Environment(
                 name,
@@ -93,6 +94,7 @@ def review(
                 frozenset(changed),
                 locator,
                 passwords,
+                everywhere,
             ).compare()
             for name in names
         ]

@@ -1,6 +1,7 @@
 """Builds one side of the comparison: every environment, and its Applications at every depth."""
 
 import itertools
+import json
 import posixpath
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -25,7 +26,7 @@ from harness.manifests.problem import Location, Problem
 from harness.manifests.resource import Resource
 from harness.manifests.settings import Settings
 from harness.manifests.tree import Tree, UnreadableError
-from harness.manifests.values import canonical, dig
+from harness.manifests.values import canonical, dig, mapping
 from harness.review.known_resources import REPOSITORY, KnownResources
 
 _CHART: Final = "Chart.yaml"
@@ -51,6 +52,7 @@ class Application:
         parent: The folder that holds its definition.
         repeated: Files and names of resources that another Application, of a folder below, has as well.
         policy: What it deletes.
+        definition: Its spec.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Application:
     parent: str = ""
     repeated: set[tuple[str, str]] = field(default_factory=set)
     policy: Policy = UNKNOWN
+    definition: dict[str, Any] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -172,6 +175,7 @@ class Side:
                     extra=deployer.definition if notes else "",
                     watched=charts,
                     parent=item.parent,
+                    definition=mapping(json.loads(deployer.definition)),
                     policy=deployer.policy,
                 )
                 deployed.append(_Deployed(name, application, item))

@@ -32,6 +32,9 @@ DF211: Final = medium("DF211", "A container is less isolated", "An attacker in i
 DF212: Final = medium(
     "DF212", "An AppProject allows more", "Applications can deploy more resources or from more repositories."
 )
+DF616: Final = high(
+    "DF616", "An AppProject no longer permits an Application", "Argo CD refuses to sync the Application."
+)
 DF213: Final = medium(
     "DF213", "An admission check is removed or changed", "Requests that it rejected may be accepted."
 )
