@@ -18,7 +18,7 @@ LAYERS: Final = (
     ("manifests.command",),
     ("validate", "review"),
     ("review.risks",),
-    ("review.locations", "review.permissions"),
+    ("review.locations", "review.permissions", "review.projects"),
     ("review.compare", "review.filters"),
     ("review.review",),
     ("review.output",),
