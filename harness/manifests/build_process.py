@@ -34,6 +34,7 @@ class Request:
         mirrors: Local repositories, by the URL of the repository that each stands for.
         after_build: What Flux changes in the resources.
         reads_anywhere: Whether files from outside the root may be read.
+        charts: What Helm renders (type helmRelease in tools/builder).
     """
 
     folder: str
@@ -43,6 +44,7 @@ class Request:
     mirrors: Mapping[str, str] = field(default_factory=dict)
     after_build: Mapping[str, Any] = field(default_factory=dict)
     reads_anywhere: bool = False
+    charts: Sequence[Mapping[str, Any]] = ()
 
     def encoded(self) -> bytes:
         header = {
@@ -52,6 +54,7 @@ class Request:
             "access": {"hosts": list(self.hosts), "mirrors": dict(self.mirrors)},
             "afterBuild": dict(self.after_build) or None,
             "anywhere": self.reads_anywhere,
+            "charts": list(self.charts),
         }
         return b"".join([json.dumps(header).encode(), b"\n", *self.files.values()])
 

@@ -182,7 +182,12 @@ class Builder:
             # JSON is YAML in which no text can be taken for something else.
             contents[inputs.kustomization] = json.dumps(fields).encode()
         request = Request(
-            inputs.folder, contents, links, after_build=inputs.after_build, reads_anywhere=inputs.is_flux
+            inputs.folder,
+            contents,
+            links,
+            after_build=inputs.after_build,
+            reads_anywhere=inputs.is_flux,
+            charts=inputs.charts,
         )
         if not inputs.remotes:
             return request

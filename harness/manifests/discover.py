@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.errors import UsageError
+from harness.manifests.helm.chart import is_template
 from harness.manifests.inputs import Kustomizations
 from harness.manifests.patterns import matches
 from harness.manifests.settings import Settings
@@ -172,5 +173,5 @@ def _loose(tree: Tree, read: set[str], settings: Settings) -> Iterator[str]:
             content = tree.content(path) if tree.is_file(path) else b""
         except UnreadableError:
             continue
-        if any(mark in content for mark in _DEPLOYERS) and b"kind:" in content:
+        if any(mark in content for mark in _DEPLOYERS) and b"kind:" in content and not is_template(tree, path):
             yield path

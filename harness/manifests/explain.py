@@ -96,6 +96,7 @@ _SENTENCES: Final[tuple[tuple[str, str], ...]] = (
         r".*env source files: \[(?P<reference>[^\]]*)\]: line .* has invalid utf8 bytes.*",
         "{reference} is not UTF-8: save it as UTF-8, or name it in 'files'.",
     ),
+    (r"chart (?P<chart>.*?): (?P<what>.*)", "The Helm chart in {chart} cannot be rendered: {what}."),
     (r"limit: (?P<what>.*)", "{root} cannot be built: {what}."),
     (r"kustomize crashed.*", "kustomize crashed while it built {root}."),
 )
@@ -123,6 +124,9 @@ def explain(said: str, tree: Tree, inputs: Inputs, program: Path) -> Problem:
             if "what" in details:
                 details["what"] = shown(details["what"])
             rule, message = _RULES.get(sentence, "LH101"), sentence.format(**details)
+            named = re.search(r"([\w./-]+):(\d+)", text) if "chart" in details else None
+            if named and named[1] in inputs.files:
+                file, details["line"] = named[1], named[2]
             line = details.get("line") or _line_of(tree, file, str(details.get("field") or ""))
             break
     else:

@@ -13,6 +13,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from harness.machine.cache import content_key
+from harness.manifests.helm.kustomize import inflated
+from harness.manifests.helm.release import Release
 from harness.manifests.kubernetes_yaml import Document, Step, YamlError, load, parse
 from harness.manifests.problem import Location, Problem
 from harness.manifests.tree import Tree, UnreadableError
@@ -76,6 +78,7 @@ class Inputs:
         generated: The fields of its kustomization, if the tree has none.
         is_flux: Whether it is built as Flux does, which reads files from anywhere in the tree.
         after_build: What Flux changes in the resources, as tools/builder takes it.
+        charts: What Helm renders for it, as tools/builder takes it.
     """
 
     folder: str
@@ -90,6 +93,7 @@ class Inputs:
     generated: Mapping[str, Any] | None = None
     is_flux: bool = False
     after_build: Mapping[str, Any] = field(default_factory=dict)
+    charts: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def pinned(self) -> bool:
@@ -100,6 +104,17 @@ class Inputs:
     def remote_bases(self) -> list[Remote]:
         """The remote references that are folders of GitHub repositories at release tags."""
         return [base for remote in self.remotes if (base := remote.parsed())]
+
+    def add(self, release: Release, tree: Tree, kustomization: str) -> None:
+        """Adds a chart that a kustomization inflates."""
+        if not release.problems:
+            self.charts.append(release.request(tree) | {"kustomization": kustomization})
+        self.files |= release.files
+        self.links |= release.links
+        self.manifests += [path for path in release.manifests if path not in self.manifests]
+        self.problems += release.problems
+        for note in release.notes:
+            self.problems.append(Problem("LH101", f"{note[:1].upper()}{note[1:]}.", Location(kustomization, 1)))
 
     def unpinned(self, tree: Tree) -> list[Problem]:
         """The remote references that are no folder of a GitHub repository at a release tag."""
@@ -113,7 +128,7 @@ class Inputs:
 
     def key(self, tree: Tree, *more: str) -> str:
         """A content key over all of it, and over `more`; paths count as they are seen from the folder."""
-        changed = [dict(self.edits), self.generated, self.is_flux, dict(self.after_build)]
+        changed = [dict(self.edits), self.generated, self.is_flux, dict(self.after_build), self.charts]
         parts = [*more, json.dumps(changed, sort_keys=True, default=str)]
         for path in sorted(self.files | self.links):
             try:
@@ -227,7 +242,16 @@ class Kustomizations:
         inputs.problems += added.problems
         for component_folder, _ in added.folders:
             self._collect(component_folder, inputs, (folder,), {folder})
+        self._add_charts(inputs)
         return inputs
+
+    def _add_charts(self, inputs: Inputs) -> None:
+        namespace = str(inputs.edits.get("namespace") or self.fields(inputs.folder).get("namespace") or "")
+        for file in inputs.kustomizations:
+            fields = self._fields(file) if self._tree.entry(file) else {}
+            for release in inflated(self._tree, fields, file, namespace) if isinstance(fields, dict) else ():
+                edited = inputs.edits and file == inputs.kustomization
+                inputs.add(release, self._tree, file if edited else self._tree.resolve(file))
 
     def _collect(self, folder: str, inputs: Inputs, above: tuple[str, ...], seen: set[str]) -> None:
         if folder not in seen:
@@ -347,6 +371,20 @@ class Kustomizations:
 
     def _location(self, file: str, where: tuple[Step, ...]) -> Location:
         return Location(file, line_of(self._tree, file, where))
+
+
+def chart_inputs(tree: Tree, release: Release) -> Inputs:
+    """What a release reads that is built by itself."""
+    request = release.request(tree)
+    return Inputs(
+        release.folder,
+        release.description,
+        files=release.files,
+        manifests=release.manifests,
+        links=release.links,
+        problems=release.problems,
+        charts=[request],
+    )
 
 
 def _relative(path: str, folder: str) -> str:

@@ -72,7 +72,6 @@ class Environment:
         name: str,
         before: Sequence[Application] | None,
         after: Sequence[Application] | None,
-        changed_files: frozenset[str],
         locator: Locator,
         passwords: frozenset[str] = frozenset(),
         everywhere: Sequence[Application] = (),
@@ -80,7 +79,6 @@ class Environment:
         """`everywhere` are the Applications of all environments at head."""
         self._name = name
         self._before, self._after = before, after
-        self._changed_files = changed_files
         self._locator = locator
         self._passwords = passwords
         self._neighbours = Neighbours(build for application in after or () for build in application.builds)
@@ -143,10 +141,6 @@ class Environment:
         sentences = dict.fromkeys([*(before.notes if before else []), *(after.notes if after else [])])
         for sentence in sentences:
             changed = (before.extra if before else "") != (after.extra if after else "")
-            folders = {*(before.watched if before else []), *(after.watched if after else [])}
-            changed = changed or any(
-                path.startswith(f"{folder}/") for folder in folders for path in self._changed_files
-            )
             self._notes.append(Note(self._name, item.shown.name, f"{masked(sentence)}.", changed))
 
     def _remark(self, item: _Match) -> None:

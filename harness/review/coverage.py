@@ -19,25 +19,12 @@ _PROSE: Final = (
     ".editorconfig",
     FILE,
 )
-"""Files that nothing deploys, except from a Helm chart."""
+"""Files that nothing deploys, except from a Helm chart that is rendered."""
 
 
 def uncovered_files(changed: Iterable[str], sides: Sequence[Side], accepted: Sequence[str]) -> list[str]:
     read = {path for side in sides for path in side.read_files()}
-    watched = {
-        folder
-        for side in sides
-        for applications in side.environments.values()
-        for application in applications
-        for folder in application.watched
-    }
-    return [
-        path
-        for path in changed
-        if path not in read
-        and not covers(path, accepted)
-        and (any(path.startswith(f"{folder}/") for folder in watched) or not covers(path, _PROSE))
-    ]
+    return [path for path in changed if path not in read and not covers(path, [*accepted, *_PROSE])]
 
 
 def not_followed(notes: Iterable[Note], accepted: Sequence[str]) -> list[str]:

@@ -91,7 +91,6 @@ def review(
                 name,
                 sides[0].environments.get(name),
                 sides[1].environments.get(name),
-                frozenset(changed),
                 locator,
                 passwords,
                 everywhere,
@@ -129,7 +128,7 @@ def parity_at(folder: Path, ref: str, left: str, right: str, permissions: Permis
         _names([side], (left, right))
         locator = Locator(side, side, ())
         results = [
-            Environment(name, side.environments[name], side.environments[name], frozenset(), locator).compare()
+            Environment(name, side.environments[name], side.environments[name], locator).compare()
             for name in (left, right)
         ]
         revision = Revision(ref or WORKING_TREE, commit)

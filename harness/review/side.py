@@ -20,7 +20,9 @@ from harness.manifests.applications.policies import UNKNOWN, Policy
 from harness.manifests.applications.urls import normalised_url
 from harness.manifests.build import Build, Root, plain_manifests
 from harness.manifests.builder import Builder
-from harness.manifests.inputs import Inputs, Kustomizations
+from harness.manifests.helm.chart import is_chart
+from harness.manifests.helm.release import Release
+from harness.manifests.inputs import Inputs, Kustomizations, chart_inputs
 from harness.manifests.kubernetes_yaml import YamlError
 from harness.manifests.problem import Location, Problem
 from harness.manifests.resource import Resource
@@ -29,7 +31,6 @@ from harness.manifests.tree import Tree, UnreadableError
 from harness.manifests.values import canonical, dig, mapping
 from harness.review.known_resources import REPOSITORY, KnownResources
 
-_CHART: Final = "Chart.yaml"
 _DEEPEST: Final = 10
 """Applications on the way to one; those that deploy a changed copy of themselves have no end."""
 _MOST_DEPLOYERS: Final = 5_000
@@ -48,7 +49,6 @@ class Application:
         notes: What is not built, as sentences.
         extra: Its definition, where something of it is not built.
         remarks: What a reader should know, as sentences; they do not make it uncovered.
-        watched: Folders of this repository that are not built: Helm charts.
         parent: The folder that holds its definition.
         repeated: Files and names of resources that another Application, of a folder below, has as well.
         policy: What it deletes.
@@ -65,7 +65,6 @@ class Application:
     notes: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     extra: str = ""
-    watched: list[str] = field(default_factory=list)
     parent: str = ""
     repeated: set[tuple[str, str]] = field(default_factory=set)
     policy: Policy = UNKNOWN
@@ -127,6 +126,7 @@ class Side:
         self._consulted: set[str] = set()
         self._own: set[str] = set()
         self._known = KnownResources()
+        self._charts: dict[ApplicationSource, tuple[Release, Inputs] | None] = {}
 
     def build(self, earlier: "Side | None" = None) -> None:
         """Builds everything; a folder that an Application of the earlier side deploys is no root of its own.
@@ -159,8 +159,8 @@ class Side:
                         deployer = replace(deployer, sources=(), problem=_ENDLESS)
                     batch.append((name, item, deployer))
             followed = [self._followed(deployer) for _, _, deployer in batch]
-            built = iter(self._build([source for sources, _, _ in followed for source in sources]))
-            for (name, item, deployer), (sources, notes, charts) in zip(batch, followed, strict=True):
+            built = iter(self._build([source for sources, _ in followed for source in sources]))
+            for (name, item, deployer), (sources, notes) in zip(batch, followed, strict=True):
                 parts = [next(built) for _ in sources]
                 application = Application(
                     name=deployer.name,
@@ -171,9 +171,8 @@ class Side:
                     cluster=deployer.cluster,
                     builds=parts,
                     notes=notes,
-                    remarks=[*deployer.remarks],
+                    remarks=[*deployer.remarks, *_asked(deployer.name, parts)],
                     extra=deployer.definition if notes else "",
-                    watched=charts,
                     parent=item.parent,
                     definition=mapping(json.loads(deployer.definition)),
                     policy=deployer.policy,
@@ -286,26 +285,48 @@ class Side:
         used |= {normalised_url(str(dig(value, "spec", "url"))) for value in repositories}
         return self._remotes & used
 
-    def _followed(self, deployer: Deployer) -> tuple[list[ApplicationSource], list[str], list[str]]:
-        """The Application sources that are built, notes on the others, and the charts among those."""
+    def _followed(self, deployer: Deployer) -> tuple[list[ApplicationSource], list[str]]:
+        """The Application sources that are built, and notes on the others."""
         sources: list[ApplicationSource] = []
-        charts: list[str] = []
         notes = [f"{deployer.name} {deployer.problem}"] if deployer.problem else []
         for source in deployer.sources:
             other = self._own and source.repository and normalised_url(source.repository) not in self._own
+            named = source.helm is not None and source.helm.chart
             if source.not_built:
                 notes.append(f"{deployer.name}: {source.not_built}")
-            elif other or (source.repository and not self._exists(source.path) and not self._is_own(source)):
+            elif not named and (
+                other or (source.repository and not self._exists(source.path) and not self._is_own(source))
+            ):
                 notes.append(f"{deployer.name} deploys {source.path} of another repository ({source.repository})")
-            elif self.tree.entry(posixpath.join(source.path, _CHART)) is not None:
-                notes.append(f"{deployer.name}: the Helm chart in {source.path} is not built")
-                charts.append(source.path)
             else:
                 sources.append(source)
+                if chart := self._chart(source):
+                    notes += [f"{deployer.name}: {note}" for note in chart[0].notes]
+                    continue
                 notes += [
                     f"{deployer.name}: {path} is Jsonnet, which is not evaluated" for path in self._jsonnet(source)
                 ]
-        return sources, notes, charts
+        return sources, notes
+
+    def _chart(self, source: ApplicationSource) -> tuple[Release, Inputs] | None:
+        """The release that an Application source is, and what it reads; None where it is no chart's."""
+        if source not in self._charts:
+            helm = source.helm
+            fits = helm is not None and (
+                helm.chart
+                or (
+                    is_chart(self.tree, source.path)
+                    and not any(source.directory.values())
+                    and (helm.options or self.kustomizations.file(source.path) is None)
+                )
+            )
+            release = helm.release(self.tree, self._has) if helm is not None and fits else None
+            self._charts[source] = (release, chart_inputs(self.tree, release)) if release else None
+        return self._charts[source]
+
+    def _has(self, url: str, path: str) -> bool:
+        """Whether a repository is this one; where none is known to be, one that has the path is."""
+        return normalised_url(url) in self._remotes or (not self._own and self.tree.is_file(path))
 
     def _jsonnet(self, source: ApplicationSource) -> list[str]:
         if source.is_flux or self.kustomizations.file(source.path) is not None:
@@ -347,6 +368,9 @@ class Side:
         builds: dict[int, Build] = {}
         roots: dict[int, Root] = {}
         for index, source in enumerate(sources):
+            if chart := self._chart(source):
+                roots[index] = Root(chart[1].folder, self.tree, chart[1])
+                continue
             try:
                 folder = self.tree.resolve(source.path)
             except UnreadableError as error:
@@ -454,3 +478,9 @@ def _mark_repeated(applications: Sequence[Application]) -> None:
                 upper.repeated |= {
                     key for item in above.resources if (key := (item.origin, str(item))) in shared and item.origin
                 }
+
+
+def _asked(name: str, builds: Iterable[Build]) -> list[str]:
+    """What charts ask for that only a cluster, chance or the clock could answer."""
+    questions = [note for build in builds if build.answer for note in build.answer.header.get("notes", ())]
+    return [f"{name} is rendered without a cluster, but its chart {', '.join(questions)}"] if questions else []

@@ -50,11 +50,18 @@ func buildRoot(r *request, options *krusty.Options) (result answer) {
 		}
 	}()
 	defer resetSchema()
-	if !r.Access.empty() {
+	if !r.Access.empty() || len(r.Charts) > 0 {
 		if err := makeScratch(r); err != nil {
 			return answer{Error: err.Error()}
 		}
 		defer removeScratch()
+	}
+	clear(asked)
+	if len(r.Charts) == 1 && r.Charts[0].Kustomization == "" {
+		return buildChart(r, r.Charts[0])
+	}
+	if err := inflate(r); err != nil {
+		return answer{Error: err.Error()}
 	}
 	file := findKustomization(r)
 	own := r.contents[file]
@@ -80,7 +87,7 @@ func buildRoot(r *request, options *krusty.Options) (result answer) {
 			return answer{Error: err.Error()}
 		}
 	}
-	return write(resources, hashes, slices.Contains(buildMetadata(own), types.OriginAnnotations))
+	return write(r, resources, hashes, slices.Contains(buildMetadata(own), types.OriginAnnotations))
 }
 
 // hashesOf are the hashes at the end of names, by the resource's index.
@@ -97,7 +104,8 @@ func hashesOf(resources resmap.ResMap) map[int]string {
 	return hashes
 }
 
-func write(resources resmap.ResMap, hashes map[int]string, withOrigin bool) (result answer) {
+func write(r *request, resources resmap.ResMap, hashes map[int]string, withOrigin bool) answer {
+	result := answer{Notes: asked.sorted()}
 	for index, built := range resources.Resources() {
 		described := resource{Kind: built.GetKind(), ID: built.CurId().String()}
 		if hash, hashed := hashes[index]; hashed {
@@ -109,6 +117,7 @@ func write(resources resmap.ResMap, hashes map[int]string, withOrigin bool) (res
 			if described.Origin == "" {
 				described.Origin = origin.ConfiguredIn
 			}
+			described.Origin = r.originOf(described.Origin)
 		}
 		if !withOrigin {
 			if err := built.SetOrigin(nil); err != nil {
@@ -120,18 +129,26 @@ func write(resources resmap.ResMap, hashes map[int]string, withOrigin bool) (res
 		if err != nil {
 			return answer{Error: err.Error()}
 		}
-		if nesting(asJSON) > deepest {
-			return answer{Error: fmt.Sprintf("limit: %s %s is nested more than %d levels deep", built.GetKind(), built.GetName(), deepest)}
-		}
-		asYAML, err := yaml.JSONToYAML(asJSON)
-		if err != nil {
+		if err := result.add(described, built.GetName(), asJSON); err != nil {
 			return answer{Error: err.Error()}
 		}
-		described.YAML, described.JSON = len(asYAML), len(asJSON)
-		result.Resources = append(result.Resources, described)
-		result.payload = append(append(result.payload, asYAML...), asJSON...)
 	}
 	return result
+}
+
+// add adds a resource, as YAML and JSON.
+func (a *answer) add(described resource, name string, asJSON []byte) error {
+	if nesting(asJSON) > deepest {
+		return fmt.Errorf("limit: %s %s is nested more than %d levels deep", described.Kind, name, deepest)
+	}
+	asYAML, err := yaml.JSONToYAML(asJSON)
+	if err != nil {
+		return err
+	}
+	described.YAML, described.JSON = len(asYAML), len(asJSON)
+	a.Resources = append(a.Resources, described)
+	a.payload = append(append(a.payload, asYAML...), asJSON...)
+	return nil
 }
 
 // nesting is how deep JSON is nested.
@@ -204,7 +221,7 @@ func resetSchema() {
 	}
 }
 
-// makeScratch makes the folder for the clones of remote bases, and for the git that makes them.
+// makeScratch makes the folder for charts, for the clones of remote bases, and for the git that makes them.
 func makeScratch(r *request) error {
 	folder, err := os.MkdirTemp(temporary, "builder-")
 	if err != nil {
@@ -215,6 +232,9 @@ func makeScratch(r *request) error {
 	}
 	if err := os.Setenv("TMPDIR", scratch); err != nil {
 		return err
+	}
+	if r.Access.empty() {
+		return nil
 	}
 	return openGit(&r.Access)
 }

@@ -47,14 +47,20 @@ type request struct {
 	Anywhere bool `json:"anywhere"`
 	// Templates are filled instead of building a root.
 	Templates *fillings `json:"templates"`
+	// Charts are what is rendered with Helm: the root itself, or what kustomizations inflate.
+	Charts []*helmRelease `json:"charts"`
 
 	contents map[string][]byte
+	// rendered are the files that charts became, and the template of each.
+	rendered map[string]string
 }
 
 type answer struct {
 	Resources []resource `json:"resources"`
 	Filled    []filled   `json:"filled,omitempty"`
 	Error     string     `json:"error,omitempty"`
+	// Notes are what a chart asks for that only a cluster, chance or the clock could answer.
+	Notes []string `json:"notes,omitempty"`
 	// Refused tells that the options are wrong, whatever the root.
 	Refused string `json:"refused,omitempty"`
 
@@ -129,7 +135,7 @@ func read(reader *bufio.Reader) (*request, error) {
 	if err != nil {
 		return nil, err
 	}
-	next := &request{contents: map[string][]byte{}}
+	next := &request{contents: map[string][]byte{}, rendered: map[string]string{}}
 	if err := json.Unmarshal(line, next); err != nil {
 		return nil, fmt.Errorf("read a request: %w", err)
 	}

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from harness.manifests import edits
 from harness.manifests.applications.deployer import ApplicationSource, Deployer, name_of
+from harness.manifests.helm.application import helm_source
 from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.values import canonical, dig, mapping, mappings
 
@@ -18,7 +19,7 @@ def application(resource: dict[str, Any]) -> Deployer:
     spec = mapping(resource.get("spec"))
     every = [source for _, source in sources_of(spec)] or mappings([dig(spec, "sourceHydrator", "drySource")])
     sources = [
-        _source(source, _build_environment(resource, source))
+        _source(resource, source, every)
         for source in every
         if "path" in source or "chart" in source or "ref" not in source
     ]
@@ -40,11 +41,10 @@ def sources_of(spec: Any) -> list[tuple[tuple[Step, ...], dict[str, Any]]]:
     return [(("spec", "source"), source) for source in mappings([dig(spec, "source")])]
 
 
-def _source(source: dict[str, Any], build_environment: dict[str, str]) -> ApplicationSource:
+def _source(resource: dict[str, Any], source: dict[str, Any], every: list[dict[str, Any]]) -> ApplicationSource:
+    variables = _build_environment(resource, source)
     path = posixpath.normpath(str(source.get("path") or "."))
     url = str(source.get("repoURL") or "")
-    if source.get("chart"):
-        return ApplicationSource(path, url, not_built=f"the Helm chart {source['chart']} is not built")
     if source.get("plugin") is not None:
         return ApplicationSource(path, url, not_built="a config management plugin is not run")
     if len(kinds := [name for name in ("kustomize", "helm", "directory") if _says_anything(source.get(name))]) > 1:
@@ -52,8 +52,9 @@ def _source(source: dict[str, Any], build_environment: dict[str, str]) -> Applic
     kustomize = mapping(source.get("kustomize"))
     if strange := edits.unknown(kustomize):
         return ApplicationSource(path, url, not_built=f"its kustomize option {strange[0]} is not followed")
-    kustomize = _with_build_environment(kustomize, build_environment)
-    return ApplicationSource(path, url, kustomize, mapping(source.get("directory")))
+    kustomize = _with_build_environment(kustomize, variables)
+    helm = helm_source(resource, source, every, variables)
+    return ApplicationSource(path, url, kustomize, mapping(source.get("directory")), helm=helm)
 
 
 def _says_anything(value: Any) -> bool:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.manifests.applications.policies import UNKNOWN, Policy
+from harness.manifests.helm.application import HelmSource
 from harness.manifests.values import dig
 
 
@@ -32,6 +33,7 @@ class ApplicationSource:
         is_flux: Whether a folder without a kustomization gets one, and files from anywhere are read, as Flux does.
         ignored: Lines as in a .sourceignore, which the definition of its repository has.
         after_build: What is changed in the built resources, as tools/builder takes it.
+        helm: What it says of a chart; None where it can be of none.
     """
 
     path: str
@@ -42,6 +44,7 @@ class ApplicationSource:
     is_flux: bool = False
     ignored: str = ""
     after_build: dict[str, Any] = field(default_factory=dict, hash=False)
+    helm: HelmSource | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from harness.manifests.build import Build, Root
 from harness.manifests.build_process import BuildProcess
 from harness.manifests.builder import Builder, build_all
 from harness.manifests.environments import roots
-from harness.manifests.inputs import Kustomizations
+from harness.manifests.helm.release import Release
+from harness.manifests.inputs import Kustomizations, chart_inputs
 from harness.manifests.tree import working_copy
 from harness.manifests.upstream import Remote, git_environment, mirrors, parse_remote
 from harness.paths import ROOT
@@ -58,15 +59,17 @@ def built(checkout: Path, folder: str, edits: Mapping[str, Any] | None = None) -
 
 
 def test_the_builder_has_the_kustomize_that_is_pinned() -> None:
-    """Argo CD and people build with the program; each module that both are made of has one version."""
+    """Argo CD and people build with the program; each of kustomize's modules has one version."""
 
     def required(folder: Path) -> dict[str, str]:
-        return dict(re.findall(r"^\t(\S+) (v\S+)", (folder / "go.mod").read_text(encoding="utf-8"), re.MULTILINE))
+        text = (folder / "go.mod").read_text(encoding="utf-8")
+        versions = dict(re.findall(r"^\t(\S+) (v\S+)", text, re.MULTILINE))
+        return versions | dict(re.findall(r"^replace (\S+) => \S+ (v\S+)", text, re.MULTILINE))
 
     ours, pinned = required(ROOT / "tools/builder"), required(ROOT / "tools")
-    assert "sigs.k8s.io/kustomize/api" in ours
-    both = ours.keys() & pinned.keys()
-    assert {name: ours[name] for name in both if pinned[name] != ours[name]} == {}
+    kustomize = {name for name in ours.keys() & pinned.keys() if name.startswith("sigs.k8s.io/kustomize/")}
+    assert len(kustomize) == 3
+    assert {name: ours[name] for name in kustomize} == {name: pinned[name] for name in kustomize}
 
 
 def test_every_root_of_this_repository_is_built_as_kustomize_builds_it() -> None:
@@ -475,3 +478,23 @@ def test_what_an_application_sets_is_what_kustomize_edit_sets(
     edited = built(checkout, "app", options)
     subprocess.run([tool("kustomize"), "edit", *edit], cwd=checkout / "app", check=True, capture_output=True)
     assert edited == plain(checkout, "app")
+
+
+@pytest.mark.parametrize(
+    ("template", "limit", "said"),
+    [
+        ("{{ range until 90000 }}{{ range until 90000 }}{{ end }}{{ end }}", ["-cpu", "0.5"], "processor time"),
+        ("{{ range until 90000 }}{{ repeat 90000 `x` }}{{ end }}", ["-memory", "200"], "memory"),
+    ],
+)
+def test_a_chart_without_an_end_ends_at_the_limits(
+    tmp_path: Path, template: str, limit: list[str], said: str
+) -> None:
+    (tmp_path / "chart/templates").mkdir(parents=True)
+    (tmp_path / "chart/Chart.yaml").write_text("apiVersion: v2\nname: chart\nversion: 1.0.0\n")
+    (tmp_path / "chart/templates/x.yaml").write_text(template)
+    tree = working_copy(tmp_path)
+    with Builder(limits=limit) as builder:
+        (build,) = builder.build([Root("chart", tree, chart_inputs(tree, Release("a", "b", "chart")))])
+    (problem,) = build.problems
+    assert said in problem.message or "crashed" in problem.message

@@ -120,7 +120,8 @@ def problem(folder: Path, kustomization: str, files: dict[str, str]) -> Problem:
         (
             "resources: [service.yaml]\nhelmCharts: [{name: x, repo: 'https://example.com/charts'}]\n",
             {},
-            "top/kustomization.yaml:1: top/kustomization.yaml inflates a Helm chart, which is not rendered.",
+            "top/kustomization.yaml:1: top/kustomization.yaml inflates the Helm chart x, which is not rendered: "
+            "https://example.com/charts is not asked for it.",
         ),
         (
             "resources: [service.yaml]\nvars: [{name: A, objref: {kind: Service, name: gone, apiVersion: v1}}]\n",

@@ -126,19 +126,21 @@ def test_plain_manifests_and_helm(layout: Callable[[str], Any]) -> None:
     lines(repo, "manifests/shop/jobs/old.skip.yaml", "name: old", "name: older")
     lines(repo, "charts/own/templates/service.yaml", "kind: Service", "kind: Endpoints")
     review: Review = repo.review()
-    expected = ["shop: changed CronJob shop/cleanup"]
+    expected = [
+        "metrics: removed Service metrics/metrics",
+        "metrics: added Endpoints metrics/metrics",
+        "shop: changed CronJob shop/cleanup",
+    ]
     assert touched(review) == {"dev": expected, "live": expected}
-    assert {risk.rule for *_, risk in review.risks} == {"DF312"}
-    assert review.environments[0].applications[0].wave_after == 1
+    assert {risk.rule for *_, risk in review.risks} == {"DF312", "DF705"}
+    assert review.environments[0].applications[1].wave_after == 1
     notes = {(note.sentence, note.changed) for note in review.notes if note.environment == "dev"}
     assert notes == {
-        ("metrics: the Helm chart metrics is not built.", True),
-        ("metrics: the Helm chart in charts/own is not built.", True),
-        ("metrics deploys deploy of another repository (https://git.example.com/other/place.git).", True),
+        ("metrics: the Helm chart metrics is not built.", False),
+        ("metrics deploys deploy of another repository (https://git.example.com/other/place.git).", False),
     }
     assert [note.sentence for note in review.notes if not note.environment] == [
-        "2 changed manifests are used by no environment: "
-        "charts/own/templates/service.yaml, manifests/shop/jobs/old.skip.yaml."
+        "A changed manifest is used by no environment: manifests/shop/jobs/old.skip.yaml."
     ]
 
 

@@ -219,7 +219,7 @@ def test_a_change_of_every_resource_is_reported_in_its_environment_and_applicati
             build = replace(application.builds[0], key="mutated", plain=manifests)
             mutated.append(replace(application, builds=[build]))
         locator = Locator(base, head, ())
-        review = Environment(environment, applications, mutated, frozenset(), locator).compare().review
+        review = Environment(environment, applications, mutated, locator).compare().review
         reviewed = {
             (application.name, resource.before.kind, resource.before.name)
             for application in review.applications
@@ -230,8 +230,4 @@ def test_a_change_of_every_resource_is_reported_in_its_environment_and_applicati
         assert len(reviewed) >= len(expected)
         for other, others in base.environments.items():
             if other != environment:
-                assert (
-                    not Environment(other, others, head.environments[other], frozenset(), locator)
-                    .compare()
-                    .review.touched
-                )
+                assert not Environment(other, others, head.environments[other], locator).compare().review.touched

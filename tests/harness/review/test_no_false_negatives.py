@@ -217,8 +217,6 @@ CHART = {
 @pytest.mark.parametrize(
     "file",
     [
-        "charts/web/values.yaml",
-        "charts/web/README.md",
         "envs/prod/web-values.yaml",
         "patches/replicas.json",
         "tools/kustomization.txt",
@@ -238,7 +236,8 @@ def test_a_file_that_nothing_is_made_of_is_in_headline_and_exit_code(checkout: A
 
 
 def test_an_application_that_is_not_followed_is_in_the_headline(checkout: Any) -> None:
-    checkout.commit(CHART)
+    needs = "dependencies: [{name: redis, version: 1.0.0}]\n"
+    checkout.commit({**CHART, "charts/web/Chart.yaml": CHART["charts/web/Chart.yaml"] + needs})
     assert checkout.review().headline == (
         "Touches nothing that is compared (prod); 1 Application not followed (prod/web)."
     )

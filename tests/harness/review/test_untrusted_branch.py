@@ -494,3 +494,129 @@ def test_validation_and_rendering_follow_the_same_rules(
     assert result.exit_code != 0
     assert paths == []
     assert started.read_text() == ""
+
+
+CHART = {
+    "chart/Chart.yaml": "apiVersion: v2\nname: chart\nversion: 1.0.0\n",
+    "chart/values.yaml": "a: 1\n",
+    "chart/templates/c.yaml": HEAD + 'data: {a: "{{ .Values.a }}"}\n',
+}
+PIT = '{"$ref": "%s"}'
+
+
+def charted(helm: str = "{}", **files: str | None) -> dict[str, str | None]:
+    """A chart in the first environment; files by names in which `__` is a slash and `_` a dot."""
+    text = APPLICATION.replace("overlays/one", f"overlays/one/chart, helm: {helm}")
+    names = {name.replace("__", "/").replace("_", "."): content for name, content in files.items()}
+    return {
+        f"overlays/one/{name}": content
+        for name, content in {**CHART, "kustomization.yaml": None, "a.yaml": text, **names}.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("helm", "files"),
+    [
+        ("{valueFiles: ['http://%s/v.yaml']}", {}),
+        ("{valueFiles: ['//%s/v.yaml']}", {}),
+        ("{valueFiles: ['file:///etc/passwd']}", {}),
+        ("{fileParameters: [{name: a, path: 'https://%s/v'}]}", {}),
+        ("{}", {"chart__values_schema_json": PIT % "http://%s/s.json"}),
+        ("{}", {"chart__values_schema_json": '{"allOf": [{"$dynamicRef": "http://%s/s.json"}]}'}),
+        ("{}", {"chart__values_schema_json": '{"$id": "http://%s/", "$ref": "s.json"}'}),
+        ("{}", {"chart__values_schema_json": '{"$schema": "http://%s/s.json"}'}),
+        ("{}", {"chart__values_schema_json": PIT % "file:///etc/passwd"}),
+        (
+            "{}",
+            {
+                "chart__Chart_yaml": CHART["chart/Chart.yaml"]
+                + "dependencies: [{name: c, version: 1.0.0, repository: 'http://%s/'}]\n"
+            },
+        ),
+        ("{}", {"chart__templates__c_yaml": HEAD + 'data: {a: "{{ getHostByName `%s` }}"}\n'}),
+    ],
+)
+def test_a_chart_asks_nobody(
+    repo: Any, asked: tuple[str, list[str]], started: Path, helm: str, files: dict[str, str]
+) -> None:
+    address, paths = asked
+    contents = {name: text.replace("%s", address) for name, text in files.items()}
+    repo.write({**charted(helm.replace("%s", address), **contents), **TWO})
+    review = repo.review()
+    assert paths == []
+    assert started.read_text() == ""
+    assert review.problems or review.notes
+    assert not any("root:" in render(review, form) for form in FORMATS)
+    assert "two (1 changed)" in review.headline
+
+
+OUTSIDE_CHARTS = ("/etc/passwd", "../../../../../../../../etc/passwd", "../../two/service.yaml")
+READS = (
+    "[{{ .Files.Get `%s` }}]",
+    "[{{ .Files.Lines `%s` }}]",
+    "[{{ tpl (.Files.Get `%s`) . }}]",
+    "{{ env `HOME` }}",
+)
+NEEDS_ETC = "dependencies: [{name: c, version: 1.0.0, repository: 'file://../../../../../../etc'}]\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "links"),
+    [
+        *(
+            ({"chart__templates__c_yaml": HEAD + f'data: {{a: "{read.replace("%s", wanted)}"}}\n'}, {})
+            for read in READS
+            for wanted in OUTSIDE_CHARTS
+        ),
+        ({}, {"chart/values.yaml": "/etc/passwd"}),
+        ({}, {"chart/templates/c.yaml": "../../../../../../../../../etc/passwd"}),
+        ({}, {"chart/files": "/etc"}),
+        ({}, {"chart/charts/up": "../.."}),
+        ({"chart__Chart_yaml": CHART["chart/Chart.yaml"] + NEEDS_ETC}, {}),
+    ],
+)
+def test_a_chart_reads_nothing_outside_of_it(repo: Any, files: dict[str, str], links: dict[str, str]) -> None:
+    repo.write({**charted(**files), **TWO})
+    for name, target in links.items():
+        link = repo.root / "overlays/one" / name
+        link.unlink(missing_ok=True)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(target)
+    review = repo.review()
+    for form in FORMATS:
+        shown = render(review, form)
+        assert "root:" not in shown
+        assert os.environ["HOME"] not in shown
+    (config,) = [item.after_yaml for *_, item in review.walk() if item.identity.kind == "ConfigMap"] or ["a: []"]
+    assert "[]" in config
+    assert "two (1 changed)" in review.headline
+
+
+@pytest.mark.parametrize(
+    ("helm", "files"),
+    [
+        ("{}", {"chart__values_yaml": bomb()}),
+        ("{valueFiles: [bomb.yaml]}", {"chart__bomb_yaml": bomb()}),
+        ("{}", {"chart__values_yaml": "a: " + "[" * 5_000 + "]" * 5_000}),
+        ("{}", {"chart__templates__c_yaml": HEAD + "data: " + "{{ repeat 200 `[` }}{{ repeat 200 `]` }}\n"}),
+        ("{}", {"chart__templates__c_yaml": '{{ define "a" }}{{ include "a" . }}{{ end }}{{ include "a" . }}'}),
+        ("{}", {"chart__templates__c_yaml": '{{ define "a" }}{{ template "a" . }}{{ end }}{{ template "a" . }}'}),
+        (
+            "{}",
+            {
+                "chart__templates__c_yaml": "{{ tpl .Values.a . }}",
+                "chart__values_yaml": "a: '{{ tpl .Values.a . }}'",
+            },
+        ),
+        ("{}", {"chart__templates__c_yaml": HEAD + 'data: {a: "{{ randAlphaNum 2000000000 }}"}\n'}),
+        ("{}", {"chart__templates__c_yaml": "{{ index .Values.a 9 }}"}),
+        ("{}", {"chart__charts__x_tgz": "this is no archive"}),
+    ],
+)
+def test_a_chart_that_cannot_be_rendered_is_one_sentence(repo: Any, helm: str, files: dict[str, str]) -> None:
+    repo.write({**charted(helm, **files), **TWO})
+    review = repo.review()
+    (problem,) = review.problems
+    assert len(problem.sentence) < 500
+    assert "\n" not in problem.sentence
+    assert "two (1 changed)" in review.headline

@@ -1,0 +1,127 @@
+"""What an Argo CD Application renders a chart with (`spec.source.helm`)."""
+
+import json
+import posixpath
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from harness.manifests.helm.release import Release, escaped, is_url, text_list
+from harness.manifests.problem import Location
+from harness.manifests.tree import Tree
+from harness.manifests.values import dig, mapping, mappings
+
+_VARIABLE: Final = re.compile(r"\$(?:\{(\w+)\}|(\w+)|\$)")
+_OPTIONS: Final = {"kubeVersion": "", "skipCrds": False, "skipTests": False}
+
+
+@dataclass(frozen=True)
+class HelmSource:
+    """An Application source, as far as it is about a chart.
+
+    Attributes:
+        path: Its folder, to which the values' files are relative.
+        chart: Name and version of a chart that is not in a folder; empty for one that is.
+        options: Its field `helm`.
+        references: URLs of the Application's other sources, by their `ref`.
+        variables: What `$NAME` stands for.
+    """
+
+    application: str
+    namespace: str
+    path: str
+    chart: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    references: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    def release(self, tree: Tree, is_own: Callable[[str, str], bool]) -> Release:
+        """The release that it stands for; `is_own` tells whether the repository at a URL is this one."""
+        options = self.options
+        release = Release(
+            str(options.get("releaseName") or self.application),
+            str(options.get("namespace") or self.namespace or "default"),
+            folder="" if self.chart else self.path,
+            label=self.chart or self.path,
+            options={name: options.get(name) or default for name, default in _OPTIONS.items()},
+        )
+        release.options["skipSchema"] = bool(options.get("skipSchemaValidation"))
+        release.options["apiVersions"] = text_list(options.get("apiVersions"))
+        if self.chart:
+            release.notes.append(f"the Helm chart {self.chart} is not built")
+        for name in text_list(options.get("valueFiles")):
+            self._add_file(release, tree, is_own, name, optional=bool(options.get("ignoreMissingValueFiles")))
+        if (values := options.get("valuesObject")) is not None:
+            release.layers.append({"inline": json.dumps(values)})
+        elif options.get("values"):
+            release.layers.append({"inline": str(options["values"])})
+        parameters = mappings(options.get("parameters"))
+        for forced, option in ((False, "set"), (True, "setString")):
+            for parameter in parameters:
+                if bool(parameter.get("forceString")) is forced:
+                    value = self._filled(_text(parameter.get("value")))
+                    release.layers.append({option: f"{parameter.get('name')}={escaped(value)}"})
+        for parameter in mappings(options.get("fileParameters")):
+            name = str(parameter.get("path") or "")
+            self._add_file(release, tree, is_own, name, setFile=str(parameter.get("name")))
+        return release
+
+    def _add_file(
+        self,
+        release: Release,
+        tree: Tree,
+        is_own: Callable[[str, str], bool],
+        name: str,
+        *,
+        optional: bool = False,
+        **layer: str,
+    ) -> None:
+        name = self._referred(name)
+        reference, _, rest = name.partition("/")
+        if reference.startswith("$"):
+            url = self.references.get(reference[1:])
+            if url is None:
+                release.notes.append(f"its values are in {name}, but no Application source is called {reference}")
+            elif is_own(url, rest):
+                release.add_file(tree, rest, Location(rest), optional=optional, **layer)
+            else:
+                release.notes.append(f"the values in {name} are in another repository ({url})")
+        elif is_url(name):
+            release.notes.append(f"the values in {name} are not fetched")
+        elif self.chart:
+            release.notes.append(f"the values in {name} are in its chart")
+        else:
+            path = name.lstrip("/") if name.startswith("/") else posixpath.join(self.path, name)
+            release.add_file(tree, path, Location(path), optional=optional, **layer)
+
+    def _referred(self, name: str) -> str:
+        """A file's name, in which `$name/` at the start is a source's."""
+        reference, slash, rest = name.partition("/")
+        if slash and reference.startswith("$") and reference[1:] in self.references:
+            return f"{reference}/{self._filled(rest)}"
+        return self._filled(name) if not reference.startswith("$") or reference[1:] in self.variables else name
+
+    def _filled(self, text: str) -> str:
+        return _VARIABLE.sub(
+            lambda match: self.variables.get(match[1] or match[2], "") if match[0] != "$$" else "$", text
+        )
+
+
+def helm_source(
+    resource: dict[str, Any], source: dict[str, Any], sources: list[dict[str, Any]], variables: Mapping[str, str]
+) -> HelmSource:
+    """What one of the sources of an Application says of a chart."""
+    return HelmSource(
+        str(dig(resource, "metadata", "name") or "unnamed"),
+        str(dig(resource, "spec", "destination", "namespace") or ""),
+        posixpath.normpath(str(source.get("path") or ".")),
+        str(source.get("chart") or ""),
+        mapping(source.get("helm")),
+        {str(other["ref"]): str(other.get("repoURL") or "") for other in sources if other.get("ref")},
+        variables,
+    )
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

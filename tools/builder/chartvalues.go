@@ -1,0 +1,117 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"text/template"
+
+	"helm.sh/helm/v4/pkg/chart/common/util"
+	"helm.sh/helm/v4/pkg/strvals"
+	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
+	"sigs.k8s.io/kustomize/kyaml/yaml/merge2"
+	"sigs.k8s.io/yaml"
+
+	"github.com/Masterminds/sprig/v3"
+)
+
+// values is one layer of a chart's values; a later layer wins.
+type values struct {
+	// File is a path of the request.
+	File string `json:"file"`
+	// Inline is YAML. With File, Merge tells how kustomize puts the two together.
+	Inline string `json:"inline"`
+	Merge  string `json:"merge"`
+	// Set and the like are what the options of Helm's command line of that name take; SetFile is a field for File.
+	Set       string `json:"set"`
+	SetString string `json:"setString"`
+	SetFile   string `json:"setFile"`
+}
+
+func mergeValues(r *request, layers []values) (map[string]any, error) {
+	merged := map[string]any{}
+	for _, layer := range layers {
+		var err error
+		switch {
+		case layer.Set != "":
+			err = strvals.ParseInto(layer.Set, merged)
+		case layer.SetString != "":
+			err = strvals.ParseIntoString(layer.SetString, merged)
+		case layer.SetFile != "":
+			reader := func([]rune) (any, error) { return string(r.contents[layer.File]), nil }
+			err = strvals.ParseIntoFile(layer.SetFile+"=file", merged, reader)
+		default:
+			merged, err = layer.over(r, merged)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("its values cannot be read: %w", err)
+		}
+	}
+	return merged, nil
+}
+
+// over merges the YAML of a layer over the values below it.
+func (v *values) over(r *request, below map[string]any) (map[string]any, error) {
+	text := []byte(v.Inline)
+	if v.File != "" {
+		text = r.contents[v.File]
+	}
+	if v.File != "" && v.Inline != "" {
+		combined, err := v.combined(string(text))
+		if err != nil {
+			return nil, err
+		}
+		text = []byte(combined)
+	}
+	layer := map[string]any{}
+	if err := yaml.Unmarshal(text, &layer); err != nil {
+		if v.File != "" {
+			return nil, fmt.Errorf("%s: %w", v.File, err)
+		}
+		return nil, err
+	}
+	if layer == nil {
+		return below, nil
+	}
+	return util.MergeTables(layer, below), nil
+}
+
+// combined is what kustomize makes of a file of values and those in the kustomization.
+func (v *values) combined(file string) (string, error) {
+	base, err := kyaml.Parse(file)
+	if err != nil {
+		return "", err
+	}
+	inline, err := kyaml.Parse(v.Inline)
+	if err != nil {
+		return "", err
+	}
+	winner, loser := inline, base
+	if v.Merge == "merge" {
+		winner, loser = base, inline
+	}
+	merged, err := merge2.Merge(winner, loser, kyaml.MergeOptions{})
+	if err != nil || merged == nil {
+		return "", err
+	}
+	return merged.String()
+}
+
+func (c *helmRelease) releaseName() (string, error) {
+	if c.Template == "" {
+		return c.Name, nil
+	}
+	functions := sprig.TxtFuncMap()
+	for name, function := range constantFunctions() {
+		functions[name] = function
+	}
+	parsed, err := template.New("name").Funcs(functions).Parse(c.Template)
+	if err != nil {
+		return "", err
+	}
+	var name bytes.Buffer
+	if err := parsed.Execute(&name, nil); err != nil {
+		return "", err
+	}
+	return strings.TrimSpace(name.String()), nil
+}
