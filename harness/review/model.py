@@ -408,6 +408,7 @@ class Review:
         uncovered_files: Changed files that nothing compared was made of, and nobody accepted.
         not_followed: Applications of which something is not built, and nobody accepted, as ENV/APPLICATION.
         hidden: The changes that it leaves out, because its reader or the base says so.
+        not_compared: The environments that its reader did not ask for.
     """
 
     base: Revision
@@ -421,6 +422,7 @@ class Review:
     uncovered_files: tuple[str, ...] = ()
     not_followed: tuple[str, ...] = ()
     hidden: tuple[HiddenChanges, ...] = ()
+    not_compared: tuple[str, ...] = ()
 
     @cached_property
     def totals(self) -> Totals:
@@ -458,7 +460,9 @@ class Review:
         broken = f"{_count(len(self.problems), 'part')} could not be built" if self.problems else ""
         if unknown:
             broken = f"it is unknown whether it touches {_join(unknown, 'or')}, because {broken}"
-        end = "".join(f"; {part}" for part in (broken, self.uncovered, *map(str, self.hidden)) if part) + "."
+        unasked = f"not compared: {_some(self.not_compared)}" if self.not_compared else ""
+        parts = (broken, self.uncovered, *map(str, self.hidden), unasked)
+        end = "".join(f"; {part}" for part in parts if part) + "."
         if not touched:
             names = f" ({_join(others)})" if others else ""
             if self.hidden and not unknown:

@@ -114,6 +114,7 @@ def review(
             files_changed=len(changed),
             uncovered_files=tuple(unread),
             not_followed=tuple(followed_not),
+            not_compared=tuple(sorted({name for side in sides for name in side.environments} - set(names))),
         )
         return limited(whole, filters, declared.ignore)
 

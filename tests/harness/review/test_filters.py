@@ -161,6 +161,14 @@ def test_each_format_says_what_a_filter_hides(run: Run, form: str) -> None:
     assert "Deployment" not in text.replace("kind=Deployment", "")
 
 
+def test_environments_that_are_not_asked_for_are_named(checkout: Checkout) -> None:
+    checkout.commit({**CLEAR, "overlays/test/kustomization.yaml": "resources: [../../base]\n"})
+    checkout.write(CHANGED)
+    review = checkout.review(environments=["live"])
+    assert review.headline == "Touches live (3 changed, 1 removed); not compared: test."
+    assert "not compared" not in checkout.review().headline
+
+
 def test_images_are_those_of_what_is_shown(checkout: Checkout) -> None:
     checkout.commit(CLEAR)
     checkout.write({name: str(CLEAR[name]).replace(":1.0", ":2.0") for name in ("base/web.yaml", "base/api.yaml")})
@@ -195,6 +203,15 @@ reason = "An autoscaler sets it."
 """
 
 
+def test_a_branch_cannot_hide_its_own_change(checkout: Checkout) -> None:
+    checkout.commit(CLEAR)
+    checkout.write({"base/web.yaml": workload("web", 2, tier="front"), "pyproject.toml": IGNORE})
+    review = checkout.review(filters=Filters(kind=["ConfigMap"]))
+    assert [(risk.rule, risk.path) for *_, risk in review.risks] == [("DF609", "ignore")]
+    review = checkout.review()
+    assert "web" in {resource.identity.name for _, _, resource in review.walk()}
+
+
 class TestIgnored:
     def test_fields_are_counted_with_their_reason(self, changed: Checkout) -> None:
         changed.commit({"pyproject.toml": IGNORE, **CLEAR})
@@ -221,14 +238,6 @@ class TestIgnored:
         assert list(review.walk()) == []
         assert review.headline.startswith("Touches nothing that is shown")
         assert "1 change ignored (A test; worst risk: high)" in review.headline
-
-    def test_a_branch_cannot_hide_its_own_change(self, checkout: Checkout) -> None:
-        checkout.commit(CLEAR)
-        checkout.write({"base/web.yaml": workload("web", 2, tier="front"), "pyproject.toml": IGNORE})
-        review = checkout.review(filters=Filters(kind=["ConfigMap"]))
-        assert [(risk.rule, risk.path) for *_, risk in review.risks] == [("DF609", "ignore")]
-        review = checkout.review()
-        assert "web" in {resource.identity.name for _, _, resource in review.walk()}
 
     @pytest.mark.parametrize("entry", ['path = "a"', 'reason = "a"', 'path = "a"\nreason = "b"\nrule = "c"'])
     def test_an_entry_without_a_reason_is_refused(self, checkout: Checkout, entry: str) -> None:
