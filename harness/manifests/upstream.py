@@ -24,7 +24,7 @@ from harness.files import write
 from harness.machine.cache import built, cache_root, content_key
 from harness.machine.process import run, telling_line
 from harness.manifests.git_urls import GITHUB, parse_git_url
-from harness.paths import ROOT
+from harness.paths import INSTALLED, ROOT
 
 _SUFFIXES: Final = frozenset(
     {".yaml", ".yml", ".json", ".lua", ".env", ".properties", ".txt", ".sh", ".toml", ".ini"}
@@ -168,6 +168,8 @@ def module_folder(module: str, version: str, *, offline: bool = False) -> Path:
             return folder
     except (OSError, ValueError, KeyError):
         pass
+    if INSTALLED and not shutil.which("go"):
+        raise HarnessError(f"{module}@{version} is fetched with Go, which is not installed: install it.")
     hint = "check the network, or run it where the Go module cache has it"
     with working(f"fetching {module}@{version}", usually="under a minute"), tempfile.TemporaryDirectory() as empty:
         done = subprocess.run(

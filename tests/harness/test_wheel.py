@@ -37,6 +37,7 @@ HEAVY = {
     "requests",
     "vl_convert",
 }
+GIT = ("git", "-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false")
 DEPLOYMENT = """\
 apiVersion: apps/v1
 kind: Deployment
@@ -141,9 +142,8 @@ def repository(tmp_path: Path) -> Path:
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    identity = ("-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false")
-    for words in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-q", "-m", "one"]):
-        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    for words in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "one"]):
+        subprocess.run([*GIT, *words], cwd=tmp_path, check=True)
     (tmp_path / "base/deployment.yaml").write_text(DEPLOYMENT.replace("replicas: 2", "replicas: 1"))
     return tmp_path
 
@@ -155,6 +155,19 @@ def test_it_reviews_with_git_and_python_alone(machine: Machine, repository: Path
     assert done.returncode == 0
     assert done.stdout.splitlines()[0] == "Touches staging (1 changed), not production."
     assert "spec.replicas: 2 → 1" in done.stdout
+
+
+@pytest.mark.tools
+def test_a_base_that_cannot_be_had_is_named(machine: Machine, repository: Path) -> None:
+    base = "https://github.com/kubernetes-sigs/kustomize//api?ref=v3.3.1"
+    (repository / "overlays/staging/kustomization.yaml").write_text(f"resources: [{base}, ../../base]\n")
+    subprocess.run([*GIT, "commit", "-q", "-a", "-m", "two"], cwd=repository, check=True)
+    (repository / "overlays/staging/new.yaml").write_text(DEPLOYMENT)
+    done = machine.run(repository, "diff", "HEAD")
+    assert done.returncode == ExitCode.FAILED
+    said = "github.com/kubernetes-sigs/kustomize/v3@v3.3.1 is fetched with Go, which is not installed: install it."
+    assert said in " ".join(done.stdout.split())
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.tools
