@@ -56,17 +56,19 @@ def marked(folder: str) -> str:
     return ""
 
 
-def roots(tree: Tree, kustomizations: Kustomizations, settings: Settings) -> list[DiscoveredRoot]:
-    """The folders of every environment.
+def roots(
+    tree: Tree, kustomizations: Kustomizations, settings: Settings, other: Kustomizations | None = None
+) -> list[DiscoveredRoot]:
+    """The folders of every environment; `other` are the kustomizations of the tree that this one is compared with.
 
     Raises:
         HarnessError: The configuration names a folder that neither has a kustomization nor manifests.
     """
     if settings.environments:
-        return sorted(set(_configured(tree, kustomizations, settings)))
+        return sorted(set(_configured(tree, kustomizations, settings, other)))
     discovered: set[DiscoveredRoot] = set()
     for top in tops(kustomizations, settings):
-        for folder in expand(kustomizations, top, settings):
+        for folder in expand(kustomizations, top, settings, other=other):
             discovered.add(DiscoveredRoot(_environment(top), folder, certain=bool(marked(top)), top=top))
     read = {path for folder in kustomizations.folders() for path in kustomizations.inputs_of(folder)}
     for folder in {posixpath.dirname(path) or "." for path in _loose(tree, read, settings)}:
@@ -78,7 +80,9 @@ def _environment(folder: str) -> str:
     return marked(folder) or (posixpath.basename(folder) if folder != "." else "repository")
 
 
-def _configured(tree: Tree, kustomizations: Kustomizations, settings: Settings) -> Iterator[DiscoveredRoot]:
+def _configured(
+    tree: Tree, kustomizations: Kustomizations, settings: Settings, other: Kustomizations | None
+) -> Iterator[DiscoveredRoot]:
     folders = kustomizations.folders()
     for environment, patterns in settings.environments.items():
         for pattern in patterns:
@@ -87,7 +91,7 @@ def _configured(tree: Tree, kustomizations: Kustomizations, settings: Settings) 
             for folder in matching:
                 if folder in inner or kustomizations.fields(folder).get("kind") == "Component":
                     continue
-                for part in expand(kustomizations, folder, settings):
+                for part in expand(kustomizations, folder, settings, other=other):
                     yield DiscoveredRoot(environment, part, top=folder)
             if matching:
                 continue
@@ -145,18 +149,31 @@ def _reach(kustomizations: Kustomizations, folder: str, reached: set[str]) -> No
 
 
 def expand(
-    kustomizations: Kustomizations, folder: str, settings: Settings, below: str = ".", above: tuple[str, ...] = ()
+    kustomizations: Kustomizations,
+    folder: str,
+    settings: Settings,
+    below: str = ".",
+    above: tuple[str, ...] = (),
+    other: Kustomizations | None = None,
 ) -> list[str]:
     """The parts of a kustomization that only lists folders below `below`, each of which is built by itself.
 
-    One that lists a base is an overlay of it, even if it changes nothing.
+    One that lists a base is an overlay of it, even if it changes nothing; so is one that is more than a list at the
+    `other` side of a comparison.
     """
     parts = kustomizations.parts(folder)
     apart = (_is_base(part, below) or _apart(part, settings, below) for part in parts or ())
-    if parts is None or folder in above or any(apart):
+    if parts is None or folder in above or any(apart) or any(_contains(part, (*above, folder)) for part in parts):
         return [folder]
-    inner = [expand(kustomizations, part, settings, below, (*above, folder)) for part in parts]
+    if other is not None and other.file(folder) and expand(other, folder, settings, below) == [folder]:
+        return [folder]
+    inner = [expand(kustomizations, part, settings, below, (*above, folder), other) for part in parts]
     return list(dict.fromkeys(itertools.chain(*inner)))
+
+
+def _contains(folder: str, others: Iterable[str]) -> bool:
+    """Whether a folder is above one of others, which kustomize takes for a circle when those include it."""
+    return folder == "." or any(other.startswith(f"{folder}/") for other in others)
 
 
 def _is_base(folder: str, below: str) -> bool:
@@ -173,5 +190,5 @@ def _loose(tree: Tree, read: set[str], settings: Settings) -> Iterator[str]:
             content = tree.content(path) if tree.is_file(path) else b""
         except UnreadableError:
             continue
-        if any(mark in content for mark in _DEPLOYERS) and b"kind:" in content and not is_template(tree, path):
+        if any(mark in content for mark in _DEPLOYERS) and b"kind" in content and not is_template(tree, path):
             yield path

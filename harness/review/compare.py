@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from harness.manifests.generated_names import Names, generated_names
@@ -293,20 +293,31 @@ class Environment:
 
 
 def match(before: Sequence[Application], after: Sequence[Application]) -> list[_Match]:
-    """Pairs Applications by name, then by folder."""
+    """Pairs Applications by name, then by folder, and the parts of one kustomization with each other only."""
     matches: list[_Match] = []
-    left = {application.name: application for application in after}
+    left = {_name_of(application): application for application in after}
+    names = {application.name for application in after}
     waiting = []
     for application in before:
-        if application.name in left:
-            matches.append(_Match(application, left.pop(application.name)))
-        else:
+        if (other := left.pop(_name_of(application), None)) is None:
             waiting.append(application)
+        else:
+            matches.append(_Match(application, other))
     for application in waiting:
         same_path = [other for other in left.values() if application.path and other.path == application.path]
-        same = same_path[0] if len(same_path) == 1 else _renamed(application, left.values())
-        matches.append(_Match(application, left.pop(same.name) if same else None))
+        if len(same_path) == 1 and not (application.part_of and same_path[0].part_of):
+            same: Application | None = same_path[0]
+        else:
+            same = _renamed(application, [other for other in left.values() if other not in same_path])
+        partner = left.pop(_name_of(same)) if same else None
+        if partner is None and application.name in names:
+            application = replace(application, name=f"{application.name} of {application.part_of}")
+        matches.append(_Match(application, partner))
     return matches + [_Match(None, application) for application in left.values()]
+
+
+def _name_of(application: Application) -> tuple[str, str]:
+    return (application.path if application.part_of else application.name), application.part_of
 
 
 def _renamed(folder: Application, others: Iterable[Application]) -> Application | None:

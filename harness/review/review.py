@@ -162,8 +162,8 @@ def built(repository: Repository, trees: Sequence[Tree], permissions: Permission
         hosts |= {*base.hosts, *Kustomizations(tree, known).hosts()}
     with Builder(options, hosts=hosts) as builder:
         sides = [Side(tree, known, declared, builder, remotes) for tree in trees]
-        for earlier, side in zip([None, *sides], sides, strict=False):
-            side.build(earlier)
+        for earlier, side, other in zip([None, *sides], sides, reversed(sides), strict=False):
+            side.build(earlier, other)
     if len(known) > count:
         cache.put(key, known if len(known) < _MOST_KNOWN else {})
     return sides

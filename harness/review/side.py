@@ -34,6 +34,8 @@ from harness.review.known_resources import REPOSITORY, KnownResources
 _DEEPEST: Final = 10
 """Applications on the way to one; those that deploy a changed copy of themselves have no end."""
 _MOST_DEPLOYERS: Final = 5_000
+_ANY: Final = ""
+"""Stands for every environment."""
 _ENDLESS: Final = "is not followed, because Applications deploy each other without an end"
 
 
@@ -53,6 +55,7 @@ class Application:
         repeated: Files and names of resources that another Application, of a folder below, has as well.
         policy: What it deletes.
         definition: Its spec.
+        part_of: The kustomization that lists it, or its own folder; empty for an Application.
     """
 
     name: str
@@ -69,6 +72,7 @@ class Application:
     repeated: set[tuple[str, str]] = field(default_factory=set)
     policy: Policy = UNKNOWN
     definition: dict[str, Any] = field(default_factory=dict)
+    part_of: str = ""
 
     @property
     def key(self) -> str:
@@ -122,24 +126,28 @@ class Side:
         self._remotes = {normalised_url(url) for url in (*remotes, *settings.repositories)}
         self.environments: dict[str, list[Application]] = {}
         self._used: set[str] = set()
-        self._claimed: set[str] = set()
+        self._claims: set[tuple[str, str]] = set()
         self._consulted: set[str] = set()
         self._own: set[str] = set()
         self._known = KnownResources()
         self._charts: dict[ApplicationSource, tuple[Release, Inputs] | None] = {}
 
-    def build(self, earlier: "Side | None" = None) -> None:
+    def build(self, earlier: "Side | None" = None, other: "Side | None" = None) -> None:
         """Builds everything; a folder that an Application of the earlier side deploys is no root of its own.
+
+        `other` is the side that this one is compared with.
 
         Raises:
             HarnessError: kustomize is unavailable, or the configuration is wrong.
         """
-        roots = discover.roots(self.tree, self.kustomizations, self.settings)
+        roots = discover.roots(
+            self.tree, self.kustomizations, self.settings, other.kustomizations if other else None
+        )
         builds = self._build(
             [ApplicationSource(root.folder, directory={"recurse": root.recurse}) for root in roots]
         )
         if earlier is not None:
-            self._used, self._claimed = {*earlier._used}, {*earlier._claimed}
+            self._used, self._claims = {*earlier._used}, {*earlier._claims}
         self._own = self._own_urls(builds)
         waiting: list[_Waiting] = []
         for root, build in zip(roots, builds, strict=True):
@@ -182,16 +190,22 @@ class Side:
                     self._known.add(name, part)
                     waiting += self._waiting(part, name, item.certain, item.depth + 1)
         self._remark_missing(deployed)
-        self._claimed |= {build.folder for entry in deployed for build in entry.application.builds}
-        self._claimed |= _included(builds, [build for entry in deployed for build in entry.application.builds])
-        for entry in without_replaced(deployed, self._claimed):
+        self._claims |= {
+            (entry.environment, part.folder) for entry in deployed for part in entry.application.builds
+        }
+        included = _included(builds, [part for entry in deployed for part in entry.application.builds])
+        self._claims |= {(_ANY, folder) for folder in included}
+        for entry in without_replaced(deployed, {folder for _, folder in self._claims}):
             self._add(entry.environment, entry.application)
         for root, build in zip(roots, builds, strict=True):
-            if root.folder in self._claimed:
+            if _claimed(root, self._claims):
                 if root.certain:
                     self.environments.setdefault(root.environment, [])
             else:
-                self._add(root.environment, Application(root.folder, root.folder, False, builds=[build]))
+                part_of = root.top or root.folder
+                self._add(
+                    root.environment, Application(root.folder, root.folder, False, builds=[build], part_of=part_of)
+                )
         for applications in self.environments.values():
             _mark_repeated(applications)
         self._add_wholes(roots, builds)
@@ -484,3 +498,15 @@ def _asked(name: str, builds: Iterable[Build]) -> list[str]:
     """What charts ask for that only a cluster, chance or the clock could answer."""
     questions = [note for build in builds if build.answer for note in build.answer.header.get("notes", ())]
     return [f"{name} is rendered without a cluster, but its chart {', '.join(questions)}"] if questions else []
+
+
+def _claimed(root: discover.DiscoveredRoot, claims: set[tuple[str, str]]) -> bool:
+    """Whether an Application deploys a root, or all of the kustomization that only lists it and others.
+
+    A part of an environment is still one when another environment deploys it as well.
+    """
+    if root.certain and root.top not in ("", root.folder):
+        return not claims.isdisjoint(
+            {(root.environment, root.folder), (root.environment, root.top), (_ANY, root.folder)}
+        )
+    return any(folder in (root.folder, root.top or root.folder) for _, folder in claims)

@@ -1,5 +1,6 @@
 """Changes that look like nothing, and are something."""
 
+import json
 from typing import Any
 
 import pytest
@@ -296,3 +297,75 @@ def test_parts_that_do_not_build_together_are_a_problem(checkout: Any, part: dic
     assert checkout.review().problems == ()
     checkout.write({f"overlays/one/b/{name}": text for name, text in part.items()})
     assert any("c" in problem.sentence and problem.side == "head" for problem in checkout.review().problems)
+
+
+def parts(listed: str, **more: str) -> dict[str, str]:
+    """A kustomization that only lists folders, and two of these; `more` are other kustomizations beside them."""
+    listing = {"overlays/one": f"resources: [{listed}]\n"} | {
+        f"overlays/one/{name}": text for name, text in more.items()
+    }
+    files = {f"{folder}/kustomization.yaml": text for folder, text in listing.items()}
+    for name in ("a", "b"):
+        files[f"overlays/one/{name}/kustomization.yaml"] = "resources: [c.yaml]\n"
+        files[f"overlays/one/{name}/c.yaml"] = config(name)
+    return files
+
+
+def test_a_part_that_is_no_longer_listed_is_shown(checkout: Any) -> None:
+    checkout.commit(parts("a, b"))
+    checkout.write(parts("a"))
+    review = checkout.review()
+    assert changes(review) == [("moved", "b", [])]
+    assert [resource.moved_from for *_, resource in review.walk()] == ["overlays/one/b of overlays/one"]
+
+
+def test_parts_that_nothing_lists_any_more_are_shown(checkout: Any) -> None:
+    checkout.commit(parts("a, b"))
+    checkout.write({"overlays/one/kustomization.yaml": None})
+    assert [(change, name) for change, name, _ in changes(checkout.review())] == [("moved", "a"), ("moved", "b")]
+
+
+def test_a_part_that_is_listed_twice_is_shown(checkout: Any) -> None:
+    more = "resources: [../b]\n"
+    checkout.commit(parts("a", more=more))
+    checkout.write(parts("a, b", more=more))
+    assert [(change, name) for change, name, _ in changes(checkout.review())] == [("added", "b")]
+
+
+def test_a_list_that_becomes_an_overlay_is_compared_as_a_whole(checkout: Any) -> None:
+    checkout.commit(parts("a, b"))
+    checkout.write(parts("a, b, c.yaml") | {"overlays/one/c.yaml": config("c")})
+    assert [(change, name) for change, name, _ in changes(checkout.review())] == [("added", "c")]
+
+
+def test_a_list_of_a_folder_above_it_cannot_be_built(checkout: Any) -> None:
+    checkout.commit(parts("a, b"))
+    checkout.write({"overlays/one/a/up/kustomization.yaml": "resources: [..]\n"})
+    assert [problem.side for problem in checkout.review().problems] == ["head"]
+
+
+def deploys(path: str) -> str:
+    spec = {"source": {"repoURL": "https://git.example.com/x.git", "path": path}}
+    return json.dumps(
+        {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "app"}, "spec": spec}
+    )
+
+
+def test_an_application_in_json_is_followed(checkout: Any) -> None:
+    checkout.commit(parts("a, b") | {"argocd/app.yaml": deploys("charts")})
+    checkout.write({"argocd/app.yaml": deploys("other")})
+    assert ("changed", "app", ["spec.source.path"]) in changes(checkout.review())
+
+
+def test_what_an_application_deploys_is_no_part_of_it_as_well(checkout: Any) -> None:
+    application = {"argocd/app.yaml": deploys("overlays/one")}
+    checkout.commit(parts("a, b") | application)
+    checkout.write({"overlays/one/b/c.yaml": config("b").replace("a: b", "a: c")})
+    assert changes(checkout.review()) == [("changed", "b", ["data.a"])]
+
+
+def test_a_part_of_an_environment_stays_one_when_another_deploys_it(checkout: Any) -> None:
+    lists = {"overlays/two/kustomization.yaml": "resources: [../one/b]\n"}
+    checkout.commit(parts("a, b") | lists | {"argocd/app.yaml": deploys("overlays/one/b")})
+    checkout.write({"overlays/one/b/c.yaml": config("b").replace("a: b", "a: c")})
+    assert checkout.review().headline == "Touches one (1 changed) and two (1 changed), not argocd."

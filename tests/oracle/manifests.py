@@ -1,0 +1,386 @@
+"""The oracle for the review: all that two trees deploy, built with the `kustomize` program, and how it differs.
+
+It shares nothing with the review but the program's version. A kustomization that no other one includes is built by
+itself, and so is what an Application deploys; a folder without a kustomization is its manifests.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+NAMES: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+_HASHED: Final = re.compile(r"(.+)-([bcdfghkmt2456789]{10})")
+_EMPTY: Final = "Error: kustomization.yaml is empty"
+"""The program refuses it, the library builds nothing of it."""
+SUFFIXES: Final = (".yaml", ".yml", ".json")
+DEPLOYERS: Final = {
+    ("argoproj.io", "Application"),
+    ("argoproj.io", "ApplicationSet"),
+    ("kustomize.toolkit.fluxcd.io", "Kustomization"),
+}
+
+
+@dataclass(frozen=True, order=True)
+class Deployed:
+    """A folder that is deployed.
+
+    Attributes:
+        name: The Application's; empty for a root that none deploys.
+        edits: The fields that it sets in the kustomization, as JSON.
+    """
+
+    name: str
+    folder: str
+    edits: str = "{}"
+
+
+@dataclass(frozen=True, order=True)
+class Item:
+    """A resource that only one side has as it is.
+
+    Attributes:
+        side: `before` or `after`.
+        owner: The Application that deploys it, or the folder that it is in.
+        names: Its name, and the one without the hash of its content where a generator appended that.
+    """
+
+    side: str
+    owner: str
+    kind: str
+    namespace: str
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.side}: {self.kind} {self.namespace}/{self.names[0]} of {self.owner}"
+
+
+@dataclass
+class Folder:
+    """What a folder deploys.
+
+    Attributes:
+        path: Where it is.
+        reached: The folders that it is made of, its own included.
+        resources: Its resources, generated names marked; None where they cannot be built.
+        bare: The generated names, and each without its hash.
+        aggregate: Whether it only lists others, each of which may be deployed by itself.
+    """
+
+    path: str
+    reached: frozenset[str]
+    resources: Counter[str] | None
+    bare: Mapping[str, str] = field(default_factory=dict)
+    aggregate: bool = False
+
+
+@dataclass
+class Verdict:
+    """How a review compares with the truth.
+
+    Attributes:
+        unbuilt: The folders that cannot be built on one side, of which nothing is known.
+    """
+
+    changed: list[Item] = field(default_factory=list)
+    unreported: list[Item] = field(default_factory=list)
+    falsely: list[Item] = field(default_factory=list)
+    unbuilt: list[str] = field(default_factory=list)
+
+
+_NOTHING: Final = Folder("", frozenset(), Counter())
+
+
+def truth(tree: Path, kustomize: Path) -> dict[str, Folder]:
+    """Builds all of a tree: what each Application deploys by its name, each other root by its folder."""
+    fields = dict(_kustomizations(tree))
+    references = {folder: set(_references(tree, folder, value)) for folder, value in fields.items()}
+    included = {child for children in references.values() for child in children}
+    roots = [
+        folder for folder, value in fields.items() if value.get("kind") != "Component" and folder not in included
+    ]
+    waiting = [Deployed("", folder) for folder in (*roots, *_loose(tree, fields))]
+    built: dict[Deployed, list[str] | None] = {}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        while waiting:
+            texts = list(pool.map(lambda job: _build(tree, kustomize, job.folder, job.edits), waiting))
+            built.update(zip(waiting, texts, strict=True))
+            deployed = {job for made in texts for text in made or () for job in _deployed(tree, text)}
+            waiting = sorted(deployed - set(built))
+    claimed = {job.folder for job in built if job.name}
+    folders: dict[str, Folder] = {}
+    for job, texts_of in built.items():
+        if not job.name and job.folder in claimed:
+            continue
+        made = _folder(job.folder, frozenset(_reached(job.folder, references)), texts_of)
+        made.aggregate = len(references.get(job.folder, ())) == len(
+            fields.get(job.folder, {}).get("resources", [""])
+        )
+        name = job.name or job.folder
+        folders[name] = _both(folders[name], made) if name in folders else made
+    return folders
+
+
+def _loose(tree: Path, kustomizations: Iterable[str]) -> Iterator[str]:
+    """The folders without a kustomization in which there is an Application or its like."""
+    for parent, folders, names in os.walk(tree):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        folder = os.path.relpath(parent, tree)
+        files = [Path(parent, name) for name in names if name.endswith(SUFFIXES)]
+        if folder not in kustomizations and any(
+            _is_deployer(value)
+            for file in files
+            for value in documents(file.read_text(encoding="utf-8", errors="replace"))
+        ):
+            yield folder
+
+
+def _is_deployer(value: Mapping[str, Any]) -> bool:
+    group = str(value.get("apiVersion")).partition("/")[0]
+    return (group, value.get("kind")) in DEPLOYERS
+
+
+def _deployed(tree: Path, text: str) -> Iterator[Deployed]:
+    """The folders that an Application, an ApplicationSet or a Flux Kustomization deploys, and with which edits."""
+    if not any(group in text for group, _ in DEPLOYERS):
+        return
+    for value in filter(_is_deployer, documents(text)):
+        spec = value["spec"]
+        templates = [(str(_metadata(value).get("name")), spec)]
+        if value["kind"] == "ApplicationSet":
+            text = json.dumps([spec["template"]["metadata"]["name"], spec["template"]["spec"]])
+            templates = [
+                json.loads(text.replace("{{path}}", path).replace("{{path.basename}}", Path(path).name))
+                for generator in spec["generators"]
+                for path in _elements(tree, generator)
+            ]
+        for name, one in templates:
+            for source in [one["source"]] if "source" in one else one.get("sources", [one]):
+                folder = os.path.normpath(source.get("path") or ".")
+                if (tree / folder).is_dir():
+                    yield Deployed(name, folder, json.dumps(source.get("kustomize") or {}))
+
+
+def _elements(tree: Path, generator: Mapping[str, Any]) -> Iterator[str]:
+    if "list" in generator:
+        yield from (element["path"] for element in generator["list"]["elements"])
+    for directory in generator.get("git", {}).get("directories", []):
+        yield from (os.path.relpath(path, tree) for path in sorted(tree.glob(directory["path"])) if path.is_dir())
+
+
+def compare(base: Mapping[str, Folder], head: Mapping[str, Folder], review: Mapping[str, Any]) -> Verdict:
+    """Compares a review, as JSON, with the difference between two truths."""
+    verdict = Verdict()
+    reached: dict[str, frozenset[str]] = {}
+    unclear: set[str] = set()
+    for name in sorted({*base, *head}):
+        before, after = (side.get(name) or _NOTHING for side in (base, head))
+        reached[name] = before.reached | after.reached | {name}
+        if _handed_over(name, base, head) or _handed_over(name, head, base):
+            unclear |= reached[name]  # who deploys it changes, and perhaps no resource
+            continue
+        if before.resources is None or after.resources is None:
+            verdict.unbuilt.append(name)
+            unclear |= reached[name]
+        else:
+            verdict.changed += _difference(name, before, after)
+    waiting = list(verdict.changed)
+    # Those whose owner is known come first, so that no other takes their items.
+    reported = sorted(_reported(review), key=lambda pair: pair[0].owner not in reached)
+    for item, moved in reported:
+        fitting = [other for other in waiting if _means(item, other, moved or reached[other.owner])]
+        match = next((other for other in fitting if other.owner == item.owner), None) or next(iter(fitting), None)
+        if match is not None:
+            waiting.remove(match)
+        elif not moved and item.owner not in unclear:
+            verdict.falsely.append(item)
+    verdict.unreported = [
+        other
+        for other in waiting
+        if not any(name.get(other.owner, _NOTHING).aggregate for name in (base, head))
+        or not any(_means(item, other, reached[other.owner]) for item, _ in reported)
+    ]
+    return verdict
+
+
+def _handed_over(name: str, side: Mapping[str, Folder], other: Mapping[str, Folder]) -> bool:
+    """Whether what deploys a folder deploys another one on the other side, or something else deploys the folder."""
+    if name not in side:
+        return False
+    if name in other:
+        return name != side[name].path and other[name].path != side[name].path
+    return any(folder.path == side[name].path for folder in other.values())
+
+
+def _reported(review: Mapping[str, Any]) -> Iterator[tuple[Item, bool]]:
+    """What a review shows, and whether it moved from an Application to another one."""
+    for environment in review["environments"]:
+        for application in environment["applications"]:
+            for resource in application["resources"]:
+                for side in ("before", "after"):
+                    if identity := resource[side]:
+                        names = (identity["name"],)
+                        owner = application["name" if application["argocd"] else "path"]
+                        item = Item(side, owner, identity["kind"], identity["namespace"], names)
+                        yield item, bool(resource["movedFrom"])
+
+
+def _means(item: Item, other: Item, owners: Collection[str] | bool) -> bool:
+    """Whether a reported item is another one, given who may own it; True for anybody."""
+    return (
+        item.side == other.side
+        and item.kind == other.kind
+        and item.names[0] in other.names
+        and other.namespace in (item.namespace, "")
+        and (isinstance(owners, bool) or item.owner in owners)
+    )
+
+
+def _difference(folder: str, before: Folder, after: Folder) -> list[Item]:
+    assert before.resources is not None
+    assert after.resources is not None
+    gone, come = before.resources - after.resources, after.resources - before.resources
+    left = Counter(map(_canonical, gone.elements()))
+    right = Counter(map(_canonical, come.elements()))
+    return [
+        *(_item("before", folder, text, before.bare) for text in (left - right).elements()),
+        *(_item("after", folder, text, after.bare) for text in (right - left).elements()),
+    ]
+
+
+def _item(side: str, folder: str, text: str, bare: Mapping[str, str]) -> Item:
+    value = json.loads(text)
+    name = str(_metadata(value).get("name"))
+    full = next((hashed for hashed, short in bare.items() if name == _marked(short)), name)
+    namespace = str(_metadata(value).get("namespace") or "")
+    return Item(side, folder, str(value["kind"]), namespace, (full, *([bare[full]] if full in bare else [])))
+
+
+def _folder(path: str, reached: frozenset[str], texts: Sequence[str] | None) -> Folder:
+    if texts is None:
+        return Folder(path, reached, None)
+    bare = dict(name for text in texts for name in _generated(text))
+    if not bare:
+        return Folder(path, reached, Counter(texts))
+    pattern = re.compile("|".join(map(re.escape, sorted(bare, key=len, reverse=True))))
+    marked = (pattern.sub(lambda match: _marked(bare[match[0]]), text) for text in texts)
+    return Folder(path, reached, Counter(marked), bare)
+
+
+def _both(left: Folder, right: Folder) -> Folder:
+    both = None if left.resources is None or right.resources is None else left.resources + right.resources
+    return replace(left, resources=both, bare={**left.bare, **right.bare})
+
+
+def _marked(bare: str) -> str:
+    return f"{bare}-(generated)"
+
+
+def _generated(text: str) -> Iterator[tuple[str, str]]:
+    """The name of a ConfigMap or Secret that ends with the hash of its content, and the name without it."""
+    if re.search(r"^kind: (?:ConfigMap|Secret)$", text, re.MULTILINE):
+        for value in documents(text):
+            name = str(_metadata(value).get("name"))
+            if (match := _HASHED.fullmatch(name)) and _hash(value) == match[2]:
+                yield name, match[1]
+
+
+def _hash(value: Mapping[str, Any]) -> str:
+    """Kustomize's hash, which never changes, because all names would; it does not see the name."""
+    content = {"kind": value["kind"], "name": "", "data": value.get("data", "")}
+    if value["kind"] == "Secret":
+        content["type"] = value.get("type", "")
+    more = "binaryData" if value["kind"] == "ConfigMap" else "stringData"
+    if more in value:
+        content[more] = value[more]
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    for plain in "&<>":
+        text = text.replace(plain, f"\\u{ord(plain):04x}")
+    return hashlib.sha256(text.encode()).hexdigest()[:10].translate(str.maketrans("013ae", "ghkmt"))
+
+
+def _metadata(value: Mapping[str, Any]) -> dict[str, Any]:
+    return value.get("metadata") or {}
+
+
+def _canonical(text: str) -> str:
+    return json.dumps(next(iter(documents(text))), sort_keys=True)
+
+
+class _Loader(yaml.CSafeLoader):
+    """YAML without dates, in which `=` is a text."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":timestamp", ":value"))]
+    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def documents(text: str) -> list[Any]:
+    """The mappings in a YAML text; none where it is no YAML."""
+    try:
+        return [item for item in yaml.load_all(text, Loader=_Loader) if isinstance(item, dict)]
+    except (yaml.YAMLError, ValueError):
+        return []
+
+
+def _kustomizations(tree: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    for parent, folders, names in os.walk(tree):
+        folders[:] = [name for name in folders if not name.startswith(".") and name != "node_modules"]
+        if name := next((name for name in NAMES if name in names), None):
+            text = Path(parent, name).read_text(encoding="utf-8", errors="replace")
+            yield os.path.relpath(parent, tree), next(iter(documents(text)), {})
+
+
+def _references(tree: Path, folder: str, fields: Mapping[str, Any]) -> Iterator[str]:
+    for name in ("resources", "bases", "components"):
+        for entry in fields.get(name) or []:
+            path = Path(tree, folder, str(entry))
+            if path.is_dir():
+                yield os.path.relpath(path.resolve(), tree.resolve())
+
+
+def _reached(folder: str, references: Mapping[str, Iterable[str]]) -> set[str]:
+    reached, waiting = set(), [folder]
+    while waiting:
+        at = waiting.pop()
+        if at not in reached:
+            reached.add(at)
+            waiting += references.get(at, ())
+    return reached
+
+
+def _build(tree: Path, kustomize: Path, folder: str, edits: str) -> list[str] | None:
+    if not any(Path(tree, folder, name).exists() for name in NAMES):
+        files = sorted(path for path in Path(tree, folder).glob("*") if path.suffix in SUFFIXES)
+        values = [value for file in files for value in documents(file.read_text(encoding="utf-8"))]
+        return [json.dumps(value, sort_keys=True) for value in values]
+    if edits != "{}":
+        edited = os.path.relpath(tempfile.mkdtemp(prefix=f"{folder}.", dir=tree), tree)
+        shutil.copytree(tree / folder, tree / edited, symlinks=True, dirs_exist_ok=True)
+        file = next(path for name in NAMES if (path := tree / edited / name).exists())
+        (fields,) = documents(file.read_text(encoding="utf-8"))
+        file.write_text(json.dumps({**fields, **json.loads(edits)}), encoding="utf-8")
+        folder = edited
+    done = subprocess.run(
+        [kustomize, "build", str(tree / folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    if done.returncode != 0:
+        return [] if done.stderr.startswith(_EMPTY) else None
+    return [text for text in re.split(r"^---\n", done.stdout, flags=re.MULTILINE) if text]
