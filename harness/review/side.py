@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from harness.machine.cache import content_key
 from harness.manifests import discover
-from harness.manifests.applications import flux
+from harness.manifests.applications import flux, helm_releases
 from harness.manifests.applications.deployer import ApplicationSource, Deployer, Reference
 from harness.manifests.applications.deployers import KINDS, deployers
 from harness.manifests.applications.directories import JSONNET, SKIPPED, selected_files
@@ -21,6 +21,7 @@ from harness.manifests.applications.urls import normalised_url
 from harness.manifests.build import Build, Root, plain_manifests
 from harness.manifests.builder import Builder
 from harness.manifests.helm.chart import is_chart
+from harness.manifests.helm.flux import FluxChart
 from harness.manifests.helm.release import Release
 from harness.manifests.inputs import Inputs, Kustomizations, chart_inputs
 from harness.manifests.kubernetes_yaml import YamlError
@@ -230,7 +231,8 @@ class Side:
     def _resolved(self, item: "_Waiting", environment: str) -> Deployer:
         if not item.deployer.needs:
             return item.deployer
-        return flux.resolved(item.deployer, lambda need: self._find(item, environment, need))
+        complete = helm_releases.resolved if item.deployer.sources[0].helm else flux.resolved
+        return complete(item.deployer, lambda need: self._find(item, environment, need))
 
     def _remark_missing(self, deployed: Sequence["_Deployed"]) -> None:
         """Names what a Kustomization waits for without end."""
@@ -306,12 +308,14 @@ class Side:
         for source in deployer.sources:
             other = self._own and source.repository and normalised_url(source.repository) not in self._own
             named = source.helm is not None and source.helm.chart
+            elsewhere = source.repository or isinstance(source.helm, FluxChart)
             if source.not_built:
                 notes.append(f"{deployer.name}: {source.not_built}")
             elif not named and (
-                other or (source.repository and not self._exists(source.path) and not self._is_own(source))
+                other or (elsewhere and not self._exists(source.path) and not self._is_own(source))
             ):
-                notes.append(f"{deployer.name} deploys {source.path} of another repository ({source.repository})")
+                url = source.repository or "which is not defined here"
+                notes.append(f"{deployer.name} deploys {source.path} of another repository ({url})")
             else:
                 sources.append(source)
                 if chart := self._chart(source):
@@ -328,6 +332,7 @@ class Side:
             helm = source.helm
             fits = helm is not None and (
                 helm.chart
+                or isinstance(helm, FluxChart)
                 or (
                     is_chart(self.tree, source.path)
                     and not any(source.directory.values())

@@ -57,8 +57,14 @@ func buildRoot(r *request, options *krusty.Options) (result answer) {
 		defer removeScratch()
 	}
 	clear(asked)
+	r.home = r.Folder
 	if len(r.Charts) == 1 && r.Charts[0].Kustomization == "" {
-		return buildChart(r, r.Charts[0])
+		if r.Charts[0].PostRenderer == nil || r.Charts[0].Folder == "" {
+			return buildChart(r, r.Charts[0])
+		}
+		if err := r.Charts[0].postRender(r); err != nil {
+			return answer{Error: err.Error()}
+		}
 	}
 	if err := inflate(r); err != nil {
 		return answer{Error: err.Error()}

@@ -163,13 +163,25 @@ func inflate(r *request) error {
 	return nil
 }
 
+// postRender has the chart inflated by a kustomization of its own, which does what the post-renderer does.
+func (c *helmRelease) postRender(r *request) error {
+	fields, err := json.Marshal(c.PostRenderer)
+	if err != nil {
+		return err
+	}
+	r.Folder = path.Join(r.Folder, ".post-renderer")
+	c.Kustomization = path.Join(r.Folder, "kustomization.yaml")
+	r.contents[c.Kustomization] = fields
+	return nil
+}
+
 // originOf is where a resource comes from, relative to the root like kustomize's own.
 func (r *request) originOf(origin string) string {
 	template, found := r.rendered[path.Join(r.Folder, origin)]
 	if !found {
 		return origin
 	}
-	relative, err := filepath.Rel(path.Join("/", r.Folder), path.Join("/", template))
+	relative, err := filepath.Rel(path.Join("/", r.home), path.Join("/", template))
 	if err != nil {
 		return ""
 	}

@@ -51,6 +51,8 @@ type request struct {
 	Charts []*helmRelease `json:"charts"`
 
 	contents map[string][]byte
+	// home is the folder to which origins are relative.
+	home string
 	// rendered are the files that charts became, and the template of each.
 	rendered map[string]string
 }

@@ -5,6 +5,7 @@ from typing import Any
 
 from harness.manifests.applications.policies import UNKNOWN, Policy
 from harness.manifests.helm.application import HelmSource
+from harness.manifests.helm.flux import FluxChart
 from harness.manifests.values import dig
 
 
@@ -44,7 +45,7 @@ class ApplicationSource:
     is_flux: bool = False
     ignored: str = ""
     after_build: dict[str, Any] = field(default_factory=dict, hash=False)
-    helm: HelmSource | None = field(default=None, hash=False)
+    helm: HelmSource | FluxChart | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True)

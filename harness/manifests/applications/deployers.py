@@ -3,13 +3,13 @@
 from dataclasses import replace
 from typing import Any, Final
 
-from harness.manifests.applications import argocd, flux
+from harness.manifests.applications import argocd, flux, helm_releases
 from harness.manifests.applications.application_sets import application_set
 from harness.manifests.applications.deployer import Deployer
 from harness.manifests.applications.generators import Repository
 from harness.manifests.applications.policies import policy_of
 
-KINDS: Final = ("Application", "ApplicationSet", "Kustomization")
+KINDS: Final = ("Application", "ApplicationSet", "Kustomization", "HelmRelease")
 
 
 def deployers(resource: dict[str, Any], repository: Repository) -> list[Deployer]:
@@ -25,4 +25,6 @@ def _deployers(resource: dict[str, Any], repository: Repository) -> list[Deploye
         return list(application_set(resource, repository))
     if kind == "Kustomization" and group == flux.GROUP:
         return [flux.kustomization(resource)]
+    if kind == "HelmRelease" and group == helm_releases.GROUP:
+        return [helm_releases.helm_release(resource)]
     return []

@@ -63,6 +63,9 @@ class Release:
         if not self.folder:
             return asked
         found = chart(tree, self.folder)
+        if CHART not in found.files and not found.problems:
+            message = f"{self.folder} has no {CHART}, but {self.name} deploys it as a Helm chart."
+            found.problems.append(Problem("LH103", message, Location(self.folder)))
         self.problems += found.problems
         self.links |= found.links
         defaults = found.files.get("values.yaml")
