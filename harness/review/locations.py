@@ -29,15 +29,15 @@ class Locator:
         name, origin = resource.identity.name, resource.origin
         changed = sorted(self._changed & self._inputs.get((side, resource.application), frozenset()))
         changed = [path for path in changed if snapshot.is_file(path)]
-        if origin and (origin in changed or not changed):
+        if origin in changed:
             return self._at(snapshot, origin, resource.kind, name, side)
         for path in changed:
             line = _line(_text(snapshot, path), resource.kind, name)
             if line is not None:
                 return SourceLocation(path, line, side)
-        if changed:
-            return SourceLocation(changed[0], 1, side)
-        return None
+        if origin:
+            return self._at(snapshot, origin, resource.kind, name, side)
+        return SourceLocation(changed[0], 1, side) if changed else None
 
     def _at(self, snapshot: Tree, path: str, kind: str, name: str, side: SideName) -> SourceLocation | None:
         if not snapshot.is_file(path):

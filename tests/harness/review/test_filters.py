@@ -12,6 +12,7 @@ from harness.cli import app
 from harness.errors import HarnessError, UsageError
 from harness.exits import ExitCode
 from harness.review.filters import Filters, parse_selector
+from harness.review.model import SideName
 from tests.harness.review.conftest import Checkout
 
 Run = Callable[..., Any]
@@ -136,6 +137,25 @@ def test_a_label_that_changes_is_found_by_both_values(checkout: Checkout) -> Non
     for tier in ("front", "middle"):
         review = checkout.review(filters=Filters(selector=parse_selector(f"tier={tier}")))
         assert {resource.identity.name for _, _, resource in review.walk()} == {"web"}
+
+
+def test_what_goes_is_found_by_the_file_that_defined_it(checkout: Checkout) -> None:
+    overlay = "resources: [../../base]\n"
+    component = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [claim.yaml]\n"
+    checkout.commit(
+        {
+            "base/kustomization.yaml": "resources: [web.yaml]\n",
+            "base/web.yaml": workload("web", 3),
+            "components/backup/kustomization.yaml": component,
+            "components/backup/claim.yaml": CLAIM,
+            "overlays/live/kustomization.yaml": f"{overlay}components: [../../components/backup]\n",
+        }
+    )
+    checkout.write({"base/web.yaml": workload("web", 2), "overlays/live/kustomization.yaml": overlay})
+    ((_, _, resource),) = checkout.review(filters=Filters(path=["components"])).walk()
+    assert resource.identity.name == "data"
+    assert resource.source is not None
+    assert (resource.source.file, resource.source.side) == ("components/backup/claim.yaml", SideName.BASE)
 
 
 def test_the_headline_counts_what_a_filter_hides(run: Run) -> None:
