@@ -12,7 +12,7 @@ from harness.manifests.resource import Identity, Resource
 from harness.manifests.sensitive import masked
 from harness.manifests.values import canonical
 from harness.review.fields import CHECKSUM, GENERATED_NAME, LAYOUT, compare, unmatched
-from harness.review.images import Replaced, replaced, table
+from harness.review.images import Replaced, paired, table
 from harness.review.locations import Locator
 from harness.review.model import (
     ApplicationReview,
@@ -414,7 +414,7 @@ def _images(change: Change) -> list[Replaced]:
         return [("", image, identity) for image in images_of(change.resource)]
     if change.after is None:
         return [(image, "", identity) for image in images_of(change.resource)]
-    return list(replaced(change.fields, identity))
+    return list(paired(change.fields, identity))
 
 
 def _unique(risks: list[Risk]) -> tuple[Risk, ...]:

@@ -12,6 +12,25 @@ Replaced = tuple[str, str, Identity]
 """(image at base, image at head, the workload); empty for none."""
 
 
+def paired(fields: Fields, identity: Identity) -> Iterator[Replaced]:
+    """The images that a workload replaces; one that a renamed container brings replaces the one that goes."""
+    rows = list(replaced(fields, identity))
+    gone = [before for before, after, _ in rows if not after]
+    come = [after for before, after, _ in rows if not before]
+    yield from (row for row in rows if row[0] and row[1])
+    for image in list(gone):
+        same = [other for other in come if reference(other).repository == reference(image).repository]
+        if same:
+            gone.remove(image)
+            come.remove(same[0])
+            yield image, same[0], identity
+    if len(gone) == len(come) == 1:
+        yield gone[0], come[0], identity
+    else:
+        yield from ((image, "", identity) for image in gone)
+        yield from (("", image, identity) for image in come)
+
+
 def replaced(fields: Fields, identity: Identity) -> Iterator[Replaced]:
     for change, path in zip(fields.changes, fields.paths, strict=True):
         if change.secret:

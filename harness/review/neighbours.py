@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from harness.manifests.build import Build
-from harness.manifests.values import dig
+from harness.manifests.values import dig, mapping, mappings
 
 _WORKLOADS: Final = ("Deployment", "StatefulSet", "ReplicaSet", "Rollout")
 _SCALERS: Final = ("HorizontalPodAutoscaler", "ScaledObject")
@@ -19,6 +19,23 @@ class Neighbours:
 
     def __init__(self, builds: Iterable[Build] = ()) -> None:
         self._builds = list(builds)
+
+    def schema(self, resource: dict[str, Any]) -> dict[str, Any]:
+        """The schema of a custom resource that the environment defines; empty if it does not."""
+        group, _, version = str(resource.get("apiVersion") or "").rpartition("/")
+        return self._schemas.get((group, str(resource.get("kind") or ""), version), {})
+
+    @cached_property
+    def _schemas(self) -> dict[tuple[str, str, str], dict[str, Any]]:
+        return {
+            (str(dig(spec, "group")), str(dig(spec, "names", "kind")), str(version.get("name"))): mapping(
+                dig(version, "schema", "openAPIV3Schema")
+            )
+            for build in self._builds
+            for item in build.of_kind("CustomResourceDefinition")
+            for spec in [mapping(item.value.get("spec"))]
+            for version in mappings(spec.get("versions"))
+        }
 
     @cached_property
     def scaled(self) -> frozenset[Target]:

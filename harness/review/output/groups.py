@@ -1,5 +1,6 @@
 """Groups what several environments share, so that each format shows it once."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -64,37 +65,45 @@ class ImageGroup:
 
 def entries(review: Review) -> list[Entry]:
     """Every changed resource in the review's order; a repetition names the earlier environment."""
-    first: dict[tuple[object, ...], str] = {}
+    first: dict[str, str] = {}
     listed = []
     for environment, application, resource in review.walk():
-        seen = first.setdefault(_content(resource), environment.name)
+        seen = first.setdefault(_content(resource, environment.name), environment.name)
         listed.append(Entry(environment.name, application, resource, seen if seen != environment.name else ""))
     return listed
 
 
-def _content(resource: ResourceChange) -> tuple[object, ...]:
+def _content(resource: ResourceChange, environment: str) -> str:
+    """What happens to a resource, the same in environments that differ in their names alone."""
     whole = resource.change in (ChangeKind.ADDED, ChangeKind.REMOVED)
-    return (
+    content = (
         resource.change,
         resource.before,
         resource.after,
         resource.moved_from,
-        repr(resource.fields),
+        resource.fields,
         resource.risks,
         (resource.before_yaml, resource.after_yaml) if whole else None,
     )
+    return _neutral(repr(content), environment)
+
+
+def _neutral(text: str, environment: str) -> str:
+    """A text without the name of its environment: `web-dev/shop` and `web-prod/shop` are one in dev and prod."""
+    return re.sub(rf"(?<![A-Za-z0-9]){re.escape(environment)}(?![A-Za-z0-9])", "\0", text)
 
 
 def risk_groups(review: Review) -> list[RiskGroup]:
-    environments_of: dict[tuple[Risk, str], list[str]] = {}
-    place: dict[tuple[Risk, str], tuple[ResourceChange, ApplicationReview]] = {}
+    environments_of: dict[tuple[str, ...], list[str]] = {}
+    place: dict[tuple[str, ...], tuple[Risk, ResourceChange, ApplicationReview]] = {}
     for environment, application, resource, risk in review.risks:
-        key = (risk, resource.title)
-        place.setdefault(key, (resource, application))
+        texts = (risk.rule, risk.sentence, risk.path, resource.title)
+        key = tuple(_neutral(text, environment.name) for text in texts)
+        place.setdefault(key, (risk, resource, application))
         names = environments_of.setdefault(key, [])
         if environment.name not in names:
             names.append(environment.name)
-    return [RiskGroup(key[0], *place[key], tuple(names)) for key, names in environments_of.items()]
+    return [RiskGroup(*place[key], tuple(names)) for key, names in environments_of.items()]
 
 
 def image_groups(review: Review) -> list[ImageGroup]:

@@ -51,10 +51,10 @@ from harness.review.output.values import (
 _RISKS_SHOWN: Final = 12
 """Risks that are not folded, beside all that are high."""
 
-_LARGEST: Final = 490_000
+_LARGEST: Final = 497_000
 """Bytes of a page, which a browser opens at once and a forge shows."""
 _NAMES_ROOM: Final = 150_000
-_LINK_SIZE: Final = 330
+_LINK_SIZE: Final = 270
 """Bytes that a card takes in the tree, beside its name."""
 _MOST: Final = 100
 """Items of a list that are shown."""

@@ -9,6 +9,7 @@ from harness.review.fields import Fields
 from harness.review.model import Level, Risk
 from harness.review.risks import access, data, delivery, running, stores, syncing
 from harness.review.risks.context import Change, Check, Judgement
+from harness.review.risks.defaults import without_defaults
 from harness.review.risks.rule import RiskRule
 from harness.review.risks.rules import RULES
 from harness.review.risks.running import DF311
@@ -37,6 +38,7 @@ def judge(change: Change) -> tuple[Risk, ...]:
         said = f"{gone.identity} is no longer in git but stays in the cluster: {change.stays}"
         risks[risk(DF610, said)] = None
         change = replace(change, before=None, fields=Fields(), stays="")
+    change = without_defaults(change)
     judgements = [] if change.before is change.after else [item for check in _CHECKS for item in check(change)]
     for rule, sentence, path in _once(change, judgements):
         risks[risk(rule, sentence, path)] = None

@@ -100,7 +100,7 @@ def _workload(change: Change) -> Iterator[Judgement]:
     if change.kind == "CronJob":
         for name in ("schedule", "timeZone", "suspend", "concurrencyPolicy", "startingDeadlineSeconds"):
             before, after = (dig(value, "spec", name) for value in (change.old, change.new))
-            if canonical(before) != canonical(after):
+            if change.touches("spec", name):
                 yield DF312, f"{change.name}: {name} {_shown(before)} → {_shown(after)}", f"spec.{name}"
     if change.kind == "ConfigMap" and change.touches("data") and not _named_by_hash(change):
         yield DF307, f"Pods that read {change.name} only at start-up keep the old values", "data"
