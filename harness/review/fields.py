@@ -42,6 +42,14 @@ _MANAGED_KEYS: Final = frozenset(
         "internal.config.kubernetes.io/index",
     }
 )
+_SELECTED: Final = ("Pod", "Namespace", "PersistentVolume")
+"""Kinds that others select by their labels."""
+_IMMUTABLE: Final[dict[str, tuple[FieldPath, ...]]] = {
+    "PersistentVolumeClaim": (("spec",),),
+    "StatefulSet": (("spec", "volumeClaimTemplates"), ("spec", "selector")),
+    **dict.fromkeys(("Deployment", "DaemonSet", "ReplicaSet", "Job"), (("spec", "selector"),)),
+}
+"""Fields whose lists the API server compares item by item, and rejects in another order."""
 _CHECKSUM_KEY: Final = re.compile(
     r"(?:^|.*[/.-])(?:checksum|config-?hash|configmap-?hash|secret-?hash)(?:[/.-].*|$)"
 )
@@ -98,9 +106,11 @@ class _Comparison:
         self._scope = Scope(self._group, self._kind, known=passwords)
         self._before_names, self._after_names = before_names, after_names
 
-    def _restarts(self, path: FieldPath) -> bool:
-        """Whether a field is in a pod template, of which any difference makes pods restart."""
+    def _is_exact(self, path: FieldPath) -> bool:
+        """Whether another order matters: pods of another template restart, and an immutable field is rejected."""
         inner = _inner(path)
+        if any(inner[: len(prefix)] == prefix for prefix in _IMMUTABLE.get(self._kind, ())):
+            return True
         template = TEMPLATES.get(self._kind)
         return template is not None and inner[: len(template)] == template and inner[:1] != ("metadata",)
 
@@ -170,7 +180,8 @@ class _Comparison:
         if len(path) < 3 or path[-2] not in ("labels", "annotations") or path[-3] != "metadata":
             return False
         key = str(path[-1])
-        if key in _MANAGED_KEYS and len(path) == 3:
+        selected = path[-2] == "labels" and self._kind in _SELECTED
+        if key in _MANAGED_KEYS and len(path) == 3 and not selected:
             self._fold(MANAGED, path)
             return True
         if path[-2] == "annotations" and _CHECKSUM_KEY.fullmatch(key) and _digest(before) and _digest(after):
@@ -207,7 +218,7 @@ class _Comparison:
         if key is not None:
             self._keyed(before, after, path, key)
             return
-        keep_order = ordered(path, self._group, keyed=False) or self._restarts(path)
+        keep_order = ordered(path, self._group, keyed=False) or self._is_exact(path)
         left, right = [canonical(item) for item in before], [canonical(item) for item in after]
         if Counter(left) == Counter(right):
             if keep_order:
@@ -225,7 +236,7 @@ class _Comparison:
         common_before = [name for name in old if name in new]
         common_after = [name for name in new if name in old]
         if common_before != common_after:
-            if ordered(path, self._group, keyed=True) or self._restarts(path):
+            if ordered(path, self._group, keyed=True) or self._is_exact(path):
                 self._change(FieldKind.REORDERED, path, list(old), list(new))
             else:
                 self._fold(ORDER, path)

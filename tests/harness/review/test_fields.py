@@ -50,6 +50,38 @@ def shown(before: Manifest, after: Manifest) -> list[tuple[str, str, Any, Any]]:
     return [(item.path, str(item.kind), item.before, item.after) for item in compare(before, after).changes]
 
 
+@pytest.mark.parametrize(
+    ("kind", "path", "items"),
+    [
+        (
+            "StatefulSet",
+            ("spec", "volumeClaimTemplates"),
+            [{"metadata": {"name": "a"}}, {"metadata": {"name": "b"}}],
+        ),
+        ("PersistentVolumeClaim", ("spec", "accessModes"), ["ReadWriteOnce", "ReadOnlyMany"]),
+        ("Deployment", ("spec", "selector", "matchExpressions"), [{"key": "a"}, {"key": "b"}]),
+        ("Pod", ("spec", "containers"), [{"name": "a"}, {"name": "b"}]),
+        ("Job", ("spec", "template", "spec", "tolerations"), [{"key": "a"}, {"key": "b"}]),
+    ],
+)
+def test_an_order_that_is_rejected_or_restarts_pods_is_shown(kind: str, path: tuple[str, ...], items: Any) -> None:
+    def holding(value: Any) -> Manifest:
+        for step in reversed(path):
+            value = {step: value}
+        return {"apiVersion": "apps/v1" if kind != "Pod" else "v1", "kind": kind, **value}
+
+    assert [item[:2] for item in shown(holding(items), holding(items[::-1]))] == [(".".join(path), "reordered")]
+
+
+@pytest.mark.parametrize("kind", ["Pod", "Namespace", "PersistentVolume"])
+def test_a_label_of_a_tool_that_others_may_select_by_is_shown(kind: str) -> None:
+    before, after = (
+        {"apiVersion": "v1", "kind": kind, "metadata": {"labels": {"helm.sh/chart": chart}}}
+        for chart in ("a-1", "a-2")
+    )
+    assert [item[0] for item in shown(before, after)] == ['metadata.labels["helm.sh/chart"]']
+
+
 WEB = "spec.template.spec.containers[name=web]"
 
 
