@@ -2,6 +2,7 @@
 
 import posixpath
 import re
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -111,7 +112,7 @@ def explain(said: str, tree: Tree, inputs: Inputs, program: Path) -> Problem:
     )
 
     def shown(text: str) -> str:
-        return redact(text, secret_values(tree, inputs), program.read_bytes())
+        return redact(text, secret_values(tree, inputs), _content(program))
 
     for pattern, sentence in _SENTENCES:
         if match := re.fullmatch(pattern, text):
@@ -135,6 +136,12 @@ def explain(said: str, tree: Tree, inputs: Inputs, program: Path) -> Problem:
         line = _line_of(tree, file, quoted[1] if quoted else "")
     location = remote.location(tree) if remote and "cannot be fetched" in message else Location(file, int(line))
     return Problem(rule, message, location)
+
+
+@cache
+def _content(program: Path) -> bytes:
+    """A large program's, which is asked for with every message."""
+    return program.read_bytes()
 
 
 def invalid_manifests(tree: Tree, inputs: Inputs) -> list[Problem]:

@@ -6,6 +6,7 @@ import posixpath
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Final
 
 from harness.machine.cache import content_key
@@ -362,22 +363,26 @@ class Side:
             return False
 
     def _deployers(self, build: Build) -> list[Deployer]:
-        resources = build.of_kind(*KINDS)
-        if not resources:
-            return []
-        repository = Repository(
+        return [item for resource in build.of_kind(*KINDS) for item in deployers(resource.value, self._repository)]
+
+    @cached_property
+    def _repository(self) -> Repository:
+        return Repository(
             sorted(self.tree.folders),
             sorted(self.tree.paths()),
             self._consult,
             self._may_be_own,
             self._builder.fill,
         )
-        return [deployer for item in resources for deployer in deployers(item.value, repository)]
 
     def _consult(self, path: str) -> str:
+        self._consulted.add(path)
         resolved = self.tree.resolve(path)
-        self._consulted |= {path, resolved}
-        return self.tree.text(resolved)
+        self._consulted.add(resolved)
+        try:
+            return self.tree.text(resolved)
+        except KeyError:
+            raise UnreadableError(f"{path} is a broken link") from None
 
     def _may_be_own(self, url: str) -> bool:
         return not self._own or normalised_url(url) in self._own

@@ -146,3 +146,24 @@ def test_options_of_a_kustomization_with_variables_of_argo_cd(checkout: Any) -> 
         "annotations": {"at": "apps/web", "to": "live"},
     }
     assert value["spec"] == {"hostname": "h", "containers": [{"name": "a", "image": "b/web:revision"}]}
+
+
+@pytest.mark.parametrize("target", ["nothing", "../apps", "../../outside"])
+def test_a_generator_that_reads_a_link_to_no_file_is_named(checkout: Any, target: str) -> None:
+    fields = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "ApplicationSet",
+        "metadata": {"name": "set"},
+        "spec": {
+            "generators": [{"git": {"files": [{"path": "config/*"}]}}],
+            "template": {"metadata": {"name": "x"}, "spec": {"source": {"path": "apps"}}},
+        },
+    }
+    checkout.write(
+        {"clusters/prod/set.yaml": yaml.safe_dump(fields), "config/.keep": "", "apps/a.yaml": config("a")}
+    )
+    (checkout.root / "config/link.yaml").symlink_to(target)
+    checkout.commit({})
+    review = checkout.review()
+    assert any("generator 'git' reads a file that cannot be read" in note.sentence for note in review.notes)
+    assert review.not_followed == ("prod/set",)
