@@ -131,9 +131,10 @@ def test_the_second_generator_of_a_matrix_uses_the_first(
     assert names == set(expected)
 
 
-def test_values_of_a_matrix_use_what_is_known_and_wait_for_the_rest(sets: Sets) -> None:
+@pytest.mark.parametrize("options", ["[]", "[missingkey=error]"])
+def test_values_of_a_matrix_use_what_is_known_and_wait_for_the_rest(sets: Sets, options: str) -> None:
     spec = (
-        "goTemplate: true\ngoTemplateOptions: [missingkey=error]\n"
+        f"goTemplate: true\ngoTemplateOptions: {options}\n"
         "generators: [{matrix: {generators: [{list: {elements: [{cluster: eu}]}},"
         " {git: {directories: [{path: apps/web/*}], "
         "values: {where: '{{.cluster}}', folder: '{{.path.basename}}'}}}]}}]"

@@ -235,16 +235,23 @@ def test_settings_that_are_missing_are_named_unless_they_are_optional(repo: Any)
     assert repo.review().headline == "Touches no environment (prod)."
 
 
-def test_settings_may_be_deployed_by_another_kustomization(repo: Any) -> None:
+@pytest.mark.parametrize("apps", [IN_CHILDREN, SUBSTITUTED])
+def test_settings_may_be_deployed_by_another_kustomization(repo: Any, apps: dict[str, Any]) -> None:
     repo.commit(
         {
-            **fleet(**IN_CHILDREN),
+            **fleet(**apps),
+            "apps/settings.yaml": config("shown", value="${DOMAIN}"),
             "clusters/prod/settings.yaml": flux("vars", "./vars"),
             "vars/settings.yaml": config("settings", "flux-system", DOMAIN="a"),
         }
     )
     repo.write({"vars/settings.yaml": config("settings", "flux-system", DOMAIN="b")})
-    assert "prod web: changed ConfigMap web/web" in told(repo.review())
+    review = repo.review()
+    shown = (
+        "prod web: changed ConfigMap web/web" if apps is IN_CHILDREN else "prod apps: changed ConfigMap web/shown"
+    )
+    assert told(review) == sorted([shown, "prod vars: changed ConfigMap flux-system/settings"])
+    assert review.not_followed == ()
 
 
 def test_what_a_kustomization_waits_for_is_named_if_it_is_missing(repo: Any) -> None:
