@@ -15,7 +15,7 @@ from harness.errors import HarnessError
 from harness.machine.cache import content_key
 from harness.manifests.applications.templates import Filled, Filling
 from harness.manifests.build import Answer, Build, Root
-from harness.manifests.build_process import BuildProcess, Encoded, Request, TemplateRequest
+from harness.manifests.build_process import CRASHED, BuildProcess, Encoded, Request, TemplateRequest
 from harness.manifests.cache import Cache
 from harness.manifests.edits import edit
 from harness.manifests.explain import explain, invalid_manifests
@@ -117,7 +117,7 @@ class Builder:
             for keys, future in running:
                 for key, answer in zip(keys, future.result(), strict=True):
                     answers[key] = answer
-                    if not answer.header.get("error"):
+                    if _is_lasting(missing[key], answer):
                         self._read[key] = answer
                         self._cache.write(key, answer.encoded())
         return answers
@@ -213,6 +213,12 @@ def _announced(roots: Iterable[Root]) -> AbstractContextManager[object]:
     """Says what git fetches on the way, if it fetches anything from elsewhere."""
     elsewhere = [remote.url for root in roots for remote in root.inputs.remotes if remote.parsed() is None]
     return working(f"fetching {elsewhere[0]}") if elsewhere else nullcontext()
+
+
+def _is_lasting(root: Root, answer: Answer) -> bool:
+    """Whether a root would be answered in the same way again: it was built, or cannot be, whatever the machine."""
+    error = answer.header.get("error")
+    return not error or not (root.inputs.remotes or root.inputs.charts or error.startswith(("limit:", CRASHED)))
 
 
 def _result(root: Root, key: str, answer: Answer | Problem | None) -> Build:

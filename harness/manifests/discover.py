@@ -72,6 +72,8 @@ def roots(
             discovered.add(DiscoveredRoot(_environment(top), folder, certain=bool(marked(top)), top=top))
     read = {path for folder in kustomizations.folders() for path in kustomizations.inputs_of(folder)}
     for folder in {posixpath.dirname(path) or "." for path in _loose(tree, read, settings)}:
+        if kustomizations.file(folder) is not None:
+            continue  # deployed as its kustomization says
         discovered.add(DiscoveredRoot(_environment(folder), folder, plain=True, certain=bool(marked(folder))))
     return sorted(discovered)
 

@@ -295,7 +295,10 @@ class Environment:
 def match(before: Sequence[Application], after: Sequence[Application]) -> list[_Match]:
     """Pairs Applications by name, then by folder, and the parts of one kustomization with each other only."""
     matches: list[_Match] = []
-    left = {_name_of(application): application for application in after}
+    left: dict[tuple[str, str], Application] = {}
+    for application in after:
+        key = _name_of(application)
+        left[(application.name, application.part_of) if key in left else key] = application
     names = {application.name for application in after}
     waiting = []
     for application in before:
@@ -309,7 +312,7 @@ def match(before: Sequence[Application], after: Sequence[Application]) -> list[_
             same: Application | None = same_path[0]
         else:
             same = _renamed(application, [other for other in left.values() if other not in same_path])
-        partner = left.pop(_name_of(same)) if same else None
+        partner = left.pop(next(key for key, other in left.items() if other is same)) if same else None
         if partner is None and application.name in names:
             application = replace(application, name=f"{application.name} of {application.part_of}")
         matches.append(_Match(application, partner))

@@ -498,3 +498,13 @@ def test_a_chart_without_an_end_ends_at_the_limits(
         (build,) = builder.build([Root("chart", tree, chart_inputs(tree, Release("a", "b", "chart")))])
     (problem,) = build.problems
     assert said in problem.message or "crashed" in problem.message
+
+
+def test_what_cannot_be_built_is_not_tried_again(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkout = write({"a/kustomization.yaml": f"resources: []\nnamePrefx: {os.getpid()}\n"})
+    with Builder() as builder:
+        (first,) = builder.build([root_at(checkout, "a")])
+    monkeypatch.setattr(BuildProcess, "build", None)
+    with Builder() as builder:
+        (second,) = builder.build([root_at(checkout, "a")])
+    assert [problem.message for problem in second.problems] == [problem.message for problem in first.problems] != []

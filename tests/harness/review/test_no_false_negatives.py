@@ -369,3 +369,11 @@ def test_a_part_of_an_environment_stays_one_when_another_deploys_it(checkout: An
     checkout.commit(parts("a, b") | lists | {"argocd/app.yaml": deploys("overlays/one/b")})
     checkout.write({"overlays/one/b/c.yaml": config("b").replace("a: b", "a: c")})
     assert checkout.review().headline == "Touches one (1 changed) and two (1 changed), not argocd."
+
+
+def test_a_folder_with_a_kustomization_and_a_file_beside_it_is_one(checkout: Any) -> None:
+    checkout.commit(parts("a, b") | {"overlays/one/a/app.yaml": deploys("charts")})
+    checkout.write({"overlays/one/a/c.yaml": config("a").replace("a: b", "a: c")})
+    assert changes(checkout.review()) == [("changed", "a", ["data.a"])]
+    checkout.write({"overlays/one/a/app.yaml": deploys("other")})
+    assert checkout.review().uncovered_files == ("overlays/one/a/app.yaml",)
