@@ -1,6 +1,7 @@
 """`python -m harness.bench.spark_stages LAKEHOUSE`: the three Spark jobs in one session, timed; prints JSON."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from brewery.contract.layout import Layout
+from harness.pipeline.embedded.lakehouse import newest_records
 from lakehouse.jobs import bronze_to_silver, quality_gate, silver_to_gold
 from lakehouse.session import get_session
 
@@ -33,9 +35,10 @@ def main(root: str) -> None:
         stages.append({"name": name, "seconds": seconds, "peak_bytes": peak})
         return result
 
-    spark = timed("session", get_session)
-    jvm.append(int(spark.sparkContext._jvm.java.lang.ProcessHandle.current().pid()))
     layout = Layout(root)
+    records = newest_records(root)
+    spark = timed("session", lambda: get_session(environ={**os.environ, "SPARK_EXPECTED_RECORDS": str(records)}))
+    jvm.append(int(spark.sparkContext._jvm.java.lang.ProcessHandle.current().pid()))
     rows = timed("silver", lambda: bronze_to_silver.run(spark, layout))
     timed("gold", lambda: silver_to_gold.run(spark, layout))
     timed("gate", lambda: quality_gate.run(spark, layout))

@@ -81,18 +81,23 @@ _LOCAL: Final = {
     "spark.ui.showConsoleProgress": "false",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
-    # The parallel collector has the best throughput on two cores. Java interprets methods of more than 8,000
-    # bytes of code for ever, and what Spark generates for a row of twenty columns is longer: compiled, a million
-    # records parse in 6.9 s instead of 11.3 s. (With the quick compiler alone the start is faster, but it is 17.8.)
-    # The optimising compiler waits for ten times as many calls and loops as by default: rows come by the million,
-    # so it still compiles all that handles them, but leaves the planner, the parser of SQL and the compiler of
-    # generated code alone. It took 21 of the 53 CPU seconds of a day of 10,000 records, and now takes 12.
-    "spark.driver.extraJavaOptions": (
-        "-XX:+UseParallelGC -XX:-DontCompileHugeMethods -XX:Tier4InvocationThreshold=50000"
-        " -XX:Tier4MinInvocationThreshold=6000 -XX:Tier4CompileThreshold=150000 -XX:Tier4BackEdgeThreshold=400000"
-        " -XX:-UsePerfData -Dlog4j2.disableJmx=true"
-    ),
 }
+
+_JAVA_OPTIONS: Final = "spark.driver.extraJavaOptions"
+_JAVA: Final = "-XX:+UseParallelGC -XX:-UsePerfData -Dlog4j2.disableJmx=true -XX:-DontCompileHugeMethods"
+"""The parallel collector has the best throughput on two cores. Java interprets methods of more than 8,000 bytes of
+code for ever, and what Spark generates for a row of twenty columns is longer: compiled, a million records parse in
+6.9 s instead of 11.3 s."""
+_FEW: Final = 150_000
+_FEW_RECORDS: Final = "-XX:TieredStopAtLevel=1"
+"""The quick compiler alone, without profiles for the optimising one: a day of 10,000 records takes 26 instead of 44
+CPU seconds. At 200,000 they are even (67 and 63), and a million parse in 17.8 instead of 6.9 s."""
+_MANY_RECORDS: Final = (
+    "-XX:Tier4InvocationThreshold=50000 -XX:Tier4MinInvocationThreshold=6000"
+    " -XX:Tier4CompileThreshold=150000 -XX:Tier4BackEdgeThreshold=400000"
+)
+"""The optimising compiler waits for ten times as many calls and loops as by default: it still compiles all that
+handles rows by the million, but leaves the planner, the parser of SQL and the compiler of generated code alone."""
 
 
 _INTERPRETED: Final = {
@@ -122,14 +127,17 @@ def session_config(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Settings of a session; those of spark-submit take precedence.
 
     Args:
-        environ: `SPARK_MASTER`, `SPARK_DRIVER_MEMORY` (for example `2g`), `SPARK_JARS` (comma-separated), and for
-            an object store `AWS_ENDPOINT_URL_S3` (or `AWS_ENDPOINT_URL`), `AWS_REGION`, `AWS_ACCESS_KEY_ID`
-            and `AWS_SECRET_ACCESS_KEY`, as the AWS tools name them.
+        environ: `SPARK_MASTER`, `SPARK_DRIVER_MEMORY` (for example `2g`), `SPARK_JARS` (comma-separated),
+            `SPARK_EXPECTED_RECORDS` (of a day, roughly), and for an object store `AWS_ENDPOINT_URL_S3` (or
+            `AWS_ENDPOINT_URL`), `AWS_REGION`, `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, as the AWS tools
+            name them.
 
     Returns:
         Spark property -> value.
     """
     config = {**_DELTA, **_SEMANTICS, **_SPEED, **_PARQUET, **_LOCAL, **_object_store(environ)}
+    few = int(environ.get("SPARK_EXPECTED_RECORDS") or _FEW) < _FEW
+    config[_JAVA_OPTIONS] = f"{_JAVA} {_FEW_RECORDS if few else _MANY_RECORDS}"
     for name, key in (
         ("SPARK_MASTER", "spark.master"),
         ("SPARK_DRIVER_MEMORY", "spark.driver.memory"),
@@ -172,7 +180,11 @@ def get_session(app_name: str = "lakehouse", environ: Mapping[str, str] = os.env
     if "PYSPARK_GATEWAY_PORT" in environ:
         # Under spark-submit the JVM already runs, with the settings of its command line.
         submitted = SparkConf()
-        config = {key: value for key, value in config.items() if key not in _LOCAL and not submitted.contains(key)}
+        config = {
+            key: value
+            for key, value in config.items()
+            if key not in (*_LOCAL, _JAVA_OPTIONS) and not submitted.contains(key)
+        }
     builder = SparkSession.builder.appName(app_name)
     for key, value in config.items():
         builder = builder.config(key, value)

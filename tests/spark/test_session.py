@@ -41,6 +41,13 @@ def test_the_environment_decides() -> None:
     assert "Environment" in config["spark.hadoop.fs.s3a.aws.credentials.provider"]
 
 
+@pytest.mark.parametrize(("records", "quick"), [("", False), ("4000", True), ("149999", True), ("150000", False)])
+def test_few_records_are_not_worth_the_optimising_compiler(records: str, quick: bool) -> None:
+    options = session_config({"SPARK_EXPECTED_RECORDS": records})["spark.driver.extraJavaOptions"]
+    assert ("-XX:TieredStopAtLevel=1" in options.split()) is quick
+    assert "-XX:-DontCompileHugeMethods" in options.split()
+
+
 @pytest.mark.spark
 def test_only_columns_whose_values_repeat_have_a_dictionary(
     spark: SparkSession, layout: Layout, bronze: Any, brewery: Callable[..., dict[str, Any]]

@@ -19,7 +19,7 @@ from harness.options import LAKEHOUSE, Lakehouse
 from harness.pipeline.embedded.display import Display
 from harness.pipeline.embedded.environment import worker_environment
 from harness.pipeline.embedded.events import Event, Progress, Retrying, StageEnded, StageStarted
-from harness.pipeline.embedded.lakehouse import choose_date, prepare
+from harness.pipeline.embedded.lakehouse import choose_date, newest_records, prepare
 from harness.pipeline.embedded.lease import leased
 from harness.pipeline.embedded.lock import exclusive
 from harness.pipeline.embedded.simulation import day_number
@@ -31,15 +31,21 @@ from harness.pipeline.mock_api.command import SimulateChanges, require_data
 from harness.pipeline.mock_api.server import MockApi
 
 _REPORT_BYTES = 2**20
+_RECORD_BYTES = 200
 _Result = TypeVar("_Result")
 _LIMITS = Limits()
 
 
 @dataclass(frozen=True)
 class _Day:
-    """A day that is run: its date, the lakehouse that it joins, and what is written beside that."""
+    """A day that is run: its date, the lakehouse that it joins, and what is written beside that.
+
+    Attributes:
+        records: How many records it has, roughly.
+    """
 
     date: dt.date
+    records: int
     address: Address
     limits: Limits
     log_file: Path
@@ -121,8 +127,12 @@ def run(
         ingestion_date = choose_date(
             root, date, simulated=api is None, changes=api is None and (data is None or simulate_changes)
         )
+        if data is not None:
+            records = data.stat().st_size // _RECORD_BYTES
+        else:
+            records = breweries if api is None else newest_records(root)
         log_file = _new_log(address.near("logs"), ingestion_date)
-        day = _Day(ingestion_date, address, limits, log_file, report_file)
+        day = _Day(ingestion_date, records, address, limits, log_file, report_file)
         err.print(f"[bold]{ingestion_date}[/] → {root}", highlight=False, soft_wrap=True)
         try:
             with (
@@ -176,7 +186,14 @@ def _run(day: _Day, url: str, display: Display, lock: int, lease: Mapping[str, s
     spark = timed("setup", lambda: spark_environment(("delta",) if day.address.folder else ("delta", "s3")))
     home = day.address.near("airflow")
     home.mkdir(exist_ok=True)
-    environment = worker_environment(home=home, lakehouse=day.address.root, api=url, spark=spark, limits=day.limits)
+    environment = worker_environment(
+        home=home,
+        lakehouse=day.address.root,
+        api=url,
+        spark=spark,
+        limits=day.limits,
+        records=day.records,
+    )
     try:
         finished = run_worker(day.date, {**environment, **lease}, day.log_file, follow, lock=lock)
     except HarnessError as error:

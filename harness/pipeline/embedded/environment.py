@@ -37,9 +37,20 @@ def worker_environment(
     api: str,
     spark: Mapping[str, str],
     limits: Limits,
+    records: int,
     base: Mapping[str, str] = os.environ,
 ) -> dict[str, str]:
-    """The whole environment of the worker process; Airflow's own variables in `base` are dropped."""
+    """The whole environment of the worker process; Airflow's own variables in `base` are dropped.
+
+    Args:
+        home: See `airflow_environment`.
+        lakehouse: Its address.
+        api: URL of the API.
+        spark: Variables of Java and Spark.
+        limits: What the gates tolerate.
+        records: Records that the day has, roughly.
+        base: The environment of this process.
+    """
     clean = {key: value for key, value in base.items() if not key.startswith("AIRFLOW")}
     return {
         # Somebody waits for this run.
@@ -53,6 +64,7 @@ def worker_environment(
         "BREWERY_API_URL": api,
         "BREWERY_API_OPTION": "--api",
         "BREWERY_SPARK_MODE": "local",
+        "SPARK_EXPECTED_RECORDS": str(records),
         # The credentials are in the AWS_ variables, not in a connection of Airflow's.
         "BREWERY_LAKEHOUSE_CONNECTION": "",
         "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "dags"), str(ROOT / "spark"))),

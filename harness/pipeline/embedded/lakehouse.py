@@ -7,9 +7,9 @@ from pathlib import Path
 
 from fsspec.implementations.local import LocalFileSystem
 
-from brewery.bronze import list_dates, list_runs
+from brewery.bronze import list_dates, list_runs, newest_run
 from brewery.contract.decisions import standing
-from brewery.contract.errors import CAUSES
+from brewery.contract.errors import CAUSES, PipelineError
 from brewery.errors import StorageMissingError
 from brewery.quarantine import read_decisions
 from brewery.storage import Storage
@@ -73,6 +73,15 @@ def committed_dates(root: Path | str) -> list[dt.date]:
     """Dates with a committed bronze run, in order."""
     storage = Storage.for_uri(str(root))
     return [date for date in list_dates(storage) if any(run.committed for run in list_runs(storage, date))]
+
+
+def newest_records(root: Path | str) -> int:
+    """Records of the newest committed run; 0 where there is none, or none that can be read."""
+    storage = Storage.for_uri(str(root))
+    try:
+        return newest_run(storage, committed_dates(root)[-1]).records
+    except (IndexError, PipelineError):
+        return 0
 
 
 def _was_interrupted(storage: Storage, date: dt.date) -> bool:

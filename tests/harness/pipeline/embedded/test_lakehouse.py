@@ -6,11 +6,14 @@ from pathlib import Path
 import pytest
 
 from brewery.contract.decisions import Decision, Verdict
+from brewery.ingestion import ingest
 from brewery.quarantine import record
+from brewery.settings import Settings
 from brewery.storage import Storage
 from harness.errors import HarnessError
-from harness.pipeline.embedded.lakehouse import choose_date, committed_dates, prepare
+from harness.pipeline.embedded.lakehouse import choose_date, committed_dates, newest_records, prepare
 from harness.pipeline.embedded.lock import exclusive
+from harness.pipeline.mock_api import MockApi
 
 
 def commit(root: Path, date: str, run: str = "run_id=a", *, manifest: bool = True) -> None:
@@ -51,6 +54,17 @@ def test_only_committed_dates_count(tmp_path: Path) -> None:
     commit(tmp_path, "2025-01-01")
     commit(tmp_path, "2025-01-02", manifest=False)
     assert committed_dates(tmp_path) == [dt.date(2025, 1, 1)]
+
+
+def test_the_newest_run_tells_how_many_records_to_expect(tmp_path: Path) -> None:
+    assert newest_records(tmp_path) == 0
+    for date, breweries in ((dt.date(2025, 1, 1), 30), (dt.date(2025, 1, 2), 20)):
+        with MockApi(breweries=breweries) as api:
+            settings = Settings(api_url=f"{api.url}/v1", lakehouse_uri=str(tmp_path))
+            ingest(settings, Storage.for_uri(str(tmp_path)), date)
+    assert newest_records(tmp_path) == 20
+    commit(tmp_path, "2025-01-03")
+    assert newest_records(tmp_path) == 0
 
 
 def checked(root: Path, run_id: str) -> None:
