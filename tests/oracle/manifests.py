@@ -39,11 +39,13 @@ class Deployed:
     Attributes:
         name: The Application's; empty for a root that none deploys.
         edits: The fields that it sets in the kustomization, as JSON.
+        is_flux: Whether folders below one without a kustomization belong to it.
     """
 
     name: str
     folder: str
     edits: str = "{}"
+    is_flux: bool = False
 
 
 @dataclass(frozen=True, order=True)
@@ -114,7 +116,7 @@ def truth(tree: Path, kustomize: Path) -> dict[str, Folder]:
     built: dict[Deployed, list[str] | None] = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         while waiting:
-            texts = list(pool.map(lambda job: _build(tree, kustomize, job.folder, job.edits), waiting))
+            texts = list(pool.map(lambda job: _build(tree, kustomize, job), waiting))
             built.update(zip(waiting, texts, strict=True))
             deployed = {job for made in texts for text in made or () for job in _deployed(tree, text)}
             waiting = sorted(deployed - set(built))
@@ -169,7 +171,8 @@ def _deployed(tree: Path, text: str) -> Iterator[Deployed]:
             for source in [one["source"]] if "source" in one else one.get("sources", [one]):
                 folder = os.path.normpath(source.get("path") or ".")
                 if (tree / folder).is_dir():
-                    yield Deployed(name, folder, json.dumps(source.get("kustomize") or {}))
+                    is_flux = value["kind"] == "Kustomization"
+                    yield Deployed(name, folder, json.dumps(source.get("kustomize") or {}), is_flux)
 
 
 def _elements(tree: Path, generator: Mapping[str, Any]) -> Iterator[str]:
@@ -203,7 +206,11 @@ def compare(base: Mapping[str, Folder], head: Mapping[str, Folder], review: Mapp
         match = next((other for other in fitting if other.owner == item.owner), None) or next(iter(fitting), None)
         if match is not None:
             waiting.remove(match)
-        elif not moved and item.owner not in unclear:
+        elif (
+            not moved
+            and item.owner not in unclear
+            and not any(_means(item, other, reached[other.owner]) for other in verdict.changed)
+        ):
             verdict.falsely.append(item)
     verdict.unreported = [
         other
@@ -362,11 +369,17 @@ def _reached(folder: str, references: Mapping[str, Iterable[str]]) -> set[str]:
     return reached
 
 
-def _build(tree: Path, kustomize: Path, folder: str, edits: str) -> list[str] | None:
+def _build(tree: Path, kustomize: Path, job: Deployed) -> list[str] | None:
+    folder, edits = job.folder, job.edits
     if not any(Path(tree, folder, name).exists() for name in NAMES):
         files = sorted(path for path in Path(tree, folder).glob("*") if path.suffix in SUFFIXES)
-        values = [value for file in files for value in documents(file.read_text(encoding="utf-8"))]
-        return [json.dumps(value, sort_keys=True) for value in values]
+        values = [
+            value for file in files for value in documents(file.read_text(encoding="utf-8", errors="replace"))
+        ]
+        plain = [json.dumps(value, sort_keys=True) for value in values]
+        below = [path for path in sorted(Path(tree, folder).iterdir()) if path.is_dir() and job.is_flux]
+        inner = [_build(tree, kustomize, replace(job, folder=os.path.relpath(path, tree))) for path in below]
+        return None if None in inner else plain + [text for texts in inner for text in texts or ()]
     if edits != "{}":
         edited = os.path.relpath(tempfile.mkdtemp(prefix=f"{folder}.", dir=tree), tree)
         shutil.copytree(tree / folder, tree / edited, symlinks=True, dirs_exist_ok=True)

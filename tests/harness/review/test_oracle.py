@@ -49,7 +49,7 @@ def judged(checkout: Any, folder: Path, before: Files, after: Files) -> tuple[Ve
 
 
 @settings(
-    max_examples=int(_EXAMPLES or 40),
+    max_examples=int(_EXAMPLES or 60),
     derandomize=_EXAMPLES is None,
     deadline=None,
     database=None,

@@ -1,0 +1,121 @@
+"""Compares the review with the oracle on real repositories, and measures it: minutes for each.
+
+python -m tests.oracle.acceptance FOLDER [--commits 5] [--only NAME]
+
+FOLDER holds clones. Each of the newest commits that touch YAML is reviewed against its parent, with an empty cache
+and again with a full one. Then both sides are built whole, and what the review lacks or has too much is listed.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from harness.machine.cache import cache_root
+from harness.machine.tools import tool
+from tests.oracle.manifests import Folder, compare, truth
+
+_HEADER: Final = (
+    "| repository | commits | roots | changed | unreported | falsely | not built | cold s | warm s | MB |\n"
+    "| --- | --: | --: | --: | --: | --: | --: | --: | --: | --: |"
+)
+
+
+@dataclass
+class Row:
+    """What came of one repository; seconds of processor time and memory are those of the largest review."""
+
+    repository: str
+    commits: int = 0
+    roots: int = 0
+    changed: int = 0
+    unreported: list[str] = field(default_factory=list)
+    falsely: list[str] = field(default_factory=list)
+    unbuilt: int = 0
+    cold: float = 0.0
+    warm: float = 0.0
+    megabytes: int = 0
+
+    def __str__(self) -> str:
+        counts = (self.commits, self.roots, self.changed, len(self.unreported), len(self.falsely), self.unbuilt)
+        measured = (f"{self.cold:.1f}", f"{self.warm:.1f}", str(self.megabytes))
+        return f"| {' | '.join([self.repository, *map(str, counts), *measured])} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--commits", type=int, default=5)
+    parser.add_argument("--only", default="")
+    options = parser.parse_args()
+    rows = []
+    for clone in sorted(path for path in options.folder.iterdir() if options.only in path.name):
+        rows.append(_judge(clone, options.commits))
+        print(_HEADER, *rows, sep="\n", flush=True)  # noqa: T201 - a program
+    sys.exit(any(row.unreported or row.falsely for row in rows))
+
+
+def _judge(clone: Path, count: int) -> Row:
+    row = Row(clone.name)
+    asked = ("log", f"-{count}", "--first-parent", "--no-merges", "--format=%H", "--", "*.yaml", "*.yml", ":!.*")
+    for commit in _git(clone, *asked).split():
+        with tempfile.TemporaryDirectory(prefix="acceptance-") as name:
+            folder = Path(name)
+            cold, seconds, size = _review(clone, commit, folder)
+            warm, seconds_again, size_again = _review(clone, commit, folder)
+            assert warm == cold
+            sides = [_truth(clone, side, folder) for side in (f"{commit}~", commit)]
+        verdict = compare(sides[0], sides[1], cold)
+        row.commits += 1
+        row.roots = max(row.roots, len(sides[1]))
+        row.changed += len(verdict.changed)
+        row.unreported += [f"{commit[:10]} {item}" for item in verdict.unreported]
+        row.falsely += [f"{commit[:10]} {item}" for item in verdict.falsely]
+        row.unbuilt = max(row.unbuilt, len(verdict.unbuilt))
+        row.cold, row.warm = max(row.cold, seconds), max(row.warm, seconds_again)
+        row.megabytes = max(row.megabytes, size, size_again)
+        lines = [f"unreported {item}" for item in verdict.unreported] + [
+            f"falsely {item}" for item in verdict.falsely
+        ]
+        print(commit[:10], cold["headline"], *lines, sep="\n  ", file=sys.stderr, flush=True)  # noqa: T201 - a program
+    return row
+
+
+def _review(clone: Path, commit: str, folder: Path) -> tuple[dict[str, Any], float, int]:
+    """The review of a commit, the seconds of processor time, and the megabytes of the largest process."""
+    cache = folder / "cache"
+    cache.mkdir(exist_ok=True)
+    for program in ("go", "packages"):
+        if not (cache / program).exists():
+            (cache / program).symlink_to(cache_root() / program)
+    target = folder / "review.json"
+    command = [sys.executable, "-m", "harness", "diff", f"{commit}~", commit, "-C", str(clone), "--direct"]
+    process = subprocess.Popen(
+        [*command, "--format", "json", "-o", str(target)],
+        env={**os.environ, "HARNESS_CACHE_DIR": str(cache)},
+        stderr=subprocess.DEVNULL,
+    )
+    _, _, usage = os.wait4(process.pid, 0)
+    review: dict[str, Any] = json.loads(target.read_text(encoding="utf-8"))
+    return review, usage.ru_utime + usage.ru_stime, usage.ru_maxrss // 1024
+
+
+def _truth(clone: Path, commit: str, folder: Path) -> dict[str, Folder]:
+    tree = Path(tempfile.mkdtemp(prefix="tree-", dir=folder))
+    archive = subprocess.Popen(["git", "archive", commit], cwd=clone, stdout=subprocess.PIPE)
+    subprocess.run(["tar", "-x", "-C", str(tree)], stdin=archive.stdout, check=True)
+    archive.wait()
+    return truth(tree, tool("kustomize"))
+
+
+def _git(clone: Path, *arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=clone, capture_output=True, text=True, check=True).stdout
+
+
+if __name__ == "__main__":
+    main()
