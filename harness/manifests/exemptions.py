@@ -52,11 +52,14 @@ class Exemption:
         covered = (
             rule in self.rules
             and (not self.environment or self.environment in environments)
-            and all(fnmatchcase(facts.get(name, ""), pattern) for name, pattern in self.patterns.items())
+            and self.is_about(facts)
             and self.contains in sentence
         )
         self.used = self.used or covered
         return covered
+
+    def is_about(self, facts: Mapping[str, str]) -> bool:
+        return all(fnmatchcase(facts.get(name, ""), pattern) for name, pattern in self.patterns.items())
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from harness.manifests.settings import of_checkout
 from harness.validate import building, engines, exemptions, metrics, parity, policy, references, schemas, waves
 from harness.validate.finding import Finding, Violation
 from harness.validate.locations import Locations
-from harness.validate.model import Environment
+from harness.validate.model import BuiltResource, Environment
 from harness.validate.model import environment as collect
 from harness.validate.rules import RULES
 from harness.validate.secrets import origins
@@ -33,6 +33,7 @@ class Report:
         findings: Every finding that no exemption covers, by file and line.
         exempted: How many findings exemptions cover.
         incomplete: Environments of which a part could not be built.
+        not_judged: What else was not judged, as a sentence for each environment.
     """
 
     root: Path
@@ -41,7 +42,12 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     exempted: int = 0
     incomplete: list[str] = field(default_factory=list)
+    not_judged: list[str] = field(default_factory=list)
     seconds: float = 0.0
+
+    @property
+    def is_partial(self) -> bool:
+        return bool(self.incomplete or self.not_judged)
 
 
 def validate(root: Path, names: Sequence[str] = (), *, hosts: Collection[str] = (GITHUB,)) -> Report:
@@ -72,9 +78,7 @@ def validate(root: Path, names: Sequence[str] = (), *, hosts: Collection[str] = 
         everyone = {resource.key: resource for environment in environments for resource in environment.everything}
         broken = schemas.check(list(everyone.values()))
         for environment in environments:
-            environment.malformed = {
-                violation.resource.key for violation in broken if violation.rule is schemas.LH201
-            }
+            environment.malformed = schemas.malformed(broken)
         violations = list(pool.map(lambda environment: list(_judge(environment, catalogue)), environments))
         problems += leaks.result()
     judged = [
@@ -87,26 +91,75 @@ def validate(root: Path, names: Sequence[str] = (), *, hosts: Collection[str] = 
     if complete:
         problems += building.unused_files(root, environments)
         problems += parity.undeclared(root, everything, reference)
-    unclear = {*report.incomplete, *(environment.name for environment in environments if environment.malformed)}
+    by_name = {environment.name: environment for environment in environments}
+    unclear = {environment.name: _unclear(environment, report.incomplete) for environment in environments}
     judged = [
-        (name, violation) for name, violation in judged if not (violation.rule.is_about_absence and name in unclear)
+        (name, violation)
+        for name, violation in judged
+        if violation.rule.id not in unclear[name] and not _is_consequence(violation, by_name[name])
+    ]
+    report.not_judged = [
+        _not_judged(environment, unclear[environment.name])
+        for environment in environments
+        if environment.unreadable and environment.name not in report.incomplete
     ]
     left = [
         (name, violation)
         for name, violation in judged
-        if not _covered(accepted, name, violation.rule.id, violation.message, _facts(violation))
+        if not _covered(accepted, name, violation.rule.id, violation.message, _facts(violation.resource))
     ]
+    exempted = len(judged) - len(left)
+    left, absent = parity.summarised(left, environments)
+    problems += absent
     problems = [
         problem
         for problem in problems
         if not _covered(accepted, "", problem.rule, problem.message, _file(problem, root))
     ]
-    report.exempted = len(judged) - len(left)
-    if not report.incomplete and complete:
-        problems += exemptions.unused(accepted, set(chosen), root)
+    report.exempted = exempted
+    if complete:
+        asked = [one for one in accepted if _was_asked(one, environments, unclear, report.incomplete)]
+        if not parity.is_judged(chosen, reference):
+            asked = [one for one in asked if not one.rules & {parity.LH601.id, parity.LH602.id}]
+        problems += exemptions.unused(asked, root)
     report.findings = _sorted([*problems, *_locate(left, root)], root)
     report.seconds = time.perf_counter() - start
     return report
+
+
+def _unclear(environment: Environment, incomplete: Collection[str]) -> set[str]:
+    """The rules that an environment cannot be judged by, because a part of it is not known."""
+    everything = environment.name in incomplete
+    return {
+        rule.id
+        for rule in RULES.values()
+        if rule.is_about_absence and (everything or rule.provided_by & environment.unclear)
+    }
+
+
+def _is_consequence(violation: Violation, environment: Environment) -> bool:
+    """Whether a resource lacks something because it is malformed itself."""
+    return violation.rule.is_about_absence and not environment.is_readable(violation.resource)
+
+
+def _not_judged(environment: Environment, rules: set[str]) -> str:
+    names = " and ".join(map(str, environment.unreadable))
+    is_are, it = ("is", "it") if len(environment.unreadable) == 1 else ("are", "them")
+    also = f", and {', '.join(sorted(rules))} in {environment.name}" if rules else ""
+    return f"{names} {is_are} malformed, so the rest of {it}{also} was not judged."
+
+
+def _was_asked(
+    exemption: Exemption, environments: list[Environment], unclear: dict[str, set[str]], incomplete: Collection[str]
+) -> bool:
+    """Whether every rule of an exemption was evaluated for all that it may be about."""
+    return not any(
+        environment.name in incomplete
+        or exemption.rules & unclear[environment.name]
+        or any(exemption.is_about(_facts(resource)) for resource in environment.unreadable)
+        for environment in environments
+        if exemption.environment in ("", environment.name)
+    )
 
 
 def _covered(accepted: list[Exemption], environment: str, rule: str, message: str, facts: dict[str, str]) -> bool:
@@ -115,12 +168,8 @@ def _covered(accepted: list[Exemption], environment: str, rule: str, message: st
     return bool(covering)
 
 
-def _facts(violation: Violation) -> dict[str, str]:
-    return {
-        "kind": violation.resource.kind,
-        "namespace": violation.resource.namespace,
-        "name": violation.resource.name,
-    }
+def _facts(resource: BuiltResource) -> dict[str, str]:
+    return {"kind": resource.kind, "namespace": resource.namespace, "name": resource.name}
 
 
 def _file(problem: Finding, root: Path) -> dict[str, str]:
@@ -136,10 +185,12 @@ def _judge(environment: Environment, catalogue: Catalogue) -> Iterator[Violation
     yield from metrics.check(environment)
     insecure = engines.pod_security(environment.pods)
     yield from insecure
-    environment.malformed |= {violation.resource.key for violation in insecure if violation.rule is schemas.LH201}
+    environment.malformed |= {
+        violation.resource.key: [()] for violation in insecure if violation.rule is schemas.LH201
+    }
     for violation in engines.kube_score(environment):
         if violation.rule is schemas.LH201:
-            environment.malformed.add(violation.resource.key)
+            environment.malformed[violation.resource.key] = [()]
         yield violation
 
 

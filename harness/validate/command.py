@@ -52,5 +52,5 @@ def validate(
         write_output(target, content)
     if form != "text" or target is not None:
         typer.echo(without_commands(one_line(tally(report))), err=True)
-    if report.findings:
+    if report.findings or report.is_partial:
         raise typer.Exit(ExitCode.ATTENTION)

@@ -1,5 +1,6 @@
 """The policy engines: kube-score, Kubernetes' own Pod Security evaluator, gitleaks."""
 
+import copy
 import json
 import subprocess
 import tempfile
@@ -26,8 +27,16 @@ LH511: Final = ValidationRule(
     "Admission rejects it, and a container could gain privileges.",
     engine="podsecurity",
 )
-_ABSENCE: Final = frozenset({"LH526", "LH527", "LH529", "LH530", "LH531", "LH540", "LH541"})
-"""Those that are about something missing."""
+_ABSENCE: Final = {
+    "LH526": "labels",
+    "LH527": "labels",
+    "LH529": "Service",
+    "LH530": "PodDisruptionBudget",
+    "LH531": "PodDisruptionBudget",
+    "LH540": "",
+    "LH541": "Service",
+}
+"""Those that are about something missing, with what may provide it."""
 _CHECKS: Final = (
     ("LH521", "container-resources", "Requests and limits are set", "One pod can starve a node."),
     ("LH522", "container-image-tag", "Images have a fixed tag", "`latest` can become another image at any time."),
@@ -95,7 +104,7 @@ _CHECKS: Final = (
     ("LH541", "ingress-targets-service", "An Ingress has a Service", "It answers 503."),
 )
 KUBE_SCORE: Final = {
-    check: ValidationRule(id_, title, why, "kube-score", check, is_about_absence=id_ in _ABSENCE)
+    check: ValidationRule(id_, title, why, "kube-score", check, id_ in _ABSENCE, frozenset({_ABSENCE.get(id_, "")}))
     for id_, check, title, why in _CHECKS
 }
 """The rules that kube-score judges, by its names."""
@@ -118,9 +127,9 @@ def kube_score(environment: Environment) -> list[Violation]:
     from harness.machine.tools import tool_folder
 
     scored = [
-        (resource.value, resource)
-        for resource in environment.sound
-        if resource.parent is None and resource.kind != "CustomResourceDefinition"
+        (_legible(resource, environment), resource)
+        for resource in environment.resources
+        if resource.kind != "CustomResourceDefinition"
     ]
     scored += [(_as_job(pod), owner) for owner in environment.sound if owner.parent for pod in pods_of(owner)]
     by_name = {
@@ -139,15 +148,33 @@ def kube_score(environment: Environment) -> list[Violation]:
     ]
     for kind, namespace, name, check, comments in answer["marks"]:
         marked = by_name.get((kind, namespace, name))
-        if marked is None:
-            continue
         rule = KUBE_SCORE[check]
+        if marked is None or (marked.key in environment.malformed and rule.is_about_absence):
+            continue
+        if not environment.is_readable(marked):
+            continue
         if rule.id in _BUDGETS and (dig(marked.value, "spec", "replicas") or 1) < _SEVERAL:
             continue
         for container, text in comments or [["", f"{rule.title} does not hold"]]:
             place = f" {container}" if container else ""
             violations.append(Violation(rule, f"{marked}{place}: {text}.", marked, _container(marked, container)))
     return violations
+
+
+def _legible(resource: BuiltResource, environment: Environment) -> dict[str, Any]:
+    """A resource without what is malformed in it: others refer to the rest, which must be there."""
+    fields = environment.malformed.get(resource.key)
+    if not fields:
+        return resource.value
+    value: dict[str, Any] = copy.deepcopy(resource.value)
+    for path in fields:
+        holder = dig(value, *path[:-1])
+        if isinstance(holder, dict) and path:
+            holder.pop(path[-1], None)
+        elif isinstance(holder, list) and path:
+            # Later items must keep their index.
+            holder[int(path[-1])] = {} if isinstance(holder[int(path[-1])], dict) else None
+    return value
 
 
 def _score(texts: list[str]) -> dict[str, Any]:

@@ -36,8 +36,8 @@ def read(root: Path, rules: Container[str]) -> tuple[list[Exemption], list[Findi
     return exemptions, findings
 
 
-def unused(exemptions: list[Exemption], judged: set[str], root: Path) -> list[Finding]:
-    """The exemptions that cover nothing, among those for the validated environments."""
+def unused(exemptions: list[Exemption], root: Path) -> list[Finding]:
+    """The exemptions that cover nothing."""
     return [
         Finding(
             LH901.id,
@@ -47,5 +47,5 @@ def unused(exemptions: list[Exemption], judged: set[str], root: Path) -> list[Fi
             line=exemption.line,
         )
         for exemption in exemptions
-        if not exemption.used and (not exemption.environment or exemption.environment in judged)
+        if not exemption.used
     ]

@@ -22,6 +22,7 @@ LH311: Final = ValidationRule(
     "A query's metrics are known",
     "The panel stays empty, or the alert never fires.",
     is_about_absence=True,
+    provided_by=frozenset({"ConfigMap"}),
 )
 
 FILE: Final = Path(__file__).with_name("metrics.yaml")

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.manifests.build import Build
-from harness.manifests.pods import PodTemplate, embedded, matches, pods_of
+from harness.manifests.kubernetes_yaml import Step
+from harness.manifests.pods import TEMPLATES, PodTemplate, embedded, matches, pods_of
 from harness.manifests.resource import Resource
 from harness.manifests.values import dig, mappings
 
@@ -26,7 +27,7 @@ class Environment:
     """All resources of an environment.
 
     Attributes:
-        malformed: Content keys of resources that do not match their schema; what they make is not judged further.
+        malformed: What does not match its schema: fields by the resource's content key.
         embedded: Manifests inside ConfigMaps, which a program submits later (pod templates, SparkApplications).
     """
 
@@ -34,7 +35,7 @@ class Environment:
     root: Path
     builds: list[Build]
     resources: list[BuiltResource] = field(default_factory=list)
-    malformed: set[str] = field(default_factory=set)
+    malformed: dict[str, list[tuple[Step, ...]]] = field(default_factory=dict)
     embedded: list[BuiltResource] = field(default_factory=list)
 
     @cached_property
@@ -49,8 +50,35 @@ class Environment:
 
     @property
     def sound(self) -> list[BuiltResource]:
-        """The resources that match their schemas, including those submitted later."""
-        return [resource for resource in self.everything if resource.key not in self.malformed]
+        """The resources whose pods can be judged, including those submitted later."""
+        return [resource for resource in self.everything if self.is_readable(resource)]
+
+    @property
+    def unreadable(self) -> list[BuiltResource]:
+        return [resource for resource in self.everything if not self.is_readable(resource)]
+
+    def is_readable(self, resource: BuiltResource) -> bool:
+        """Whether nothing that is malformed in a resource can change the meaning of the rest."""
+        fields = self.malformed.get(resource.key, [])
+        template = TEMPLATES.get(resource.kind, ())
+        # The claims of a StatefulSet are volumes of its pods.
+        if not template or resource.kind == "StatefulSet":
+            return not fields
+        return all(path[:1] == ("spec",) and not _overlap(path, template) for path in fields)
+
+    @property
+    def unclear(self) -> set[str]:
+        """What is not known of the malformed resources, as rules name it."""
+        labels = {"labels" for resource in self.unreadable if not self._has_labels(resource)}
+        return labels | {resource.kind for resource in self.unreadable}
+
+    def _has_labels(self, resource: BuiltResource) -> bool:
+        template = TEMPLATES.get(resource.kind)
+        if template is None:
+            return resource.kind not in ("SparkApplication", "ScheduledSparkApplication")
+        place = (*template, "metadata", "labels")
+        fields = self.malformed[resource.key]
+        return isinstance(dig(resource.value, *place), dict) and not any(_overlap(path, place) for path in fields)
 
     @cached_property
     def pods(self) -> list[Pod]:
@@ -80,7 +108,16 @@ class Environment:
         return self.index.get((kind, namespace, name))
 
     def selected(self, namespace: str, selector: dict[str, Any] | None) -> list[Pod]:
-        return [pod for pod in self.pods if pod.namespace == namespace and matches(selector, pod.labels)]
+        return [pod for pod in self._selectable if pod.namespace == namespace and matches(selector, pod.labels)]
+
+    @cached_property
+    def _selectable(self) -> list[Pod]:
+        """Every pod whose labels can be read, whatever else is malformed."""
+        return [pod for resource in self.everything for pod in pods_of(resource)]
+
+
+def _overlap(left: tuple[Step, ...], right: tuple[Step, ...]) -> bool:
+    return all(one == other for one, other in zip(left, right, strict=False))
 
 
 def environment(name: str, root: Path, builds: list[Build]) -> Environment:

@@ -34,11 +34,12 @@ def tally(report: Report) -> str:
     count = len(report.findings)
     total = "No findings" if not count else "1 finding" if count == 1 else f"{count} findings"
     exempted = f", {report.exempted} exempted with a reason" if report.exempted else ""
-    sentence = f"{total}{exempted}: {looked}, {report.seconds:.1f} s."
+    part = ", part not judged" if report.is_partial else ""
+    sentence = f"{total}{exempted}{part}: {looked}, {report.seconds:.1f} s."
     if report.incomplete:
         names = " and ".join(report.incomplete)
         sentence += f" Part of {names} cannot be built, so what depends on it was not judged."
-    return sentence
+    return " ".join([sentence, *report.not_judged])
 
 
 def text(report: Report) -> str:
@@ -65,6 +66,7 @@ def as_json(report: Report) -> str:
         "resources": report.resources,
         "exempted": report.exempted,
         "incomplete": report.incomplete,
+        "not_judged": report.not_judged,
         "seconds": round(report.seconds, 3),
         "findings": [
             {

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from harness.manifests.environments import overlay
 from harness.manifests.expected import DIFFERENT, MISSING, reason_for
 from harness.manifests.generated_names import HASH
 from harness.manifests.kubernetes_yaml import Step, YamlError, load
@@ -21,7 +22,6 @@ LH601: Final = ValidationRule(
     MISSING,
     "A resource is in every environment",
     "It is tested in one environment only.",
-    is_about_absence=True,
 )
 LH602: Final = ValidationRule(
     DIFFERENT, "Environments differ only in expected ways", "Drift first shows in production."
@@ -48,16 +48,28 @@ def undeclared(root: Path, environments: Sequence[str], reference: str) -> Itera
 def check(environments: Sequence[Environment], reference: str) -> Iterator[tuple[str, Violation]]:
     """Compares environments with the reference environment; yields (violating environment, violation)."""
     environments = sorted(environments, key=lambda environment: environment.name != reference)
-    if len(environments) < 2 or environments[0].name != reference:
+    if not is_judged([environment.name for environment in environments], reference):
         return
+    failed = {
+        (environment.name, build.root.name)
+        for environment in environments
+        for build in environment.builds
+        if build.problems
+    }
     tables = [{_identity(resource): resource for resource in environment.resources} for environment in environments]
     for identity in sorted({identity for table in tables for identity in table}):
         there = [
             (environment, table.get(identity)) for environment, table in zip(environments, tables, strict=True)
         ]
         having = [(environment.name, resource) for environment, resource in there if resource is not None]
-        lacking = [environment.name for environment, resource in there if resource is None]
         name, resource = having[0]
+        # A root that cannot be built is reported, not what it would hold.
+        lacking = [
+            environment.name
+            for environment, lacked in there
+            if lacked is None
+            and not {(environment.name, resource.build.root.name), (environment.name, environment.name)} & failed
+        ]
         if lacking:
             has = " and ".join(name for name, _ in having)
             yield name, Violation(LH601, f"{has} has {resource}, {' and '.join(lacking)} does not.", resource)
@@ -67,6 +79,39 @@ def check(environments: Sequence[Environment], reference: str) -> Iterator[tuple
                     f"{candidate} differs in {'/'.join(map(str, path))}: {name} has {left}, {other} has {right}."
                 )
                 yield other, Violation(LH602, message, candidate, path)
+
+
+def is_judged(environments: Sequence[str], reference: str) -> bool:
+    return len(environments) > 1 and reference in environments
+
+
+def summarised(
+    violations: Sequence[tuple[str, Violation]], environments: Sequence[Environment]
+) -> tuple[list[tuple[str, Violation]], list[Finding]]:
+    """The violations without those of whole roots that an environment lacks, and one finding for each of these."""
+    by_name = {environment.name: environment for environment in environments}
+    identities = {environment.name: set(map(_identity, environment.resources)) for environment in environments}
+    whole: dict[tuple[str, str], list[BuiltResource]] = {}
+    rest: list[tuple[str, Violation]] = []
+    for name, violation in violations:
+        build = violation.resource.build
+        siblings = [one for one in by_name[name].resources if one.build is build]
+        lacking = [
+            other
+            for other, present in identities.items()
+            if violation.rule is LH601 and len(siblings) > 1 and present.isdisjoint(map(_identity, siblings))
+        ]
+        for other in lacking:
+            whole.setdefault((other, build.root.name if identities[other] else ""), []).append(violation.resource)
+        if not lacking:
+            rest.append((name, violation))
+    findings = []
+    for (name, root), resources in whole.items():
+        what = f"none of the resources of {root}" if root else "no resources"
+        message = f"{name} has {what}: others have {len(resources)}, such as {resources[0]}."
+        file = next(overlay(by_name[name].root, name).glob("[kK]ustomization*"), None)
+        findings.append(Finding(LH601.id, message, (name,), file=file, line=1))
+    return rest, findings
 
 
 def _identity(resource: BuiltResource) -> tuple[str, str, str, str]:

@@ -35,6 +35,7 @@ LH507: Final = ValidationRule(
     "A namespace denies traffic by default",
     "Pods that no policy selects have unrestricted traffic.",
     is_about_absence=True,
+    provided_by=frozenset({"NetworkPolicy"}),
 )
 LH508: Final = ValidationRule(
     "LH508", "A namespace enforces the restricted Pod Security level", "A privileged pod would be admitted."

@@ -9,7 +9,7 @@ from harness.manifests.applications.argocd import sources_of
 from harness.manifests.cluster import Cluster
 from harness.manifests.images import reference
 from harness.manifests.kubernetes_yaml import Step
-from harness.manifests.pods import matches
+from harness.manifests.pods import TEMPLATES, matches
 from harness.manifests.values import dig, mappings
 from harness.validate.finding import Violation
 from harness.validate.hosts import ServiceNames, names_in, service_names
@@ -20,16 +20,32 @@ from harness.validate.secrets import Origins
 _rule: Final = partial(ValidationRule, is_about_absence=True)
 LH301: Final = _rule("LH301", "A ConfigMap that is used exists", "The pod waits for it forever.")
 LH302: Final = _rule(
-    "LH302", "A key that is used exists in the ConfigMap or Secret", "The container does not start."
+    "LH302",
+    "A key that is used exists in the ConfigMap or Secret",
+    "The container does not start.",
+    provided_by=frozenset({"ConfigMap", "Secret", "ExternalSecret"}),
 )
-LH303: Final = _rule("LH303", "A Secret that is used is created by something", "The pod waits for it forever.")
+LH303: Final = _rule(
+    "LH303",
+    "A Secret that is used is created by something",
+    "The pod waits for it forever.",
+    provided_by=frozenset({"ExternalSecret"}),
+)
 LH304: Final = _rule("LH304", "A ServiceAccount that is used exists", "No pod is created.")
 LH305: Final = _rule("LH305", "A PersistentVolumeClaim that is used exists", "The pod stays pending.")
 LH306: Final = _rule("LH306", "A Service that is referenced exists", "The name does not resolve.")
-LH307: Final = _rule("LH307", "A port that is used is open", "The connection is refused.")
+LH307: Final = _rule(
+    "LH307",
+    "A port that is used is open",
+    "The connection is refused.",
+    provided_by=frozenset({"Service", *TEMPLATES}),
+)
 LH308: Final = _rule("LH308", "A Role that is bound exists", "The binding silently grants nothing.")
 LH309: Final = _rule(
-    "LH309", "A selector matches something", "The rule or budget that it belongs to protects nothing."
+    "LH309",
+    "A selector matches something",
+    "The rule or budget that it belongs to protects nothing.",
+    provided_by=frozenset({"labels", "Namespace"}),
 )
 LH310: Final = _rule(
     "LH310", "An image is in its environment's list of images", "Other images cannot be overridden or preloaded."

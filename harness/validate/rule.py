@@ -12,7 +12,9 @@ class ValidationRule:
         title: What it demands.
         why: One sentence on what goes wrong otherwise.
         is_about_absence: Whether it speaks of what is missing: without meaning while a part of the environment
-            cannot be read.
+            cannot be built.
+        provided_by: What may provide the missing thing: kinds of resources, or `labels` of pods. While one of these
+            is malformed, the rule cannot be judged.
     """
 
     id: str
@@ -21,3 +23,4 @@ class ValidationRule:
     engine: str = "harness"
     check: str = ""
     is_about_absence: bool = False
+    provided_by: frozenset[str] = frozenset()

@@ -22,6 +22,7 @@ from harness.machine.cache import built, cache_root, content_key
 from harness.machine.process import telling_line
 from harness.manifests.cache import Cache
 from harness.manifests.custom_resources import CRD_MODULES, definitions_of
+from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.values import dig
 from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource
@@ -38,6 +39,7 @@ KUBERNETES_VERSIONS: Final = ("1.34.0", "1.35.0", "1.36.0", "1.37.0")
 """The four newest minor versions: what the Kubernetes project and EKS support."""
 
 _ERROR: Final = re.compile(r"- at '([^']*)': (.*?)(?=\s+- at '|\s*$)")
+_UNKNOWN: Final = re.compile(r"additional properties (.*) not allowed")
 _KEPT_RESULTS: Final = 5_000
 _FORMAT: Final = "2"
 """Raised when what is cached changes its meaning."""
@@ -67,6 +69,18 @@ def check(resources: Sequence[BuiltResource]) -> list[Violation]:
         known |= _conform(new, schemas)
         cache.put(state, dict(list(known.items())[-_KEPT_RESULTS:]))
     return [violation for resource in resources for violation in _violations(resource, known[resource.key])]
+
+
+def malformed(violations: Iterable[Violation]) -> dict[str, list[tuple[Step, ...]]]:
+    """The fields that break a schema, by the resource's content key."""
+    fields: dict[str, list[tuple[Step, ...]]] = {}
+    for violation in violations:
+        if violation.rule is LH201:
+            unknown = _UNKNOWN.search(violation.message)
+            names = re.findall(r"'([^']*)'", unknown[1]) if unknown else []
+            paths = [(*violation.path, name) for name in names] or [violation.path]
+            fields.setdefault(violation.resource.key, []).extend(paths)
+    return fields
 
 
 def _violations(resource: BuiltResource, results: dict[str, str]) -> Iterable[Violation]:

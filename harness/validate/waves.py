@@ -38,24 +38,28 @@ LH401: Final = ValidationRule(
     "Nothing needs a later wave to become healthy",
     "The sync waits forever.",
     is_about_absence=True,
+    provided_by=frozenset({"Application"}),
 )
 LH402: Final = ValidationRule(
     "LH402",
     "A workload that names a Service of a later wave says why it can start without it",
     "Otherwise the next reader has to find out.",
     is_about_absence=True,
+    provided_by=frozenset({"Application"}),
 )
 LH403: Final = ValidationRule(
     "LH403",
     "Argo CD assesses the health of Applications",
     "Otherwise waves have no effect between Applications.",
     is_about_absence=True,
+    provided_by=frozenset({"Application", "ConfigMap"}),
 )
 LH404: Final = ValidationRule(
     "LH404",
     "Everything is synced by an Application",
     "Anything else is deployed by hand or never.",
     is_about_absence=True,
+    provided_by=frozenset({"Application"}),
 )
 
 LATER: Final = "lakehouse/later"

@@ -10,6 +10,7 @@ import pytest
 
 from harness.manifests.tree import MAX_BYTES
 from harness.validate.check import Report, validate
+from harness.validate.output import tally
 from harness.validate.rules import RULES
 
 pytestmark = pytest.mark.tools
@@ -136,3 +137,82 @@ def test_a_malformed_resource_is_a_finding_and_no_traceback(sound: Path, path: s
     (sound / "overlays/north/app/kustomization.yaml").write_text(json.dumps(kustomization))
     report = validate(sound, ("north",))
     assert rules_of(report) & {"LH101", "LH201", "LH538"}
+
+
+def test_a_malformed_resource_hides_no_other_mistake(sound: Path) -> None:
+    patch = sound / "overlays/north/app/patch.yaml"
+    patch.write_text(patch.read_text().replace("replicas: 1", 'replicas: "one"'))
+    access = sound / "base/app/access.yaml"
+    access.write_text(access.read_text() + BUDGET)
+    web = sound / "base/app/web.yaml"
+    web.write_text(web.read_text().replace("claimName: web", "claimName: absent"))
+    report = validate(sound, ("north",))
+    assert rules_of(report) == {"LH201", "LH305", "LH309"}
+    assert not report.is_partial
+
+
+BUDGET = """---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: none}
+spec:
+  minAvailable: 1
+  selector: {matchLabels: {app: absent}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("mistake", "not_judged"),
+    [
+        ("spec: {template: {spec: {securityContext: {runAsUser: me}}}}", "LH307"),
+        ("spec: {template: {spec: {serviceAccountNam: absent}}}", "LH307"),
+        ("spec: {template: {spec: {containers: [{name: web, volumeMount: []}]}}}", "LH307"),
+        ("spec: {template: {metadata: {labels: {more: 5}}}}", "LH307, LH309, LH526, LH527"),
+    ],
+)
+def test_what_a_malformed_resource_hides_is_said_and_exempts_no_less(
+    sound: Path, mistake: str, not_judged: str
+) -> None:
+    patch = sound / "overlays/north/app/patch.yaml"
+    patch.write_text(patch.read_text().replace("spec:\n  replicas: 1", mistake))
+    access = sound / "base/app/access.yaml"
+    access.write_text(access.read_text().replace("app: web", "app: absent") + BUDGET.replace("absent", "gone"))
+    (sound / "overlays/north/exemptions.yaml").write_text(
+        "- {rule: LH511, name: web, reason: It must.}\n- {rule: LH511, name: other, reason: It must.}\n"
+    )
+    report = validate(sound)
+    messages = {finding.rule: finding.message for finding in report.findings}
+    assert messages.keys() - {"LH309", "LH602"} == {"LH201", "LH901"}
+    assert [finding.line for finding in report.findings if finding.rule == "LH901"] == [2]
+    assert report.not_judged == [
+        f"Deployment app/web is malformed, so the rest of it, and {not_judged} in north was not judged."
+    ]
+    assert "part not judged" in tally(report)
+
+
+def test_a_part_that_cannot_be_built_is_one_finding(sound: Path) -> None:
+    patch = sound / "overlays/south/app/patch.yaml"
+    patch.write_text(patch.read_text().replace("name: web", "name: wbe"))
+    (finding,) = validate(sound).findings
+    assert (finding.rule, finding.environments) == ("LH101", ("south",))
+
+
+def test_an_environment_without_resources_of_its_own_is_one_finding(sound: Path) -> None:
+    (sound / "overlays/west").mkdir()
+    (finding,) = validate(sound).findings
+    assert (finding.rule, finding.environments) == ("LH103", ("west",))
+    (sound / "overlays/west/kustomization.yaml").write_text("resources: [one.yaml]\n")
+    (sound / "overlays/west/one.yaml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: extra}\n")
+    lacking = [finding for finding in validate(sound).findings if finding.message.startswith("west has none")]
+    assert {finding.message.partition(":")[0] for finding in lacking} == {
+        f"west has none of the resources of {root}" for root in ("app", "cicd", "cicd/applications", "misc")
+    }
+
+
+def test_a_root_that_an_environment_lacks_is_one_finding_where_the_environment_lists_its_roots(sound: Path) -> None:
+    shutil.rmtree(sound / "overlays/south/misc")
+    whole = sound / "overlays/south/kustomization.yaml"
+    whole.write_text(whole.read_text().replace("misc, ", ""))
+    (finding,) = [finding for finding in validate(sound).findings if finding.rule == "LH601"]
+    assert (finding.environments, finding.file) == (("south",), whole)
+    assert finding.message == "south has none of the resources of misc: others have 2, such as Namespace app."
