@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 from harness.errors import HarnessError
 from harness.machine.proxy.certificates import with_certificates
 from harness.manifests.build import Answer
+from harness.manifests.inputs import RemoteReference
 
 CRASHED: Final = "kustomize crashed"
 _GRACE_SECONDS: Final = 2
@@ -45,6 +46,10 @@ class Request:
     after_build: Mapping[str, Any] = field(default_factory=dict)
     reads_anywhere: bool = False
     charts: Sequence[Mapping[str, Any]] = ()
+
+    def has_mirror(self, remote: RemoteReference) -> bool:
+        base = remote.parsed()
+        return base is not None and base.clone_url in self.mirrors
 
     def encoded(self) -> bytes:
         header = {

@@ -2,10 +2,13 @@
 
 import json
 import os
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Final, Self
@@ -20,14 +23,17 @@ from harness.manifests.cache import Cache
 from harness.manifests.edits import edit
 from harness.manifests.explain import explain, invalid_manifests
 from harness.manifests.git_urls import GITHUB
+from harness.manifests.inputs import RemoteReference
 from harness.manifests.kubernetes_yaml import YamlError, check_size, load
 from harness.manifests.problem import Location, Problem
 from harness.manifests.tree import UnreadableError
-from harness.manifests.upstream import mirrors
+from harness.manifests.upstream import Remote, mirrors
 
 _CACHE: Final = "built"
 _MOST_AT_ONCE: Final = 8
 """Roots that a process is handed together, so that it does not wait for each."""
+_FETCHED: Final = "git fetch "
+_UNRESOLVED: Final = re.compile(r"git fetch .*\blookup (?P<host>[\w.-]+)(?: on \S+)?: ", re.DOTALL)
 
 
 class Builder:
@@ -45,6 +51,8 @@ class Builder:
         self._limits = limits
         self._cache = Cache(_CACHE)
         self._read: dict[str, Answer] = {}
+        self._unfetched: dict[str, Answer] = {}
+        self._unavailable: dict[tuple[Remote, ...], HarnessError] = {}
         self._processes: list[BuildProcess] = []
         self._idle: SimpleQueue[BuildProcess] = SimpleQueue()
         self._threads: ThreadPoolExecutor | None = None
@@ -103,7 +111,11 @@ class Builder:
                 answers[key] = refused
                 continue
             try:
-                requests[key] = self._request(root)
+                request = self._request(root)
+                if fetched := [remote for remote in root.inputs.remotes if not request.has_mirror(remote)]:
+                    running.append(([key], self._started().submit(self._fetch, request, fetched)))
+                else:
+                    requests[key] = request
             except UnreadableError as error:
                 answers[key] = error.problem(Location(root.inputs.kustomization, 1))
             except (HarnessError, ValueError) as error:
@@ -143,16 +155,16 @@ class Builder:
         return [(filled["value"], filled.get("error", "")) for filled in answer.header["filled"]]
 
     def _start(self, requests: Mapping[str, Encoded]) -> tuple[list[str], "Future[list[Answer]]"]:
-        if self._threads is None:
-            from harness.machine.tools import tool
+        return list(requests), self._started().submit(self._exchange, list(requests.values()))
 
-            program = tool("builder")
+    def _started(self) -> ThreadPoolExecutor:
+        if self._threads is None:
             count = os.cpu_count() or 2
-            self._processes = [BuildProcess(program, self._options, self._limits) for _ in range(count)]
+            self._processes = [BuildProcess(_program(), self._options, self._limits) for _ in range(count)]
             for process in self._processes:
                 self._idle.put(process)
             self._threads = ThreadPoolExecutor(count)
-        return list(requests), self._threads.submit(self._exchange, list(requests.values()))
+        return self._threads
 
     def _exchange(self, requests: Sequence[Encoded]) -> list[Answer]:
         process = self._idle.get()
@@ -160,6 +172,29 @@ class Builder:
             return process.build(requests)
         finally:
             self._idle.put(process)
+
+    def _fetch(self, request: Request, remotes: Sequence[RemoteReference]) -> list[Answer]:
+        """Answers a root with remote bases; what could not be fetched is not asked for again in this run."""
+        for remote in remotes:
+            if failed := self._unfetched.get(remote.host) or self._unfetched.get(remote.url):
+                return [failed]
+        answers = self._exchange([request])
+        for error in (answer.header.get("error") or "" for answer in answers):
+            if match := _UNRESOLVED.search(error):
+                self._unfetched[match["host"]] = answers[0]
+            elif _FETCHED in error:
+                self._unfetched |= {remote.url: answers[0] for remote in remotes if remote.url in error}
+        return answers
+
+    def _mirrors(self, remotes: Sequence[Remote]) -> dict[str, str]:
+        known = tuple(remotes)
+        if known in self._unavailable:
+            raise self._unavailable[known]
+        try:
+            return mirrors(known, offline=GITHUB not in self._hosts)
+        except HarnessError as error:
+            self._unavailable[known] = error
+            raise
 
     def _request(self, root: Root) -> Request:
         tree, inputs = root.tree, root.inputs
@@ -191,8 +226,7 @@ class Builder:
         )
         if not inputs.remotes:
             return request
-        local = mirrors(inputs.remote_bases, offline=GITHUB not in self._hosts)
-        return replace(request, hosts=sorted(self._hosts), mirrors=local)
+        return replace(request, hosts=sorted(self._hosts), mirrors=self._mirrors(inputs.remote_bases))
 
     def _refused(self, root: Root) -> Problem | None:
         """Why the first remote reference that may not be fetched may not."""
@@ -207,6 +241,13 @@ class Builder:
                 continue
             return Problem("LH107", message, remote.location(root.tree))
         return None
+
+
+@cache
+def _program() -> Path:
+    from harness.machine.tools import tool
+
+    return tool("builder")
 
 
 def _announced(roots: Iterable[Root]) -> AbstractContextManager[object]:
@@ -227,10 +268,8 @@ def _result(root: Root, key: str, answer: Answer | Problem | None) -> Build:
     if isinstance(answer, Problem):
         return Build(root, key, [answer])
     if said := answer.header.get("error"):
-        from harness.machine.tools import tool
-
-        invalid = invalid_manifests(root.tree, root.inputs)
-        return Build(root, key, invalid or [explain(said, root.tree, root.inputs, tool("builder"))])
+        invalid = [] if _FETCHED in said else invalid_manifests(root.tree, root.inputs)
+        return Build(root, key, invalid or [explain(said, root.tree, root.inputs, _program())])
     return Build(root, key, answer=answer)
 
 

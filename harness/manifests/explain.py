@@ -85,6 +85,10 @@ _SENTENCES: Final[tuple[tuple[str, str], ...]] = (
         "{root} names a repository in a form that is never fetched: write it as an HTTPS URL.",
     ),
     (
+        r".*failed to run '\S*git fetch .*\blookup (?P<host>[\w.-]+)(?: on \S+)?: .*",
+        "{remote} cannot be fetched, because {host} cannot be resolved: check the network.",
+    ),
+    (
         r".*failed to run '\S*git fetch --depth=\d+ (?P<url>\S+) [^']*': (?:.*fatal: )?(?P<what>.*?)"
         r"(?: : exit status.*)?",
         "{url} cannot be fetched: {what}.",
@@ -116,6 +120,9 @@ def explain(said: str, tree: Tree, inputs: Inputs, program: Path) -> Problem:
 
     for pattern, sentence in _SENTENCES:
         if match := re.fullmatch(pattern, text):
+            if host := match.groupdict().get("host"):
+                # It may have been said of another root, which has only the host in common with this one.
+                remote = next((remote for remote in inputs.remotes if remote.host == host), remote)
             details = {
                 "root": inputs.folder,
                 "file": file,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from harness.manifests.tree import Tree, UnreadableError
 from harness.review.model import SideName, SourceLocation
@@ -56,8 +57,8 @@ def _line(text: str, kind: str, name: str) -> int | None:
     """The line of the document or generator entry with this name, or None."""
     named = re.compile(rf"(?:^[\s-]*|[{{,]\s*)name: [\"']?{re.escape(name)}[\"']?\s*(?:$|[,}}])", re.MULTILINE)
     start, first = 1, None
-    for document in re.split(r"^---[^\n]*\n", text, flags=re.MULTILINE):
-        match = named.search(document)
+    for document in _documents(text):
+        match = named.search(document) if name in document else None
         if match:
             of_kind = re.search(rf"^kind: [\"']?{re.escape(kind)}[\"']?\s*$", document, re.MULTILINE)
             if of_kind:
@@ -65,3 +66,8 @@ def _line(text: str, kind: str, name: str) -> int | None:
             first = first or start + document.count("\n", 0, match.start(0))
         start += document.count("\n") + 1
     return first
+
+
+@lru_cache(maxsize=1_000)
+def _documents(text: str) -> list[str]:
+    return re.split(r"^---[^\n]*\n", text, flags=re.MULTILINE)

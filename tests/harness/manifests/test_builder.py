@@ -1,10 +1,11 @@
 """Building: the same as kustomize builds of the whole checkout, and again only when something changed."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from harness.errors import HarnessError
 from harness.machine.proxy.certificates import with_certificates
 from harness.machine.tools import tool
 from harness.manifests import upstream
-from harness.manifests.build import Build, Root
-from harness.manifests.build_process import BuildProcess
+from harness.manifests.build import Answer, Build, Root
+from harness.manifests.build_process import BuildProcess, Request
 from harness.manifests.builder import Builder, build_all
 from harness.manifests.environments import roots
 from harness.manifests.helm.release import Release
@@ -508,3 +509,63 @@ def test_what_cannot_be_built_is_not_tried_again(write: Write, monkeypatch: pyte
     with Builder() as builder:
         (second,) = builder.build([root_at(checkout, "a")])
     assert [problem.message for problem in second.problems] == [problem.message for problem in first.problems] != []
+
+
+def test_a_host_that_cannot_be_resolved_is_asked_for_once(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = [f"app-{number}" for number in range(6)]
+    checkout = write(
+        {
+            f"{folder}/kustomization.yaml": f"resources:\n  - https://git.invalid/org/{folder}//base?ref=v1.0.0\n"
+            for folder in folders
+        }
+        | {"local/kustomization.yaml": "configMapGenerator: [{name: here, literals: [a=b]}]\n"}
+    )
+    asked: list[int] = []
+    build = BuildProcess.build
+
+    def counted(self: BuildProcess, requests: Sequence[Request]) -> list[Answer]:
+        asked.extend(1 for request in requests if b"git.invalid" in request.encoded())
+        return build(self, requests)
+
+    monkeypatch.setattr("harness.manifests.builder.os.cpu_count", lambda: 1)
+    monkeypatch.setattr(BuildProcess, "build", counted)
+    with Builder(hosts={"git.invalid"}) as builder:
+        *remote, local = builder.build([root_at(checkout, folder) for folder in [*folders, "local"]])
+    assert [str(problem.location) for built in remote for problem in built.problems] == [
+        f"{folder}/kustomization.yaml:2" for folder in folders
+    ]
+    assert [problem.message for built in remote for problem in built.problems] == [
+        f"https://git.invalid/org/{folder}//base?ref=v1.0.0 cannot be fetched, because git.invalid cannot be "
+        "resolved: check the network."
+        for folder in folders
+    ]
+    assert [resource.kind for resource in local.resources] == ["ConfigMap"]
+    assert len(asked) == 1
+
+
+def test_a_repository_that_cannot_be_fetched_is_asked_for_once(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urls = [f"https://git.example.com/org/{name}//base?ref=v1.0.0" for name in ("gone", "gone", "other")]
+    checkout = write(
+        {f"app-{index}/kustomization.yaml": f"# {index}\nresources:\n  - {url}\n" for index, url in enumerate(urls)}
+    )
+    asked: list[str] = []
+
+    def failing(self: BuildProcess, requests: Sequence[Request]) -> list[Answer]:
+        (request,) = requests
+        (content,) = request.files.values()
+        url = content.decode().split()[-1]
+        asked.append(url)
+        said = f"accumulating resources: accumulation err='accumulating resources from '{url}': x': "
+        said += "failed to run '/git fetch --depth=1 https://git.example.com/org v1.0.0': fatal: not found"
+        return [Answer(json.dumps({"resources": [], "error": said}).encode())]
+
+    monkeypatch.setattr("harness.manifests.builder.os.cpu_count", lambda: 1)
+    monkeypatch.setattr(BuildProcess, "build", failing)
+    with Builder(hosts={"git.example.com"}) as builder:
+        builds = builder.build([root_at(checkout, f"app-{index}") for index in range(3)])
+    assert asked == [urls[0], urls[2]]
+    assert [str(built.problems[0].location) for built in builds] == [
+        f"app-{index}/kustomization.yaml:3" for index in range(3)
+    ]
