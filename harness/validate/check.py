@@ -4,7 +4,7 @@ import subprocess
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.manifests import cluster as clusters
@@ -16,7 +16,19 @@ from harness.manifests.environments import roots
 from harness.manifests.exemptions import Exemption
 from harness.manifests.git_urls import GITHUB
 from harness.manifests.settings import of_checkout
-from harness.validate import building, engines, exemptions, metrics, parity, policy, references, schemas, waves
+from harness.validate import (
+    building,
+    dashboards,
+    engines,
+    exemptions,
+    metrics,
+    parity,
+    policy,
+    references,
+    schemas,
+    texts,
+    waves,
+)
 from harness.validate.finding import Finding, Violation
 from harness.validate.locations import Locations
 from harness.validate.model import BuiltResource, Environment
@@ -183,6 +195,8 @@ def _judge(environment: Environment, catalogue: Catalogue) -> Iterator[Violation
     yield from waves.check(environment, made)
     yield from policy.check(environment)
     yield from metrics.check(environment)
+    yield from texts.check(environment)
+    yield from dashboards.check(environment)
     insecure = engines.pod_security(environment.pods)
     yield from insecure
     environment.malformed |= {
@@ -202,13 +216,15 @@ def _for_each(violations: Iterable[Violation], environments: list[Environment]) 
     for environment in environments:
         for resource in environment.everything:
             for violation in by_key.get(resource.key, ()):
-                yield environment.name, Violation(violation.rule, violation.message, resource, violation.path)
+                yield environment.name, replace(violation, resource=resource)
 
 
 def _locate(violations: list[tuple[str, Violation]], root: Path) -> Iterator[Finding]:
     locations: dict[str, Locations] = {}
     for name, violation in violations:
-        location = locations.setdefault(name, Locations()).locate(violation.resource, violation.path)
+        location = locations.setdefault(name, Locations()).locate(
+            violation.resource, violation.path, violation.line
+        )
         file, resource = root / location.file, str(violation.resource)
         yield Finding(violation.rule.id, violation.message, (name,), resource, file, location.line)
 

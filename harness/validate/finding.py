@@ -32,9 +32,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Violation:
-    """A finding without its location, which is only looked up if no exemption covers it."""
+    """A finding without its location, which is only looked up if no exemption covers it.
+
+    Attributes:
+        line: 1-based line of the text that the field holds, where it is about one.
+    """
 
     rule: ValidationRule
     message: str
     resource: "BuiltResource"
     path: tuple[Step, ...] = field(default=())
+    line: int | None = None

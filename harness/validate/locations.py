@@ -108,8 +108,22 @@ class Locations:
     def of(self, build: Build) -> RootLocations:
         return self._roots.setdefault(build.folder, RootLocations(build.root))
 
-    def locate(self, resource: BuiltResource, path: tuple[Step, ...] = ()) -> Location:
-        """The file and line of a field of a resource; for one inside a ConfigMap, of the key that holds it."""
+    def locate(
+        self, resource: BuiltResource, path: tuple[Step, ...] = (), text_line: int | None = None
+    ) -> Location:
+        """The file and line of a field of a resource; for one inside a ConfigMap, of the key that holds it.
+
+        With `text_line`, the line of the text that the field holds: in a file of its own, or in a block.
+        """
         if resource.parent is not None:
             return self.locate(resource.parent, resource.inside[:-1])
-        return self.of(resource.build).locate(resource.kind, resource.name, path)
+        location = self.of(resource.build).locate(resource.kind, resource.name, path)
+        return self._inside(resource, location, text_line) if text_line else location
+
+    def _inside(self, resource: BuiltResource, location: Location, text_line: int) -> Location:
+        root = resource.build.root
+        if location.file not in (*root.inputs.manifests, *root.inputs.kustomizations):
+            return Location(location.file, text_line)
+        line = root.tree.text(location.file).splitlines()[(location.line or 1) - 1]
+        is_block = re.search(r":\s*\|[-+0-9]*\s*(?:#.*)?$", line)
+        return Location(location.file, (location.line or 1) + text_line) if is_block else location

@@ -2,10 +2,34 @@
 
 from typing import Final
 
-from harness.validate import building, engines, exemptions, metrics, parity, policy, references, schemas, waves
+from harness.validate import (
+    building,
+    dashboards,
+    engines,
+    exemptions,
+    metrics,
+    parity,
+    policy,
+    references,
+    schemas,
+    texts,
+    waves,
+)
 from harness.validate.rule import ValidationRule
 
-_MODULES: Final = (building, schemas, references, metrics, waves, policy, engines, parity, exemptions)
+_MODULES: Final = (
+    building,
+    schemas,
+    references,
+    metrics,
+    texts,
+    dashboards,
+    waves,
+    policy,
+    engines,
+    parity,
+    exemptions,
+)
 _NAMES: Final = {name: rule for module in _MODULES for name, rule in vars(module).items()}
 _DECLARED: Final = [rule for rule in _NAMES.values() if isinstance(rule, ValidationRule)]
 

@@ -1,0 +1,244 @@
+"""Texts inside ConfigMaps: each parses as what its name, its use or its first line says."""
+
+import ast
+import configparser
+import json
+import re
+import tomllib
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from typing import Any, Final
+from xml.parsers import expat
+
+from harness.manifests.kubernetes_yaml import YamlError, parse
+from harness.manifests.values import dig, mappings, sequence, string_map
+from harness.validate.finding import Violation
+from harness.validate.model import BuiltResource, Environment
+from harness.validate.rule import ValidationRule
+
+LH316: Final = ValidationRule(
+    "LH316",
+    "A text in a ConfigMap parses as what its name or use says",
+    "The program that reads it stops, or ignores it.",
+    engine="Python's parsers",
+)
+LH317: Final = ValidationRule(
+    "LH317",
+    "A text in a ConfigMap has no conflict markers, and no CRLF in scripts and variables",
+    "The carriage return becomes part of the command or value.",
+)
+
+_PYTHON: Final = re.compile(r"#!.*\bpython")
+_CONFLICT: Final = re.compile(r"^<{7} .*?^={7}$.*?^>{7} ", re.MULTILINE | re.DOTALL)
+_PLACEHOLDER: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+_YAML_KEY: Final = re.compile(
+    r"resource\.(?:ex|in)clusions|resource\.customizations\.(?:ignore|knownTypeFields).*|(?:dex|oidc)\.config"
+)
+"""Keys of `argocd-cm` that hold YAML."""
+_ARN: Final = "arn:aws:s3:::"
+
+
+class TextError(ValueError):
+    """Text that is not what it should be; the message does not repeat it.
+
+    Attributes:
+        line: 1-based, where known.
+    """
+
+    def __init__(self, message: str, line: int | None = None) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def check(environment: Environment) -> Iterator[Violation]:
+    """Finds texts that do not parse."""
+    uses = _uses(environment)
+    for config in environment.of_kind("ConfigMap"):
+        for key, text in string_map(config.value.get("data")).items():
+            names = (key, *sorted(uses.get((config.namespace, config.name, key), ())))
+            yield from _judge(config, key, text, names)
+
+
+def _judge(config: BuiltResource, key: str, text: str, names: Iterable[str]) -> Iterator[Violation]:
+    path = ("data", key)
+    if conflict := _CONFLICT.search(text):
+        line = text.count("\n", 0, conflict.start()) + 1
+        message = f"{config} has a conflict marker in {key}, line {line}: resolve the merge."
+        yield Violation(LH317, message, config, path, line)
+        return
+    is_script = text.startswith("#!") or any(name.endswith((".sh", ".bash")) for name in names)
+    if "\r" in text and (is_script or "." not in key):
+        line = text.count("\n", 0, text.index("\r")) + 1
+        message = f"{config} has a carriage return in {key}, line {line}: save it with LF line ends."
+        yield Violation(LH317, message, config, path, line)
+    form = form_of(config.name, names, text)
+    problem = problem_of(form, text) if form else None
+    if problem:
+        at = f", line {problem.line}" if problem.line else ""
+        yield Violation(
+            LH316, f"{config} has a {key} that is not valid {form}: {problem}{at}.", config, path, problem.line
+        )
+
+
+def _uses(environment: Environment) -> dict[tuple[str, str, str], set[str]]:
+    """The file names by which pods read the keys of ConfigMaps, by (namespace, name, key)."""
+    names: dict[tuple[str, str, str], set[str]] = {}
+    for pod in environment.pods:
+        volumes: dict[str, str] = {}
+        for volume in mappings(pod.spec.get("volumes")):
+            for source in (volume, *mappings(dig(volume, "projected", "sources"))):
+                config = str(dig(source, "configMap", "name") or "")
+                if config and source is volume:
+                    volumes[str(volume.get("name"))] = config
+                for item in mappings(dig(source, "configMap", "items")):
+                    names.setdefault((pod.namespace, config, str(item.get("key"))), set()).add(
+                        str(item.get("path"))
+                    )
+        for _, container, _ in pod.containers():
+            for mount in mappings(container.get("volumeMounts")):
+                config = volumes.get(str(mount.get("name")), "")
+                if config and mount.get("subPath"):
+                    at = (pod.namespace, config, str(mount["subPath"]))
+                    names.setdefault(at, set()).add(str(mount.get("mountPath")))
+    return names
+
+
+def form_of(config: str, names: Iterable[str], text: str) -> str:
+    r"""What a text should be; empty for what has no parser here.
+
+    >>> form_of("web", ["settings.toml"], ""), form_of("web", ["run"], "#!/usr/bin/env python3\n")
+    ('TOML', 'Python')
+    """
+    for name in names:
+        extension = name.rpartition(".")[2].lower() if "." in name else ""
+        if extension in _FORMS:
+            return _FORMS[extension]
+        # Only some programs have an ini file of this name.
+        if extension in ("cfg", "cnf", "conf") and re.match(
+            r"\s*(?:[#;].*\s+)*\[[\w. -]+\]\s*$", text, re.MULTILINE
+        ):
+            return "ini"
+    if config == "argocd-cm" and any(_YAML_KEY.fullmatch(name) for name in names):
+        return "YAML"
+    return "Python" if _PYTHON.match(text) else ""
+
+
+@lru_cache(maxsize=1_000)
+def problem_of(form: str, text: str) -> TextError | None:
+    """Why a text is not valid, or None; a template counts as valid where its placeholders alone are to blame."""
+    first = _refusal(form, text)
+    if first and _PLACEHOLDER.search(text) and _refusal(form, _PLACEHOLDER.sub("0", text)) is None:
+        return None
+    return first
+
+
+def _refusal(form: str, text: str) -> TextError | None:
+    try:
+        _PARSERS[form](text)
+    except TextError as error:
+        return error
+    except YamlError as error:
+        return TextError(str(error), error.line)
+    except json.JSONDecodeError as error:
+        return TextError(_lower(error.msg), error.lineno)
+    except tomllib.TOMLDecodeError as error:
+        message, _, place = str(error).partition(" (at ")
+        line = re.match(r"line (\d+)", place)
+        return TextError(_lower(message), int(line[1]) if line else None)
+    except SyntaxError as error:
+        return TextError(_lower(error.msg), error.lineno)
+    except expat.ExpatError as error:
+        return TextError(expat.ErrorString(error.code), error.lineno)
+    except (RecursionError, MemoryError, ValueError):
+        return TextError("it is nested too deeply, or contains a character that it must not")
+    return None
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:]
+
+
+def _json(text: str) -> None:
+    value = json.loads(text, object_pairs_hook=_once)
+    if isinstance(value, dict) and "Statement" in value:
+        _policy(value)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise TextError(f"it has the key {twice} twice in one object")
+    return value
+
+
+def _policy(value: dict[str, Any]) -> None:
+    """Refuses what an S3 server refuses in an access policy."""
+    if value.get("Version") not in ("2012-10-17", "2008-10-17"):
+        raise TextError("a policy needs the Version 2012-10-17")
+    statements = sequence(value["Statement"]) or [value["Statement"]]
+    for number, statement in enumerate(statements, 1):
+        where = f"statement {number} of the policy"
+        if not isinstance(statement, dict) or statement.get("Effect") not in ("Allow", "Deny"):
+            raise TextError(f"{where} needs the Effect Allow or Deny")
+        actions = _texts(statement, "Action") or _texts(statement, "NotAction")
+        if not actions or not all(re.fullmatch(r"\*|[a-z0-9]+:[\w*?]+", action) for action in actions):
+            raise TextError(f"{where} needs actions such as s3:GetObject")
+        resources = _texts(statement, "Resource") + _texts(statement, "NotResource")
+        is_of_s3 = any(action.startswith("s3:") for action in actions)
+        if (is_of_s3 and not resources) or not all(one == "*" or one.startswith("arn:") for one in resources):
+            raise TextError(f"{where} needs resources such as {_ARN}bucket/*")
+
+
+def _texts(statement: dict[str, Any], name: str) -> list[str]:
+    value = statement.get(name)
+    return [value] if isinstance(value, str) else [str(item) for item in sequence(value)]
+
+
+def _ini(text: str) -> None:
+    try:
+        configparser.ConfigParser(interpolation=None, allow_no_value=True).read_string(text)
+    except configparser.MissingSectionHeaderError as error:
+        raise TextError("a line stands before the first [section]", error.lineno) from None
+    except (configparser.DuplicateOptionError, configparser.DuplicateSectionError) as error:
+        what = getattr(error, "option", None) or f"[{error.section}]"
+        raise TextError(f"{what} is there twice", error.lineno) from None
+    except configparser.ParsingError as error:
+        raise TextError("a line is neither a key nor a value", error.errors[0][0]) from None
+
+
+def _python(text: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ast.parse(text)
+
+
+def _xml(text: str) -> None:
+    def refuse(*_: Any) -> None:
+        raise TextError("it declares an entity, which is not read", parser.CurrentLineNumber)
+
+    parser = expat.ParserCreate()
+    parser.EntityDeclHandler = refuse
+    parser.Parse(text, True)
+
+
+_FORMS: Final = {
+    "json": "JSON",
+    "yaml": "YAML",
+    "yml": "YAML",
+    "toml": "TOML",
+    "ini": "ini",
+    "xml": "XML",
+    "py": "Python",
+}
+"""By the extension of a file."""
+_PARSERS: Final[dict[str, Callable[[str], object]]] = {
+    "JSON": _json,
+    "YAML": parse,
+    "TOML": tomllib.loads,
+    "ini": _ini,
+    "XML": _xml,
+    "Python": _python,
+}

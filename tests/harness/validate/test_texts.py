@@ -1,0 +1,79 @@
+"""Texts inside ConfigMaps: their forms, and why they are not valid, without repeating them."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.validate.check import validate
+from harness.validate.texts import form_of, problem_of
+
+
+@pytest.mark.parametrize(
+    ("config", "names", "text", "form"),
+    [
+        ("web", ["a.json"], "", "JSON"),
+        ("web", ["policy", "/etc/policy.json"], "", "JSON"),
+        ("web", ["a.yml"], "", "YAML"),
+        ("web", ["core-site.xml"], "", "XML"),
+        ("web", ["airflow.cfg"], "# settings\n[core]\na = 1\n", "ini"),
+        ("web", ["haproxy.cfg"], "global\n  maxconn 5\n", ""),
+        ("web", ["run"], "#!/usr/bin/env python3\n", "Python"),
+        ("web", ["run.sh"], "#!/bin/sh\n", ""),
+        ("argocd-cm", ["resource.exclusions"], "", "YAML"),
+        ("web", ["resource.exclusions"], "", ""),
+    ],
+)
+def test_what_a_text_should_be(config: str, names: list[str], text: str, form: str) -> None:
+    assert form_of(config, names, text) == form
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "line"),
+    [
+        ("JSON", '{\n"a": 1,,\n}', 2),
+        ("JSON", '{"a": 1, "a": 2}', None),
+        ("JSON", "[" * 100_000, None),
+        ("YAML", "a: 1\nb: [\n", 2),
+        ("TOML", "a = 1\nb = \n", 2),
+        ("ini", "[a]\nb = 1\nb = 2\n", 3),
+        ("ini", "hunter2\n[a]\n", 1),
+        ("Python", "a = 1\nif a\n    b\n", 2),
+        ("Python", "a = '\0'", None),
+        ("XML", "<a>\n<b></a>", 2),
+        ("XML", '<!DOCTYPE a [<!ENTITY b "c">]>\n<a>&b;</a>', 1),
+        ("JSON", '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["s3:*"]}]}', None),
+        ("JSON", '{"Version": "2012", "Statement": []}', None),
+    ],
+)
+def test_a_text_that_is_not_valid(form: str, text: str, line: int | None) -> None:
+    problem = problem_of(form, text)
+    assert problem is not None
+    assert problem.line == line or line is None
+    assert "hunter2" not in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        ("JSON", '{"legend": "{{instance}}"}'),
+        ("JSON", '{"replicas": {{ replicas }}}'),
+        ("YAML", "name: {{ name }}\n"),
+        ("ini", "[a]\nb = 10%\nskip-networking\n"),
+        ("TOML", "[a]\nb = 1\n"),
+        ("XML", "<a><b/></a>"),
+        ("Python", 'a = "\\d"\n'),
+        ("JSON", '{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "s3:*", "Resource": "*"}}'),
+    ],
+)
+def test_a_text_that_is_valid(form: str, text: str) -> None:
+    assert problem_of(form, text) is None
+
+
+@pytest.mark.tools
+def test_a_mistake_is_found_at_its_line(sound: Path) -> None:
+    settings = sound / "base/app/settings.yaml"
+    settings.write_text("answer: 42\nquestion: [\n")
+    extra = sound / "overlays/north/app/extra.yaml"
+    extra.write_text(extra.read_text() + "  a.json: |\n    {\n      ,\n    }\n")
+    places = {(finding.file, finding.line) for finding in validate(sound, ("north",)).findings}
+    assert places == {(settings, 2), (extra, len(extra.read_text().splitlines()) - 1)}
