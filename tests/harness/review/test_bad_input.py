@@ -1,6 +1,7 @@
 """Bad input: one sentence that names the thing, a documented exit code, and the rest reviewed."""
 
 import os
+import secrets
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -248,11 +249,12 @@ def test_what_moved_to_an_application_that_base_cannot_render_is_not_taken_as_de
 
 
 def test_no_kustomize(repo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str) -> Path:
-        raise HarnessError(f"{name} could not be built: check the network.")
+    def missing() -> Path:
+        raise HarnessError("builder could not be built: check the network.")
 
-    repo.write({"overlays/one/service.yaml": SERVICE.format("unheard-of")})
-    monkeypatch.setattr("harness.machine.tools.tool", missing)
+    # What was built once is in the cache.
+    repo.write({"overlays/one/service.yaml": SERVICE.format(f"n{secrets.token_hex(4)}")})
+    monkeypatch.setattr("harness.manifests.builder._program", missing)
     with pytest.raises(HarnessError, match="builder could not be built"):
         repo.review()
 
