@@ -17,7 +17,7 @@ RUN_DIR: Final = (Path().absolute() if INSTALLED else ROOT) / ".run"
 
 
 def require_source_checkout(command: str) -> None:
-    """For what builds, starts or proves what only a checkout of the project holds, whichever that is."""
+    """For commands that use files which only a checkout of the project has."""
     if INSTALLED:
         raise UsageError(
             f"harness {command} needs a checkout of the project: clone it, and run 'make setup' there."

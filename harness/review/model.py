@@ -13,9 +13,8 @@ from typing import Any, Final
 from harness.manifests.resource import Identity
 
 _MOST_NAMED: Final = 3
-REDACTED: Final = "<redacted>"
-"""Stands in for a Secret's value; `REDACTED_CHANGED` where the other side's value is another."""
 REDACTED_CHANGED: Final = "<redacted, changed>"
+"""Stands in for a secret value where the other side's is another; else `sensitive.REDACTED` does."""
 
 
 class ChangeKind(StrEnum):

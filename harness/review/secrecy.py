@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from harness.manifests.sensitive import is_plain, is_sensitive, masked
+from harness.manifests.sensitive import REDACTED, is_plain, is_sensitive, masked
 from harness.manifests.values import dig, mappings, same, sequence, strings
 from harness.review.fieldpath import FieldPath, Step
-from harness.review.model import REDACTED, REDACTED_CHANGED
+from harness.review.model import REDACTED_CHANGED
 
 _SECRET_MANIFEST: Final = re.compile(r"""["']?kind["']?\s*:\s*["']?Secret(?:List)?\b""")
 _SECRET_DATA: Final = re.compile(r"""/(?:data|stringData)\b|^\s*["']?(?:data|stringData)["']?\s*:""", re.MULTILINE)

@@ -197,10 +197,11 @@ class Side:
         }
         included = _included(builds, [part for entry in deployed for part in entry.application.builds])
         self._claims |= {(_ANY, folder) for folder in included}
-        for entry in without_replaced(deployed, {folder for _, folder in self._claims}):
+        claimed = {folder for _, folder in self._claims}
+        for entry in without_replaced(deployed, claimed):
             self._add(entry.environment, entry.application)
         for root, build in zip(roots, builds, strict=True):
-            if _claimed(root, self._claims):
+            if _is_claimed(root, self._claims, claimed):
                 if root.certain:
                     self.environments.setdefault(root.environment, [])
             else:
@@ -223,8 +224,11 @@ class Side:
         def is_ready(item: _Waiting) -> bool:
             return all(self._find(item, item.environment, need) for need in item.deployer.needs[1:])
 
-        ready = [item for item in waiting if is_ready(item)]
-        return (ready, [item for item in waiting if not is_ready(item)]) if ready else (waiting, [])
+        ready: list[_Waiting] = []
+        others: list[_Waiting] = []
+        for item in waiting:
+            (ready if is_ready(item) else others).append(item)
+        return (ready, others) if ready else (waiting, [])
 
     def _find(self, item: "_Waiting", environment: str, need: Reference) -> dict[str, Any] | None:
         return self._known.find(need, item.environment) or self._known.find(need, environment)
@@ -494,14 +498,28 @@ def without_replaced(deployed: Sequence[_Deployed], claimed: Collection[str]) ->
 
 def _mark_repeated(applications: Sequence[Application]) -> None:
     """Leaves a resource to the Application of the lower folder where another one includes that folder."""
-    for upper, lower in itertools.permutations(applications, 2):
-        for above, below in itertools.product(upper.builds, lower.builds):
-            is_inside = above.folder == "." or below.folder.startswith(f"{above.folder}/")
-            if is_inside and not above.root.inputs.files.isdisjoint(below.root.inputs.files):
-                shared = {(item.origin, str(item)) for item in below.resources}
-                upper.repeated |= {
-                    key for item in above.resources if (key := (item.origin, str(item))) in shared and item.origin
-                }
+    by_folder: dict[str, list[tuple[Application, Build]]] = defaultdict(list)
+    for application in applications:
+        for build in application.builds:
+            by_folder[build.folder].append((application, build))
+    for lower, below in itertools.chain.from_iterable(by_folder.values()):
+        for upper, above in (item for folder in _folders_above(below.folder) for item in by_folder.get(folder, ())):
+            if upper is lower or above.root.inputs.files.isdisjoint(below.root.inputs.files):
+                continue
+            shared = {(item.origin, str(item)) for item in below.resources}
+            upper.repeated |= {
+                key for item in above.resources if (key := (item.origin, str(item))) in shared and item.origin
+            }
+
+
+def _folders_above(folder: str) -> list[str]:
+    """The folders that a folder is in; the top folder counts as in itself.
+
+    >>> _folders_above("apps/web/prod"), _folders_above(".")
+    (['.', 'apps', 'apps/web'], ['.'])
+    """
+    names = folder.split("/")
+    return [".", *("/".join(names[:count]) for count in range(1, len(names)))]
 
 
 def _asked(name: str, builds: Iterable[Build]) -> list[str]:
@@ -510,13 +528,14 @@ def _asked(name: str, builds: Iterable[Build]) -> list[str]:
     return [f"{name} is rendered without a cluster, but its chart {', '.join(questions)}"] if questions else []
 
 
-def _claimed(root: discover.DiscoveredRoot, claims: set[tuple[str, str]]) -> bool:
+def _is_claimed(root: discover.DiscoveredRoot, claims: set[tuple[str, str]], claimed: set[str]) -> bool:
     """Whether an Application deploys a root, or all of the kustomization that only lists it and others.
 
-    A part of an environment is still one when another environment deploys it as well.
+    A part of an environment is still one when another environment deploys it as well. `claimed` are the folders of
+    all claims.
     """
     if root.certain and root.top not in ("", root.folder):
         return not claims.isdisjoint(
             {(root.environment, root.folder), (root.environment, root.top), (_ANY, root.folder)}
         )
-    return any(folder in (root.folder, root.top or root.folder) for _, folder in claims)
+    return not claimed.isdisjoint({root.folder, root.top or root.folder})

@@ -9,7 +9,7 @@ from harness.manifests.values import dig, mapping, string_map, strings
 SYNC_OPTIONS: Final = "argocd.argoproj.io/sync-options"
 CASCADE: Final = "resources-finalizer.argocd.argoproj.io"
 HELM_POLICY: Final = "helm.sh/resource-policy"
-_HOOK: Final = "argocd.argoproj.io/hook"
+HOOK: Final = "argocd.argoproj.io/hook"
 _FLUX: Final = "kustomize.toolkit.fluxcd.io/"
 _FLUX_GUARDS: Final = {"prune": "disabled", "reconcile": "disabled", "ssa": "ignore"}
 _FLUX_DELETES: Final = ("Delete", "WaitForTermination")
@@ -48,7 +48,7 @@ class Policy:
             return "it has Prune=false"
         if option == "confirm":
             return "it waits until somebody confirms its pruning"
-        if _HOOK in annotations and self.tool != "flux":
+        if HOOK in annotations and self.tool != "flux":
             return "hooks are not pruned"
         return "" if self.prunes else f"{name} does not prune"
 

@@ -5,8 +5,8 @@ from typing import Final
 from rich.cells import cell_len, chop_cells
 
 from harness.inert import one_line, split_lines
+from harness.manifests.sensitive import REDACTED
 from harness.review.model import (
-    REDACTED,
     ApplicationReview,
     ChangeKind,
     DifferenceStatus,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from harness.inert import one_line, split_lines
-from harness.review.model import REDACTED, REDACTED_CHANGED, ChangeKind, FieldChange, FieldKind
+from harness.manifests.sensitive import REDACTED
+from harness.review.model import REDACTED_CHANGED, ChangeKind, FieldChange, FieldKind
 from harness.review.yaml_text import yaml_text
 
 SIGNS: Final[Mapping[ChangeKind, str]] = {

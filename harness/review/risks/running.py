@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from harness.manifests.applications.policies import HOOK, SYNC_OPTIONS
 from harness.manifests.images import floating, images_in, reference, version
 from harness.manifests.quantity import quantity
 from harness.manifests.values import canonical, dig, mapping
@@ -55,7 +56,6 @@ _JOB_UPDATABLE: Final = frozenset(
     {"parallelism", "suspend", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished", "completions"}
 )
 _FLOATS: Final = "whose tag can move to another image"
-_HOOK: Final = "argocd.argoproj.io/hook"
 _REPLACE: Final = ("Replace=true", "Force=true")
 
 
@@ -112,8 +112,8 @@ def _named_by_hash(change: Change) -> bool:
 
 def _remade(change: Change) -> bool:
     """Whether Argo CD deletes the Job before it applies it."""
-    options = str(dig(change.new, "metadata", "annotations", "argocd.argoproj.io/sync-options") or "")
-    hook = dig(change.new, "metadata", "annotations", _HOOK)
+    options = str(dig(change.new, "metadata", "annotations", SYNC_OPTIONS) or "")
+    hook = dig(change.new, "metadata", "annotations", HOOK)
     return bool(hook) or any(option in options for option in _REPLACE)
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from harness.manifests.applications import flux
 from harness.manifests.images import reference, version
 from harness.manifests.quantity import quantity
 from harness.manifests.values import dig, mappings, strings
@@ -30,7 +31,6 @@ _STORE_IMAGES: Final = re.compile(
 _OLD_SERIES: Final = {"postgres": 10, "mongo": 5, "mysql": 9, "percona": 9, "mariadb": 11, "timescale": 0}
 """Stores whose versions below this one have a second number that stands for another format of data."""
 _POSTGRES: Final = re.compile(r"pg(\d+)")
-_FLUX: Final = "kustomize.toolkit.fluxcd.io"
 _COUNTED_ELSEWHERE: Final = (("spec", "replicas"), ("spec", "minReplicas"), ("spec", "maxReplicas"))
 _IMAGE_NAMES: Final = ("image", "imageName")
 _VERSION_NAMES: Final = ("version", "postgresVersion", "mysqlVersion", "redisVersion", "majorVersion")
@@ -90,7 +90,7 @@ def _retention(change: Change, leaves: list[Leaf]) -> Iterator[Judgement]:
         kept = _KEEPING.fullmatch(before) and not _KEEPING.fullmatch(after)
         deletes = _DELETING.fullmatch(after) and not _DELETING.fullmatch(before)
         if _POLICY.fullmatch(leaf.name.rpartition("/")[2]) and (kept or deletes):
-            if change.resource.group != _FLUX:
+            if change.resource.group != flux.GROUP:
                 yield (
                     DF109,
                     f"{change.name} has {leaf.path} {after or 'not set'}, was {before or 'not set'}",

@@ -4,10 +4,12 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from harness.manifests.applications import flux, helm_releases
 from harness.manifests.applications.argocd import WAVE
 from harness.manifests.applications.policies import (
     CASCADE,
     HELM_POLICY,
+    HOOK,
     SYNC_OPTIONS,
     Policy,
     flux_guard,
@@ -48,9 +50,7 @@ DF614: Final = high("DF614", "An empty Application source is allowed", "A wrong 
 DF615: Final = high("DF615", "A chart's major version changes", "It may break without a migration.")
 
 _APPLICATIONS: Final = ("Application", "ApplicationSet")
-_FLUX: Final = "kustomize.toolkit.fluxcd.io"
-_HELM: Final = "helm.toolkit.fluxcd.io"
-_HOOKS: Final = ("argocd.argoproj.io/hook", "argocd.argoproj.io/hook-delete-policy", WAVE)
+_HOOKS: Final = (HOOK, "argocd.argoproj.io/hook-delete-policy", WAVE)
 _GUARDS: Final = {"Prune": ("false", "confirm"), "Delete": ("false", "confirm")}
 _REPLACING: Final = ("Replace", "Force")
 _IGNORING: Final = "argocd.argoproj.io/compare-options"
@@ -68,10 +68,10 @@ def check(change: Change) -> Iterator[Judgement]:
     if _is_application(change):
         yield from _deployer(change)
         yield from _application(change)
-    elif change.resource.group == _FLUX and change.kind == "Kustomization":
+    elif change.resource.group == flux.GROUP and change.kind == "Kustomization":
         yield from _deployer(change)
         yield from _kustomization(change)
-    elif change.resource.group == _HELM and change.kind == "HelmRelease":
+    elif change.resource.group == helm_releases.GROUP and change.kind == "HelmRelease":
         yield from _deployer(change)
         yield from _release(change)
     if change.moved_from and change.contested:
@@ -293,14 +293,14 @@ def _options(change: Change) -> Iterator[Judgement]:
     for name in _REPLACING:
         if after.get(name) == "true" and before.get(name) != "true":
             yield (DF611 if holds_data else DF612), f"Syncs with {name}=true replace {change.name}", path
-    force = f"{_FLUX}/force"
+    force = f"{flux.GROUP}/force"
     if _annotations(change.new).get(force) == "enabled" != _annotations(change.old).get(force):
         said = f"Flux recreates {change.name} when it cannot update it"
         yield (DF611 if holds_data else DF612), said, path_text(("metadata", "annotations", force))
     compared, known = (_annotations(value).get(_IGNORING, "") for value in (change.new, change.old))
     if "IgnoreExtraneous" in compared and "IgnoreExtraneous" not in known:
         yield DF613, f"{change.name} is not compared with git", path_text(("metadata", "annotations", _IGNORING))
-    if _is_application(change) or change.resource.group in (_FLUX, _HELM):
+    if _is_application(change) or change.resource.group in (flux.GROUP, helm_releases.GROUP):
         yield from _options_of_all(change)
 
 
