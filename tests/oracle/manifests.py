@@ -322,17 +322,23 @@ def _metadata(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _canonical(text: str) -> str:
-    return json.dumps(next(iter(documents(text))), sort_keys=True)
+    return _sorted(next(iter(documents(text))))
+
+
+def _sorted(value: Any) -> str:
+    """JSON with sorted keys; YAML's keys may be of several types, which have no order before they are texts."""
+    return json.dumps(json.loads(json.dumps(value, default=str)), sort_keys=True)
 
 
 class _Loader(yaml.CSafeLoader):
-    """YAML without dates, in which `=` is a text."""
+    """YAML without dates and bytes, in which `=` is a text."""
 
 
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":timestamp", ":value"))]
     for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
 }
+_Loader.add_constructor("tag:yaml.org,2002:binary", lambda _, node: node.value)
 
 
 def documents(text: str) -> list[Any]:
@@ -376,7 +382,7 @@ def _build(tree: Path, kustomize: Path, job: Deployed) -> list[str] | None:
         values = [
             value for file in files for value in documents(file.read_text(encoding="utf-8", errors="replace"))
         ]
-        plain = [json.dumps(value, sort_keys=True) for value in values]
+        plain = [_sorted(value) for value in values]
         below = [path for path in sorted(Path(tree, folder).iterdir()) if path.is_dir() and job.is_flux]
         inner = [_build(tree, kustomize, replace(job, folder=os.path.relpath(path, tree))) for path in below]
         return None if None in inner else plain + [text for texts in inner for text in texts or ()]
