@@ -31,7 +31,7 @@ TOOLS: Final[Mapping[str, GoTool]] = {
     "kind": GoTool("sigs.k8s.io/kind"),
     "kube-score": GoTool("github.com/zegl/kube-score/cmd/kube-score", "tools/kube-score"),
     "gitleaks": GoTool("github.com/zricethezav/gitleaks/v8", "tools/gitleaks"),
-    "podsecurity": GoTool(".", "tools/podsecurity"),
+    "apiserver": GoTool(".", "tools/apiserver"),
     "builder": GoTool(".", "tools/builder"),
 }
 

@@ -17,6 +17,7 @@ from harness.manifests.exemptions import Exemption
 from harness.manifests.git_urls import GITHUB
 from harness.manifests.settings import of_checkout
 from harness.validate import (
+    apiserver,
     building,
     dashboards,
     engines,
@@ -89,6 +90,7 @@ def validate(root: Path, names: Sequence[str] = (), *, hosts: Collection[str] = 
         leaks = pool.submit(engines.credentials, root, _tracked(root))
         everyone = {resource.key: resource for environment in environments for resource in environment.everything}
         broken = schemas.check(list(everyone.values()))
+        broken += apiserver.check(list(everyone.values()), broken)
         for environment in environments:
             environment.malformed = schemas.malformed(broken)
         violations = list(pool.map(lambda environment: list(_judge(environment, catalogue)), environments))

@@ -25,7 +25,7 @@ LH511: Final = ValidationRule(
     "LH511",
     "A pod meets the restricted Pod Security Standard",
     "Admission rejects it, and a container could gain privileges.",
-    engine="podsecurity",
+    engine="apiserver",
 )
 _ABSENCE: Final = {
     "LH526": "labels",
@@ -79,27 +79,8 @@ _CHECKS: Final = (
         "A disruption budget has a limit",
         "Without one it protects nothing.",
     ),
-    ("LH534", "label-values", "Label values are valid", "The API server rejects the resource."),
     ("LH535", "cronjob-has-deadline", "A CronJob has a deadline", "After 100 missed starts it never starts again."),
-    (
-        "LH536",
-        "cronjob-restartpolicy",
-        "A CronJob's pods have a valid restart policy",
-        "The API server rejects it.",
-    ),
     ("LH537", "service-type", "A Service opens no node port", "It bypasses the load balancer."),
-    (
-        "LH538",
-        "deployment-pod-selector-labels-match-template-metadata-labels",
-        "A Deployment selects its own pods",
-        "The API server rejects it.",
-    ),
-    (
-        "LH539",
-        "statefulset-pod-selector-labels-match-template-metadata-labels",
-        "A StatefulSet selects its own pods",
-        "The API server rejects it.",
-    ),
     ("LH540", "horizontalpodautoscaler-has-target", "An autoscaler has a target", "It scales nothing."),
     ("LH541", "ingress-targets-service", "An Ingress has a Service", "It answers 503."),
 )
@@ -250,10 +231,12 @@ def pod_security(pods: Sequence[Pod]) -> list[Violation]:
     templates = json.dumps(
         [{"id": str(index), "metadata": _plain(pod.metadata), "spec": pod.spec} for index, pod in enumerate(pods)]
     )
-    cache, key = Cache("podsecurity"), content_key(tool_folder("podsecurity").name, templates)
+    cache, key = Cache("pod-security"), content_key(tool_folder("apiserver").name, templates)
     answer = cache.get(key)
     if answer is None:
-        done = subprocess.run([tool("podsecurity")], input=templates, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [tool("apiserver"), "security"], input=templates, capture_output=True, text=True, check=False
+        )
         if done.returncode != 0:
             # One malformed pod must not hide the others.
             if len(pods) == 1:

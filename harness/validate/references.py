@@ -53,7 +53,6 @@ LH310: Final = _rule(
 LH312: Final = _rule("LH312", "An Application's path exists", "Argo CD has nothing to sync.")
 LH313: Final = _rule("LH313", "A StorageClass exists in its environment", "The claim stays pending.")
 LH314: Final = _rule("LH314", "A PriorityClass that is used exists", "No pod is created.")
-LH315: Final = _rule("LH315", "A volume that is mounted is declared", "The API server rejects the pod.")
 _WORKLOAD_KINDS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"})
 
 
@@ -130,22 +129,6 @@ def _pod(environment: Environment, pod: Pod, origins: Origins, cluster: Cluster)
     ):
         message = f"{owner} has PriorityClass {priority}, which does not exist."
         yield Violation(LH314, message, owner, (*base, "priorityClassName"))
-    yield from _mounts(pod)
-
-
-def _mounts(pod: Pod) -> Iterator[Violation]:
-    declared = {str(volume.get("name")) for volume in mappings(pod.spec.get("volumes"))}
-    declared |= {
-        str(dig(claim, "metadata", "name"))
-        for claim in mappings(dig(pod.owner.value, "spec", "volumeClaimTemplates"))
-    }
-    for path, container, _ in pod.containers():
-        for mount in mappings(container.get("volumeMounts")):
-            name = str(mount.get("name"))
-            # The Spark operator itself adds the volumes that Spark's configuration names.
-            if name not in declared and not (pod.role and name.startswith("spark-")):
-                message = f"{pod.owner} mounts volume {name} in {container.get('name')}, which it does not declare."
-                yield Violation(LH315, message, pod.owner, (*path, "volumeMounts", name))
 
 
 def _hosts(environment: Environment, pod: Pod, services: ServiceNames) -> Iterator[Violation]:

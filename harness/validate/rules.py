@@ -3,6 +3,7 @@
 from typing import Final
 
 from harness.validate import (
+    apiserver,
     building,
     dashboards,
     engines,
@@ -20,6 +21,7 @@ from harness.validate.rule import ValidationRule
 _MODULES: Final = (
     building,
     schemas,
+    apiserver,
     references,
     metrics,
     texts,

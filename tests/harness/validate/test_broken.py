@@ -136,7 +136,7 @@ def test_a_malformed_resource_is_a_finding_and_no_traceback(sound: Path, path: s
     }
     (sound / "overlays/north/app/kustomization.yaml").write_text(json.dumps(kustomization))
     report = validate(sound, ("north",))
-    assert rules_of(report) & {"LH101", "LH201", "LH538"}
+    assert rules_of(report) & {"LH101", "LH201", "LH203"}
 
 
 def test_a_malformed_resource_hides_no_other_mistake(sound: Path) -> None:

@@ -1,14 +1,9 @@
-// podsecurity judges pod templates by the restricted Pod Security Standard with Kubernetes' own evaluator, the one
-// that runs in the API server's admission.
-//
-// Standard input: a JSON array of {"id": string, "metadata": {...}, "spec": PodSpec}.
-// Standard output: a JSON array of {"id", "reason", "detail"}, one for each check that a template fails.
 package main
 
 import (
 	"encoding/json"
 	"fmt"
-	"os"
+	"io"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,20 +23,15 @@ type violation struct {
 	Detail string `json:"detail"`
 }
 
-func main() {
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
-
-func run() error {
-	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
+// security reads an array of {"id": string, "metadata": {...}, "spec": PodSpec}, and writes an array of
+// {"id", "reason", "detail"}, one for each check that a template fails.
+func security(in io.Reader, out io.Writer) error {
+	evaluator, err := policy.NewEvaluator(policy.DefaultChecks())
 	if err != nil {
 		return err
 	}
 	var templates []template
-	if err := json.NewDecoder(os.Stdin).Decode(&templates); err != nil {
+	if err := json.NewDecoder(in).Decode(&templates); err != nil {
 		return fmt.Errorf("read pod templates: %w", err)
 	}
 	level := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
@@ -53,5 +43,5 @@ func run() error {
 			}
 		}
 	}
-	return json.NewEncoder(os.Stdout).Encode(violations)
+	return json.NewEncoder(out).Encode(violations)
 }

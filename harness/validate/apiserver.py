@@ -1,0 +1,154 @@
+"""What the API server refuses, by its own code: defaults, validation, and CRDs' schemas and CEL rules.
+
+`tools/apiserver` does with each resource what the API server of the test clusters' version does with one to create.
+"""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from harness.errors import HarnessError
+from harness.machine.cache import content_key
+from harness.machine.process import telling_line
+from harness.manifests.cache import Cache
+from harness.manifests.custom_resources import CRD_MODULES, definitions_of
+from harness.manifests.kubernetes_yaml import Step
+from harness.manifests.pods import pods_of
+from harness.manifests.values import dig, mapping, mappings, sequence
+from harness.validate.finding import Violation
+from harness.validate.model import BuiltResource, Pod
+from harness.validate.rule import ValidationRule
+from harness.validate.schemas import LH201
+
+LH203: Final = ValidationRule(
+    "LH203", "The API server accepts a resource", "It cannot be created, and no sync succeeds.", engine="apiserver"
+)
+
+Refusal = list[str]
+"""The role of the Spark pod that it is about, else empty; field, reason and detail, as the API server has them."""
+
+_STEP: Final = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
+_KEPT_RESULTS: Final = 5_000
+_LONGEST: Final = 400
+_REQUIRED: Final = "FieldValueRequired"
+_UNREADABLE: Final = "Decode"
+
+
+def check(resources: Sequence[BuiltResource], malformed: Sequence[Violation]) -> list[Violation]:
+    """The violations of resources that differ in content.
+
+    Args:
+        resources: Those of all environments.
+        malformed: What the schemas already found in them, which is not reported a second time.
+
+    Raises:
+        HarnessError: The program is unavailable.
+    """
+    from harness.machine.tools import tool_folder
+
+    reported: dict[str, set[tuple[Step, ...]]] = {}
+    for violation in malformed:
+        reported.setdefault(violation.resource.key, set()).add(violation.path)
+    crds = [resource for resource in resources if resource.kind == "CustomResourceDefinition"]
+    modules = sorted({resource.group for resource in resources} & CRD_MODULES.keys())
+    pins = [":".join(CRD_MODULES[group]) for group in modules]
+    cache = Cache("apiserver")
+    state = content_key(tool_folder("apiserver").name, *sorted({crd.key for crd in crds}), *pins)
+    known: dict[str, list[Refusal]] = cache.get(state) or {}
+    new = [resource for resource in resources if resource.key not in known]
+    if new:
+        definitions = [crd.value for crd in crds] + [crd for group in modules for crd in definitions_of(group)]
+        known |= _refusals(new, definitions, reported.keys())
+        cache.put(state, dict(list(known.items())[-_KEPT_RESULTS:]))
+    return [
+        violation
+        for resource in resources
+        for refusal in known[resource.key]
+        for violation in _violation(resource, refusal, reported.get(resource.key, set()))
+    ]
+
+
+def _refusals(
+    resources: Sequence[BuiltResource], definitions: list[dict[str, Any]], malformed: Any
+) -> dict[str, list[Refusal]]:
+    from harness.machine.tools import tool
+
+    asked: list[tuple[str, str, str]] = []
+    for resource in resources:
+        asked.append((resource.key, "", _named(resource)))
+        if resource.key not in malformed:
+            asked += [(resource.key, pod.role, json.dumps(_as_pod(pod))) for pod in pods_of(resource) if pod.role]
+    text = json.dumps({"definitions": definitions, "resources": [value for _, _, value in asked]})
+    done = subprocess.run([tool("apiserver"), "create"], input=text, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise HarnessError(f"apiserver failed ({telling_line(done.stderr)}): run 'harness doctor'.")
+    refusals: dict[str, list[Refusal]] = {resource.key: [] for resource in resources}
+    for said in json.loads(done.stdout):
+        key, role, _ = asked[said["index"]]
+        refusals[key].append([role, said["field"], said["reason"], said["detail"]])
+    return refusals
+
+
+def _named(resource: BuiltResource) -> str:
+    """The resource as JSON; the program that submits a template from a ConfigMap names it."""
+    if resource.parent is None or resource.name or dig(resource.value, "metadata", "generateName"):
+        return resource.as_json.decode()
+    metadata = {**mapping(resource.value.get("metadata")), "name": "template"}
+    return json.dumps({**resource.value, "metadata": metadata})
+
+
+def _as_pod(pod: Pod) -> dict[str, Any]:
+    """A Spark pod as it is submitted: the operator itself declares the volumes that Spark's configuration names."""
+    declared = {volume.get("name") for volume in mappings(pod.spec.get("volumes"))}
+    mounted = {
+        str(mount.get("name"))
+        for _, container, _ in pod.containers()
+        for mount in mappings(container.get("volumeMounts"))
+    }
+    added = [{"name": name} for name in sorted(mounted - declared) if name.startswith("spark-")]
+    spec = {**pod.spec, "volumes": [*mappings(pod.spec.get("volumes")), *added]}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {**pod.metadata, "name": pod.role}, "spec": spec}
+
+
+def _violation(resource: BuiltResource, refusal: Refusal, reported: set[tuple[Step, ...]]) -> Iterator[Violation]:
+    role, field, reason, detail = refusal
+    steps = steps_of(field)
+    missing = reason == _REQUIRED and steps[:-1] in reported
+    if reported and (not steps or steps in reported or missing):
+        return
+    said = detail if len(detail) <= _LONGEST else f"{detail[: _LONGEST // 2]} … {detail[-_LONGEST // 2 :]}"
+    subject = f"{resource} {role}".strip()
+    where = f"{field}: " if steps else ""
+    path = (
+        next(pod.spec_path for pod in pods_of(resource) if pod.role == role)
+        if role
+        else _by_name(resource.value, steps)
+    )
+    rule = LH201 if reason == _UNREADABLE else LH203
+    yield Violation(rule, f"{subject} is refused: {where}{said.rstrip('.')}.", resource, path)
+
+
+def steps_of(field: str) -> tuple[Step, ...]:
+    """The steps of a field as the API server names it.
+
+    >>> steps_of("spec.containers[0].resources.limits[nvidia.com/gpu]")
+    ('spec', 'containers', 0, 'resources', 'limits', 'nvidia.com/gpu')
+    """
+    steps = [key or name for key, name in _STEP.findall(field)]
+    return tuple(int(step) if step.isdigit() else step for step in steps)
+
+
+def _by_name(value: Any, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The steps with items of lists by their name: a patch has others before them than the result."""
+    named: list[Step] = []
+    for step in steps:
+        if isinstance(step, int):
+            items = sequence(value)
+            value = items[step] if step < len(items) else None
+            named.append(str(dig(value, "name") or step) if isinstance(dig(value, "name"), str) else step)
+        else:
+            value = dig(value, step)
+            named.append(step)
+    return tuple(named)

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/kubernetes/pkg/api/legacyscheme"
+	"k8s.io/kubernetes/pkg/apis/core"
+)
+
+type request struct {
+	Definitions []json.RawMessage `json:"definitions"`
+	Resources   []string          `json:"resources"`
+}
+
+type refusal struct {
+	Index  int    `json:"index"`
+	Field  string `json:"field"`
+	Reason string `json:"reason"`
+	Detail string `json:"detail"`
+}
+
+// create reads {"definitions": [CustomResourceDefinition], "resources": [resource as JSON text]}, and writes an array
+// of {"index", "field", "reason", "detail"}, one for each cause to refuse a resource; the reason of a resource that
+// cannot be decoded is "Decode". A resource of a kind that neither Kubernetes nor a definition has is passed over.
+func create(in io.Reader, out io.Writer) error {
+	var asked request
+	if err := json.NewDecoder(in).Decode(&asked); err != nil {
+		return fmt.Errorf("read resources: %w", err)
+	}
+	custom := customKindsOf(asked.Definitions)
+	refusals := []refusal{}
+	for index, text := range asked.Resources {
+		object, strategy, err := read([]byte(text), custom)
+		if err != nil {
+			refusals = append(refusals, refusal{index, "", "Decode", err.Error()})
+		} else if strategy != nil {
+			for _, cause := range causes(admit(object, strategy)) {
+				refusals = append(refusals, refusal{index, cause.Field, string(cause.Type), cause.Message})
+			}
+		}
+	}
+	return json.NewEncoder(out).Encode(refusals)
+}
+
+// read decodes a resource and sets its defaults.
+func read(text []byte, custom customKinds) (runtime.Object, rest.RESTCreateStrategy, error) {
+	object, kind, err := legacyscheme.Codecs.UniversalDecoder().Decode(text, nil, nil)
+	if err == nil {
+		return object, strategies[kind.GroupKind()], nil
+	}
+	if kind == nil || !runtime.IsNotRegisteredError(err) {
+		return nil, nil, err
+	}
+	define := custom[*kind]
+	if define == nil {
+		return nil, nil, nil
+	}
+	definition, err := define()
+	if err != nil {
+		// Its definition is refused for that.
+		return nil, nil, nil
+	}
+	object, err = definition.read(text)
+	return object, definition.strategy, err
+}
+
+// admit does with a resource what the API server does with one to create.
+func admit(object runtime.Object, strategy rest.RESTCreateStrategy) error {
+	metadata, err := meta.Accessor(object)
+	if err != nil {
+		return err
+	}
+	if metadata.GetName() == "" && metadata.GetGenerateName() != "" {
+		metadata.SetName(strategy.GenerateName(metadata.GetGenerateName()))
+	}
+	if strategy.NamespaceScoped() && metadata.GetNamespace() == "" {
+		metadata.SetNamespace(metav1.NamespaceDefault)
+	}
+	rest.FillObjectMetaSystemFields(metadata)
+	if service, ok := object.(*core.Service); ok && service.Spec.ClusterIP != "" && len(service.Spec.ClusterIPs) == 0 {
+		// The storage of Services does this, out of reach.
+		service.Spec.ClusterIPs = []string{service.Spec.ClusterIP}
+	}
+	ctx := genericapirequest.WithNamespace(context.Background(), metadata.GetNamespace())
+	return rest.BeforeCreate(strategy, ctx, object)
+}
+
+func causes(err error) []metav1.StatusCause {
+	var status *apierrors.StatusError
+	if errors.As(err, &status) && status.ErrStatus.Details != nil && len(status.ErrStatus.Details.Causes) > 0 {
+		return status.ErrStatus.Details.Causes
+	}
+	if err != nil {
+		return []metav1.StatusCause{{Type: "Refused", Message: err.Error()}}
+	}
+	return nil
+}
