@@ -122,8 +122,8 @@ def _spark_pod(resource: R, path: tuple[Step, ...], spec: dict[str, Any], role: 
     }
     if memory and cpu:
         added["resources"] = {
-            "requests": {"cpu": str(cpu), "memory": _binary(memory)},
-            "limits": {"cpu": str(section.get("coreLimit") or cpu), "memory": _binary(memory)},
+            "requests": {"cpu": str(cpu), "memory": binary(memory)},
+            "limits": {"cpu": str(section.get("coreLimit") or cpu), "memory": binary(memory)},
         }
     if "securityContext" in section:
         added["securityContext"] = section["securityContext"]
@@ -139,7 +139,7 @@ def _spark_pod(resource: R, path: tuple[Step, ...], spec: dict[str, Any], role: 
     return PodTemplate(resource, (*resource.inside, *path, role), {"labels": labels}, pod, role)
 
 
-def _binary(memory: Any) -> str:
+def binary(memory: Any) -> str:
     """Spark's `1g` as Kubernetes' `1Gi`."""
     text = str(memory)
     return f"{text[:-1]}{text[-1].upper()}i" if text[-1:] in ("k", "m", "g", "t") else text

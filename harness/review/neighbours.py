@@ -5,13 +5,10 @@ from functools import cached_property
 from typing import Any, Final
 
 from harness.manifests.build import Build
+from harness.manifests.scaling import SCALERS, Target, scaled_by, target_of
 from harness.manifests.values import dig, mapping, mappings
 
 _WORKLOADS: Final = ("Deployment", "StatefulSet", "ReplicaSet", "Rollout")
-_SCALERS: Final = ("HorizontalPodAutoscaler", "ScaledObject")
-
-Target = tuple[str, str, str]
-"""(kind, namespace, name) of a workload"""
 
 
 class Neighbours:
@@ -40,7 +37,7 @@ class Neighbours:
     @cached_property
     def scaled(self) -> frozenset[Target]:
         """The workloads that an autoscaler scales."""
-        found = (scaled_by(item.value) for build in self._builds for item in build.of_kind(*_SCALERS))
+        found = (scaled_by(item.value) for build in self._builds for item in build.of_kind(*SCALERS))
         return frozenset(target for target in found if target)
 
     @cached_property
@@ -52,17 +49,3 @@ class Neighbours:
             for item in build.of_kind(*_WORKLOADS)
             if dig(item.value, "spec", "replicas") is not None
         )
-
-
-def target_of(workload: dict[str, Any]) -> Target:
-    metadata = workload.get("metadata")
-    return str(workload.get("kind")), str(dig(metadata, "namespace") or ""), str(dig(metadata, "name") or "")
-
-
-def scaled_by(scaler: dict[str, Any]) -> Target | None:
-    """The workload that an autoscaler scales; None for what is none."""
-    reference = dig(scaler, "spec", "scaleTargetRef")
-    if scaler.get("kind") not in _SCALERS or not isinstance(reference, dict):
-        return None
-    namespace = str(dig(scaler, "metadata", "namespace") or "")
-    return str(reference.get("kind") or "Deployment"), namespace, str(reference.get("name") or "")

@@ -17,6 +17,7 @@ from harness.manifests.exemptions import Exemption
 from harness.manifests.git_urls import GITHUB
 from harness.manifests.settings import of_checkout
 from harness.validate import (
+    amounts,
     apiserver,
     building,
     dashboards,
@@ -29,6 +30,7 @@ from harness.validate import (
     schemas,
     texts,
     waves,
+    workloads,
 )
 from harness.validate.finding import Finding, Violation
 from harness.validate.locations import Locations
@@ -195,6 +197,8 @@ def _judge(environment: Environment, catalogue: Catalogue) -> Iterator[Violation
     made = origins(environment, catalogue)
     yield from references.check(environment, made, cluster)
     yield from waves.check(environment, made)
+    yield from amounts.check(environment)
+    yield from workloads.check(environment, made)
     yield from policy.check(environment)
     yield from metrics.check(environment)
     yield from texts.check(environment)

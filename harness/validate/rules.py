@@ -3,6 +3,7 @@
 from typing import Final
 
 from harness.validate import (
+    amounts,
     apiserver,
     building,
     dashboards,
@@ -15,11 +16,14 @@ from harness.validate import (
     schemas,
     texts,
     waves,
+    workloads,
 )
 from harness.validate.rule import ValidationRule
 
 _MODULES: Final = (
     building,
+    amounts,
+    workloads,
     schemas,
     apiserver,
     references,

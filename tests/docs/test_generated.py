@@ -17,6 +17,7 @@ VALIDATION_GROUPS = {
     "4": "Sync waves",
     "5": "Policy",
     "6": "Parity",
+    "7": "Resources together",
     "9": "Exemptions",
 }
 RISK_GROUPS = {

@@ -6,9 +6,9 @@ from typing import Any, Final
 from harness.manifests.applications.policies import HOOK, SYNC_OPTIONS
 from harness.manifests.images import floating, images_in, reference, version
 from harness.manifests.quantity import quantity
+from harness.manifests.scaling import scaled_by, target_of
 from harness.manifests.values import canonical, dig, mapping
 from harness.review.images import replaced
-from harness.review.neighbours import scaled_by, target_of
 from harness.review.risks.context import Change, Judgement, Specification
 from harness.review.risks.rule import high, low, medium
 

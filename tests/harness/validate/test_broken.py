@@ -167,7 +167,7 @@ spec:
         ("spec: {template: {spec: {securityContext: {runAsUser: me}}}}", "LH307"),
         ("spec: {template: {spec: {serviceAccountNam: absent}}}", "LH307"),
         ("spec: {template: {spec: {containers: [{name: web, volumeMount: []}]}}}", "LH307"),
-        ("spec: {template: {metadata: {labels: {more: 5}}}}", "LH307, LH309, LH526, LH527"),
+        ("spec: {template: {metadata: {labels: {more: 5}}}}", "LH307, LH309, LH526, LH527, LH705"),
     ],
 )
 def test_what_a_malformed_resource_hides_is_said_and_exempts_no_less(

@@ -1,0 +1,200 @@
+"""Workloads: budgets, autoscalers, ports and variables that contradict what stands beside them."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from harness.manifests.scaling import SCALERS, Target, replicas, scaled_by, share, target_of
+from harness.manifests.values import dig, mapping, mappings, sequence
+from harness.validate.finding import Violation
+from harness.validate.model import BuiltResource, Environment, Pod
+from harness.validate.rule import ValidationRule
+from harness.validate.secrets import Origins
+
+LH703: Final = ValidationRule(
+    "LH703", "A disruption budget allows a disruption", "Draining the node of such a pod never ends."
+)
+LH704: Final = ValidationRule(
+    "LH704", "One thing sets a workload's number of replicas", "Each resets what the other has set."
+)
+LH705: Final = ValidationRule(
+    "LH705",
+    "A port that is used by name is declared",
+    "The probe fails, or the policy allows nothing.",
+    is_about_absence=True,
+    provided_by=frozenset({"labels"}),
+)
+LH706: Final = ValidationRule(
+    "LH706", "Each port of a pod belongs to one container", "They share one address, so the second cannot listen."
+)
+LH707: Final = ValidationRule(
+    "LH707",
+    "A variable is defined before it is used",
+    "The text `$(NAME)` reaches the program as it stands.",
+    is_about_absence=True,
+    provided_by=frozenset({"ConfigMap", "Secret", "ExternalSecret", "Service"}),
+)
+
+_SCALED: Final = ("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController")
+_PROBES: Final = ("startupProbe", "readinessProbe", "livenessProbe")
+_REFERENCE: Final = re.compile(r"\$\$|\$\(([-._A-Za-z][-._A-Za-z0-9]*)\)")
+_LIKE_A_VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*")
+
+
+def check(environment: Environment, origins: Origins) -> Iterator[Violation]:
+    """Finds such contradictions."""
+    yield from _budgets(environment)
+    yield from _scalers(environment)
+    yield from _policy_ports(environment)
+    for pod in environment.pods:
+        yield from _probes(pod)
+        yield from _ports(pod)
+        yield from _variables(environment, pod, origins)
+
+
+def scalers(environment: Environment) -> dict[Target, list[BuiltResource]]:
+    """What scales each workload."""
+    by_target: dict[Target, list[BuiltResource]] = {}
+    for scaler in environment.of_kind(*SCALERS):
+        target = scaled_by(scaler.value)
+        if target:
+            by_target.setdefault(target, []).append(scaler)
+    return by_target
+
+
+def replicas_of(workload: BuiltResource, by_target: dict[Target, list[BuiltResource]]) -> tuple[int, int]:
+    """The least and the greatest number of a workload's replicas."""
+    scaler = by_target.get(target_of(workload.value))
+    return replicas(workload.value, scaler[0].value if scaler else None)
+
+
+def _budgets(environment: Environment) -> Iterator[Violation]:
+    by_target = scalers(environment)
+    for budget in environment.of_kind("PodDisruptionBudget"):
+        spec = mapping(budget.value.get("spec"))
+        selector = spec.get("selector")
+        if not isinstance(selector, dict):
+            continue
+        owners = {pod.owner for pod in environment.selected(budget.namespace, selector)}
+        expected = sum(replicas_of(owner, by_target)[0] for owner in owners if owner.kind in _SCALED)
+        for name in ("maxUnavailable", "minAvailable"):
+            number = share(spec.get(name), expected)
+            allowed = number if name == "maxUnavailable" or number is None else expected - number
+            if expected and allowed is not None and allowed <= 0:
+                pods = "its only pod" if expected == 1 else f"all of its {expected} pods"
+                message = f"{budget} keeps {pods} with {name} {spec[name]}, and so allows no disruption."
+                yield Violation(LH703, message, budget, ("spec", name))
+
+
+def _scalers(environment: Environment) -> Iterator[Violation]:
+    by_target = scalers(environment)
+    for workload in environment.of_kind(*_SCALED):
+        scaling = by_target.get(target_of(workload.value), [])
+        if scaling and dig(workload.value, "spec", "replicas") is not None:
+            message = f"{workload} has a number of replicas, which {scaling[0]} sets as well."
+            yield Violation(LH704, message, workload, ("spec", "replicas"))
+        for other in scaling[1:]:
+            message = f"{other} scales {workload}, which {scaling[0]} scales as well."
+            yield Violation(LH704, message, other, ("spec", "scaleTargetRef"))
+
+
+def _probes(pod: Pod) -> Iterator[Violation]:
+    for path, container, _ in pod.containers():
+        declared = {port.get("name") for port in mappings(container.get("ports"))}
+        hooks = [("lifecycle", hook) for hook in ("postStart", "preStop")]
+        for place in [*((probe,) for probe in _PROBES), *hooks]:
+            for handler in ("httpGet", "tcpSocket"):
+                port = dig(container, *place, handler, "port")
+                if isinstance(port, str) and not port.isdigit() and port not in declared:
+                    name, what = container.get("name"), place[-1]
+                    message = f"{pod.owner} {name} uses the port {port} in its {what}, which it does not declare."
+                    yield Violation(LH705, message, pod.owner, (*path, *place, handler, "port"))
+
+
+def _policy_ports(environment: Environment) -> Iterator[Violation]:
+    """A policy names a port as the pods declare it that are connected to."""
+    everywhere = {port.get("name") for pod in environment.pods for port in _declared(pod)}
+    for policy in environment.of_kind("NetworkPolicy"):
+        spec = policy.value.get("spec")
+        own = environment.selected(policy.namespace, mapping(dig(spec, "podSelector")))
+        declared = {port.get("name") for pod in own for port in _declared(pod)}
+        for direction, names in (("ingress", declared), ("egress", everywhere)):
+            for index, rule in enumerate(mappings(dig(spec, direction))):
+                for number, port in enumerate(mappings(rule.get("ports"))):
+                    name = port.get("port")
+                    if isinstance(name, str) and own and name not in names:
+                        whose = "none of its pods declares" if direction == "ingress" else "no pod declares"
+                        message = f"{policy} allows the port {name}, which {whose}."
+                        yield Violation(LH705, message, policy, ("spec", direction, index, "ports", number))
+
+
+def _declared(pod: Pod) -> Iterator[dict[str, Any]]:
+    for _, container, _ in pod.containers():
+        yield from mappings(container.get("ports"))
+
+
+def _ports(pod: Pod) -> Iterator[Violation]:
+    owners: dict[tuple[Any, Any], Any] = {}
+    for path, container, first in pod.containers():
+        # An init container has ended before the others start.
+        for index, port in enumerate(mappings(container.get("ports")) if not first else ()):
+            number, protocol = port.get("containerPort"), port.get("protocol", "TCP")
+            name = container.get("name")
+            other = owners.setdefault((number, protocol), name)
+            if other != name:
+                message = f"{pod.owner} {name} listens on port {number}, as {other} in the same pod does."
+                yield Violation(LH706, message, pod.owner, (*path, "ports", str(port.get("name") or index)))
+
+
+def _variables(environment: Environment, pod: Pod, origins: Origins) -> Iterator[Violation]:
+    linked = {f"{service.name.upper().replace('-', '_')}_" for service in environment.of_kind("Service")}
+    linked.add("KUBERNETES_")
+    for path, container, _ in pod.containers():
+        known, complete = _from_elsewhere(pod, container, origins)
+        variables = mappings(container.get("env"))
+        names = [str(variable.get("name")) for variable in variables]
+        texts = [
+            ((*path, "env", name), variable.get("value")) for name, variable in zip(names, variables, strict=True)
+        ]
+        for index, (place, text) in enumerate(texts):
+            for used in _used(text):
+                if used in known or used in names[:index] or used.startswith(tuple(linked)):
+                    continue
+                if used in names[index:]:
+                    said = "before it is defined: move it up"
+                elif complete:
+                    said = "which is not defined"
+                else:
+                    continue
+                yield _undefined(pod, container, used, said, place)
+        for field in ("command", "args"):
+            for text in sequence(container.get(field)):
+                for used in _used(text):
+                    # `$(date)` is a shell's.
+                    unknown = used not in known and used not in names and not used.startswith(tuple(linked))
+                    if complete and unknown and _LIKE_A_VARIABLE.fullmatch(used):
+                        yield _undefined(pod, container, used, "which is not defined", (*path, field))
+
+
+def _undefined(pod: Pod, container: dict[str, Any], used: str, said: str, path: tuple[Any, ...]) -> Violation:
+    comma = "" if said.startswith("before") else ","
+    message = f"{pod.owner} {container.get('name')} uses $({used}) in {path[-1]}{comma} {said}."
+    return Violation(LH707, message, pod.owner, path)
+
+
+def _used(text: Any) -> list[str]:
+    """The variables that Kubernetes would replace in a text; `$$` stands for a dollar sign."""
+    return [name for name in _REFERENCE.findall(text) if name] if isinstance(text, str) else []
+
+
+def _from_elsewhere(pod: Pod, container: dict[str, Any], origins: Origins) -> tuple[set[str], bool]:
+    """The variables of `envFrom`, and whether these are all."""
+    names: set[str] = set()
+    complete = True
+    for source in mappings(container.get("envFrom")):
+        for field, kind in (("configMapRef", "ConfigMap"), ("secretRef", "Secret")):
+            if isinstance(source.get(field), dict):
+                origin = origins.get((kind, pod.namespace, str(dig(source, field, "name"))))
+                complete = complete and origin is not None and origin.keys is not None
+                names |= {f"{source.get('prefix') or ''}{key}" for key in (origin and origin.keys) or ()}
+    return names, complete
