@@ -2,21 +2,35 @@
 
 import posixpath
 import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from harness.manifests.build import Kustomization
 from harness.manifests.inputs import Inputs, document_of
 from harness.manifests.kubernetes_yaml import YamlError, parse
+from harness.manifests.patches import patches_of
 from harness.manifests.problem import Location, Problem
 from harness.manifests.secret_values import redact, secret_values
 from harness.manifests.tree import Tree, UnreadableError
+from harness.manifests.values import dig, mapping, sequence, strings
 
 _ID: Final = r"(?P<kind>\w+)\.[^/\"]*/(?P<name>[^\"\s:;]+?)(?:\.[^.\"\s:;]*)?"
 """Kustomize's name for a resource, such as `Role.v1.rbac.authorization.k8s.io/reader.jobs`."""
 
 _NOT_YAML: Final = "{file} is not valid YAML: {what}."
 _DEFINED_TWICE: Final = "{kind} {name} is defined twice."
+_NO_PATCH_TARGET: Final = "No resource matches the patch for {kind} {name}."
+_OPERATION_FAILS: Final = "The JSON patch cannot {operation} {field}: {what}."
+_NO_SOURCE: Final = "A replacement takes its value from {kind} {name}, which does not exist."
+_NOTHING_TO_MERGE: Final = "A generator cannot merge with {kind} {name}, which does not exist."
+_LITERAL: Final = "{file} has a literal that is not KEY=VALUE."
+_FILE_ENTRY: Final = "{file} has an entry of 'files' that is neither FILE nor KEY=FILE."
+_NEITHER_PATCH: Final = "{file} has a patch that is neither a strategic merge patch nor a JSON patch."
+_EMPTY_PATCH: Final = "{file} has a patch without 'patch' and 'path'."
+_TWO_PATCHES: Final = "{file} has a patch with 'patch' and 'path': it may have one of them."
+_UNAIMED_PATCH: Final = "{file} has a JSON patch without a target."
 _RULES: Final = {_NOT_YAML: "LH104", _DEFINED_TWICE: "LH108"}
 """The rules of the sentences that break another one than LH101."""
 _SENTENCES: Final[tuple[tuple[str, str], ...]] = (
@@ -42,15 +56,28 @@ _SENTENCES: Final[tuple[tuple[str, str], ...]] = (
     (r"missing Resource metadata", "{file} has a resource without metadata."),
     (
         rf"(?:.*: )?(?:no resource matches strategic merge patch \"|no matches for Id ){_ID}[\";].*",
-        "No resource matches the patch for {kind} {name}.",
+        _NO_PATCH_TARGET,
     ),
+    (r".*unable to parse SM or JSON patch from .*", _NEITHER_PATCH),
     (
-        r".*unable to parse SM or JSON patch from .*",
-        "{file} has a patch that is neither a strategic merge patch nor a JSON patch.",
+        r".*illegally qualifies as both an SM and JSON patch: .*",
+        "{file} has a patch that is a strategic merge patch as well as a JSON patch.",
+    ),
+    (r".*must specify one of patch and path in .*", _EMPTY_PATCH),
+    (r".*patch and path can't be set at the same time.*", _TWO_PATCHES),
+    (r".*must specify a target for (?:JSON )?patch .*", _UNAIMED_PATCH),
+    (
+        r".*Multiple Strategic-Merge Patches in one `patches` entry is not allowed .*",
+        "{file} has a patch with a target and several documents: give each its own entry.",
+    ),
+    (r".*invalid literal source .*, expected key=value", _LITERAL),
+    (
+        r".*(?:missing (?:key name|file path) for .* in source .*|source .* key name or file path contains '=')",
+        _FILE_ENTRY,
     ),
     (
         r"error in (?P<operation>\w+) for path: '(?P<field>[^']*)': (?P<what>.*)",
-        "The JSON patch cannot {operation} {field}: {what}.",
+        _OPERATION_FAILS,
     ),
     (
         r".*security; file '(?P<reference>[^']*)' is not in or below '(?P<root>[^']*)'",
@@ -58,11 +85,11 @@ _SENTENCES: Final[tuple[tuple[str, str], ...]] = (
     ),
     (
         r"merging from generator .*Kind:\"(?P<kind>\w+)\".*Name:\"(?P<name>[^\"]*)\".* does not exist; .*",
-        "A generator cannot merge with {kind} {name}, which does not exist.",
+        _NOTHING_TO_MERGE,
     ),
     (
         rf"nothing selected by {_ID}(?::.*)?",
-        "A replacement takes its value from {kind} {name}, which does not exist.",
+        _NO_SOURCE,
     ),
     (
         r".*expected kind 'Component' for path '(?P<reference>[^']*)' but got '(?P<kind>[^']*)'.*",
@@ -106,6 +133,21 @@ _SENTENCES: Final[tuple[tuple[str, str], ...]] = (
     (r"kustomize crashed.*", "kustomize crashed while it built {root}."),
 )
 
+_FILE_PAIR: Final = re.compile(r"[^=]+=[^=]+")
+_GENERATORS: Final = ("configMapGenerator", "secretGenerator")
+_CULPRITS: Final[dict[str, tuple[tuple[str, ...], Callable[[dict[str, Any], dict[str, Any]], bool]]]] = {
+    _NO_SOURCE: (("replacements",), lambda item, said: dig(item, "source", "name") == said["name"]),
+    _NOTHING_TO_MERGE: (_GENERATORS, lambda item, said: item.get("name") == said["name"]),
+    _LITERAL: (_GENERATORS, lambda item, _: any("=" not in one[1:] for one in strings(item.get("literals")))),
+    _FILE_ENTRY: (
+        _GENERATORS,
+        lambda item, _: any("=" in one and not _FILE_PAIR.fullmatch(one) for one in strings(item.get("files"))),
+    ),
+    _EMPTY_PATCH: (("patches",), lambda item, _: not item.get("patch") and not item.get("path")),
+    _TWO_PATCHES: (("patches",), lambda item, _: bool(item.get("patch") and item.get("path"))),
+}
+"""The fields of a kustomization that a sentence may be about, and which of their entries it is about."""
+
 
 def explain(said: str, tree: Tree, inputs: Inputs, program: Path) -> Problem:
     """Turns the message of the builder's program, an error in an error in an error, into a problem."""
@@ -136,11 +178,15 @@ def explain(said: str, tree: Tree, inputs: Inputs, program: Path) -> Problem:
             if named and named[1] in inputs.files:
                 file, details["line"] = named[1], named[2]
             line = details.get("line") or _line_of(tree, file, str(details.get("field") or ""))
+            culprit = _culprit(tree, file, sentence, match.groupdict())
             break
     else:
         rule, message = "LH101", f"kustomize cannot build {folder}: {shown(text).rstrip('.')}."
         quoted = re.search(r'"(\w+)"', text)
         line = _line_of(tree, file, quoted[1] if quoted else "")
+        culprit = None
+    if culprit:
+        return Problem(rule, message, culprit)
     location = remote.location(tree) if remote and "cannot be fetched" in message else Location(file, int(line))
     return Problem(rule, message, location)
 
@@ -189,6 +235,32 @@ def _innermost(text: str, inputs: Inputs) -> tuple[str, str, str]:
             file, text = posixpath.normpath(posixpath.join(folder, match[1])), text[match.end() :]
         else:
             return folder, file, text
+
+
+def _culprit(tree: Tree, file: str, sentence: str, said: dict[str, Any]) -> Location | None:
+    """The entry of a kustomization that a sentence is about, where that can be told."""
+    document = document_of(tree, file)
+    if document is None:
+        return None
+    kustomization = Kustomization(file, document)
+    for patch in patches_of(tree, kustomization):
+        value = patch.document.value
+        if (
+            (sentence == _NO_PATCH_TARGET and patch.target is None and patch.is_for(said["kind"], said["name"]))
+            or (sentence == _UNAIMED_PATCH and patch.target is None and isinstance(value, list))
+            or (sentence == _NEITHER_PATCH and not isinstance(value, dict | list))
+        ):
+            return patch.location(*(("metadata", "name") if sentence == _NO_PATCH_TARGET else ()))
+        for index, operation, _ in patch.operations():
+            failed = (operation.get("op"), operation.get("path"))
+            if sentence == _OPERATION_FAILS and failed == (said["operation"], said["field"]):
+                return patch.location(index, "path")
+    fields, is_culprit = _CULPRITS.get(sentence, ((), None))
+    for field in fields:
+        for index, item in enumerate(sequence(kustomization.fields.get(field))):
+            if is_culprit and is_culprit(mapping(item), said):
+                return kustomization.location(field, index)
+    return None
 
 
 def _line_of(tree: Tree, file: str, field: str) -> int:

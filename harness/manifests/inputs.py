@@ -8,7 +8,7 @@ import json
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -329,10 +329,16 @@ class Kustomizations:
         if is_remote(reference):
             direct.remotes.append(RemoteReference(reference, direct.file, where))
             return
+        named = posixpath.join(folder, reference)
+        shown = reference
+        if where[0] == "secretGenerator" or (where[0] in _GENERATORS and "=" in reference):
+            shown = f"A file of this {where[0]}"  # a value may stand in the place of a file's name
         try:
-            path, links = self._tree.follow(posixpath.join(folder, reference))
+            path, links = self._tree.follow(named)
         except UnreadableError as error:
-            direct.problems.append(error.problem(self._location(direct.file, where)))
+            problem = error.problem(self._location(direct.file, where))
+            said = problem.message if shown == reference else problem.message.replace(named, shown)
+            direct.problems.append(replace(problem, message=said))
             return
         direct.links |= set(links)
         if self._tree.is_file(path):
@@ -351,7 +357,7 @@ class Kustomizations:
                 direct.folders.append((path, where))
         else:
             state = "is a folder" if self._tree.is_folder(path) else "does not exist"
-            message = f"{reference} {state}, but it is referenced here."
+            message = f"{shown} {state}, but it is referenced here."
             direct.problems.append(Problem("LH103", message, self._location(direct.file, where)))
 
     def _fields(self, file: str) -> dict[str, Any] | Problem:

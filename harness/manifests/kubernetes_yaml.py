@@ -97,6 +97,17 @@ class Document:
             line, node = child
         return line, len(path)
 
+    def block(self, path: tuple[Step, ...]) -> int | None:
+        """The line above the text that a path holds; None where the text's lines are not the document's."""
+        node = self.node
+        for step in path:
+            child = _child(node, step)
+            if child is None:
+                return None
+            _, node = child
+        is_block = isinstance(node, yaml.ScalarNode) and node.style == "|"
+        return int(node.start_mark.line) + 1 if is_block else None
+
 
 @lru_cache(maxsize=1_000)
 def parse(text: str) -> tuple[Document, ...]:

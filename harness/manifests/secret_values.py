@@ -99,6 +99,10 @@ class _Reader:
             generators = sequence(value.get("secretGenerator"))
             for generator in [*generators, value] if value.get("kind") == "SecretGenerator" else generators:
                 yield from self._generator(generator)
+            for generator in mappings(value.get("configMapGenerator")):
+                for literal in strings(generator.get("literals")):
+                    name, _, text = literal.partition("=")
+                    yield from _of_names({name: text}) if name and text else [literal]
             if "target" in value or value.keys() & {"patch", "jsonOp"}:
                 yield from self._patch(value)
             yield from _of_names(value)

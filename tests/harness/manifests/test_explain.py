@@ -1,5 +1,6 @@
 """What kustomize rejects is one sentence, with a file and a line."""
 
+import secrets
 from pathlib import Path
 
 import pytest
@@ -81,25 +82,25 @@ def problem(folder: Path, kustomization: str, files: dict[str, str]) -> Problem:
         (
             "resources: [service.yaml]\npatches: [{path: p.yaml}]\n",
             {"top/p.yaml": SERVICE.replace("name: s", "name: absent")},
-            "top/kustomization.yaml:1: No resource matches the patch for Service absent.",
+            "top/p.yaml:3: No resource matches the patch for Service absent.",
         ),
         (
             "resources: [service.yaml]\npatches: [{path: p.yaml, target: {kind: Service}}]\n",
             {"top/p.yaml": "- op: remove\n  path: /spec/none\n"},
-            "top/kustomization.yaml:1: The JSON patch cannot remove /spec/none: "
+            "top/p.yaml:2: The JSON patch cannot remove /spec/none: "
             "Unable to remove nonexistent key: none: missing value.",
         ),
         (
             "resources: [service.yaml]\npatches:\n  - patch: hunter2secret\n    target: {kind: Service}\n",
             {},
-            "top/kustomization.yaml:1: top/kustomization.yaml has a patch that is neither a strategic merge patch "
+            "top/kustomization.yaml:3: top/kustomization.yaml has a patch that is neither a strategic merge patch "
             "nor a JSON patch.",
         ),
         (
             "resources: [service.yaml]\nreplacements:\n  - source: {kind: Service, name: gone, fieldPath: a}\n"
             "    targets: [{select: {kind: Service}, fieldPaths: [spec.x]}]\n",
             {},
-            "top/kustomization.yaml:1: A replacement takes its value from Service gone, which does not exist.",
+            "top/kustomization.yaml:3: A replacement takes its value from Service gone, which does not exist.",
         ),
         (
             "configMapGenerator: [{name: a, behavior: merge, literals: [a=b]}]\n",
@@ -134,6 +135,54 @@ def problem(folder: Path, kustomization: str, files: dict[str, str]) -> Problem:
 def test_what_kustomize_rejects(tmp_path: Path, kustomization: str, files: dict[str, str], expected: str) -> None:
     rejected = problem(tmp_path, kustomization, files)
     assert f"{rejected.location}: {rejected.message}" == expected
+
+
+@pytest.mark.parametrize(
+    ("kustomization", "line", "said"),
+    [
+        (
+            "configMapGenerator:\n- {name: a, literals: [a=b]}\n- name: b\n  literals: [%s]\n",
+            3,
+            "a literal that is not KEY=VALUE",
+        ),
+        ("secretGenerator:\n- name: b\n  literals:\n  - a=b\n  - =%s\n", 2, "a literal that is not KEY=VALUE"),
+        (
+            "secretGenerator:\n- {name: b, files: [service.yaml, =service.yaml]}\n",
+            2,
+            "an entry of 'files' that is neither FILE nor KEY=FILE",
+        ),
+        (
+            "patches:\n- {path: service.yaml}\n- patch: '{a: %s}'\n  path: service.yaml\n",
+            3,
+            "a patch with 'patch' and 'path': it may have one of them",
+        ),
+        (
+            "patches:\n- {path: service.yaml}\n- {options: {allowNameChange: true}, target: {name: %s}}\n",
+            3,
+            "a patch without 'patch' and 'path'",
+        ),
+        ("patches:\n- patch: |\n    - {op: add, path: /data/%s, value: %s}\n", 3, "a JSON patch without a target"),
+    ],
+)
+def test_no_message_quotes_what_may_be_a_value(tmp_path: Path, kustomization: str, line: int, said: str) -> None:
+    value = secrets.token_hex()
+    rejected = problem(tmp_path, kustomization.replace("%s", value), {})
+    assert rejected.message == f"top/kustomization.yaml has {said}."
+    assert str(rejected.location) == f"top/kustomization.yaml:{line}"
+
+
+@pytest.mark.parametrize(
+    "generator",
+    ["secretGenerator:\n- {name: b, files: [a=%s]}\n", "configMapGenerator:\n- {name: b, files: [a=b=%s]}\n"]
+    + [f"{kind}:\n- {{name: b, envs: [a=%s]}}\n" for kind in ("configMapGenerator", "secretGenerator")]
+    + ["secretGenerator:\n- {name: b, files: [../../%s]}\n", "secretGenerator:\n- {name: b, files: [/%s]}\n"],
+)
+def test_a_value_in_the_place_of_a_file_is_not_shown(tmp_path: Path, generator: str) -> None:
+    value = secrets.token_hex()
+    rejected = problem(tmp_path, generator.replace("%s", value), {})
+    assert str(rejected.location) == "top/kustomization.yaml:2"
+    assert value not in rejected.message
+    assert rejected.message.startswith(f"A file of this {generator.partition(':')[0]} ")
 
 
 def test_an_env_file_that_is_not_utf_8_is_named_without_its_bytes(tmp_path: Path) -> None:
