@@ -19,6 +19,7 @@ from harness.manifests.settings import of_checkout
 from harness.validate import (
     amounts,
     apiserver,
+    argocd,
     building,
     dashboards,
     engines,
@@ -202,6 +203,7 @@ def _judge(environment: Environment, catalogue: Catalogue) -> Iterator[Violation
     yield from policy.check(environment)
     yield from metrics.check(environment)
     yield from texts.check(environment)
+    yield from argocd.check(environment)
     yield from dashboards.check(environment)
     insecure = engines.pod_security(environment.pods)
     yield from insecure

@@ -5,6 +5,7 @@ from typing import Final
 from harness.validate import (
     amounts,
     apiserver,
+    argocd,
     building,
     dashboards,
     engines,
@@ -26,6 +27,7 @@ _MODULES: Final = (
     workloads,
     schemas,
     apiserver,
+    argocd,
     references,
     metrics,
     texts,

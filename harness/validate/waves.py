@@ -22,6 +22,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from harness.manifests.applications.argocd import WAVE, sources_of, wave
+from harness.manifests.applications.policies import HOOK
 from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.pods import pods_of
 from harness.manifests.values import dig, mappings
@@ -64,7 +65,6 @@ LH404: Final = ValidationRule(
 
 LATER: Final = "lakehouse/later"
 """Annotation of a workload: lines of `service.namespace: why it becomes healthy without it`."""
-_HOOK: Final = "argocd.argoproj.io/hook"
 _PHASES: Final = {"PreSync": -1, "Sync": 0, "PostSync": 1, "SyncFail": 2, "PostDelete": 2}
 _HEALTH: Final = "resource.customizations.health.argoproj.io_Application"
 
@@ -158,7 +158,7 @@ class Order:
 
 
 def _phase(resource: BuiltResource) -> int:
-    hooks = [hook.strip() for hook in resource.annotations.get(_HOOK, "Sync").split(",")]
+    hooks = [hook.strip() for hook in resource.annotations.get(HOOK, "Sync").split(",")]
     return min(_PHASES.get(hook, 0) for hook in hooks)
 
 
