@@ -71,6 +71,8 @@ func buildRoot(r *request, options *krusty.Options) (result answer) {
 	}
 	file := findKustomization(r)
 	own := r.contents[file]
+	metadata := buildMetadata(own)
+	noteTransformations(metadata)
 	if file != "" {
 		r.contents[file] = withOrigins(own)
 	}
@@ -93,7 +95,7 @@ func buildRoot(r *request, options *krusty.Options) (result answer) {
 			return answer{Error: err.Error()}
 		}
 	}
-	return write(r, resources, hashes, slices.Contains(buildMetadata(own), types.OriginAnnotations))
+	return write(r, resources, hashes, slices.Contains(metadata, types.OriginAnnotations))
 }
 
 // hashesOf are the hashes at the end of names, by the resource's index.

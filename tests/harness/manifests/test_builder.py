@@ -188,7 +188,9 @@ def test_a_schema_of_one_root_is_not_used_for_the_next(write: Write) -> None:
 @pytest.mark.parametrize(
     "metadata", ["", "[originAnnotations]", "[transformerAnnotations]", "[managedByLabel, originAnnotations]"]
 )
-@pytest.mark.parametrize("style", ["resources: [service.yaml]", "{{resources: [service.yaml]{}}}"])
+@pytest.mark.parametrize(
+    "style", ["resources: [service.yaml]\nnamePrefix: a-\nnameSuffix: -z", "{{resources: [service.yaml]{}}}"]
+)
 def test_origins_are_told_and_not_written(write: Write, metadata: str, style: str) -> None:
     field = f"buildMetadata: {metadata}" if metadata else ""
     content = style.format(f", {field}" if field else "") if "{{" in style else f"{style}\n{field}\n"
