@@ -27,6 +27,7 @@ from harness.validate import (
     metrics,
     parity,
     policy,
+    projects,
     references,
     schemas,
     texts,
@@ -201,6 +202,7 @@ def _judge(environment: Environment, catalogue: Catalogue) -> Iterator[Violation
     yield from amounts.check(environment)
     yield from workloads.check(environment, made)
     yield from policy.check(environment)
+    yield from projects.check(environment, cluster)
     yield from metrics.check(environment)
     yield from texts.check(environment)
     yield from argocd.check(environment)

@@ -107,6 +107,16 @@ class Environment:
     def get(self, kind: str, namespace: str, name: str) -> BuiltResource | None:
         return self.index.get((kind, namespace, name))
 
+    def bindings_of(self, namespace: str, account: str) -> list[BuiltResource]:
+        """The RoleBindings and ClusterRoleBindings of a ServiceAccount."""
+        subject = ("ServiceAccount", namespace, account)
+        return [
+            binding
+            for binding in self.of_kind("RoleBinding", "ClusterRoleBinding")
+            for item in mappings(binding.value.get("subjects"))
+            if (item.get("kind"), item.get("namespace") or binding.namespace, item.get("name")) == subject
+        ]
+
     def selected(self, namespace: str, selector: dict[str, Any] | None) -> list[Pod]:
         return [pod for pod in self._selectable if pod.namespace == namespace and matches(selector, pod.labels)]
 

@@ -19,7 +19,7 @@ import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 from harness.manifests.applications.argocd import WAVE, sources_of, wave
 from harness.manifests.applications.policies import HOOK
@@ -251,24 +251,14 @@ def _needs_of_pod(environment: Environment, origins: Origins, pod: Pod) -> Itera
     account = environment.get("ServiceAccount", pod.namespace, pod.account)
     if account is not None:
         yield account, str(account), (*base, "serviceAccountName")
-        for binding in environment.of_kind("RoleBinding", "ClusterRoleBinding"):
-            if any(_is_for(subject, binding, account) for subject in mappings(binding.value.get("subjects"))):
-                yield binding, f"{binding}, its rights", (*base, "serviceAccountName")
+        for binding in environment.bindings_of(account.namespace, account.name):
+            yield binding, f"{binding}, its rights", (*base, "serviceAccountName")
     for volume in mappings(pod.spec.get("volumes")):
         claim = environment.get(
             "PersistentVolumeClaim", pod.namespace, str(dig(volume, "persistentVolumeClaim", "claimName"))
         )
         if claim is not None:
             yield claim, str(claim), (*base, "volumes", str(volume.get("name")))
-
-
-def _is_for(subject: dict[str, Any], binding: BuiltResource, account: BuiltResource) -> bool:
-    namespace = subject.get("namespace") or binding.namespace
-    return (subject.get("kind"), namespace, subject.get("name")) == (
-        "ServiceAccount",
-        account.namespace,
-        account.name,
-    )
 
 
 def _webhooks(environment: Environment, order: Order) -> Iterator[Violation]:
