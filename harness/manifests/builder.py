@@ -33,7 +33,7 @@ _CACHE: Final = "built"
 _MOST_AT_ONCE: Final = 8
 """Roots that a process is handed together, so that it does not wait for each."""
 _FETCHED: Final = "git fetch "
-_UNRESOLVED: Final = re.compile(r"git fetch .*\blookup (?P<host>[\w.-]+)(?: on \S+)?: ", re.DOTALL)
+_UNRESOLVED: Final = re.compile(r"(?:git fetch|Get) .*\blookup (?P<host>[\w.-]+)(?: on \S+)?: ", re.DOTALL)
 
 
 class Builder:

@@ -112,7 +112,7 @@ _SENTENCES: Final[tuple[tuple[str, str], ...]] = (
         "{root} names a repository in a form that is never fetched: write it as an HTTPS URL.",
     ),
     (
-        r".*failed to run '\S*git fetch .*\blookup (?P<host>[\w.-]+)(?: on \S+)?: .*",
+        r".*(?:failed to run '\S*git fetch|Get) .*\blookup (?P<host>[\w.-]+)(?: on \S+)?: .*",
         "{remote} cannot be fetched, because {host} cannot be resolved: check the network.",
     ),
     (

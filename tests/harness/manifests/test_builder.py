@@ -513,13 +513,23 @@ def test_what_cannot_be_built_is_not_tried_again(write: Write, monkeypatch: pyte
     assert [problem.message for problem in second.problems] == [problem.message for problem in first.problems] != []
 
 
-def test_a_host_that_cannot_be_resolved_is_asked_for_once(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("field", "path"),
+    [
+        ("resources:\n  - {url}\n", "base?ref=v1.0.0"),
+        ("resources:\n  - {url}\n", "one.yaml"),
+        ("configMapGenerator:\n  - {{name: a, files: ['a={url}']}}\n", "one.json"),
+        ("secretGenerator:\n  - {{name: a, envs: ['{url}']}}\n", "one.env"),
+        ("namePrefix: a-\npatches: [{{path: '{url}'}}]\n", "one.yaml"),
+    ],
+)
+def test_a_host_that_cannot_be_resolved_is_asked_for_once(
+    field: str, path: str, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folders = [f"app-{number}" for number in range(6)]
+    urls = [f"https://git.invalid/org/{folder}//{path}" for folder in folders]
     checkout = write(
-        {
-            f"{folder}/kustomization.yaml": f"resources:\n  - https://git.invalid/org/{folder}//base?ref=v1.0.0\n"
-            for folder in folders
-        }
+        {f"{folder}/kustomization.yaml": field.format(url=url) for folder, url in zip(folders, urls, strict=True)}
         | {"local/kustomization.yaml": "configMapGenerator: [{name: here, literals: [a=b]}]\n"}
     )
     asked: list[int] = []
@@ -537,9 +547,7 @@ def test_a_host_that_cannot_be_resolved_is_asked_for_once(write: Write, monkeypa
         f"{folder}/kustomization.yaml:2" for folder in folders
     ]
     assert [problem.message for built in remote for problem in built.problems] == [
-        f"https://git.invalid/org/{folder}//base?ref=v1.0.0 cannot be fetched, because git.invalid cannot be "
-        "resolved: check the network."
-        for folder in folders
+        f"{url} cannot be fetched, because git.invalid cannot be resolved: check the network." for url in urls
     ]
     assert [resource.kind for resource in local.resources] == ["ConfigMap"]
     assert len(asked) == 1
