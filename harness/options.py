@@ -43,7 +43,12 @@ Environment = Annotated[
 ]
 AllowHost = Annotated[
     list[str] | None,
-    typer.Option("--allow-host", help="Host that remote bases may be fetched from; repeatable.", metavar="HOST"),
+    typer.Option(
+        "--allow-host",
+        help="Host that remote bases and charts may be fetched from; http://localhost:5000, for example, allows "
+        "charts of a local address; repeatable.",
+        metavar="HOST",
+    ),
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Fetch no remote bases.")]
 Kubeconfig = Annotated[

@@ -62,7 +62,7 @@ class Answer:
     """What a builder's process said of one root: a line of JSON, and the bytes that it describes.
 
     Attributes:
-        payload: YAML and JSON of each resource, one after the other.
+        payload: YAML and JSON of each resource, one after the other; or a chart's archive.
     """
 
     line: bytes
@@ -75,7 +75,8 @@ class Answer:
 
     @cached_property
     def size(self) -> int:
-        return sum(item["yaml"] + item["json"] for item in self.header["resources"])
+        resources = sum(item["yaml"] + item["json"] for item in self.header["resources"])
+        return int(resources + self.header.get("chart", {}).get("size", 0))
 
     def encoded(self) -> bytes:
         return self.line + self.payload

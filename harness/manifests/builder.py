@@ -26,6 +26,7 @@ from harness.manifests.git_urls import GITHUB
 from harness.manifests.inputs import RemoteReference
 from harness.manifests.kubernetes_yaml import YamlError, check_size, load
 from harness.manifests.problem import Location, Problem
+from harness.manifests.remote_charts import RemoteCharts
 from harness.manifests.tree import UnreadableError
 from harness.manifests.upstream import Remote, mirrors
 
@@ -44,10 +45,13 @@ class Builder:
     ) -> None:
         """Hosts that are not among `hosts` are asked for nothing; what the cache has of theirs is used.
 
+        A host with a scheme is asked for charts as it is written, whatever its address.
+
         `limits` are options of tools/builder that change how much time and memory a root may take.
         """
         self._options = list(options)
-        self._hosts = hosts
+        self._hosts = {host for host in hosts if "://" not in host}
+        self._charts = RemoteCharts(self._hosts, {*hosts} - self._hosts)
         self._limits = limits
         self._cache = Cache(_CACHE)
         self._read: dict[str, Answer] = {}
@@ -77,6 +81,7 @@ class Builder:
         from harness.machine.tools import tool_folder
 
         version = tool_folder("builder").name
+        self._add_charts(roots)
         keys = [root.inputs.key(root.tree, version, *self._options) for root in roots]
         answers: dict[str, Answer | Problem] = {}
         missing: dict[str, Root] = {}
@@ -91,6 +96,18 @@ class Builder:
         if missing:
             answers |= self._build_missing(missing)
         return [_result(root, key, answers.get(key)) for key, root in zip(keys, roots, strict=True)]
+
+    def _add_charts(self, roots: Iterable[Root]) -> None:
+        """Gives roots the charts of elsewhere that they need, or names those that are not at hand."""
+        every = [(root.inputs, release) for root in roots for release in root.inputs.charts if "needs" in release]
+        wanted = self._charts.wanted(list(dict.fromkeys(need for _, release in every for need in release["needs"])))
+        with working(f"fetching {wanted[0].chart}") if wanted else nullcontext():
+            fetched = [(item.chart, self._started().submit(self._exchange, [item])) for item in wanted]
+            for chart, future in fetched:
+                (answer,) = future.result()
+                self._charts.take(chart, answer)
+        for inputs, release in every:
+            inputs.unrendered |= self._charts.complete(release)
 
     def _cached(self, key: str) -> Answer | None:
         if key not in self._read and (content := self._cache.read(key)) is not None:
@@ -224,6 +241,8 @@ class Builder:
             reads_anywhere=inputs.is_flux,
             charts=inputs.charts,
         )
+        for chart in inputs.charts:
+            contents |= self._charts.contents(chart)
         if not inputs.remotes:
             return request
         return replace(request, hosts=sorted(self._hosts), mirrors=self._mirrors(inputs.remote_bases))
@@ -282,4 +301,11 @@ def build_all(roots: Sequence[Root], *, hosts: Collection[str] = (GITHUB,)) -> l
     for root in roots:
         root.inputs.problems += root.inputs.unpinned(root.tree)
     with Builder(hosts=hosts) as builder:
-        return builder.build(roots)
+        builds = builder.build(roots)
+    for build in builds:
+        for what, why in build.root.inputs.unrendered.items():
+            location = Location(build.root.inputs.kustomization, 1)
+            build.problems.append(
+                Problem("LH101", f"{what[:1].upper()}{what[1:]}{why and f', because {why}'}.", location)
+            )
+    return builds

@@ -128,6 +128,7 @@ _SENTENCES: Final[tuple[tuple[str, str], ...]] = (
         r".*env source files: \[(?P<reference>[^\]]*)\]: line .* has invalid utf8 bytes.*",
         "{reference} is not UTF-8: save it as UTF-8, or name it in 'files'.",
     ),
+    (r"remote chart (?P<chart>.*?): (?P<what>.*)", "The Helm chart {chart} cannot be rendered: {what}."),
     (r"chart (?P<chart>.*?): (?P<what>.*)", "The Helm chart in {chart} cannot be rendered: {what}."),
     (r"limit: (?P<what>.*)", "{root} cannot be built: {what}."),
     (r"kustomize crashed.*", "kustomize crashed while it built {root}."),

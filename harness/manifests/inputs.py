@@ -79,6 +79,7 @@ class Inputs:
         is_flux: Whether it is built as Flux does, which reads files from anywhere in the tree.
         after_build: What Flux changes in the resources, as tools/builder takes it.
         charts: What Helm renders for it, as tools/builder takes it.
+        unrendered: What is missing in what Helm renders, as sentences, and why.
     """
 
     folder: str
@@ -94,6 +95,7 @@ class Inputs:
     is_flux: bool = False
     after_build: Mapping[str, Any] = field(default_factory=dict)
     charts: list[dict[str, Any]] = field(default_factory=list)
+    unrendered: dict[str, str] = field(default_factory=dict)
 
     @property
     def pinned(self) -> bool:
@@ -113,8 +115,7 @@ class Inputs:
         self.links |= release.links
         self.manifests += [path for path in release.manifests if path not in self.manifests]
         self.problems += release.problems
-        for note in release.notes:
-            self.problems.append(Problem("LH101", f"{note[:1].upper()}{note[1:]}.", Location(kustomization, 1)))
+        self.unrendered |= dict.fromkeys(release.notes, "")
 
     def unpinned(self, tree: Tree) -> list[Problem]:
         """The remote references that are no folder of a GitHub repository at a release tag."""
@@ -390,6 +391,7 @@ def chart_inputs(tree: Tree, release: Release) -> Inputs:
         links=release.links,
         problems=release.problems,
         charts=[request],
+        unrendered=dict.fromkeys(release.notes, ""),
     )
 
 

@@ -140,8 +140,13 @@ class Environment:
         before, after = item.before, item.after
         sentences = dict.fromkeys([*(before.notes if before else []), *(after.notes if after else [])])
         for sentence in sentences:
-            changed = (before.extra if before else "") != (after.extra if after else "")
-            self._notes.append(Note(self._name, item.shown.name, f"{masked(sentence)}.", changed))
+            changed = (before.extra if before else "") != (after.extra if after else "") or (
+                bool(before and after) and not all(sentence in side.notes for side in (before, after) if side)
+            )
+            cause = next(
+                (side.causes[sentence] for side in (after, before) if side and sentence in side.causes), ""
+            )
+            self._notes.append(Note(self._name, item.shown.name, f"{masked(sentence)}.", changed, masked(cause)))
 
     def _remark(self, item: _Match) -> None:
         before, after = (side.remarks if side else [] for side in (item.before, item.after))

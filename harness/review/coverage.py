@@ -1,5 +1,6 @@
 """What a review does not cover: changed files that nothing compared was made of, and what could not be followed."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -8,6 +9,7 @@ from harness.manifests.settings import FILE
 from harness.review.model import Note
 from harness.review.side import Side
 
+_MOST_NAMES: Final = 5
 _PROSE: Final = (
     "*.md",
     "*.rst",
@@ -29,5 +31,28 @@ def uncovered_files(changed: Iterable[str], sides: Sequence[Side], accepted: Seq
 
 def not_followed(notes: Iterable[Note], accepted: Sequence[str]) -> list[str]:
     """The Applications of which something is not built, as ENV/APPLICATION."""
-    names = dict.fromkeys(f"{note.environment}/{note.application}" for note in notes if note.application)
-    return [name for name in names if not covers(name, accepted)]
+    return [name for name in _names(note for note in notes if note.application) if not covers(name, accepted)]
+
+
+def said_once(notes: Sequence[Note]) -> list[Note]:
+    """Notes in which a cause that several Applications have is said once, with their names."""
+    by_cause: dict[str, list[Note]] = defaultdict(list)
+    for note in notes:
+        by_cause[note.cause].append(note)
+    shared = {cause: names for cause, same in by_cause.items() if cause and len(names := _names(same)) > 1}
+    return [
+        *(note for note in notes if note.cause not in shared),
+        *(_together(cause, names, by_cause[cause]) for cause, names in shared.items()),
+    ]
+
+
+def _names(notes: Iterable[Note]) -> list[str]:
+    return list(dict.fromkeys(f"{note.environment}/{note.application}" for note in notes))
+
+
+def _together(cause: str, names: Sequence[str], notes: Sequence[Note]) -> Note:
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    sentence = (
+        f"{len(notes)} Helm charts are not rendered, because {cause}: {', '.join(names[:_MOST_NAMES])}{more}."
+    )
+    return Note("", "", sentence, any(note.changed for note in notes))

@@ -7,11 +7,21 @@ from harness.manifests.applications.deployer import Reference
 from harness.manifests.build import Build
 
 REPOSITORY: Final = "GitRepository"
-_KINDS: Final = (REPOSITORY, "OCIRepository", "Bucket", "ConfigMap", "Secret", "Kustomization")
+_KINDS: Final = (
+    REPOSITORY,
+    "OCIRepository",
+    "HelmRepository",
+    "HelmChart",
+    "Bucket",
+    "ConfigMap",
+    "Secret",
+    "Kustomization",
+    "HelmRelease",
+)
 
 
 class KnownResources:
-    """What Flux's Kustomizations refer to."""
+    """What Flux's resources refer to."""
 
     def __init__(self) -> None:
         self._unread: dict[str, list[Build]] = defaultdict(list)

@@ -318,12 +318,14 @@ class Note:
     Attributes:
         sentence: What was not rendered, and why.
         changed: Whether its definition changed between base and head, so that a look is needed.
+        cause: Why, where other Applications may have the same cause.
     """
 
     environment: str
     application: str
     sentence: str
     changed: bool = False
+    cause: str = ""
 
 
 @dataclass(frozen=True)

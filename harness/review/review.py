@@ -20,7 +20,7 @@ from harness.manifests.resource import Resource
 from harness.manifests.tree import Store, Tree, UnreadableError, git_tree
 from harness.manifests.upstream import trusted_hosts
 from harness.review.compare import Environment, Result
-from harness.review.coverage import not_followed, uncovered_files
+from harness.review.coverage import not_followed, said_once, uncovered_files
 from harness.review.filters import EVERYTHING, Filters, limited
 from harness.review.locations import Locator
 from harness.review.model import ChangeKind, DifferenceStatus, EnvironmentReview, Note, Parity, Review, Revision
@@ -103,7 +103,7 @@ def review(
         accepted = [*permissions.accepted, *declared.accept, *declared.exclude]
         unread = uncovered_files(changed, sides, accepted)
         followed_not = not_followed(notes, accepted)
-        notes += _unread(unread)
+        notes = [*said_once(notes), *_unread(unread)]
         whole = Review(
             base=Revision(base, start),
             head=Revision(head or WORKING_TREE, commit),
@@ -160,7 +160,7 @@ def built(repository: Repository, trees: Sequence[Tree], permissions: Permission
     options, hosts = [*permissions.options], {*trusted_hosts(repository.root, permissions.hosts)}
     for base, tree in zip(bases, trees, strict=False):
         options += base.kustomize_options
-        hosts |= {*base.hosts, *Kustomizations(tree, known).hosts()}
+        hosts |= {*(host.lower() for host in base.hosts), *Kustomizations(tree, known).hosts()}
     with Builder(options, hosts=hosts) as builder:
         sides = [Side(tree, known, declared, builder, remotes) for tree in trees]
         for earlier, side, other in zip([None, *sides], sides, reversed(sides), strict=False):

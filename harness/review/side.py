@@ -51,6 +51,7 @@ class Application:
         argocd: Whether an Application deploys it.
         builds: What it deploys, one for each Application source.
         notes: What is not built, as sentences.
+        causes: Of those notes that many Applications may have.
         extra: Its definition, where something of it is not built.
         remarks: What a reader should know, as sentences; they do not make it uncovered.
         parent: The folder that holds its definition.
@@ -68,6 +69,7 @@ class Application:
     cluster: str = ""
     builds: list[Build] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    causes: dict[str, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     extra: str = ""
     parent: str = ""
@@ -172,6 +174,8 @@ class Side:
             built = iter(self._build([source for sources, _ in followed for source in sources]))
             for (name, item, deployer), (sources, notes) in zip(batch, followed, strict=True):
                 parts = [next(built) for _ in sources]
+                causes = _unrendered(deployer.name, parts)
+                notes += causes
                 application = Application(
                     name=deployer.name,
                     path=deployer.sources[0].path if deployer.sources else "",
@@ -181,6 +185,7 @@ class Side:
                     cluster=deployer.cluster,
                     builds=parts,
                     notes=notes,
+                    causes=causes,
                     remarks=[*deployer.remarks, *_asked(deployer.name, parts)],
                     extra=deployer.definition if notes else "",
                     parent=item.parent,
@@ -205,10 +210,12 @@ class Side:
                 if root.certain:
                     self.environments.setdefault(root.environment, [])
             else:
-                part_of = root.top or root.folder
-                self._add(
-                    root.environment, Application(root.folder, root.folder, False, builds=[build], part_of=part_of)
+                application = Application(
+                    root.folder, root.folder, False, builds=[build], part_of=root.top or root.folder
                 )
+                application.causes = _unrendered(root.folder, [build])
+                application.notes += application.causes
+                self._add(root.environment, application)
         for applications in self.environments.values():
             _mark_repeated(applications)
         self._add_wholes(roots, builds)
@@ -323,12 +330,11 @@ class Side:
                 notes.append(f"{deployer.name} deploys {source.path} of another repository ({url})")
             else:
                 sources.append(source)
-                if chart := self._chart(source):
-                    notes += [f"{deployer.name}: {note}" for note in chart[0].notes]
-                    continue
-                notes += [
-                    f"{deployer.name}: {path} is Jsonnet, which is not evaluated" for path in self._jsonnet(source)
-                ]
+                if self._chart(source) is None:
+                    notes += [
+                        f"{deployer.name}: {path} is Jsonnet, which is not evaluated"
+                        for path in self._jsonnet(source)
+                    ]
         return sources, notes
 
     def _chart(self, source: ApplicationSource) -> tuple[Release, Inputs] | None:
@@ -520,6 +526,15 @@ def _folders_above(folder: str) -> list[str]:
     """
     names = folder.split("/")
     return [".", *("/".join(names[:count]) for count in range(1, len(names)))]
+
+
+def _unrendered(name: str, builds: Iterable[Build]) -> dict[str, str]:
+    """The charts of elsewhere that are missing, as sentences, and why."""
+    return {
+        f"{name}: {what}" + (f", because {why}" if why else ""): why
+        for build in builds
+        for what, why in build.root.inputs.unrendered.items()
+    }
 
 
 def _asked(name: str, builds: Iterable[Build]) -> list[str]:

@@ -59,7 +59,7 @@ func buildRoot(r *request, options *krusty.Options) (result answer) {
 	clear(asked)
 	r.home = r.Folder
 	if len(r.Charts) == 1 && r.Charts[0].Kustomization == "" {
-		if r.Charts[0].PostRenderer == nil || r.Charts[0].Folder == "" {
+		if r.Charts[0].PostRenderer == nil || r.Charts[0].absent() {
 			return buildChart(r, r.Charts[0])
 		}
 		if err := r.Charts[0].postRender(r); err != nil {
@@ -95,7 +95,15 @@ func buildRoot(r *request, options *krusty.Options) (result answer) {
 			return answer{Error: err.Error()}
 		}
 	}
-	return write(r, resources, hashes, slices.Contains(metadata, types.OriginAnnotations))
+	result = write(r, resources, hashes, slices.Contains(metadata, types.OriginAnnotations))
+	for _, item := range r.Charts {
+		if item.absent() && result.Error == "" {
+			if err := result.addValues(r, item); err != nil {
+				return answer{Error: item.failure(err).Error()}
+			}
+		}
+	}
+	return result
 }
 
 // hashesOf are the hashes at the end of names, by the resource's index.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,7 +36,17 @@ type helmRelease struct {
 	Files map[string]string `json:"files"`
 	// Dependencies are the same for charts that are not in the chart's own folder, by name.
 	Dependencies map[string]map[string]string `json:"dependencies"`
+	// Archive is the file that holds the chart, where it is in no folder.
+	Archive string `json:"archive"`
+	// Archives are the files that hold fetched charts that it depends on.
+	Archives []string `json:"archives"`
+	// Unverified tells that no digest is known of an archive.
+	Unverified bool `json:"unverified"`
 
+	// Label is what a chart of elsewhere is called in a sentence.
+	Label string `json:"label"`
+	// Missing are the charts that are not at hand, where no resource shows which those are.
+	Missing     string   `json:"missing"`
 	Name        string   `json:"name"`
 	Template    string   `json:"nameTemplate"`
 	Namespace   string   `json:"namespace"`
@@ -61,7 +73,7 @@ type document struct {
 
 // buildChart renders the chart of a request that is for one.
 func buildChart(r *request, wanted *helmRelease) answer {
-	if wanted.Folder == "" {
+	if wanted.absent() {
 		return onlyValues(r, wanted)
 	}
 	documents, err := wanted.render(r)
@@ -96,9 +108,11 @@ func (a *answer) addDocument(item document, folder string) error {
 	if err := json.Unmarshal(asJSON, &head); err != nil || head.Kind == "" {
 		return fmt.Errorf("%s: it renders to something that is no resource", item.origin)
 	}
-	origin, err := filepath.Rel(path.Join("/", folder), path.Join("/", item.origin))
-	if err != nil {
-		return err
+	origin := ""
+	if item.origin != "" {
+		if origin, err = filepath.Rel(path.Join("/", folder), path.Join("/", item.origin)); err != nil {
+			return err
+		}
 	}
 	id := fmt.Sprintf("%s.%s/%s.%s", head.Kind, head.APIVersion, head.Metadata.Name, head.Metadata.Namespace)
 	return a.add(resource{Kind: head.Kind, ID: id, Origin: origin}, head.Metadata.Name, asJSON)
@@ -106,22 +120,38 @@ func (a *answer) addDocument(item document, folder string) error {
 
 // onlyValues answers with the values of a chart that is not at hand, as a resource.
 func onlyValues(r *request, wanted *helmRelease) (result answer) {
-	merged, err := mergeValues(r, wanted.Values)
-	if err != nil {
-		return answer{Error: wanted.failure(err).Error()}
-	}
-	if len(merged) == 0 {
-		return answer{}
-	}
-	metadata := map[string]any{"name": wanted.Name}
-	asJSON, err := json.Marshal(map[string]any{"kind": valuesKind, "metadata": metadata, "values": merged})
-	if err == nil {
-		err = result.add(resource{Kind: valuesKind, ID: wanted.Name}, wanted.Name, asJSON)
-	}
-	if err != nil {
+	if err := result.addValues(r, wanted); err != nil {
 		return answer{Error: wanted.failure(err).Error()}
 	}
 	return result
+}
+
+func (a *answer) addValues(r *request, wanted *helmRelease) error {
+	merged, err := mergeValues(r, wanted.Values, nil)
+	if err != nil || (len(merged) == 0 && wanted.Missing == "") {
+		return err
+	}
+	fields := map[string]any{"kind": valuesKind, "metadata": map[string]any{"name": wanted.Name}, "values": merged}
+	if wanted.Missing != "" {
+		fields["charts"] = wanted.Missing
+	}
+	asJSON, err := json.Marshal(fields)
+	if err != nil {
+		return err
+	}
+	return a.add(resource{Kind: valuesKind, ID: wanted.Name, Origin: wanted.valuesOrigin(r)}, wanted.Name, asJSON)
+}
+
+// valuesOrigin is the kustomization that names the chart, relative to the root.
+func (c *helmRelease) valuesOrigin(r *request) string {
+	if c.Kustomization == "" {
+		return ""
+	}
+	relative, err := filepath.Rel(path.Join("/", r.Folder), path.Join("/", c.Kustomization))
+	if err != nil {
+		return ""
+	}
+	return relative
 }
 
 // inflate renders the charts of kustomizations, whose resources take the place of the charts.
@@ -142,6 +172,9 @@ func inflate(r *request) error {
 		generators, _ := fields["generators"].([]any)
 		for _, item := range items {
 			generators = slices.DeleteFunc(generators, func(name any) bool { return name == item.Generator })
+			if item.absent() {
+				continue
+			}
 			documents, err := item.render(r)
 			if err != nil {
 				return err
@@ -194,14 +227,19 @@ func (c *helmRelease) failure(err error) error {
 		// Where it begins, and the cause.
 		message = message[:longestMessage/2] + " … " + message[len(message)-longestMessage/2:]
 	}
+	if c.Folder == "" && c.Label != "" {
+		return fmt.Errorf("remote chart %s: %s", c.Label, strings.ToValidUTF8(message, ""))
+	}
 	return fmt.Errorf("chart %s: %s", c.label(), strings.ToValidUTF8(message, ""))
 }
 
+// absent tells that the chart is not at hand.
+func (c *helmRelease) absent() bool {
+	return c.Folder == "" && c.Archive == ""
+}
+
 func (c *helmRelease) label() string {
-	if c.Folder == "" {
-		return c.Name
-	}
-	return c.Folder
+	return cmp.Or(c.Folder, c.Name)
 }
 
 func (c *helmRelease) render(r *request) (documents []document, err error) {
@@ -213,7 +251,8 @@ func (c *helmRelease) render(r *request) (documents []document, err error) {
 		if err != nil {
 			if loaded != nil {
 				// Helm names a file by the chart's name.
-				err = errors.New(strings.ReplaceAll(err.Error(), loaded.Name()+"/templates/", c.Folder+"/templates/"))
+				templates := path.Join(c.Folder, "templates") + "/"
+				err = errors.New(strings.ReplaceAll(err.Error(), loaded.Name()+"/templates/", templates))
 			}
 			err = c.failure(err)
 		}
@@ -276,12 +315,19 @@ func (c *helmRelease) load(r *request) (*chart.Chart, error) {
 	if err := os.RemoveAll(folder); err != nil {
 		return nil, err
 	}
-	loaded, err := unpacked(r, folder, c.Files)
+	loaded, err := c.own(r, folder)
 	if err != nil {
 		return nil, err
 	}
 	for name, files := range c.Dependencies {
 		dependency, err := unpacked(r, filepath.Join(folder, "charts", name), files)
+		if err != nil {
+			return nil, err
+		}
+		loaded.AddDependency(dependency)
+	}
+	for _, archive := range c.Archives {
+		dependency, err := loader.LoadArchive(bytes.NewReader(r.contents[archive]))
 		if err != nil {
 			return nil, err
 		}
@@ -295,6 +341,17 @@ func (c *helmRelease) load(r *request) (*chart.Chart, error) {
 	}
 	withoutForeignSchemas(loaded)
 	return loaded, nil
+}
+
+// own is the chart without those of elsewhere that it depends on.
+func (c *helmRelease) own(r *request, folder string) (*chart.Chart, error) {
+	if c.Unverified {
+		asked["is listed without a digest"] = true
+	}
+	if c.Archive != "" {
+		return loader.LoadArchive(bytes.NewReader(r.contents[c.Archive]))
+	}
+	return unpacked(r, folder, c.Files)
 }
 
 func unpacked(r *request, folder string, files map[string]string) (*chart.Chart, error) {
@@ -315,7 +372,7 @@ func unpacked(r *request, folder string, files map[string]string) (*chart.Chart,
 
 // templates renders the chart's templates, by name.
 func (c *helmRelease) templates(r *request, loaded *chart.Chart) (map[string]string, error) {
-	merged, err := mergeValues(r, c.Values)
+	merged, err := mergeValues(r, c.Values, loaded)
 	if err != nil {
 		return nil, err
 	}
@@ -359,8 +416,12 @@ func (c *helmRelease) capabilities() (*common.Capabilities, error) {
 	return capabilities, nil
 }
 
-// origin is the file of the request that a file of the chart is; the chart's description for one in an archive.
+// origin is the file of the request that a file of the chart is; the chart's description for one in an archive. A
+// chart of elsewhere has none but the kustomization that names it.
 func (c *helmRelease) origin(name string) string {
+	if c.Archive != "" {
+		return c.Kustomization
+	}
 	_, inside, _ := strings.Cut(name, "/")
 	if from, found := c.Files[inside]; found {
 		return from

@@ -3,10 +3,12 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"path"
 	"strings"
 	"text/template"
 
 	"helm.sh/helm/v4/pkg/chart/common/util"
+	chart "helm.sh/helm/v4/pkg/chart/v2"
 	"helm.sh/helm/v4/pkg/strvals"
 	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
 	"sigs.k8s.io/kustomize/kyaml/yaml/merge2"
@@ -17,8 +19,11 @@ import (
 
 // values is one layer of a chart's values; a later layer wins.
 type values struct {
-	// File is a path of the request.
-	File string `json:"file"`
+	// File is a path of the request; Inside is one of the chart, where it is no path of the request.
+	File   string `json:"file"`
+	Inside string `json:"inside"`
+	// Optional is of Inside.
+	Optional bool `json:"optional"`
 	// Inline is YAML. With File, Merge tells how kustomize puts the two together.
 	Inline string `json:"inline"`
 	Merge  string `json:"merge"`
@@ -28,11 +33,18 @@ type values struct {
 	SetFile   string `json:"setFile"`
 }
 
-func mergeValues(r *request, layers []values) (map[string]any, error) {
+// mergeValues merges layers; those that are files of a chart are left out where there is none.
+func mergeValues(r *request, layers []values, loaded *chart.Chart) (map[string]any, error) {
 	merged := map[string]any{}
 	for _, layer := range layers {
 		var err error
+		if layer.Inside != "" {
+			if layer.File, err = layer.unpacked(r, loaded); err != nil {
+				return nil, err
+			}
+		}
 		switch {
+		case layer.Inside != "" && layer.File == "" && layer.Inline == "":
 		case layer.Set != "":
 			err = strvals.ParseInto(layer.Set, merged)
 		case layer.SetString != "":
@@ -48,6 +60,24 @@ func mergeValues(r *request, layers []values) (map[string]any, error) {
 		}
 	}
 	return merged, nil
+}
+
+// unpacked makes a file of a chart one of the request; it returns its path.
+func (v *values) unpacked(r *request, loaded *chart.Chart) (string, error) {
+	if loaded == nil {
+		return "", nil
+	}
+	for _, file := range loaded.Raw {
+		if file.Name == path.Clean(v.Inside) {
+			name := path.Join("/chart", file.Name)
+			r.contents[name] = file.Data
+			return name, nil
+		}
+	}
+	if v.Optional {
+		return "", nil
+	}
+	return "", fmt.Errorf("the chart has no file %s", v.Inside)
 }
 
 // over merges the YAML of a layer over the values below it.

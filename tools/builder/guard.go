@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -22,12 +23,14 @@ const (
 	// maxRemote bounds a file that is fetched, and each file that git writes.
 	maxRemoteFile = 10 << 20
 	maxClonedFile = 512 << 20
-	patience      = time.Minute
 
 	accessVariable = "BUILDER_ACCESS"
 	gitVariable    = "BUILDER_GIT"
 	pathVariable   = "BUILDER_PATH"
 )
+
+// downloadTime is how long a file or a chart may take.
+var downloadTime = time.Minute
 
 // reserved are addresses that are unicast, but not of the internet.
 var reserved = prefixes("100.64.0.0/10", "192.0.0.0/24", "198.18.0.0/15", "240.0.0.0/4", "64:ff9b::/96",
@@ -37,6 +40,8 @@ var reserved = prefixes("100.64.0.0/10", "192.0.0.0/24", "198.18.0.0/15", "240.0
 type access struct {
 	// Hosts are names of hosts that may be asked, over HTTPS.
 	Hosts []string `json:"hosts"`
+	// Origins, such as http://localhost:5000, may be asked for charts whatever their address.
+	Origins []string `json:"origins"`
 	// Mirrors are local repositories, by the URL of the repository that each stands for.
 	Mirrors map[string]string `json:"mirrors"`
 }
@@ -53,6 +58,23 @@ func (a *access) check(address *url.URL) error {
 		return fmt.Errorf("%s://%s is not an allowed host", address.Scheme, address.Host)
 	}
 	return nil
+}
+
+// permits tells whether an origin is allowed by itself.
+func (a *access) permits(address *url.URL) bool {
+	return address.User == nil && slices.Contains(a.Origins, strings.ToLower(address.Scheme+"://"+address.Host))
+}
+
+// dials tells whether an origin has this host and port.
+func (a *access) dials(address string) bool {
+	return slices.ContainsFunc(a.Origins, func(origin string) bool {
+		parsed, err := url.Parse(origin)
+		if err != nil {
+			return false
+		}
+		port := cmp.Or(parsed.Port(), map[string]string{"http": "80", "https": "443"}[parsed.Scheme])
+		return net.JoinHostPort(parsed.Hostname(), port) == address
+	})
 }
 
 // addresses are those of a host, all of which are public; none for a name that only the proxy can resolve.
@@ -94,14 +116,19 @@ func prefixes(texts ...string) []netip.Prefix {
 type guardedTransport struct {
 	access *access
 	next   *http.Transport
+	// most bounds a response, and all responses together end at until.
+	most  int64
+	until time.Time
 }
 
 func newGuardedTransport() *guardedTransport {
-	guarded := &guardedTransport{access: &access{}, next: http.DefaultTransport.(*http.Transport).Clone()}
-	dialer := &net.Dialer{Timeout: patience}
+	guarded := &guardedTransport{access: &access{}, next: http.DefaultTransport.(*http.Transport).Clone(), most: maxRemoteFile}
+	// An archive that claims to be small must not become large on the way.
+	guarded.next.DisableCompression = true
+	dialer := &net.Dialer{Timeout: downloadTime}
 	guarded.next.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		host, port, err := net.SplitHostPort(address)
-		if err != nil || !slices.Contains(guarded.access.Hosts, host) {
+		if err != nil || guarded.access.dials(address) || !slices.Contains(guarded.access.Hosts, host) {
 			return dialer.DialContext(ctx, network, address) // the user's proxy
 		}
 		found, err := addresses(ctx, host)
@@ -116,8 +143,18 @@ func newGuardedTransport() *guardedTransport {
 	return guarded
 }
 
+// begin sets other limits than those of a single file, until end.
+func (g *guardedTransport) begin(most int64) {
+	g.most, g.until = most, time.Now().Add(downloadTime)
+}
+
+func (g *guardedTransport) end() {
+	g.most, g.until = maxRemoteFile, time.Time{}
+}
+
 func (g *guardedTransport) RoundTrip(request *http.Request) (*http.Response, error) {
-	if err := g.access.check(request.URL); err != nil {
+	permitted := !g.until.IsZero() && g.access.permits(request.URL)
+	if err := g.access.check(request.URL); err != nil && !permitted {
 		return nil, err
 	}
 	for mirrored := range g.access.Mirrors {
@@ -125,8 +162,12 @@ func (g *guardedTransport) RoundTrip(request *http.Request) (*http.Response, err
 			return nil, fmt.Errorf("%s is a repository", mirrored)
 		}
 	}
-	ctx, cancel := context.WithTimeout(request.Context(), patience)
-	if _, err := addresses(ctx, request.URL.Hostname()); err != nil {
+	until := g.until
+	if until.IsZero() {
+		until = time.Now().Add(downloadTime)
+	}
+	ctx, cancel := context.WithDeadline(request.Context(), until)
+	if _, err := addresses(ctx, request.URL.Hostname()); err != nil && !permitted {
 		cancel()
 		return nil, err
 	}
@@ -135,7 +176,7 @@ func (g *guardedTransport) RoundTrip(request *http.Request) (*http.Response, err
 		cancel()
 		return nil, err
 	}
-	response.Body = &fetched{http.MaxBytesReader(nil, response.Body, maxRemoteFile), cancel}
+	response.Body = &fetched{http.MaxBytesReader(nil, response.Body, g.most), cancel}
 	return response, nil
 }
 
@@ -242,7 +283,7 @@ func (a *access) fetchCommand(repository, ref string) ([]string, error) {
 	if err := a.check(address); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), downloadTime)
 	defer cancel()
 	found, err := addresses(ctx, address.Hostname())
 	if err != nil {

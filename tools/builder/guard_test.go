@@ -139,3 +139,50 @@ func TestGitHasNoConfigurationOfTheUser(t *testing.T) {
 		t.Errorf("%v", environment)
 	}
 }
+
+func TestAnOriginIsAllowedAsItIs(t *testing.T) {
+	allowed := &access{Origins: []string{"http://127.0.0.1:5000", "https://charts.internal"}}
+	for address, expected := range map[string]bool{
+		"http://127.0.0.1:5000/index.yaml":   true,
+		"https://charts.internal/x":          true,
+		"https://CHARTS.internal/x":          true,
+		"http://127.0.0.1:5001/x":            false,
+		"https://127.0.0.1:5000/x":           false,
+		"http://charts.internal/x":           false,
+		"http://user@127.0.0.1:5000/x":       false,
+		"https://charts.internal.evil.test/": false,
+	} {
+		parsed, err := url.Parse(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if allowed.permits(parsed) != expected {
+			t.Errorf("%s", address)
+		}
+	}
+	if !allowed.dials("127.0.0.1:5000") || !allowed.dials("charts.internal:443") || allowed.dials("127.0.0.1:443") {
+		t.Error("an origin has its own port")
+	}
+}
+
+func TestAnOriginServesChartsOnly(t *testing.T) {
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked++ }))
+	defer server.Close()
+	guarded := newGuardedTransport()
+	guarded.access = &access{Origins: []string{server.URL}}
+	client := &http.Client{Transport: guarded}
+	if _, err := client.Get(server.URL); err == nil || asked > 0 {
+		t.Errorf("a file is fetched: %v", err)
+	}
+	guarded.begin(maxChartFile)
+	if response, err := client.Get(server.URL); err != nil || asked != 1 {
+		t.Errorf("a chart is not fetched: %v", err)
+	} else {
+		response.Body.Close()
+	}
+	guarded.end()
+	if _, err := client.Get(server.URL); err == nil {
+		t.Error("a file is fetched afterwards")
+	}
+}

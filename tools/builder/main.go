@@ -47,6 +47,8 @@ type request struct {
 	Anywhere bool `json:"anywhere"`
 	// Templates are filled instead of building a root.
 	Templates *fillings `json:"templates"`
+	// Fetch is a chart to fetch instead of building a root.
+	Fetch *chartFetch `json:"fetch"`
 	// Charts are what is rendered with Helm: the root itself, or what kustomizations inflate.
 	Charts []*helmRelease `json:"charts"`
 
@@ -60,7 +62,9 @@ type request struct {
 type answer struct {
 	Resources []resource `json:"resources"`
 	Filled    []filled   `json:"filled,omitempty"`
-	Error     string     `json:"error,omitempty"`
+	// Chart describes a fetched chart.
+	Chart *fetchedChart `json:"chart,omitempty"`
+	Error string        `json:"error,omitempty"`
 	// Notes are what a chart asks for that only a cluster, chance or the clock could answer.
 	Notes []string `json:"notes,omitempty"`
 	// Refused tells that the options are wrong, whatever the root.
@@ -79,6 +83,7 @@ func main() {
 	}
 	seconds := flag.Float64("cpu", 120, "seconds of processor time for a root")
 	patience := flag.Float64("wall", 900, "seconds for a root, downloads included")
+	flag.DurationVar(&downloadTime, "download", downloadTime, "how long a file or a chart may take")
 	megabytes := flag.Int64("memory", 2048, "megabytes of memory")
 	flag.Parse()
 	debug.SetGCPercent(gcPercent)
@@ -102,13 +107,16 @@ func main() {
 	for request := range requests(os.Stdin) {
 		limits.start()
 		transport.access = &request.Access
-		done := answerTo(request, options)
+		done := answerTo(request, options, transport)
 		limits.stop()
 		replies.send(done)
 	}
 }
 
-func answerTo(request *request, options *krusty.Options) answer {
+func answerTo(request *request, options *krusty.Options, transport *guardedTransport) answer {
+	if request.Fetch != nil {
+		return request.Fetch.fetch(transport)
+	}
 	if request.Templates != nil {
 		return fillAll(request.Templates)
 	}

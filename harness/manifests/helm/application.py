@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from harness.manifests.helm.release import Release, escaped, is_url, text_list
+from harness.manifests.helm.remote import RemoteChart
 from harness.manifests.problem import Location
 from harness.manifests.tree import Tree
 from harness.manifests.values import dig, mapping, mappings
@@ -22,7 +23,7 @@ class HelmSource:
 
     Attributes:
         path: Its folder, to which the values' files are relative.
-        chart: Name and version of a chart that is not in a folder; empty for one that is.
+        chart: A chart that is not in a folder of a repository.
         options: Its field `helm`.
         references: URLs of the Application's other sources, by their `ref`.
         variables: What `$NAME` stands for.
@@ -31,7 +32,7 @@ class HelmSource:
     application: str
     namespace: str
     path: str
-    chart: str
+    chart: RemoteChart | None
     options: Mapping[str, Any] = field(default_factory=dict)
     references: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -43,13 +44,11 @@ class HelmSource:
             str(options.get("releaseName") or self.application),
             str(options.get("namespace") or self.namespace or "default"),
             folder="" if self.chart else self.path,
-            label=self.chart or self.path,
+            remote=self.chart,
             options={name: options.get(name) or default for name, default in _OPTIONS.items()},
         )
         release.options["skipSchema"] = bool(options.get("skipSchemaValidation"))
         release.options["apiVersions"] = text_list(options.get("apiVersions"))
-        if self.chart:
-            release.notes.append(f"the Helm chart {self.chart} is not built")
         for name in text_list(options.get("valueFiles")):
             self._add_file(release, tree, is_own, name, optional=bool(options.get("ignoreMissingValueFiles")))
         if (values := options.get("valuesObject")) is not None:
@@ -90,7 +89,7 @@ class HelmSource:
         elif is_url(name):
             release.notes.append(f"the values in {name} are not fetched")
         elif self.chart:
-            release.notes.append(f"the values in {name} are in its chart")
+            release.add_inside(name, optional=optional, **layer)
         else:
             path = name.lstrip("/") if name.startswith("/") else posixpath.join(self.path, name)
             release.add_file(tree, path, Location(path), optional=optional, **layer)
@@ -116,11 +115,20 @@ def helm_source(
         str(dig(resource, "metadata", "name") or "unnamed"),
         str(dig(resource, "spec", "destination", "namespace") or ""),
         posixpath.normpath(str(source.get("path") or ".")),
-        str(source.get("chart") or ""),
+        _remote(source),
         mapping(source.get("helm")),
         {str(other["ref"]): str(other.get("repoURL") or "") for other in sources if other.get("ref")},
         variables,
     )
+
+
+def _remote(source: dict[str, Any]) -> RemoteChart | None:
+    if not source.get("chart"):
+        return None
+    url = str(source.get("repoURL") or "")
+    # Argo CD writes a registry without a scheme.
+    url = f"oci://{url}" if url and "://" not in url else url
+    return RemoteChart(url, str(source["chart"]), str(source.get("targetRevision") or ""))
 
 
 def _text(value: Any) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from harness.manifests.helm.remote import RemoteChart
 from harness.manifests.kubernetes_yaml import YamlError, load
 from harness.manifests.problem import Location, Problem
 from harness.manifests.tree import Tree, UnreadableError
@@ -29,7 +30,7 @@ class Chart:
     files: dict[str, str] = field(default_factory=dict)
     dependencies: dict[str, dict[str, str]] = field(default_factory=dict)
     links: set[str] = field(default_factory=set)
-    missing: list[str] = field(default_factory=list)
+    missing: list[RemoteChart] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -88,10 +89,18 @@ def _walk(
 
 
 def _declared(tree: Tree, files: dict[str, str]) -> Iterator[dict[str, Any]]:
-    for name in (CHART, "requirements.yaml"):
-        if name in files:
-            for document in load(tree.text(files[name])):
-                yield from mappings(mapping(document).get("dependencies"))
+    """The charts that it depends on, in the versions that were decided where some were."""
+    for name, lock in ((CHART, "Chart.lock"), ("requirements.yaml", "requirements.lock")):
+        declared, locked = _dependencies(tree, files.get(name)), _dependencies(tree, files.get(lock))
+        if [item.get("name") for item in declared] == [item.get("name") for item in locked]:
+            versions = [{"version": item.get("version")} for item in locked]
+            declared = [item | version for item, version in zip(declared, versions, strict=True)]
+        yield from declared
+
+
+def _dependencies(tree: Tree, file: str | None) -> list[dict[str, Any]]:
+    documents = load(tree.text(file)) if file else []
+    return [item for document in documents for item in mappings(mapping(document).get("dependencies"))]
 
 
 def _add_dependency(tree: Tree, found: Chart, dependency: dict[str, Any]) -> None:
@@ -101,8 +110,7 @@ def _add_dependency(tree: Tree, found: Chart, dependency: dict[str, Any]) -> Non
     ):
         return
     if not repository.startswith("file://"):
-        version = dependency.get("version") or "of any version"
-        found.missing.append(f"{name} {version}" + (f" of {repository}" if repository else ""))
+        found.missing.append(RemoteChart(repository, name, str(dependency.get("version") or "")))
         return
     folder = tree.resolve(posixpath.join(found.folder, repository.removeprefix("file://")))
     if not is_chart(tree, folder):

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.manifests.helm.release import Layer, Release, escaped, text_list
+from harness.manifests.helm.release import Layer, Release, escaped
+from harness.manifests.helm.remote import RemoteChart
 from harness.manifests.problem import Location
 from harness.manifests.tree import Tree
 from harness.manifests.values import dig, mapping
@@ -19,40 +20,44 @@ class FluxChart:
         path: The chart's folder, where `chart` is empty.
         chart: A chart that is in no folder of a GitRepository.
         spec: Of the HelmRelease.
+        files: The files of its chart that replace the chart's values.
+        ignores_missing: Whether such a file may be missing.
         layers: Values from other resources.
     """
 
     name: str
     namespace: str
     path: str
-    chart: str
+    chart: RemoteChart | None
     spec: Mapping[str, Any] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+    ignores_missing: bool = False
     layers: tuple[Layer, ...] = ()
 
     def release(self, tree: Tree, is_own: Callable[[str, str], bool]) -> Release:  # noqa: ARG002 - of Argo CD's alone
         """The release that it stands for."""
-        chart = mapping(dig(self.spec, "chart", "spec"))
-        files = text_list(chart.get("valuesFiles")) if not self.chart else []
         release = Release(
             self.name,
             self.namespace,
             folder="" if self.chart else self.path,
-            label=self.chart or self.path,
+            remote=self.chart,
             options={
                 "skipCrds": dig(self.spec, "install", "crds") == "Skip",
                 "skipTests": not dig(self.spec, "test", "enable"),
-                "noDefaults": bool(files),
+                "noDefaults": bool(self.files),
                 "postRenderer": _post_renderer(self.spec),
+                # Without its chart, the HelmRelease itself shows its own values.
+                "shown": not self.layers,
             },
         )
-        if self.chart:
-            release.notes.append(f"the Helm chart {self.chart} is not built")
-        for path in files:
-            release.add_file(tree, path, Location(path), optional=bool(chart.get("ignoreMissingValuesFiles")))
-        if self.layers or not self.chart:
-            release.layers += self.layers
-            if values := mapping(self.spec.get("values")):
-                release.layers.append({"inline": json.dumps(values)})
+        for path in self.files:
+            if self.chart:
+                release.add_inside(path, optional=self.ignores_missing)
+            else:
+                release.add_file(tree, path, Location(path), optional=self.ignores_missing)
+        release.layers += self.layers
+        if values := mapping(self.spec.get("values")):
+            release.layers.append({"inline": json.dumps(values)})
         return release
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from harness.manifests.helm.chart import is_chart
 from harness.manifests.helm.release import Release, is_url, text_list
+from harness.manifests.helm.remote import RemoteChart
 from harness.manifests.kubernetes_yaml import YamlError, load
 from harness.manifests.problem import Location, Problem
 from harness.manifests.tree import Tree, UnreadableError
@@ -14,6 +15,7 @@ from harness.manifests.values import mapping, mappings, sequence
 
 _GENERATOR: Final = "HelmChartInflationGenerator"
 _HOME: Final = "charts"
+_VALUES: Final = "values.yaml"
 _NAME: Final = "release-name"
 _OLD_NAMES: Final = {
     "chartName": "name",
@@ -86,32 +88,35 @@ def _release(tree: Tree, chart: dict[str, Any], file: str, home: str, namespace:
     except UnreadableError as error:
         release.problems.append(error.problem(location))
         return release
-    if not there:
-        message = f"{file} inflates the Helm chart {name or 'without a name'}, which is not rendered"
-        where = f": it is not in {folder}" if not chart.get("repo") else f": {chart['repo']} is not asked for it"
-        release.problems.append(Problem("LH101", f"{message}{where}.", location))
+    if not there and chart.get("repo"):
+        release.folder, release.remote = "", RemoteChart(str(chart["repo"]), name, version)
+    elif not there:
+        message = f"{file} inflates the Helm chart {name or 'without a name'}, which is not rendered: "
+        message += f"it is not in {folder}."
+        release.problems.append(Problem("LH101", message, location))
         return release
     _add_values(tree, release, chart, posixpath.dirname(file), location)
     return release
 
 
 def _add_values(tree: Tree, release: Release, chart: dict[str, Any], folder: str, location: Location) -> None:
-    own = str(chart.get("valuesFile") or "")
-    path = posixpath.join(folder, own) if own else posixpath.join(release.folder, "values.yaml")
+    own, more = str(chart.get("valuesFile") or ""), text_list(chart.get("additionalValuesFiles"))
+    for url in filter(is_url, [own, *more]):
+        release.notes.append(f"the values in {url} are not fetched")
+    own = "" if is_url(own) else own
+    path = posixpath.join(folder, own) if own else posixpath.join(release.folder, _VALUES)
     inline, merge = chart.get("valuesInline"), str(chart.get("valuesMerge") or "override")
-    several = [posixpath.join(folder, name) for name in text_list(chart.get("additionalValuesFiles"))]
-    for url in filter(is_url, [own, *text_list(chart.get("additionalValuesFiles"))]):
-        release.problems.append(Problem("LH107", f"{url} is not fetched: copy the values here.", location))
-    if release.problems:
-        return
+    several = [posixpath.join(folder, name) for name in more if not is_url(name)]
     if inline and merge == "replace":
         release.layers.append({"inline": json.dumps(inline)})
+    elif release.remote and not own and inline:
+        release.add_inside(_VALUES, optional=True, inline=json.dumps(inline), merge=merge)
     elif inline:
         count = len(release.layers)
         release.add_file(tree, path, location, optional=not own, inline=json.dumps(inline), merge=merge)
         if len(release.layers) == count:
             release.layers.append({"inline": json.dumps(inline)})
-    else:
+    elif own or not release.remote:
         release.add_file(tree, path, location, optional=not own)
     for additional in several:
         release.add_file(tree, additional, location)

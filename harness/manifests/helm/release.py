@@ -7,10 +7,11 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from harness.manifests.helm.chart import CHART, chart
+from harness.manifests.helm.remote import RemoteChart
 from harness.manifests.problem import Location, Problem
 from harness.manifests.tree import Tree, UnreadableError
 
-Layer = dict[str, str]
+Layer = dict[str, Any]
 """Values of tools/builder (type values): of a file, inline, or of an option of Helm's command line."""
 _DATA: Final = ("setFile",)
 
@@ -21,7 +22,7 @@ class Release:
 
     Attributes:
         folder: The chart's; empty where it is not in this repository.
-        label: The chart in a sentence.
+        remote: The chart where it is not in this repository.
         layers: Its values; a later layer wins.
         options: Other fields of the request.
         notes: Why it is not rendered, as sentences about it.
@@ -30,7 +31,7 @@ class Release:
     name: str
     namespace: str
     folder: str = ""
-    label: str = ""
+    remote: RemoteChart | None = None
     layers: list[Layer] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -57,11 +58,18 @@ class Release:
             self.manifests.append(resolved)
         self.layers.append({"file": resolved, **layer})
 
+    def add_inside(self, name: str, *, optional: bool = False, **layer: str) -> None:
+        """Adds a layer from a file of a chart of elsewhere."""
+        self.layers.append({"inside": name.lstrip("/"), "optional": optional, **layer})
+
     def request(self, tree: Tree) -> dict[str, Any]:
-        """What tools/builder is asked for; the chart's files are among those that are read from now on."""
+        """What tools/builder is asked for; the chart's files are among those that are read from now on.
+
+        `needs` are charts of elsewhere; without them, the values are compared over those in `defaults`.
+        """
         asked = {"name": self.name, "namespace": self.namespace, "values": self.layers, **self.options}
-        if not self.folder:
-            return asked
+        if self.remote:
+            return asked | {"needs": [self.remote], "label": str(self.remote)}
         found = chart(tree, self.folder)
         if CHART not in found.files and not found.problems:
             message = f"{self.folder} has no {CHART}, but {self.name} deploys it as a Helm chart."
@@ -72,18 +80,15 @@ class Release:
         if defaults and defaults not in self.manifests:
             self.files.add(defaults)
             self.manifests.append(defaults)
-        if found.missing:
-            self.notes.append(f"the Helm chart in {self.folder} is not built, because it needs {found.missing[0]}")
-            below = [{"file": defaults}] if defaults else []
-            return asked | {"values": [*below, *self.layers]}
         for files in (found.files, *found.dependencies.values()):
             self.files |= set(files.values())
-        return asked | {"folder": self.folder, "files": found.files, "dependencies": found.dependencies}
+        asked |= {"folder": self.folder, "files": found.files, "dependencies": found.dependencies}
+        return asked | {"needs": found.missing, "defaults": defaults} if found.missing else asked
 
     @property
     def description(self) -> str:
         """The file that describes the chart, or what stands for it."""
-        return posixpath.join(self.folder, CHART) if self.folder else self.label
+        return str(self.remote) if self.remote else posixpath.join(self.folder, CHART)
 
 
 def is_url(name: str) -> bool:

@@ -249,7 +249,8 @@ def test_a_chart_that_needs_one_of_elsewhere_is_named_with_the_difference_of_its
     review = repo.review()
     assert changed(review) == {"values.replicas": (1, 2)}
     assert [note.sentence for note in review.notes] == [
-        "web: the Helm chart in charts/web is not built, because it needs redis 19.0.0 of https://charts.example.com."
+        "web: the Helm chart in charts/web is not rendered without redis 19.0.0 of https://charts.example.com, "
+        "because charts.example.com is not allowed (see --allow-host)."
     ]
     with pytest.raises(HarnessError, match="prod/web") as caught:
         diff("HEAD", root=repo.root)
@@ -283,7 +284,10 @@ def test_the_values_of_a_chart_of_elsewhere_are_compared_field_by_field(repo: An
     assert fields.pop("values.auth.password") != ("s3cr3t-value", "s3cr3t-other")
     assert fields == {"values.auth.user": ("web", "shop")}
     assert "s3cr3t" not in "".join(resource.before_yaml + resource.after_yaml for *_, resource in review.walk())
-    assert "web: the Helm chart redis is not built." in {note.sentence for note in review.notes}
+    assert [note.sentence for note in review.notes] == [
+        "web: the Helm chart redis 19.0.0 of https://charts.example.com is not rendered, "
+        "because charts.example.com is not allowed (see --allow-host)."
+    ]
     with pytest.raises(HarnessError, match="prod/web") as caught:
         diff("HEAD", root=repo.root)
     assert caught.value.exit_code == 5

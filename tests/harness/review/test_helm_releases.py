@@ -165,7 +165,7 @@ def test_values_of_a_secret_are_not_used(repo: Any) -> None:
     [
         (
             {"chart": "redis", "sourceRef": {"kind": "HelmRepository", "name": "x"}},
-            "the Helm chart redis is not built",
+            "the Helm chart redis is not rendered, because its repository is not defined here",
         ),
         (
             {"sourceRef": {"kind": "GitRepository", "name": "x"}, "chart": "other"},

@@ -84,12 +84,14 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def sentence(review: Review, environment: str = "one") -> str:
-    """The one problem, which is of the attacked environment; the other one is reviewed."""
-    (problem,) = review.problems
-    assert problem.environment == environment
-    assert "Traceback" not in problem.sentence
+    """What is said of the attacked environment, a problem or a chart that is missing; the other one is reviewed."""
+    problems = [(problem.environment, problem.sentence) for problem in review.problems]
+    charts = [(note.environment, note.sentence) for note in review.notes if note.application]
+    ((there, said),) = [*problems, *charts]
+    assert there == environment
+    assert "Traceback" not in said
     assert "two (1 changed)" in review.headline
-    return problem.sentence
+    return said
 
 
 GENERATOR = "apiVersion: builtin\nkind: ConfigMapGenerator\nmetadata: {{name: g}}\nfiles: [x=http://{}/x]\n"
