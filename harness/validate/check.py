@@ -15,6 +15,7 @@ from harness.manifests.environments import environments as known_environments
 from harness.manifests.environments import roots
 from harness.manifests.exemptions import Exemption
 from harness.manifests.git_urls import GITHUB
+from harness.manifests.problem import Location
 from harness.manifests.settings import of_checkout
 from harness.validate import (
     amounts,
@@ -24,6 +25,7 @@ from harness.validate import (
     dashboards,
     engines,
     exemptions,
+    kustomizations,
     metrics,
     parity,
     policy,
@@ -106,6 +108,8 @@ def validate(root: Path, names: Sequence[str] = (), *, hosts: Collection[str] = 
     ]
     judged += _for_each(broken, environments)
     judged += parity.check(environments, reference)
+    problems += kustomizations.findings(environments, complete=complete)
+    problems += [finding for environment in environments for finding in kustomizations.reach(environment)]
     if complete:
         problems += building.unused_files(root, environments)
         problems += parity.undeclared(root, everything, reference)
@@ -230,13 +234,23 @@ def _for_each(violations: Iterable[Violation], environments: list[Environment]) 
 
 
 def _locate(violations: list[tuple[str, Violation]], root: Path) -> Iterator[Finding]:
+    """Looks up where violations are; those of one entry of `images` are one finding."""
     locations: dict[str, Locations] = {}
+    of_image: dict[tuple[str, str, Location], list[Finding]] = {}
     for name, violation in violations:
         location = locations.setdefault(name, Locations()).locate(
             violation.resource, violation.path, violation.line
         )
         file, resource = root / location.file, str(violation.resource)
-        yield Finding(violation.rule.id, violation.message, (name,), resource, file, location.line)
+        finding = Finding(violation.rule.id, violation.message, (name,), resource, file, location.line)
+        kustomizations_read = violation.resource.build.root.inputs.kustomizations
+        if violation.path[-1:] == ("image",) and location.file in kustomizations_read:
+            of_image.setdefault((name, violation.rule.id, location), []).append(finding)
+        else:
+            yield finding
+    for first, *others in of_image.values():
+        more = f" (and {len(others)} more)" if others else ""
+        yield replace(first, message=f"{first.message.removesuffix('.')}{more}.")
 
 
 def _sorted(findings: list[Finding], root: Path) -> list[Finding]:

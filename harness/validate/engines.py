@@ -37,9 +37,10 @@ _ABSENCE: Final = {
     "LH541": "Service",
 }
 """Those that are about something missing, with what may provide it."""
+_IMAGE_TAG: Final = "container-image-tag"
 _CHECKS: Final = (
     ("LH521", "container-resources", "Requests and limits are set", "One pod can starve a node."),
-    ("LH522", "container-image-tag", "Images have a fixed tag", "`latest` can become another image at any time."),
+    ("LH522", _IMAGE_TAG, "Images have a fixed tag", "`latest` can become another image at any time."),
     ("LH523", "pod-probes", "Pods behind a Service have safe probes", "A hung pod keeps receiving traffic."),
     (
         "LH524",
@@ -138,7 +139,9 @@ def kube_score(environment: Environment) -> list[Violation]:
             continue
         for container, text in comments or [["", f"{rule.title} does not hold"]]:
             place = f" {container}" if container else ""
-            violations.append(Violation(rule, f"{marked}{place}: {text}.", marked, _container(marked, container)))
+            path = _container(marked, container)
+            path = (*path, "image") if path and rule.check == _IMAGE_TAG else path
+            violations.append(Violation(rule, f"{marked}{place}: {text}.", marked, path))
     return violations
 
 

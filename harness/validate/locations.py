@@ -3,16 +3,22 @@
 import posixpath
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
-from harness.manifests.build import Build, Root
+from harness.manifests.build import Build, Kustomization, Root
 from harness.manifests.generated_names import HASH
+from harness.manifests.images import reference
 from harness.manifests.kubernetes_yaml import Document, Step, YamlError, parse
+from harness.manifests.patches import Patch, patches_of, steps_of
 from harness.manifests.problem import Location
+from harness.manifests.resource import Resource
 from harness.manifests.tree import UnreadableError
-from harness.manifests.values import dig, mappings, sequence
+from harness.manifests.values import dig, mapping, mappings, strings
 from harness.validate.model import BuiltResource
+
+Path = tuple[Step, ...]
 
 
 class RootLocations:
@@ -21,26 +27,27 @@ class RootLocations:
     def __init__(self, root: Root) -> None:
         self._root = root
 
-    def locate(self, kind: str, name: str, path: tuple[Step, ...] = ()) -> Location:
+    def locate(self, resource: Resource, path: Path = ()) -> Location:
         """The file and line of a field of a resource.
 
-        Of the documents with the resource's kind and name (its manifest, and patches of it), the one that has most
-        of the path; the later one, nearer to the overlay, of two that have as much. What no file here holds comes
-        from a generator, else from an upstream base: then the line that names that.
+        It is the patch or other field of a kustomization that sets it. Otherwise, it is the document with the
+        resource's kind and name (its manifest, or a patch of it) that has most of the path; of two that have as
+        much, the later one, nearer to the overlay. What no file here holds comes from a generator, else from an
+        upstream base: then it is the line that names that.
         """
-        patched = self._patch(kind, name, path)
-        if patched:
-            return patched
+        kind, name = resource.kind, HASH.sub("", resource.name)
+        path = _named(resource.value, path)
+        if path and (setter := self._setter(resource, path)):
+            return setter
         best: tuple[int, Location] | None = None
-        for file, document in self._documents.get((kind, name), []) or self._documents.get(
-            (kind, HASH.sub("", name)), []
-        ):
+        for file, document in self._documents.get((kind, resource.name)) or self._documents.get((kind, name), []):
             line, depth = document.locate(path)
             if best is None or depth >= best[0]:
                 best = (depth, Location(file, line))
-        if best:
+        if best and best[0] == len(path):
             return best[1]
-        return self._generator(kind, HASH.sub("", name), path) or self._root.remote_location
+        generated = self._generator(kind, name, path)
+        return generated or (best[1] if best else self._root.remote_location)
 
     @cached_property
     def _documents(self) -> dict[tuple[str, str], list[tuple[str, Document]]]:
@@ -56,49 +63,114 @@ class RootLocations:
                     documents_of[kind, name].append((file, document))
         return documents_of
 
-    def _patch(self, kind: str, name: str, path: tuple[Step, ...]) -> Location | None:
-        """The JSON patch of a kustomization that changes the path or a field below it."""
-        if not path:
-            return None
-        for kustomization in reversed(self._root.kustomizations):
-            for index, item in enumerate(mappings(kustomization.fields.get("patches"))):
-                target, text = item.get("target"), item.get("patch")
-                if not isinstance(text, str) or dig(target, "kind") not in (kind, None):
-                    continue
-                if not re.fullmatch(str(dig(target, "name") or ".*"), name):
-                    continue
-                try:
-                    operations = [operation for document in parse(text) for operation in mappings(document.value)]
-                except YamlError:
-                    continue
-                for operation in operations:
-                    steps = str(operation.get("path")).strip("/").split("/")
-                    if steps[: len(path)] == list(map(str, path)):
-                        return kustomization.location("patches", index)
+    @cached_property
+    def _patches(self) -> list[tuple[Kustomization, list[Patch]]]:
+        """The kustomizations, and the patches of each, the last one to be applied first: components after bases."""
+        own = self._root.inputs.kustomization
+        applied = sorted(
+            self._root.kustomizations,
+            key=lambda one: one.file != own and one.fields.get("kind") != "Component",
+        )
+        return [(one, list(patches_of(self._root.tree, one))[::-1]) for one in applied]
+
+    def _setter(self, resource: Resource, path: Path) -> Location | None:
+        """What sets a path in a kustomization: its patches, and after them its other fields."""
+        steps = steps_of(resource.value, path)
+        names = {resource.name, HASH.sub("", resource.name)}
+        for kustomization, patches in self._patches:
+            if (entry := _setting(kustomization.fields, resource, path)) is not None:
+                return kustomization.location(*entry)
+            for patch in patches:
+                is_manifest = patch.target is None and patch.file != kustomization.file
+                is_for_it = not is_manifest and any(patch.is_for(resource.kind, name) for name in names)
+                if is_for_it and (location := patch.setting(path, steps)):
+                    return location
         return None
 
-    def _generator(self, kind: str, name: str, path: tuple[Step, ...]) -> Location | None:
-        generator = {"ConfigMap": "configMapGenerator", "Secret": "secretGenerator"}.get(kind)
-        if generator is None:
-            return None
-        for kustomization in reversed(self._root.kustomizations):
-            for index, item in enumerate(mappings(kustomization.fields.get(generator))):
-                if item.get("name") != name:
-                    continue
-                if len(path) > 1 and path[0] == "data":
-                    data = self._data_file(posixpath.dirname(kustomization.file), item, str(path[1]))
-                    if data:
-                        return Location(data, 1)
-                return kustomization.location(generator, index)
-        return None
+    def _generator(self, kind: str, name: str, path: Path) -> Location | None:
+        """The generator of a resource, or what it takes a key from."""
+        field = {"ConfigMap": "configMapGenerator", "Secret": "secretGenerator"}.get(kind, "")
+        generators = [
+            (kustomization, index, item)
+            for kustomization in self._root.kustomizations
+            for index, item in enumerate(mappings(kustomization.fields.get(field)))
+            if item.get("name") == name
+        ]
+        if len(path) > 1 and path[0] == "data":
+            for kustomization, index, item in generators:
+                if location := self._key(kustomization, (field, index), item, str(path[1])):
+                    return location
+        return next((kustomization.location(field, index) for kustomization, index, _ in generators), None)
 
-    def _data_file(self, folder: str, item: dict[str, Any], key: str) -> str | None:
-        for source in sequence(item.get("files")):
-            name, _, file = str(source).rpartition("=")
+    def _key(
+        self, kustomization: Kustomization, where: Path, generator: dict[str, Any], key: str
+    ) -> Location | None:
+        folder = posixpath.dirname(kustomization.file)
+        for index, literal in enumerate(strings(generator.get("literals"))):
+            if literal.partition("=")[0] == key:
+                return kustomization.location(*where, "literals", index)
+        for source in strings(generator.get("files")):
+            name, _, file = source.rpartition("=")
             path = posixpath.normpath(posixpath.join(folder, file))
             if (name or posixpath.basename(path)) == key and path in self._root.inputs.files:
-                return path
+                return Location(path, 1)
+        for file in [*strings(generator.get("envs")), *strings([generator.get("env")])]:
+            path = posixpath.normpath(posixpath.join(folder, file))
+            for number, line in self._lines(path):
+                if line.lstrip("\ufeff \t").partition("=")[0] == key:
+                    return Location(path, number)
         return None
+
+    def _lines(self, path: str) -> Iterator[tuple[int, str]]:
+        if path in self._root.inputs.files:
+            try:
+                yield from enumerate(self._root.tree.text(path).splitlines(), 1)
+            except UnreadableError:
+                return
+
+
+def _named(value: Any, path: Path) -> Path:
+    """A path with the names of items, where they are unique, instead of indexes, which patches do not share."""
+    named: list[Step] = []
+    for step in path:
+        names = [dig(item, "name") for item in value] if isinstance(value, list) else []
+        index = names.index(step) if step in names else step
+        name = dig(value, index, "name") if isinstance(index, int) else None
+        named.append(name if isinstance(name, str) and names.count(name) == 1 else step)
+        value = dig(value, index)
+    return tuple(named)
+
+
+def _setting(fields: dict[str, Any], resource: Resource, path: Path) -> Path | None:
+    """The entry of a kustomization that sets a path of a resource."""
+    if path[-1] == "image":
+        image = reference(str(_value(resource.value, path)))
+        for index, item in enumerate(mappings(fields.get("images"))):
+            if image.repository == str(item.get("newName") or item.get("name")):
+                return "images", index
+    if path == ("spec", "replicas"):
+        for index, item in enumerate(mappings(fields.get("replicas"))):
+            if (item.get("name"), item.get("count")) == (resource.name, dig(resource.value, *path)):
+                return "replicas", index
+    if path == ("metadata", "namespace") and fields.get("namespace") == resource.namespace:
+        return ("namespace",)
+    if path[-2:-1] in (("labels",), ("matchLabels",), ("annotations",)):
+        common = "commonAnnotations" if path[-2] == "annotations" else "commonLabels"
+        if path[-1] in mapping(fields.get(common)):
+            return common, path[-1]
+        for index, item in enumerate(mappings(fields.get("labels"))):
+            if path[-2] == "labels" and path[-1] in mapping(item.get("pairs")):
+                return "labels", index, "pairs", path[-1]
+    return None
+
+
+def _value(value: Any, path: Path) -> Any:
+    for step in path:
+        if isinstance(value, list) and isinstance(step, str):
+            value = next((item for item in value if dig(item, "name") == step), None)
+        else:
+            value = dig(value, step)
+    return value
 
 
 class Locations:
@@ -108,22 +180,27 @@ class Locations:
     def of(self, build: Build) -> RootLocations:
         return self._roots.setdefault(build.folder, RootLocations(build.root))
 
-    def locate(
-        self, resource: BuiltResource, path: tuple[Step, ...] = (), text_line: int | None = None
-    ) -> Location:
-        """The file and line of a field of a resource; for one inside a ConfigMap, of the key that holds it.
+    def locate(self, resource: BuiltResource, path: Path = (), text_line: int | None = None) -> Location:
+        """The file and line of a field of a resource; for one inside a ConfigMap, those of the text there.
 
         With `text_line`, the line of the text that the field holds: in a file of its own, or in a block.
         """
         if resource.parent is not None:
-            return self.locate(resource.parent, resource.inside[:-1])
-        location = self.of(resource.build).locate(resource.kind, resource.name, path)
+            return self._embedded(resource, resource.parent, path)
+        location = self.of(resource.build).locate(resource, path)
         return self._inside(resource, location, text_line) if text_line else location
+
+    def _embedded(self, resource: BuiltResource, parent: BuiltResource, path: Path) -> Location:
+        *holder, index = resource.inside
+        own = path[len(resource.inside) :] if path[: len(resource.inside)] == resource.inside else path
+        documents = parse(str(dig(parent.value, *holder)))
+        line = documents[int(index)].locate(_named(resource.value, own))[0] if int(index) < len(documents) else 1
+        return self.locate(parent, tuple(holder), line)
 
     def _inside(self, resource: BuiltResource, location: Location, text_line: int) -> Location:
         root = resource.build.root
         if location.file not in (*root.inputs.manifests, *root.inputs.kustomizations):
-            return Location(location.file, text_line)
+            return Location(location.file, text_line) if location.line == 1 else location
         line = root.tree.text(location.file).splitlines()[(location.line or 1) - 1]
         is_block = re.search(r":\s*\|[-+0-9]*\s*(?:#.*)?$", line)
         return Location(location.file, (location.line or 1) + text_line) if is_block else location

@@ -50,7 +50,14 @@ def check(environment: Environment) -> Iterator[Violation]:
                 for metric in sorted(metrics_of(expression)):
                     if not known.fullmatch(metric):
                         message = f"{config} queries {metric} in {key} ({where}), which nothing exposes."
-                        yield Violation(LH311, message, config, ("data", str(key)))
+                        yield Violation(LH311, message, config, ("data", str(key)), _line(str(text), expression))
+
+
+def _line(text: str, expression: str) -> int:
+    """The line of a query: as JSON or YAML write it, on one line or on several."""
+    forms = (json.dumps(expression), expression.partition("\n")[0])
+    start = next((text.index(form) for form in forms if form in text), 0)
+    return text.count("\n", 0, start) + 1
 
 
 def metrics_of(expression: str) -> set[str]:

@@ -10,6 +10,7 @@ from harness.validate import (
     dashboards,
     engines,
     exemptions,
+    kustomizations,
     metrics,
     parity,
     policy,
@@ -24,6 +25,7 @@ from harness.validate.rule import ValidationRule
 
 _MODULES: Final = (
     building,
+    kustomizations,
     amounts,
     workloads,
     schemas,

@@ -16,14 +16,14 @@ everything: its Namespace, its CRD, and the Service of a webhook that may refuse
 """
 
 import posixpath
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
 from harness.manifests.applications.argocd import WAVE, sources_of, wave
 from harness.manifests.applications.policies import HOOK
-from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.pods import pods_of
 from harness.manifests.values import dig, mappings
 from harness.validate.finding import Violation
@@ -77,11 +77,28 @@ class Level:
         phase: Of Argo CD's phases, in order; -2 for what is applied before Argo CD runs.
         wave: The sync wave.
         who: The Application or resource at this level; two resources part where this differs.
+        resource: That resource; None for what is applied before Argo CD runs.
     """
 
     phase: int
     wave: int
     who: str = field(compare=False)
+    resource: BuiltResource | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """What needs something that is applied later, and the levels at which the two part.
+
+    Attributes:
+        claim: What the needer needs, as the end of a sentence.
+    """
+
+    needer: BuiltResource
+    needed: BuiltResource
+    claim: str
+    early: Level
+    late: Level
 
 
 @dataclass
@@ -126,7 +143,7 @@ class Order:
 
     def of(self, resource: BuiltResource) -> tuple[Level, ...]:
         owner = self.owner(resource)
-        level = Level(_phase(resource), wave(resource.value) or 0, str(resource))
+        level = Level(_phase(resource), wave(resource.value) or 0, str(resource), resource)
         if owner is None or str(resource) in self.roots or self._holds_a_root(resource):
             return (Level(-2, 0, "before Argo CD"), level)
         return (*self.of(owner), level)
@@ -136,12 +153,13 @@ class Order:
         namespaces = {root.partition("/")[0].rpartition(" ")[2] for root in self.roots}
         return resource.kind == "Namespace" and resource.name in namespaces
 
-    def later(self, needed: BuiltResource, needer: BuiltResource) -> bool:
-        """Whether a resource is applied in a later wave than another."""
-        for left, right in zip(self.of(needed), self.of(needer), strict=False):
-            if left.who != right.who:
-                return (left.phase, left.wave) > (right.phase, right.wave)
-        return False
+    def inversions(self, needed: BuiltResource, needer: BuiltResource, claim: str) -> Iterator[Inversion]:
+        """One if the needed resource is applied in a later wave than the needer."""
+        for late, early in zip(self.of(needed), self.of(needer), strict=False):
+            if late.who != early.who:
+                if (late.phase, late.wave) > (early.phase, early.wave):
+                    yield Inversion(needer, needed, claim, early, late)
+                return
 
     def tell(self, resource: BuiltResource) -> str:
         """A resource's order in words: the wave of its Application, and its own where it is not 0."""
@@ -167,27 +185,71 @@ def check(environment: Environment, origins: Origins) -> Iterator[Violation]:
     order = Order(environment)
     services = service_names(environment)
     yield from _structure(environment, order)
-    told: set[tuple[str, str]] = set()
+    inversions = list(_webhooks(environment, order))
+    unexplained: list[tuple[Inversion, Violation]] = []
     for resource in environment.resources:
-        for needed, why, path in _needs_of_resource(environment, resource):
-            # What a whole part lacks is told once, of its first resource.
-            if (resource.build.root.name, why) not in told:
-                violations = list(_judge(order, resource, needed, why, path))
-                yield from violations
-                told |= {(resource.build.root.name, why)} if violations else set()
+        for needed in _needs_of_resource(environment, resource):
+            inversions += order.inversions(needed, resource, f"needs {needed}")
         for pod in pods_of(resource):
             if pod.at_sync:
-                yield from _pod(environment, order, origins, services, pod)
-    yield from _webhooks(environment, order)
+                for needed, what in _needs_of_pod(environment, origins, pod):
+                    inversions += order.inversions(needed, resource, f"needs {what}")
+                for inversion, violation in _services(environment, order, services, pod):
+                    if violation is None:
+                        inversions.append(inversion)
+                    else:
+                        unexplained.append((inversion, violation))
+    misplaced = _misplaced(inversions)
+    for who, of_one in misplaced.items():
+        yield _violation(order, who, of_one)
+    said = {id(inversion): violation for inversion, violation in unexplained}
+    rest = [one for one, _ in unexplained if not {one.early.who, one.late.who} & misplaced.keys()]
+    for who, of_one in _misplaced(rest).items():
+        yield said[id(of_one[0])] if len(of_one) == 1 else _violation(order, who, of_one, LH402)
 
 
-def _pod(
-    environment: Environment, order: Order, origins: Origins, services: ServiceNames, pod: Pod
-) -> Iterator[Violation]:
+def _misplaced(inversions: Iterable[Inversion]) -> dict[str, list[Inversion]]:
+    """The fewest Applications or resources that explain all inversions, with those that each explains."""
+    explained: dict[str, list[Inversion]] = {}
+    left = list(inversions)
+    while left:
+        pairs = {(inversion.early.who, inversion.late.who): inversion for inversion in left}
+        counts = Counter(who for pair in pairs for who in pair)
+        ranks: dict[str, tuple[int, bool, bool]] = {}
+        for inversion in pairs.values():
+            for level in (inversion.early, inversion.late):
+                if level.resource is not None:
+                    said = not level.resource.annotations.keys().isdisjoint((WAVE, HOOK))
+                    ranks[level.who] = (counts[level.who], said, level is inversion.late)
+        who = max(ranks, key=lambda name: ranks[name])
+        explained[who] = [inversion for inversion in left if who in (inversion.early.who, inversion.late.who)]
+        left = [inversion for inversion in left if who not in (inversion.early.who, inversion.late.who)]
+    return explained
+
+
+def _violation(order: Order, who: str, inversions: list[Inversion], rule: ValidationRule = LH401) -> Violation:
+    first = inversions[0]
+    is_late = first.late.who == who
+    level = first.late if is_late else first.early
+    assert level.resource is not None  # noqa: S101 - only those with a resource are misplaced
+    resource, needer = level.resource, first.needer
+    more = ", among others" if len({one.needer if is_late else one.needed for one in inversions}) > 1 else ""
+    claim = f"{needer} ({order.tell(needer)}) {first.claim}"
+    message = (
+        f"{resource} comes too late ({order.tell(resource)}): {claim}{more}."
+        if is_late
+        else f"{resource} comes too early: {claim} ({order.tell(first.needed)}){more}."
+    )
+    annotation = WAVE if WAVE in resource.annotations else HOOK
+    return Violation(rule, message, resource, ("metadata", "annotations", annotation))
+
+
+def _services(
+    environment: Environment, order: Order, services: ServiceNames, pod: Pod
+) -> Iterator[tuple[Inversion, Violation | None]]:
+    """The later Services that a pod names; with a violation if it need not wait for one but does not say why."""
     resource = pod.owner
     seen: set[tuple[str, str]] = set()
-    for needed, why, path in _needs_of_pod(environment, origins, pod):
-        yield from _judge(order, resource, needed, why, path)
     reasons = dict(_reasons(resource))
     for path, text, first in names_in(environment, pod):
         for namespace, name, _ in services.named(text, pod.namespace):
@@ -196,19 +258,29 @@ def _pod(
                 continue
             selector = dig(service.value, "spec", "selector")
             behind = environment.selected(namespace, {"matchLabels": selector}) if selector else []
-            latest = next((pod.owner for pod in behind if order.later(pod.owner, resource)), None)
-            if latest is None or latest is resource:
+            reason = reasons.get(f"{name}.{namespace}")
+            is_command = path[-1] in ("command", "args")
+            waits = (first or resource.kind == "Job") and (is_command or not reason)
+            where = f"Service {namespace}/{name}"
+            claim = (
+                f"cannot complete before {where} responds"
+                if waits
+                else f"names {where} without a reason in {LATER}"
+            )
+            late = [
+                inversion
+                for owner in dict.fromkeys(other.owner for other in behind)
+                for inversion in order.inversions(owner, resource, claim)
+            ]
+            if not late:
                 continue
             seen.add((namespace, name))
-            where = f"Service {namespace}/{name} ({order.tell(latest)})"
-            reason = reasons.get(f"{name}.{namespace}")
-            waits = path[-1] in ("command", "args")
-            if (first or resource.kind == "Job") and (waits or not reason):
-                message = f"{resource} ({order.tell(resource)}) cannot complete before {where} responds."
-                yield Violation(LH401, message, resource, path)
+            if waits:
+                yield late[0], None
             elif not reason:
+                where = f"{where} ({order.tell(late[0].needed)})"
                 message = f"{resource} ({order.tell(resource)}) names {where}, without a reason in {LATER}."
-                yield Violation(LH402, message, resource, path)
+                yield late[0], Violation(LH402, message, resource, path)
 
 
 def _reasons(resource: BuiltResource) -> Iterator[tuple[str, str]]:
@@ -217,60 +289,48 @@ def _reasons(resource: BuiltResource) -> Iterator[tuple[str, str]]:
         yield service.strip(), reason.strip()
 
 
-def _judge(
-    order: Order, resource: BuiltResource, needed: BuiltResource, why: str, path: tuple[Step, ...]
-) -> Iterator[Violation]:
-    if order.later(needed, resource):
-        message = f"{resource} ({order.tell(resource)}) needs {why}, which comes later ({order.tell(needed)})."
-        yield Violation(LH401, message, resource, path)
-
-
-Need = tuple[BuiltResource, str, tuple[Step, ...]]
-
-
-def _needs_of_resource(environment: Environment, resource: BuiltResource) -> Iterator[Need]:
+def _needs_of_resource(environment: Environment, resource: BuiltResource) -> Iterator[BuiltResource]:
     if resource.namespace:
         namespace = environment.get("Namespace", "", resource.namespace)
         if namespace is not None:
-            yield namespace, str(namespace), ("metadata", "namespace")
+            yield namespace
     if resource.group:
         for definition in environment.of_kind("CustomResourceDefinition"):
             spec = definition.value.get("spec")
             if dig(spec, "group") == resource.group and dig(spec, "names", "kind") == resource.kind:
-                yield definition, str(definition), ("kind",)
+                yield definition
 
 
-def _needs_of_pod(environment: Environment, origins: Origins, pod: Pod) -> Iterator[Need]:
-    for kind, name, _, optional, path in uses(pod):
+def _needs_of_pod(environment: Environment, origins: Origins, pod: Pod) -> Iterator[tuple[BuiltResource, str]]:
+    """What a pod needs, and how to name it."""
+    for kind, name, _, optional, _ in uses(pod):
         origin = origins.get((kind, pod.namespace, name))
         if origin is not None and origin.maker is not None and not optional:
             what = f"{kind} {pod.namespace}/{name}"
             made = "" if origin.maker.name == name else f" (made by {origin.maker})"
-            yield origin.maker, what + made, path
-    base = pod.spec_path
+            yield origin.maker, what + made
     account = environment.get("ServiceAccount", pod.namespace, pod.account)
     if account is not None:
-        yield account, str(account), (*base, "serviceAccountName")
+        yield account, str(account)
         for binding in environment.bindings_of(account.namespace, account.name):
-            yield binding, f"{binding}, its rights", (*base, "serviceAccountName")
+            yield binding, f"{binding}, its rights"
     for volume in mappings(pod.spec.get("volumes")):
         claim = environment.get(
             "PersistentVolumeClaim", pod.namespace, str(dig(volume, "persistentVolumeClaim", "claimName"))
         )
         if claim is not None:
-            yield claim, str(claim), (*base, "volumes", str(volume.get("name")))
+            yield claim, str(claim)
 
 
-def _webhooks(environment: Environment, order: Order) -> Iterator[Violation]:
+def _webhooks(environment: Environment, order: Order) -> Iterator[Inversion]:
     """A fail-closed webhook rejects everything that it matches until its Service answers."""
     for configuration, webhook, reference in environment.webhooks():
         service = environment.get("Service", str(reference.get("namespace")), str(reference.get("name")))
         if webhook.get("failurePolicy", "Fail") != "Fail" or service is None:
             continue
         pods = environment.selected(service.namespace, {"matchLabels": dig(service.value, "spec", "selector")})
-        path = ("webhooks", str(webhook.get("name")))
-        for needed in {pod.owner for pod in pods}:
-            yield from _judge(order, configuration, needed, f"{needed} behind its webhook", path)
+        for needed in dict.fromkeys(pod.owner for pod in pods):
+            yield from order.inversions(needed, configuration, f"needs {needed} behind its webhook")
 
 
 def _structure(environment: Environment, order: Order) -> Iterator[Violation]:

@@ -1,0 +1,145 @@
+"""A finding is where its mistake is: in the patch, the entry of a kustomization, the line of a text."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.validate.check import Report, validate
+from harness.validate.output import place
+
+pytestmark = pytest.mark.tools
+
+NORTH = "overlays/north/app/kustomization.yaml"
+RESOURCES = "resources: [../../../base/app, extra.yaml]\ncomponents: [../images]\n"
+WAVE = 'argocd.argoproj.io/sync-wave: "{}"'
+
+
+def places(report: Report, rule: str) -> list[str]:
+    return [place(finding, report.root) for finding in report.findings if finding.rule == rule]
+
+
+def rewrite(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("more", "files", "rule", "expected"),
+    [
+        (
+            "patches:\n  - target: {kind: Deployment}\n    patch: |\n      - op: replace\n"
+            "        path: /spec/replicas\n        value: many\n",
+            {},
+            "LH201",
+            f"{NORTH}:8",
+        ),
+        (
+            "patches:\n  - target: {kind: Deployment}\n    "
+            'patch: \'[{"op": "add", "path": "/spec/replicas", "value": "many"}]\'\n',
+            {},
+            "LH201",
+            f"{NORTH}:5",
+        ),
+        (
+            "patches:\n  - target: {kind: Deployment, name: w.b}\n    path: web.json\n",
+            {
+                "web.json": json.dumps(
+                    [{"op": "add", "path": "/spec/template/spec/containers/0/image", "value": "other:1"}], indent=1
+                )
+            },
+            "LH310",
+            "overlays/north/app/web.json:5",
+        ),
+        (
+            "patches:\n  - target: {kind: Deployment, name: .*}\n    path: any.yaml\n",
+            {"any.yaml": "kind: Deployment\nmetadata: {name: any}\nspec:\n  replicas: x\n"},
+            "LH201",
+            "overlays/north/app/any.yaml:4",
+        ),
+        (
+            "patches:\n  - patch: |-\n      apiVersion: apps/v1\n      kind: Deployment\n"
+            "      metadata: {name: web}\n      spec:\n        template:\n"
+            "          spec:\n            serviceAccountName: absent\n",
+            {},
+            "LH304",
+            f"{NORTH}:11",
+        ),
+        (
+            "patches:\n  - target: {kind: Deployment}\n    patch: |\n      - {op: remove, path: "
+            "/spec/template/spec/containers/0/resources/limits}\n",
+            {},
+            "LH521",
+            f"{NORTH}:6",
+        ),
+        (
+            "configMapGenerator:\n  - name: a\n    namespace: app\n    literals:\n      - b=c\n"
+            "      - rules.json={\n",
+            {},
+            "LH316",
+            f"{NORTH}:8",
+        ),
+        (
+            "configMapGenerator:\n  - {name: a, namespace: app, envs: [a.env]}\n",
+            {"a.env": "# Two.\nA=b\nrules.json={\n"},
+            "LH316",
+            "overlays/north/app/a.env:3",
+        ),
+    ],
+)
+def test_what_a_kustomization_sets_is_located_there(
+    sound: Path, more: str, files: dict[str, str], rule: str, expected: str
+) -> None:
+    (sound / NORTH).write_text(RESOURCES + more)
+    for name, content in files.items():
+        (sound / NORTH).with_name(name).write_text(content)
+    assert set(places(validate(sound, ("north",)), rule)) == {expected}
+
+
+def test_an_image_without_its_tag_is_one_finding_in_the_list_of_images(sound: Path) -> None:
+    web = sound / "base/app/web.yaml"
+    text = web.read_text()
+    other = text.split("---\n")[0].replace("name: web\nspec", "name: other\nspec").replace("app: web", "app: other")
+    web.write_text(f"{text}---\n{other}")
+    rewrite(sound / "overlays/north/images/kustomization.yaml", '    newTag: "1.0"\n', "")
+    report = validate(sound, ("north",))
+    for rule in ("LH310", "LH522"):
+        assert places(report, rule) == ["overlays/north/images/kustomization.yaml:4"]
+    assert all(finding.message.endswith(" (and 1 more).") for finding in report.findings)
+
+
+def test_an_application_that_is_late_is_the_finding_and_not_what_waits_for_it(sound: Path) -> None:
+    rewrite(sound / "base/cicd/applications/misc.yaml", WAVE.format(1), WAVE.format(4))
+    (finding,) = validate(sound).findings
+    assert place(finding, sound) == "base/cicd/applications/misc.yaml:6"
+    assert finding.message == (
+        "Application cicd/misc comes too late (wave 4): ServiceAccount app/web (wave 3) needs Namespace app, "
+        "among others."
+    )
+
+
+def test_a_resource_that_is_early_is_the_finding(sound: Path) -> None:
+    web = sound / "base/app/web.yaml"
+    rewrite(web, "  name: web\n", f"  name: web\n  annotations:\n    {WAVE.format(-1)}\n")
+    (finding,) = validate(sound).findings
+    assert place(finding, sound) == "base/app/web.yaml:6"
+    assert finding.message.startswith(
+        "Deployment app/web comes too early: Deployment app/web (wave 3, wave -1) needs"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (json.dumps({"panels": [{"targets": [{"expr": "up"}, {"expr": 'absent{a="b"}'}]}]}, indent=1), 9),
+        ("groups:\n- rules:\n  - alert: A\n    expr: |\n      up ==\n      absent\n", 5),
+    ],
+)
+def test_a_query_is_located_at_its_line(sound: Path, text: str, line: int) -> None:
+    name = "rules.json" if text.startswith("{") else "rules.yaml"
+    (sound / NORTH).write_text(
+        f"{RESOURCES}configMapGenerator:\n  - {{name: a, namespace: app, files: [{name}]}}\n"
+    )
+    (sound / NORTH).with_name(name).write_text(text)
+    assert places(validate(sound, ("north",)), "LH311") == [f"overlays/north/app/{name}:{line}"]
