@@ -2,6 +2,8 @@
 
 storageClasses: [standard]
 priorityClasses: []
+apiGroups: []             # of operators and aggregated API servers
+apiServerPort: 443        # of its address, not of the Service kubernetes
 """
 
 from dataclasses import dataclass
@@ -15,6 +17,8 @@ from harness.manifests.values import dig
 
 FILE: Final = "cluster.yaml"
 _PRIORITY_CLASSES: Final = frozenset({"system-cluster-critical", "system-node-critical"})
+_API_PORTS: Final = (443, 6443)
+"""Where API servers commonly listen."""
 _CLUSTER_ROLES: Final = frozenset({"admin", "cluster-admin", "edit", "view"})
 
 
@@ -24,6 +28,8 @@ class Cluster:
 
     storage_classes: frozenset[str] = frozenset()
     priority_classes: frozenset[str] = _PRIORITY_CLASSES
+    api_groups: frozenset[str] = frozenset()
+    api_ports: tuple[int, ...] = _API_PORTS
 
     def has_role(self, name: str) -> bool:
         """Whether every cluster has this ClusterRole."""
@@ -44,7 +50,13 @@ def read(root: Path, environment: str) -> Cluster:
     except (YamlError, UnicodeDecodeError) as error:
         raise HarnessError(f"{file} is not valid YAML ({error}): correct it.") from error
     content: Any = documents[0] if documents else {}
-    return Cluster(_names(content, "storageClasses"), _PRIORITY_CLASSES | _names(content, "priorityClasses"))
+    port = dig(content, "apiServerPort")
+    return Cluster(
+        _names(content, "storageClasses"),
+        _PRIORITY_CLASSES | _names(content, "priorityClasses"),
+        _names(content, "apiGroups"),
+        (port,) if isinstance(port, int) else _API_PORTS,
+    )
 
 
 def _names(content: Any, field: str) -> frozenset[str]:

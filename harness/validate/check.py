@@ -18,6 +18,7 @@ from harness.manifests.git_urls import GITHUB
 from harness.manifests.problem import Location
 from harness.manifests.settings import of_checkout
 from harness.validate import (
+    access,
     amounts,
     apiserver,
     argocd,
@@ -30,6 +31,7 @@ from harness.validate import (
     parity,
     policy,
     projects,
+    reach,
     references,
     schemas,
     texts,
@@ -204,6 +206,8 @@ def _judge(environment: Environment, catalogue: Catalogue) -> Iterator[Violation
     yield from references.check(environment, made, cluster)
     yield from waves.check(environment, made)
     yield from amounts.check(environment)
+    yield from access.check(environment, cluster)
+    yield from reach.check(environment, cluster)
     yield from workloads.check(environment, made)
     yield from policy.check(environment)
     yield from projects.check(environment, cluster)

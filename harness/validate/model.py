@@ -81,6 +81,11 @@ class Environment:
         return isinstance(dig(resource.value, *place), dict) and not any(_overlap(path, place) for path in fields)
 
     @cached_property
+    def submitted(self) -> set[tuple[str, str]]:
+        """The ConfigMaps and keys that hold manifests which a program submits later."""
+        return {(resource.parent.key, str(resource.inside[1])) for resource in self.embedded if resource.parent}
+
+    @cached_property
     def pods(self) -> list[Pod]:
         """Every pod, including those submitted later."""
         return [pod for resource in self.sound for pod in pods_of(resource)]

@@ -3,6 +3,7 @@
 from typing import Final
 
 from harness.validate import (
+    access,
     amounts,
     apiserver,
     argocd,
@@ -15,6 +16,7 @@ from harness.validate import (
     parity,
     policy,
     projects,
+    reach,
     references,
     schemas,
     texts,
@@ -28,6 +30,8 @@ _MODULES: Final = (
     kustomizations,
     amounts,
     workloads,
+    reach,
+    access,
     schemas,
     apiserver,
     argocd,

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from harness.manifests.traffic import DIRECTIONS, allowed, missing, restricts
 from harness.manifests.values import canonical, dig, mappings, strings
 from harness.review.fieldpath import path_text
 from harness.review.risks.context import Change, Judgement, Specification
 from harness.review.risks.rule import high, low, medium
 from harness.review.risks.running import DF310
-from harness.review.risks.traffic import DIRECTIONS, allowed, missing, restricts
 
 DF201: Final = medium("DF201", "A role grants more", "Every account that is bound to it can do more.")
 DF202: Final = high("DF202", "A role grants wildcards, Secrets or escalation", "It is close to cluster-admin.")

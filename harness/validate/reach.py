@@ -1,0 +1,243 @@
+"""Reach: network policies let every connection through that the manifests declare, at both of its ends."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from harness.manifests.cluster import Cluster
+from harness.manifests.kubernetes_yaml import Step
+from harness.manifests.traffic import DIRECTIONS, Endpoint, Port, allowed, permitted, restricting
+from harness.manifests.values import dig, mappings
+from harness.validate.access import callers_of, has_token
+from harness.validate.finding import Violation
+from harness.validate.hosts import ServiceNames, service_names, texts_of
+from harness.validate.model import BuiltResource, Environment, Pod
+from harness.validate.rule import ValidationRule
+from harness.validate.scraping import discovered
+
+_KINDS: Final = frozenset({"NetworkPolicy", "Namespace", "labels"})
+
+
+def _rule(id_: str, title: str, why: str, *kinds: str) -> ValidationRule:
+    return ValidationRule(id_, title, why, is_about_absence=True, provided_by=_KINDS | set(kinds))
+
+
+LH711: Final = _rule(
+    "LH711", "Network policies allow every use of a Service", "The connection times out.", "Service"
+)
+LH712: Final = _rule(
+    "LH712", "Network policies allow what Prometheus discovers", "The target is down for ever.", "ConfigMap"
+)
+LH713: Final = _rule("LH713", "A pod that names a host may ask DNS", "No name resolves.")
+LH714: Final = _rule(
+    "LH714",
+    "Network policies allow calls of and by the API server",
+    "The calls time out.",
+    "RoleBinding",
+    "ClusterRoleBinding",
+)
+LH715: Final = _rule(
+    "LH715", "Network policies allow connections from and to the outside that are declared", "They time out."
+)
+
+_DNS: Final = Endpoint("kube-system", {"k8s-app": "kube-dns"}, {"kubernetes.io/metadata.name": "kube-system"})
+_URL: Final = re.compile(
+    r"\b([a-z][a-z0-9+]*)://(?:[^\s/@\"']*@)?([a-z0-9-]+(?:\.[a-z0-9-]+)+)(?::(\d+))?(?=[/\s\"',?]|$)"
+)
+_INSIDE: Final = re.compile(r"\.(?:svc|local|internal|localhost)$|\.svc\.|^\d+(?:\.\d+)+$")
+_PORTS: Final = {"http": 80, "https": 443, "ssh": 22}
+
+
+@dataclass(frozen=True, eq=False)
+class Connection:
+    """A connection that manifests declare.
+
+    Attributes:
+        client: Who opens it, in words; the pod, where it is one.
+        server: Whom it is to, in words.
+        targets: Its other ends, which all have to answer, each with the ports of which any will do.
+        shared: The namespace and name of a variable that several pods read, of which one uses it.
+    """
+
+    rule: ValidationRule
+    client: str
+    server: str
+    source: Endpoint
+    targets: tuple[tuple[Endpoint, tuple[Port, ...]], ...]
+    resource: BuiltResource
+    path: tuple[Step, ...] = ()
+    shared: tuple[str, ...] = ()
+
+
+def check(environment: Environment, cluster: Cluster) -> Iterator[Violation]:
+    """Finds declared connections that no policy allows, each cause once."""
+    policies = environment.of_kind("NetworkPolicy")
+    values = [policy.value for policy in policies]
+    blocked: dict[tuple[Any, ...], list[Connection]] = {}
+    connections = [(one, list(_blocked(values, one))) for one in _connections(environment, cluster)]
+    used = {one.shared for one, keys in connections if one.shared and not keys}
+    for connection, keys in connections:
+        for key in keys if connection.shared not in used else ():
+            blocked.setdefault(key, []).append(connection)
+    for (rule, direction, namespace, server, ports), stopped in blocked.items():
+        clients = list(dict.fromkeys(connection.client for connection in stopped))
+        more = f" and {len(clients) - 1} more" if len(clients) > 1 else ""
+        way = "in" if direction == "ingress" else "out"
+        port = " or ".join(map(str, ports))
+        message = (
+            f"{clients[0]}{more} connect{'' if more else 's'} to {server}, "
+            f"which no NetworkPolicy of {namespace} lets {way} on {port}."
+        )
+        yield Violation(rule, message, *_location(policies, direction, stopped[0]))
+
+
+def _blocked(policies: list[dict[str, Any]], connection: Connection) -> Iterator[tuple[Any, ...]]:
+    """Where a connection is stopped: (rule, direction, namespace, server, ports)."""
+    for target, ports in connection.targets:
+        ends = {"egress": (connection.source, target), "ingress": (target, connection.source)}
+        for direction in DIRECTIONS:
+            own, peer = ends[direction]
+            if not any(permitted(policies, direction, own, peer, port) for port in ports):
+                yield connection.rule, direction, own.namespace, connection.server, ports
+
+
+def _location(
+    policies: list[BuiltResource], direction: str, connection: Connection
+) -> tuple[BuiltResource, tuple[Step, ...]]:
+    """A policy with this peer, or one for these pods; otherwise what declares the connection."""
+    near: list[BuiltResource] = []
+    for target, _ in connection.targets:
+        own, peer = (connection.source, target) if direction == "egress" else (target, connection.source)
+        for policy in policies:
+            if not restricting([policy.value], direction, own):
+                continue
+            traffic = allowed(policy.value, direction)
+            if any(one.peer is not None and one.has_peer(peer, own.namespace) for one in traffic):
+                return policy, ("spec", direction)
+            if traffic and dig(policy.value, "spec", "podSelector"):
+                near.append(policy)
+    return (near[0], ("spec", direction)) if near else (connection.resource, connection.path)
+
+
+def _connections(environment: Environment, cluster: Cluster) -> Iterator[Connection]:
+    services, callers = service_names(environment), callers_of(environment)
+    for pod in environment.pods:
+        if pod.owner.kind == "PodTemplate":
+            continue
+        own = partial(Connection, client=str(pod.owner), source=end_of(environment, pod), resource=pod.owner)
+        named = list(_named(environment, services, pod, own))
+        yield from named
+        if named:
+            yield own(LH713, server="DNS", targets=((_DNS, (Port(53, "UDP"),)),), path=pod.spec_path)
+        if (pod.namespace, pod.account) in callers and has_token(environment, pod):
+            api = (Endpoint(outside="private"), tuple(map(Port, cluster.api_ports)))
+            yield own(LH714, server="the API server", targets=(api,), path=pod.spec_path)
+        for target, port in dict.fromkeys(discovered(environment, pod)):
+            end = (end_of(environment, target), (_port(target, port, "TCP"),))
+            yield own(LH712, server=str(target.owner), targets=(end,), path=pod.spec_path)
+    yield from _of_applications(environment)
+    yield from _from_outside(environment)
+
+
+def _named(
+    environment: Environment, services: ServiceNames, pod: Pod, own: Callable[..., Connection]
+) -> Iterator[Connection]:
+    """The connections to what a pod's texts name."""
+    for text in texts_of(environment, pod):
+        variable = text.config[1] if text.config and "." not in text.config[1] else ""
+        own_here = partial(own, path=text.path, shared=(pod.namespace, variable) if variable else ())
+        for namespace, name, port in services.named(text.value, pod.namespace):
+            service = environment.get("Service", namespace, name)
+            if service is not None:
+                server = f"{service}" + (f":{port}" if port else "")
+                yield own_here(LH711, server=server, targets=tuple(_behind(environment, service, port, pod)))
+        # A file may have links that nobody follows.
+        for scheme, host, number in _URL.findall(text.value) if variable or not text.config else ():
+            port = int(number) if number else _PORTS.get(scheme)
+            if port is not None and not _is_inside(environment, host):
+                outside = (Endpoint(outside="public"), (Port(port),))
+                yield own_here(LH715, server=f"{host}:{port}", targets=(outside,))
+
+
+def _is_inside(environment: Environment, host: str) -> bool:
+    return bool(_INSIDE.search(host)) or host.split(".")[1] in environment.namespaces
+
+
+def _of_applications(environment: Environment) -> Iterator[Connection]:
+    """The driver of a SparkApplication and its executors connect to each other, on ports that they choose."""
+    by_owner: dict[BuiltResource, dict[str, Pod]] = {}
+    for pod in environment.pods:
+        if pod.role:
+            by_owner.setdefault(pod.owner, {})[pod.role] = pod
+    for owner, pods in by_owner.items():
+        if len(pods) == 2:
+            driver, executor = (end_of(environment, pods[role]) for role in ("driver", "executor"))
+            for one, other, role in ((executor, driver, "driver"), (driver, executor, "executor")):
+                server = f"its {role}"
+                yield Connection(
+                    LH711, str(owner), server, one, ((other, (Port(None),)),), owner, (*owner.inside, "spec", role)
+                )
+
+
+def _from_outside(environment: Environment) -> Iterator[Connection]:
+    """Load balancers have clients outside, and the API server calls webhooks."""
+    for service in environment.of_kind("Service"):
+        if dig(service.value, "spec", "type") in ("LoadBalancer", "NodePort"):
+            targets = tuple(_behind(environment, service, None, None))
+            outside = Endpoint(outside="any")
+            yield Connection(LH715, "A client outside", str(service), outside, targets, service, ("spec", "type"))
+    for configuration, webhook, reference in environment.webhooks():
+        server = environment.get("Service", str(reference.get("namespace")), str(reference.get("name")))
+        if server is not None:
+            targets = tuple(_behind(environment, server, reference.get("port", 443), None))
+            path = ("webhooks", str(webhook.get("name")))
+            api = Endpoint(outside="private")
+            yield Connection(LH714, "The API server", str(server), api, targets, configuration, path)
+
+
+def end_of(environment: Environment, pod: Pod) -> Endpoint:
+    namespace = environment.namespaces.get(pod.namespace)
+    labels = {"kubernetes.io/metadata.name": pod.namespace} | (namespace.labels if namespace else {})
+    return Endpoint(pod.namespace, pod.labels, labels)
+
+
+def _behind(
+    environment: Environment, service: BuiltResource, port: int | None, client: Pod | None
+) -> Iterator[tuple[Endpoint, tuple[Port, ...]]]:
+    """The pods behind a port of a Service, or any of its ports, and their own ports; not the client itself."""
+    selector = dig(service.value, "spec", "selector")
+    for pod in environment.selected(service.namespace, {"matchLabels": selector}) if selector else ():
+        if client is not None and pod.owner is client.owner:
+            continue
+        ports = tuple(
+            target
+            for item in mappings(dig(service.value, "spec", "ports"))
+            if port in (None, item.get("port"))
+            for target in [_target(pod, item)]
+            if target is not None
+        )
+        if ports:
+            yield end_of(environment, pod), ports
+
+
+def _target(pod: Pod, port: dict[str, Any]) -> Port | None:
+    """The port of a pod to which a Service forwards; None where the pod does not have it."""
+    wanted, protocol = port.get("targetPort", port.get("port")), str(port.get("protocol") or "TCP")
+    if isinstance(wanted, int):
+        return _port(pod, wanted, protocol)
+    for item in _declared(pod):
+        if item.get("name") == wanted and isinstance(item.get("containerPort"), int):
+            return _port(pod, item["containerPort"], protocol)
+    return None
+
+
+def _port(pod: Pod, number: int, protocol: str) -> Port:
+    names = [str(item.get("name")) for item in _declared(pod) if item.get("containerPort") == number]
+    return Port(number, protocol, frozenset(names))
+
+
+def _declared(pod: Pod) -> Iterator[dict[str, Any]]:
+    for _, container, _ in pod.containers():
+        yield from mappings(container.get("ports"))

@@ -1,0 +1,314 @@
+"""Network policies and the connections that manifests declare."""
+
+import textwrap
+
+import pytest
+
+from harness.manifests.cluster import Cluster
+from harness.validate import reach
+from harness.validate.scraping import relabelled
+from tests.harness.validate.made import made
+
+NAMESPACES = """---
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {team: shop}}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: store, labels: {team: data}}
+"""
+SERVER = """---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db, namespace: store}
+spec:
+  template:
+    metadata: {labels: {app: db}, annotations: {scrape: "true", port: "9187"}}
+    spec:
+      containers:
+        - {name: db, image: db, ports: [{name: sql, containerPort: 5432}]}
+        - {name: metrics, image: exporter, ports: [{name: metrics, containerPort: 9187}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: db, namespace: store}
+spec: {selector: {app: db}, ports: [{name: sql, port: 5000, targetPort: sql}]}
+"""
+TO_DNS = (
+    "{to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}, "
+    "podSelector: {matchLabels: {k8s-app: kube-dns}}}], ports: [{protocol: UDP, port: 53}]}"
+)
+TO_DB = "{namespaceSelector: {matchLabels: {team: data}}, podSelector: {matchLabels: {app: db}}}"
+FROM_WEB = "{namespaceSelector: {matchLabels: {team: shop}}, podSelector: {matchLabels: {app: web}}}"
+OUT = f"{{to: [{TO_DB}], ports: [{{port: 5432}}]}}"
+IN = f"{{from: [{FROM_WEB}], ports: [{{port: sql}}]}}"
+
+
+def client(fields: str, account: str = "default") -> str:
+    return f"""---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: web, namespace: shop}}
+spec:
+  template:
+    metadata: {{labels: {{app: web}}}}
+    spec:
+      serviceAccountName: {account}
+      containers:
+        - name: web
+          image: web
+{textwrap.indent(textwrap.dedent(fields).strip(), " " * 10)}
+"""
+
+
+def policy(name: str, namespace: str, rules: str, labels: str = "{}") -> str:
+    return f"""---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {{name: {name}, namespace: {namespace}}}
+spec: {{podSelector: {labels}, {rules}}}
+"""
+
+
+def denied(*namespaces: str) -> str:
+    return "".join(policy("deny", name, "policyTypes: [Ingress, Egress]") for name in namespaces)
+
+
+def found(text: str, cluster: Cluster | None = None) -> list[tuple[str, str]]:
+    violations = reach.check(made(NAMESPACES + text), cluster or Cluster())
+    return [(violation.rule.id, violation.message) for violation in violations]
+
+
+URL = "env: [{name: DB_URL, value: postgresql://me@db.store.svc.cluster.local:5000/x}]"
+ALLOWED = denied("shop", "store") + policy("out", "shop", f"policyTypes: [Egress], egress: [{OUT}, {TO_DNS}]")
+ALLOWED += policy("in", "store", f"ingress: [{IN}]", "{matchLabels: {app: db}}")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        URL,
+        "env: [{name: DB_HOST, value: db.store}]",
+        "args: [--database, 'jdbc:postgresql://db.store:5000/x']",
+        "command: [sh, -c, 'until nc -z db.store.svc 5000; do sleep 1; done']",
+        "envFrom: [{configMapRef: {name: settings}}]",
+    ],
+)
+def test_a_declared_connection_is_allowed_at_both_ends(fields: str) -> None:
+    settings = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: shop}\n"
+    text = client(fields) + SERVER + settings + "data: {DB_HOST: db.store}\n"
+    assert found(text) == []
+    assert found(text + ALLOWED) == []
+    for cut, way in ((OUT, "policy of shop lets out on TCP 5432"), (IN, "policy of store lets in on TCP 5432")):
+        ((rule, message),) = found(text + ALLOWED.replace(cut, "{ports: [{port: 1}]}"))
+        assert rule == "LH711"
+        assert way.replace("policy", "NetworkPolicy") in message
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("port: 5432", "port: 5000"),
+        ("port: 5432", "protocol: UDP, port: 5432"),
+        ("port: sql", "port: metrics"),
+        ("team: shop", "team: other"),
+        ("team: data", "team: other"),
+        ("{from: [{namespaceSelector: {matchLabels: {team: shop}}, pod", "{from: [{pod"),
+        ("podSelector: {matchLabels: {app: web}}", "podSelector: {matchLabels: {app: other}}"),
+        ("{port: 5432}", "{port: 5433, endPort: 6000}"),
+    ],
+)
+def test_it_is_allowed_on_that_port_from_that_pod(old: str, new: str) -> None:
+    assert old in ALLOWED
+    assert [rule for rule, _ in found(client(URL) + SERVER + ALLOWED.replace(old, new))] == ["LH711"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("{port: 5432}", "{port: 5000, endPort: 6000}"),
+        (f"[{IN}]", "[{}]"),
+        (
+            "podSelector: {matchLabels: {app: web}}",
+            "podSelector: {matchExpressions: [{key: app, operator: Exists}]}",
+        ),
+    ],
+)
+def test_other_ways_of_allowing_it(old: str, new: str) -> None:
+    assert old in ALLOWED
+    assert found(client(URL) + SERVER + ALLOWED.replace(old, new)) == []
+
+
+def test_one_cause_is_one_finding() -> None:
+    others = client(URL).replace("name: web, namespace", "name: other, namespace")
+    ((_, message),) = found(client(URL) + others + SERVER + ALLOWED.replace(IN, "{ports: [{port: 1}]}"))
+    assert message == (
+        "Deployment shop/web and 1 more connect to Service store/db:5000, "
+        "which no NetworkPolicy of store lets in on TCP 5432."
+    )
+
+
+def test_a_finding_is_at_the_policy_that_has_the_peer() -> None:
+    text = client(URL) + SERVER + ALLOWED.replace("port: sql", "port: 1")
+    (violation,) = reach.check(made(NAMESPACES + text), Cluster())
+    assert (str(violation.resource), violation.path) == ("NetworkPolicy store/in", ("spec", "ingress"))
+
+
+def test_a_pod_that_names_a_host_may_ask_dns() -> None:
+    ((rule, message),) = found(
+        client(URL) + SERVER + ALLOWED.replace(TO_DNS, "{ports: [{protocol: TCP, port: 53}]}")
+    )
+    assert (rule, "UDP 53" in message) == ("LH713", True)
+    assert found(client("args: [--quiet]") + denied("shop")) == []
+
+
+BOUND = """---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: web, namespace: shop}
+subjects: [{kind: ServiceAccount, name: web}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("egress", "ports", "reached"),
+    [
+        ("{ports: [{port: 443}]}", (443,), True),
+        ("{ports: [{port: 443}]}", (8443,), False),
+        ("{ports: [{port: 6443}]}", (443, 6443), True),
+        ("{to: [{ipBlock: {cidr: 10.0.0.1/32}}]}", (443,), True),
+        (
+            "{to: [{ipBlock: {cidr: 0.0.0.0/0, except: [10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16]}}]}",
+            (443,),
+            False,
+        ),
+        ("{to: [{namespaceSelector: {}}]}", (443,), False),
+    ],
+)
+def test_an_account_with_permissions_reaches_the_api_server(
+    egress: str, ports: tuple[int, ...], reached: bool
+) -> None:
+    text = client("args: [--quiet]", "web") + BOUND + denied("shop") + policy("api", "shop", f"egress: [{egress}]")
+    assert [rule for rule, _ in found(text, Cluster(api_ports=ports))] == ([] if reached else ["LH714"])
+    assert found(text.replace("name: web}]", "name: other}]"), Cluster(api_ports=ports)) == []
+
+
+def test_the_api_server_reaches_a_webhook() -> None:
+    hook = """---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: db}
+webhooks: [{name: db.shop.io, clientConfig: {service: {namespace: store, name: db, port: 5000}}}]
+"""
+    assert [rule for rule, _ in found(SERVER + hook + denied("store"))] == ["LH714"]
+    assert (
+        found(SERVER + hook + denied("store") + policy("in", "store", "ingress: [{ports: [{port: 5432}]}]")) == []
+    )
+
+
+def test_a_load_balancer_has_clients_outside() -> None:
+    text = SERVER.replace("spec: {selector", "spec: {type: LoadBalancer, selector") + denied("store")
+    assert [rule for rule, _ in found(text)] == ["LH715"]
+    block = policy("in", "store", "ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/16}}]}]")
+    assert found(text + block) == []
+
+
+@pytest.mark.parametrize(
+    ("egress", "reached"),
+    [
+        ("{ports: [{port: 443}]}", True),
+        ("{ports: [{port: 8443}]}", False),
+        ("{to: [{ipBlock: {cidr: 0.0.0.0/0, except: [10.0.0.0/8]}}]}", True),
+        ("{to: [{ipBlock: {cidr: 10.0.0.0/8}}]}", False),
+        ("{to: [{namespaceSelector: {}}]}", False),
+    ],
+)
+def test_a_url_outside_is_reached(egress: str, reached: bool) -> None:
+    text = client("env: [{name: SOURCE, value: 'https://api.brewery.org/v1'}]") + denied("shop")
+    text += policy("out", "shop", f"policyTypes: [Egress], egress: [{egress}, {TO_DNS}]")
+    assert [rule for rule, _ in found(text)] == ([] if reached else ["LH715"])
+
+
+@pytest.mark.parametrize(
+    ("variable", "rule", "out"),
+    [
+        ("SOURCE: 'https://api.brewery.org/v1'", "LH715", "{ports: [{port: 443}]}"),
+        ("DB_HOST: db.store", "LH711", OUT),
+    ],
+)
+def test_of_several_readers_of_a_variable_one_is_enough(variable: str, rule: str, out: str) -> None:
+    settings = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: shop}\n"
+    reader = client("envFrom: [{configMapRef: {name: settings}}]")
+    other = reader.replace("name: web, namespace", "name: other, namespace").replace("app: web", "app: other")
+    text = f"{settings}data: {{{variable}}}\n{reader}{other}{SERVER}{denied('shop')}"
+    text += policy("dns", "shop", f"policyTypes: [Egress], egress: [{TO_DNS}]")
+    assert [found_rule for found_rule, _ in found(text)] == [rule]
+    allowed = policy("out", "shop", f"policyTypes: [Egress], egress: [{out}]", "{matchLabels: {app: other}}")
+    assert found(text + allowed) == []
+
+
+SCRAPING = """---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: prometheus, namespace: shop}
+data:
+  prometheus.yml: |
+    scrape_configs:
+      - job_name: pods
+        kubernetes_sd_configs: [{role: ROLE, namespaces: {names: [store]}}]
+        relabel_configs:
+          - {source_labels: [__meta_kubernetes_pod_annotation_scrape], regex: "true", action: keep}
+          - source_labels: [__meta_kubernetes_pod_annotation_port]
+            target_label: __meta_kubernetes_pod_container_port_number
+            action: keepequal
+"""
+
+
+@pytest.mark.parametrize("role", ["pod", "endpoints"])
+def test_what_prometheus_discovers_is_reached(role: str) -> None:
+    reader = client("volumeMounts: [{name: config, mountPath: /etc/prometheus}]")
+    reader += "      volumes: [{name: config, configMap: {name: prometheus}}]\n"
+    text = SCRAPING.replace("ROLE", role) + reader + SERVER
+    ((rule, message),) = found(text + denied("store"))
+    assert rule == "LH712"
+    assert message.endswith(
+        "connects to StatefulSet store/db, which no NetworkPolicy of store lets in on TCP 9187."
+    )
+    allowed = policy("in", "store", "ingress: [{ports: [{port: metrics}]}]")
+    assert found(text + denied("store") + allowed) == []
+    assert found(text.replace('scrape: "true"', 'scrape: "false"') + denied("store")) == []
+
+
+def test_drivers_and_executors_reach_each_other() -> None:
+    spark = """---
+apiVersion: sparkoperator.k8s.io/v1beta2
+kind: SparkApplication
+metadata: {name: job, namespace: shop}
+spec: {driver: {labels: {app: spark}}, executor: {labels: {app: spark}}}
+"""
+    assert {rule for rule, _ in found(spark + denied("shop"))} == {"LH711"}
+    both = "policyTypes: [Ingress, Egress], ingress: [{from: [PEER]}], egress: [{to: [PEER]}]"
+    allowed = policy("spark", "shop", both.replace("PEER", "{podSelector: {matchLabels: {app: spark}}}"))
+    assert found(spark + denied("shop") + allowed) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "result"),
+    [
+        ({"source_labels": ["a", "b"], "regex": "1;2", "action": "keep"}, {"a": "1", "b": "2"}),
+        ({"source_labels": ["a"], "regex": "1.", "action": "keep"}, None),
+        ({"source_labels": ["a"], "regex": "1", "action": "drop"}, None),
+        ({"source_labels": ["a"], "target_label": "b", "action": "keepequal"}, None),
+        ({"source_labels": ["a"], "target_label": "b", "action": "dropequal"}, {"a": "1", "b": "2"}),
+        ({"source_labels": ["a"], "replacement": "$1:40", "target_label": "b"}, {"a": "1", "b": "1:40"}),
+        (
+            {"source_labels": ["a"], "regex": "(.)(x)?", "replacement": "${1}-$2", "target_label": "b"},
+            {"a": "1", "b": "1-"},
+        ),
+        ({"replacement": "x", "target_label": "b"}, {"a": "1", "b": "x"}),
+        ({"source_labels": ["a"], "regex": "(", "action": "keep"}, None),
+    ],
+)
+def test_relabelling(rule: dict[str, str], result: dict[str, str] | None) -> None:
+    assert relabelled({"a": "1", "b": "2"}, [rule]) == result
