@@ -1,9 +1,11 @@
 """The oracle for the review: all that two trees deploy, built with the `kustomize` program, and how it differs.
 
 It shares nothing with the review but the program's version. A kustomization that no other one includes is built by
-itself, and so is what an Application deploys; a folder without a kustomization is its manifests.
+itself, and so is what an Application deploys; a folder without a kustomization is its manifests. Charts and
+variables are in tests/oracle/charts.py.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -20,6 +22,8 @@ from typing import Any, Final
 
 import yaml
 
+from tests.oracle import charts
+
 NAMES: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _HASHED: Final = re.compile(r"(.+)-([bcdfghkmt2456789]{10})")
 _EMPTY: Final = "Error: kustomization.yaml is empty"
@@ -29,6 +33,7 @@ DEPLOYERS: Final = {
     ("argoproj.io", "Application"),
     ("argoproj.io", "ApplicationSet"),
     ("kustomize.toolkit.fluxcd.io", "Kustomization"),
+    ("helm.toolkit.fluxcd.io", "HelmRelease"),
 }
 
 
@@ -40,12 +45,17 @@ class Deployed:
         name: The Application's; empty for a root that none deploys.
         edits: The fields that it sets in the kustomization, as JSON.
         is_flux: Whether folders below one without a kustomization belong to it.
+        post_build: Where Flux takes variables from, as JSON.
+        chart: What the chart in the folder is rendered with, as JSON: the fields of a HelmRelease or of an
+            Application's `helm`.
     """
 
     name: str
     folder: str
     edits: str = "{}"
     is_flux: bool = False
+    post_build: str = "{}"
+    chart: str = ""
 
 
 @dataclass(frozen=True, order=True)
@@ -78,6 +88,7 @@ class Folder:
         resources: Its resources, generated names marked; None where they cannot be built.
         bare: The generated names, and each without its hash.
         aggregate: Whether it only lists others, each of which may be deployed by itself.
+        is_root: Whether nothing deploys it.
     """
 
     path: str
@@ -85,6 +96,7 @@ class Folder:
     resources: Counter[str] | None
     bare: Mapping[str, str] = field(default_factory=dict)
     aggregate: bool = False
+    is_root: bool = False
 
 
 @dataclass
@@ -106,13 +118,15 @@ _NOTHING: Final = Folder("", frozenset(), Counter())
 
 def truth(tree: Path, kustomize: Path) -> dict[str, Folder]:
     """Builds all of a tree: what each Application deploys by its name, each other root by its folder."""
+    _inflate_charts(tree)
     fields = dict(_kustomizations(tree))
     references = {folder: set(_references(tree, folder, value)) for folder, value in fields.items()}
     included = {child for children in references.values() for child in children}
     roots = [
         folder for folder, value in fields.items() if value.get("kind") != "Component" and folder not in included
     ]
-    waiting = [Deployed("", folder) for folder in (*roots, *_loose(tree, fields))]
+    roots += _loose(tree, fields)
+    waiting = [Deployed("", folder) for folder in roots]
     built: dict[Deployed, list[str] | None] = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         while waiting:
@@ -121,14 +135,24 @@ def truth(tree: Path, kustomize: Path) -> dict[str, Folder]:
             deployed = {job for made in texts for text in made or () for job in _deployed(tree, text)}
             waiting = sorted(deployed - set(built))
     claimed = {job.folder for job in built if job.name}
+    claimed |= {
+        folder
+        for job in built
+        if job.is_flux and not job.chart and job.folder not in fields
+        for folder in roots
+        if Path(job.folder) in Path(folder).parents
+    }
+    settings = {(name, home): data for texts in built.values() for name, home, data in _settings(texts or ())}
     folders: dict[str, Folder] = {}
     for job, texts_of in built.items():
         if not job.name and job.folder in claimed:
             continue
-        made = _folder(job.folder, frozenset(_reached(job.folder, references)), texts_of)
+        filled = texts_of and [_substituted(text, json.loads(job.post_build), settings) for text in texts_of]
+        made = _folder(job.folder, frozenset(_reached(job.folder, references)), filled)
         made.aggregate = len(references.get(job.folder, ())) == len(
             fields.get(job.folder, {}).get("resources", [""])
         )
+        made.is_root = not job.name
         name = job.name or job.folder
         folders[name] = _both(folders[name], made) if name in folders else made
     return folders
@@ -141,7 +165,7 @@ def _loose(tree: Path, kustomizations: Iterable[str]) -> Iterator[str]:
         folder = os.path.relpath(parent, tree)
         files = [Path(parent, name) for name in names if name.endswith(SUFFIXES)]
         if folder not in kustomizations and any(
-            _is_deployer(value)
+            _is_deployer(value) and value["kind"] != "HelmRelease"
             for file in files
             for value in documents(file.read_text(encoding="utf-8", errors="replace"))
         ):
@@ -154,25 +178,75 @@ def _is_deployer(value: Mapping[str, Any]) -> bool:
 
 
 def _deployed(tree: Path, text: str) -> Iterator[Deployed]:
-    """The folders that an Application, an ApplicationSet or a Flux Kustomization deploys, and with which edits."""
+    """The folders that an Application, an ApplicationSet or one of Flux's deploys, and with what."""
     if not any(group in text for group, _ in DEPLOYERS):
         return
     for value in filter(_is_deployer, documents(text)):
-        spec = value["spec"]
-        templates = [(str(_metadata(value).get("name")), spec)]
-        if value["kind"] == "ApplicationSet":
-            text = json.dumps([spec["template"]["metadata"]["name"], spec["template"]["spec"]])
-            templates = [
-                json.loads(text.replace("{{path}}", path).replace("{{path.basename}}", Path(path).name))
-                for generator in spec["generators"]
-                for path in _elements(tree, generator)
-            ]
-        for name, one in templates:
-            for source in [one["source"]] if "source" in one else one.get("sources", [one]):
-                folder = os.path.normpath(source.get("path") or ".")
-                if (tree / folder).is_dir():
-                    is_flux = value["kind"] == "Kustomization"
-                    yield Deployed(name, folder, json.dumps(source.get("kustomize") or {}), is_flux)
+        spec, name = value["spec"], str(_metadata(value).get("name"))
+        if value["kind"] == "HelmRelease":
+            chart = spec.get("chart", {}).get("spec", {})
+            folder = os.path.normpath(chart.get("chart") or ".")
+            if chart["sourceRef"]["kind"] == "GitRepository" and charts.is_chart(tree / folder):
+                yield Deployed(name, folder, is_flux=True, chart=json.dumps(spec))
+        elif value["kind"] == "Kustomization":
+            folder = os.path.normpath(spec.get("path") or ".")
+            if (tree / folder).is_dir():
+                yield Deployed(name, folder, is_flux=True, post_build=json.dumps(_post_build(value)))
+        else:
+            for application, one in _applications(tree, value):
+                for source in [one["source"]] if "source" in one else one.get("sources", []):
+                    folder = os.path.normpath(source.get("path") or ".")
+                    if charts.is_chart(tree / folder):
+                        yield Deployed(application, folder, chart=json.dumps(source.get("helm") or {}))
+                    elif (tree / folder).is_dir():
+                        yield Deployed(application, folder, json.dumps(source.get("kustomize") or {}))
+
+
+def _applications(tree: Path, value: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """An Application, or those of an ApplicationSet: the name and the spec of each."""
+    spec = value["spec"]
+    if value["kind"] == "Application":
+        yield str(_metadata(value).get("name")), spec
+        return
+    text = json.dumps([spec["template"]["metadata"]["name"], spec["template"]["spec"]])
+    for generator in spec["generators"]:
+        for path in _elements(tree, generator):
+            filled = text.replace("{{path}}", path).replace("{{path.basename}}", Path(path).name)
+            name, one = json.loads(filled)
+            yield name, one
+
+
+def _post_build(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Variables of a Flux Kustomization, and where others come from: kind, name and namespace of each."""
+    fields = value["spec"].get("postBuild") or {}
+    home = str(_metadata(value).get("namespace") or "")
+    origins = [[item["kind"], item["name"], home] for item in fields.get("substituteFrom", [])]
+    return {"substitute": fields.get("substitute", {}), "from": origins} if fields else {}
+
+
+def _settings(texts: Iterable[str]) -> Iterator[tuple[str, str, dict[str, str]]]:
+    """Name, namespace and data of each ConfigMap."""
+    for text in texts:
+        if re.search(r"^kind: ConfigMap$|\"kind\": \"ConfigMap\"", text, re.MULTILINE):
+            for value in documents(text):
+                if value.get("kind") == "ConfigMap":
+                    metadata = _metadata(value)
+                    data = {key: str(one) for key, one in (value.get("data") or {}).items()}
+                    yield str(metadata.get("name")), str(metadata.get("namespace") or ""), data
+
+
+def _substituted(
+    text: str, post_build: Mapping[str, Any], settings: Mapping[tuple[str, str], dict[str, str]]
+) -> str:
+    if not post_build:
+        return text
+    variables: dict[str, str] = {}
+    origins = [settings.get((name, home)) for kind, name, home in post_build["from"] if kind == "ConfigMap"]
+    for data in origins:
+        variables |= data or {}
+    variables |= post_build["substitute"]
+    is_complete = None not in origins and len(origins) == len(post_build["from"])
+    return charts.substituted(text, variables, is_complete=is_complete) if variables else text
 
 
 def _elements(tree: Path, generator: Mapping[str, Any]) -> Iterator[str]:
@@ -187,17 +261,20 @@ def compare(base: Mapping[str, Folder], head: Mapping[str, Folder], review: Mapp
     verdict = Verdict()
     reached: dict[str, frozenset[str]] = {}
     unclear: set[str] = set()
-    for name in sorted({*base, *head}):
-        before, after = (side.get(name) or _NOTHING for side in (base, head))
+    renamed = _renamed(base, head)
+    for name in sorted({*base, *head} - {*renamed.values()}):
+        before, after = base.get(renamed.get(name, name), _NOTHING), head.get(name, _NOTHING)
         reached[name] = before.reached | after.reached | {name}
-        if _handed_over(name, base, head) or _handed_over(name, head, base):
-            unclear |= reached[name]  # who deploys it changes, and perhaps no resource
-            continue
+        if name in renamed:
+            reached[renamed[name]] = reached[name]
+            unclear |= reached[name]  # in another environment, its resources are others
         if before.resources is None or after.resources is None:
             verdict.unbuilt.append(name)
             unclear |= reached[name]
+        elif _handed_over(name, base, head) or _handed_over(name, head, base):
+            unclear |= reached[name]  # who deploys it changes, and perhaps no resource
         else:
-            verdict.changed += _difference(name, before, after)
+            verdict.changed += _difference(renamed.get(name, name), name, before, after)
     waiting = list(verdict.changed)
     # Those whose owner is known come first, so that no other takes their items.
     reported = sorted(_reported(review), key=lambda pair: pair[0].owner not in reached)
@@ -212,12 +289,12 @@ def compare(base: Mapping[str, Folder], head: Mapping[str, Folder], review: Mapp
             and not any(_means(item, other, reached[other.owner]) for other in verdict.changed)
         ):
             verdict.falsely.append(item)
-    verdict.unreported = [
-        other
-        for other in waiting
-        if not any(name.get(other.owner, _NOTHING).aggregate for name in (base, head))
-        or not any(_means(item, other, reached[other.owner]) for item, _ in reported)
-    ]
+    both = [*base.items(), *head.items()]
+    for other in waiting:
+        parts = reached[other.owner] if any(item.aggregate for name, item in both if name == other.owner) else set()
+        deployers = {name for name, item in both if item.path in parts}
+        if not any(_means(item, other, {*parts, *deployers}) for item, _ in reported):
+            verdict.unreported.append(other)
     return verdict
 
 
@@ -226,8 +303,32 @@ def _handed_over(name: str, side: Mapping[str, Folder], other: Mapping[str, Fold
     if name not in side:
         return False
     if name in other:
-        return name != side[name].path and other[name].path != side[name].path
+        both = side[name], other[name]
+        return both[0].is_root != both[1].is_root or (not both[0].is_root and both[0].path != both[1].path)
     return any(folder.path == side[name].path for folder in other.values())
+
+
+def _renamed(base: Mapping[str, Folder], head: Mapping[str, Folder]) -> dict[str, str]:
+    """The folders that nothing deploys and that only have another name in their environment, by the new one."""
+    gone, come = _only(base, head), _only(head, base)
+    return {
+        new: old
+        for new, folder in come.items()
+        for old, other in gone.items()
+        if _environment(new) == _environment(old) and folder & other
+    }
+
+
+def _only(side: Mapping[str, Folder], other: Mapping[str, Folder]) -> dict[str, Counter[str]]:
+    """The resources of the folders that nothing deploys and that another side does not have."""
+    there = {folder for item in other.values() for folder in item.reached}
+    return {
+        name: item.resources for name, item in side.items() if item.is_root and item.resources and name not in there
+    }
+
+
+def _environment(folder: str) -> str:
+    return re.sub(r"(?:.*/)?(?:overlays|clusters|environments|envs)/([^/]+).*|.*/", r"\1", folder)
 
 
 def _reported(review: Mapping[str, Any]) -> Iterator[tuple[Item, bool]]:
@@ -254,15 +355,15 @@ def _means(item: Item, other: Item, owners: Collection[str] | bool) -> bool:
     )
 
 
-def _difference(folder: str, before: Folder, after: Folder) -> list[Item]:
+def _difference(left_name: str, right_name: str, before: Folder, after: Folder) -> list[Item]:
     assert before.resources is not None
     assert after.resources is not None
     gone, come = before.resources - after.resources, after.resources - before.resources
     left = Counter(map(_canonical, gone.elements()))
     right = Counter(map(_canonical, come.elements()))
     return [
-        *(_item("before", folder, text, before.bare) for text in (left - right).elements()),
-        *(_item("after", folder, text, after.bare) for text in (right - left).elements()),
+        *(_item("before", left_name, text, before.bare) for text in (left - right).elements()),
+        *(_item("after", right_name, text, after.bare) for text in (right - left).elements()),
     ]
 
 
@@ -375,8 +476,27 @@ def _reached(folder: str, references: Mapping[str, Iterable[str]]) -> set[str]:
     return reached
 
 
+def _inflate_charts(tree: Path) -> None:
+    for folder, fields in _kustomizations(tree):
+        if fields.get("helmCharts"):
+            file = next(path for name in NAMES if (path := tree / folder / name).exists())
+            with contextlib.suppress(FileNotFoundError):
+                charts.inflate(tree, file, fields)
+
+
+def _chart(tree: Path, job: Deployed) -> list[str] | None:
+    render = charts.helm_release if job.is_flux else charts.application
+    try:
+        texts = render(tree, job.name, job.folder, json.loads(job.chart))
+    except FileNotFoundError:
+        return None
+    return None if texts is None else [_sorted(value) for text in texts for value in documents(text)]
+
+
 def _build(tree: Path, kustomize: Path, job: Deployed) -> list[str] | None:
     folder, edits = job.folder, job.edits
+    if job.chart:
+        return _chart(tree, job)
     if not any(Path(tree, folder, name).exists() for name in NAMES):
         files = sorted(path for path in Path(tree, folder).glob("*") if path.suffix in SUFFIXES)
         values = [

@@ -1,14 +1,14 @@
-"""Small repositories of kustomizations and what deploys them, and a change in one: what hypothesis makes.
+"""Small repositories of kustomizations, charts and what deploys them, and a change in one: what hypothesis makes.
 
 To widen it, add a field to `Root` or `Deployer`, draw it in `repositories`, write it in `Repository.files` and
-change it in `_CHANGES`; for Helm or Flux's substitution, tests/oracle/manifests.py has to learn to build it.
+change it in `_CHANGES`; what kustomize does not build, tests/oracle/charts.py has to.
 """
 
 import copy
 import json
 import posixpath
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -45,9 +45,15 @@ class Manifest:
     kind: str
     name: str
     namespace: str = ""
-    value: int = 1
+    value: int | str = 1
     link: bool = False
     comment: str = ""
+    is_variable: bool = False
+
+    def template(self, index: int) -> "Manifest":
+        """A chart's template of it, whose value is one of the chart's."""
+        name, value = f"{{{{ .Release.Name }}}}-{self.name}", f"{{{{ .Values.v{index} }}}}"
+        return replace(self, name=name, value=value, is_variable=False)
 
     def text(self) -> str:
         metadata = {"name": self.name} | ({"namespace": self.namespace} if self.namespace else {})
@@ -57,12 +63,13 @@ class Manifest:
         return {"apiVersion": _APIS.get(self.kind, "v1"), "kind": self.kind}
 
     def _body(self) -> dict[str, Any]:
+        value = f"${{VALUE:={self.value}}}" if self.is_variable else self.value
         if self.kind == "ConfigMap":
-            return {"data": {"value": str(self.value)}}
+            return {"data": {"value": str(value)}}
         if self.kind == "Deployment":
             labels = {"app": self.name}
             volume = {"name": "c", "configMap": {"name": "generated"}}
-            pod = {"containers": [{"name": "web", "image": f"web:{self.value}"}], "volumes": [volume]}
+            pod = {"containers": [{"name": "web", "image": f"web:{value}"}], "volumes": [volume]}
             return {
                 "spec": {
                     "replicas": 1,
@@ -70,12 +77,17 @@ class Manifest:
                     "template": {"metadata": {"labels": labels}, "spec": pod},
                 }
             }
-        return {"spec": {"value": self.value}}
+        return {"spec": {"value": value}}
 
 
 @dataclass
 class Root:
-    """A folder with a kustomization, or with manifests only."""
+    """A folder with a kustomization, with a chart, or with manifests only.
+
+    Attributes:
+        inflated: The templates of a chart that a kustomization inflates.
+        values: What the kustomization sets of that chart's values.
+    """
 
     folder: str
     kind: str = "Kustomization"
@@ -86,6 +98,8 @@ class Root:
     components: list[int] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
     generators: list[dict[str, Any]] = field(default_factory=list)
+    inflated: list[Manifest] = field(default_factory=list)
+    values: dict[str, int] = field(default_factory=dict)
 
     def path(self, name: str) -> str:
         return posixpath.join(self.folder, name)
@@ -93,38 +107,80 @@ class Root:
 
 @dataclass
 class Deployer:
-    """What deploys a root; `listed` ones are in a kustomization, others are plain manifests."""
+    """What deploys a root; `listed` ones are in a kustomization, others are plain manifests.
+
+    Attributes:
+        values: Of the chart, or the variables that Flux substitutes.
+        place: The field that has them, or the one that names the file or the ConfigMap.
+    """
 
     kind: str
     name: str
     root: int
     edits: dict[str, Any] = field(default_factory=dict)
     listed: bool = False
+    values: dict[str, int] = field(default_factory=dict)
+    place: str = ""
 
-    def text(self, folder: str) -> str:
+    @property
+    def values_file(self) -> str:
+        return f"settings/{self.name}.yaml"
+
+    def text(self, folder: str, *, is_chart: bool = False) -> str:
         source: dict[str, Any] = {"repoURL": "https://git.example.com/x.git", "path": folder}
         if self.edits:
             source["kustomize"] = self.edits
+        if is_chart and self.values:
+            source["helm"] = {self.place: self._helm(folder)}
         head: dict[str, Any] = {
             "apiVersion": "argoproj.io/v1alpha1",
             "kind": self.kind,
             "metadata": {"name": self.name},
         }
+        reference = {"kind": "GitRepository", "name": "x"}
         spec: dict[str, Any] = {"source": source, "destination": {"server": "https://kubernetes.default.svc"}}
         if self.kind == "Kustomization":
             head["apiVersion"] = "kustomize.toolkit.fluxcd.io/v1"
-            spec = {"path": f"./{folder}", "prune": True, "sourceRef": {"kind": "GitRepository", "name": "x"}}
+            spec = {"path": f"./{folder}", "prune": True, "sourceRef": reference}
+            if self.values:
+                spec["postBuild"] = self._post_build()
+        elif self.kind == "HelmRelease":
+            head["apiVersion"] = "helm.toolkit.fluxcd.io/v2"
+            chart: dict[str, Any] = {"chart": f"./{folder}", "sourceRef": reference}
+            spec = {"chart": {"spec": chart}}
+            if self.values and self.place == "valueFiles":
+                chart["valuesFiles"] = [self.values_file]
+            elif self.values:
+                spec["values"] = self.values
         elif self.kind == "ApplicationSet":
             placeholder = "{{path.basename}}" if self.edits else "one"
             generators: list[dict[str, Any]] = [{"list": {"elements": [{"path": folder}]}}]
             if self.edits:
                 generators = [{"git": {"directories": [{"path": posixpath.join(posixpath.dirname(folder), "*")}]}}]
-            template = {**spec, "source": {"repoURL": source["repoURL"], "path": "{{path}}"}}
+            template = {**spec, "source": {**source, "path": "{{path}}"}}
+            template["source"].pop("kustomize", None)
             spec = {
                 "generators": generators,
                 "template": {"metadata": {"name": f"{self.name}-{placeholder}"}, "spec": template},
             }
         return json.dumps({**head, "spec": spec}) + "\n"
+
+    def _helm(self, folder: str) -> Any:
+        if self.place == "valueFiles":
+            return [posixpath.relpath(self.values_file, folder)]
+        if self.place == "parameters":
+            return [{"name": name, "value": str(value)} for name, value in self.values.items()]
+        return json.dumps(self.values) if self.place == "values" else self.values
+
+    def _post_build(self) -> dict[str, Any]:
+        if self.place == "substitute":
+            return {"substitute": {name: str(value) for name, value in self.values.items()}}
+        return {"substituteFrom": [{"kind": "ConfigMap", "name": f"settings-{self.name}"}]}
+
+    def config(self) -> str:
+        data = {name: str(value) for name, value in self.values.items()}
+        metadata = {"name": f"settings-{self.name}"}
+        return json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}) + "\n"
 
 
 @dataclass
@@ -145,13 +201,29 @@ class Repository:
             names = []
             for deployer in self.deployers:
                 if deployer.listed == listed:
+                    root = self.roots[deployer.root]
                     names.append(f"{deployer.name}.yaml")
-                    files[f"{folder}/{names[-1]}"] = deployer.text(self.roots[deployer.root].folder)
+                    files[f"{folder}/{names[-1]}"] = deployer.text(root.folder, is_chart=root.kind == "Chart")
+                    if deployer.values and deployer.place == "valueFiles":
+                        files[deployer.values_file] = json.dumps(deployer.values) + "\n"
+                    if deployer.values and deployer.place == "substituteFrom":
+                        names.append(f"settings-{deployer.name}.yaml")
+                        files[f"{folder}/{names[-1]}"] = deployer.config()
             if listed and names:
                 files[f"{folder}/kustomization.yaml"] = json.dumps({"resources": names}) + "\n"
         return files
 
+    def with_values(self) -> list[Root | Deployer]:
+        there: list[Root | Deployer] = [*self.roots, *self.deployers]
+        return [item for item in there if item.values]
+
+    def kustomized(self) -> list[Root]:
+        return [root for root in self.roots if root.kind not in ("Plain", "Chart")]
+
     def _write(self, root: Root, files: Files) -> None:
+        if root.kind == "Chart":
+            _write_chart(root.folder, root.manifests, files)
+            return
         names = []
         for index, manifest in enumerate(root.manifests):
             name = f"{index}-{manifest.kind.lower()}.yaml"
@@ -170,6 +242,9 @@ class Repository:
         fields["resources"] = [*names, *(self._path(root, index) for index in root.includes)]
         fields["components"] = [self._path(root, index) for index in root.components]
         fields["configMapGenerator"] = root.generators
+        if root.inflated:
+            _write_chart(root.path("charts/web"), root.inflated, files)
+            fields["helmCharts"] = [{"name": "web", "releaseName": "inflated", "valuesInline": root.values}]
         options = dict(root.options)
         if "patchFile" in options:
             files[root.path("patch.json")] = json.dumps(options.pop("patchFile"))
@@ -181,6 +256,19 @@ class Repository:
         return posixpath.relpath(self.roots[index].folder, root.folder)
 
 
+def _write_chart(folder: str, manifests: list[Manifest], files: Files) -> None:
+    name = posixpath.basename(folder)
+    files[f"{folder}/Chart.yaml"] = json.dumps({"apiVersion": "v2", "name": name, "version": "1.0.0"}) + "\n"
+    values = {f"v{index}": manifest.value for index, manifest in enumerate(manifests)}
+    files[f"{folder}/values.yaml"] = json.dumps(values) + "\n"
+    for index, manifest in enumerate(manifests):
+        template = f"{folder}/templates/{index}-{manifest.kind.lower()}.yaml"
+        files[template] = manifest.template(index).text()
+        if manifest.link:
+            files[f"{folder}/{index}.txt"] = files[template]
+            files[template] = f"{LINK}../{index}.txt"
+
+
 def _manifests() -> st.SearchStrategy[Manifest]:
     return st.builds(
         Manifest,
@@ -188,7 +276,12 @@ def _manifests() -> st.SearchStrategy[Manifest]:
         name=st.sampled_from(_NAMES),
         namespace=st.sampled_from(["", "", "team"]),
         link=st.sampled_from([False, False, False, True]),
+        is_variable=st.sampled_from([False, False, True]),
     )
+
+
+def _several_manifests() -> st.SearchStrategy[list[Manifest]]:
+    return st.lists(_manifests(), min_size=1, max_size=2, unique_by=lambda item: (item.kind, item.name))
 
 
 def _replace(value: int) -> list[dict[str, Any]]:
@@ -220,7 +313,7 @@ def repositories(draw: Draw) -> Repository:
     folders = draw(st.lists(st.sampled_from(FOLDERS), min_size=count, max_size=count, unique=True))
     roots: list[Root] = []
     for index, folder in enumerate(folders):
-        kinds = ["Kustomization"] * 4 + (["Component", "Aggregate", "Plain"] if index else [])
+        kinds = ["Kustomization"] * 4 + (["Component", "Aggregate", "Plain", "Chart", "Chart"] if index else [])
         kind = draw(st.sampled_from(kinds))
         earlier = [number for number in range(index) if roots[number].kind == "Kustomization"]
         components = [number for number in range(index) if roots[number].kind == "Component"]
@@ -231,10 +324,8 @@ def repositories(draw: Draw) -> Repository:
             root.kind, root.includes = "Kustomization", draw(several)
             if root.includes:
                 continue
-        root.manifests = draw(
-            st.lists(_manifests(), min_size=1, max_size=2, unique_by=lambda item: (item.kind, item.name))
-        )
-        if kind == "Plain":
+        root.manifests = draw(_several_manifests())
+        if kind in ("Plain", "Chart"):
             continue
         root.header = draw(st.booleans())
         root.file = draw(st.sampled_from(["kustomization.yaml"] * 3 + ["kustomization.yml", "Kustomization"]))
@@ -242,11 +333,14 @@ def repositories(draw: Draw) -> Repository:
         root.generators = copy.deepcopy(draw(st.lists(st.sampled_from(_GENERATED), max_size=1)))
         if kind == "Kustomization":
             root.includes = draw(several)
+            if draw(st.sampled_from([False, False, False, True])):
+                root.inflated = draw(_several_manifests())
+                root.values = draw(st.sampled_from([{}, {"v0": 7}]))
             if components:
                 root.components = draw(st.lists(st.sampled_from(components), max_size=1))
     deployable = [number for number, root in enumerate(roots) if root.kind != "Component"]
     repository = Repository(roots)
-    for number in range(draw(st.integers(0, 2)) if deployable else 0):
+    for number in range(draw(st.sampled_from([0, 1, 1, 2, 2])) if deployable else 0):
         deployer = Deployer(
             kind=draw(st.sampled_from(["Application", "Application", "ApplicationSet", "Kustomization"])),
             name=f"app{number}",
@@ -255,14 +349,28 @@ def repositories(draw: Draw) -> Repository:
         )
         if roots[deployer.root].kind == "Plain":
             deployer.kind = "Application"
+        elif roots[deployer.root].kind == "Chart":
+            _deploy_chart(draw, deployer)
+        elif deployer.kind == "Kustomization":
+            deployer.values = draw(st.sampled_from([{}, {"VALUE": 5}, {"VALUE": 5}]))
+            deployer.place = draw(st.sampled_from(["substitute", "substituteFrom"]))
         elif deployer.kind != "Kustomization" and draw(st.integers(0, 3)) == 0:
             deployer.edits = {"namePrefix": "app-"}
         repository.deployers.append(deployer)
     return repository
 
 
+def _deploy_chart(draw: Draw, deployer: Deployer) -> None:
+    deployer.kind = draw(st.sampled_from(["Application", "Application", "ApplicationSet", "HelmRelease"]))
+    deployer.values = draw(st.sampled_from([{}, {"v0": 7}, {"v0": 7, "v1": 8}]))
+    places = ["valueFiles", "values", "valuesObject", "parameters"]
+    deployer.place = draw(st.sampled_from(places[: 2 if deployer.kind == "HelmRelease" else None]))
+    deployer.listed |= deployer.kind == "HelmRelease"
+
+
 def _change_value(draw: Draw, repository: Repository) -> None:
-    _any_manifest(draw, repository).value += 1
+    manifest = _any_manifest(draw, repository)
+    manifest.value = int(manifest.value) + 1
 
 
 def _change_nothing(draw: Draw, repository: Repository) -> None:
@@ -274,7 +382,9 @@ def _rename(draw: Draw, repository: Repository) -> None:
 
 
 def _remove(draw: Draw, repository: Repository) -> None:
-    draw(st.sampled_from([root for root in repository.roots if root.manifests])).manifests.pop()
+    """Leaves one in a folder that is nothing else, because an Application whose folder is gone cannot be built."""
+    fitting = [root for root in repository.roots if len(root.manifests) > (root.kind == "Plain")]
+    draw(st.sampled_from(fitting)).manifests.pop()
 
 
 def _add(draw: Draw, repository: Repository) -> None:
@@ -296,12 +406,12 @@ def _move(draw: Draw, repository: Repository) -> None:
 
 
 def _change_options(draw: Draw, repository: Repository) -> None:
-    root = draw(st.sampled_from([root for root in repository.roots if root.kind != "Plain"]))
+    root = draw(st.sampled_from(repository.kustomized()))
     root.options = copy.deepcopy(draw(st.sampled_from(_OPTIONS)))
 
 
 def _change_generators(draw: Draw, repository: Repository) -> None:
-    root = draw(st.sampled_from([root for root in repository.roots if root.kind != "Plain"]))
+    root = draw(st.sampled_from(repository.kustomized()))
     changed = copy.deepcopy(draw(st.sampled_from(_GENERATED)))
     changed["literals"] = draw(st.sampled_from([["a=1"], ["a=2"]]))
     root.generators = draw(st.sampled_from([[changed], []]))
@@ -312,8 +422,19 @@ def _no_longer_deployed(draw: Draw, repository: Repository) -> None:
 
 
 def _deploy_another(draw: Draw, repository: Repository) -> None:
-    deployer = draw(st.sampled_from(repository.deployers))
+    deployer = draw(st.sampled_from([item for item in repository.deployers if item.kind != "HelmRelease"]))
+    if repository.roots[deployer.root].kind == "Chart":
+        deployer.values = {}
     deployer.root = draw(st.sampled_from(repository.kustomizations()))
+
+
+def _change_values(draw: Draw, repository: Repository) -> None:
+    values = draw(st.sampled_from(repository.with_values())).values
+    name = draw(st.sampled_from(sorted(values)))
+    if draw(st.booleans()):
+        values[name] += 1
+    else:
+        del values[name]
 
 
 def _edit_otherwise(draw: Draw, repository: Repository) -> None:
@@ -333,7 +454,7 @@ def _add_a_stray_file(draw: Draw, repository: Repository) -> None:
 
 
 def _any_manifest(draw: Draw, repository: Repository) -> Manifest:
-    manifests = [manifest for root in repository.roots for manifest in root.manifests]
+    manifests = [manifest for root in repository.roots for manifest in (*root.manifests, *root.inflated)]
     manifest: Manifest = draw(st.sampled_from(manifests))
     return manifest
 
@@ -341,15 +462,18 @@ def _any_manifest(draw: Draw, repository: Repository) -> Manifest:
 _CHANGES: Final[dict[Callable[[Draw, Repository], None], Callable[[Repository], Any]]] = {
     _change_value: lambda _: True,
     _rename: lambda _: True,
-    _remove: lambda _: True,
+    _remove: lambda repository: any(len(root.manifests) > (root.kind == "Plain") for root in repository.roots),
     _add: lambda _: True,
     _include_less: lambda repository: any(root.includes for root in repository.roots),
     _include_no_component: lambda repository: any(root.components for root in repository.roots),
     _move: lambda _: True,
-    _change_options: lambda repository: any(root.kind != "Plain" for root in repository.roots),
-    _change_generators: lambda repository: any(root.kind != "Plain" for root in repository.roots),
+    _change_options: Repository.kustomized,
+    _change_generators: Repository.kustomized,
     _no_longer_deployed: lambda repository: repository.deployers,
-    _deploy_another: lambda repository: repository.deployers and repository.kustomizations(),
+    _deploy_another: lambda repository: (
+        any(item.kind != "HelmRelease" for item in repository.deployers) and repository.kustomizations()
+    ),
+    _change_values: Repository.with_values,
     _edit_otherwise: lambda repository: any(item.kind == "Application" for item in repository.deployers),
     _link: lambda _: True,
     _add_a_stray_file: lambda _: True,

@@ -1,10 +1,12 @@
 """The review's oracle, by examples written by hand."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.machine.tools import tool
+from tests.oracle import charts
 from tests.oracle.manifests import compare, truth
 
 pytestmark = pytest.mark.tools
@@ -45,3 +47,41 @@ def test_keys_and_values_may_be_of_any_type(data: str, tmp_path: Path) -> None:
         "before: Widget /a of web",
         "after: Widget /a of web",
     ]
+
+
+@pytest.mark.parametrize(
+    ("helm", "expected"),
+    [
+        ({}, "app: 1 2 "),
+        ({"releaseName": "web", "valueFiles": ["../more.yaml", "/last.yaml"]}, "web: 3 4 "),
+        ({"valueFiles": ["../more.yaml"], "values": "b: 5"}, "app: 3 5 "),
+        ({"valuesObject": {"b": 6}, "values": "b: 5", "parameters": [{"name": "a", "value": "7"}]}, "app: 7 6 "),
+    ],
+)
+def test_a_chart_that_names_values(helm: dict[str, Any], expected: str, tmp_path: Path) -> None:
+    files = {
+        "web/Chart.yaml": "name: web\n",
+        "web/values.yaml": "a: 1\nb: 2\n",
+        "web/templates/a.yaml": "{{ .Release.Name }}: {{ .Values.a }} {{ .Values.b }} {{ .Values.absent }}",
+        "more.yaml": "a: 3\n",
+        "last.yaml": "b: 4\n",
+    }
+    for name, content in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    assert charts.application(tmp_path, "app", "web", helm) == [expected]
+    (tmp_path / "web/templates/b.yaml").write_text("{{ if .Values.a }}{{ end }}", encoding="utf-8")
+    assert charts.application(tmp_path, "app", "web", helm) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "is_complete", "expected"),
+    [
+        ("${A} ${A:=2} ${A:-2}", True, "1 1 1"),
+        ("${B} ${B:=2} ${EMPTY:-3}", True, " 2 3"),
+        ("${A} ${B} ${B:=2}", False, "1 ${B} ${B:=2}"),
+    ],
+)
+def test_variables(text: str, is_complete: bool, expected: str) -> None:
+    assert charts.substituted(text, {"A": "1", "EMPTY": ""}, is_complete=is_complete) == expected

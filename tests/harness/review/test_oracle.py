@@ -3,6 +3,7 @@
 `ORACLE_EXAMPLES=1000 make test PYTEST_ARGS=tests/harness/review/test_oracle.py` tries as many, others each time.
 """
 
+import copy
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from harness.machine.tools import tool
 from harness.review.output.json import as_json
 from tests.oracle.manifests import Verdict, compare, truth
-from tests.oracle.repositories import LINK, Files, changes
+from tests.oracle.repositories import LINK, Deployer, Files, Manifest, Repository, Root, changes
 
 pytestmark = pytest.mark.tools
 _EXAMPLES = os.environ.get("ORACLE_EXAMPLES")
@@ -63,3 +64,33 @@ def test_no_changed_resource_is_unreported_and_no_unchanged_one_reported(
     assert list(map(str, verdict.unreported)) == []
     assert list(map(str, verdict.falsely)) == []
     assert bool(review["problems"]) == bool(verdict.unbuilt)
+
+
+CHART = Root("apps/web", "Chart", manifests=[Manifest("ConfigMap", "data"), Manifest("Deployment", "web")])
+INFLATED = Root("apps/web", inflated=CHART.manifests, values={"v0": 7})
+VARIABLE = Root("apps/web", manifests=[Manifest("Widget", "data", is_variable=True)])
+
+
+@pytest.mark.parametrize(
+    ("root", "kind", "places"),
+    [
+        (CHART, "Application", ["valueFiles", "values", "valuesObject", "parameters"]),
+        (CHART, "ApplicationSet", ["valueFiles", "values", "valuesObject", "parameters"]),
+        (CHART, "HelmRelease", ["valueFiles", "values"]),
+        (VARIABLE, "Kustomization", ["substitute", "substituteFrom"]),
+        (INFLATED, "Application", [""]),
+    ],
+)
+def test_a_changed_value_is_reported(
+    checkout: Any, tmp_path: Path, root: Root, kind: str, places: list[str]
+) -> None:
+    for place in places:
+        name = "VALUE" if root is VARIABLE else "v0"
+        values = {} if root is INFLATED else {name: 7}
+        before = Repository([root], [Deployer(kind, "app", 0, listed=True, values=values, place=place)])
+        after = copy.deepcopy(before)
+        for item in after.with_values():
+            item.values[name] = 8
+        verdict, _ = judged(checkout, tmp_path, before.files(), after.files())
+        assert verdict.changed, place
+        assert (verdict.unreported, verdict.falsely, verdict.unbuilt) == ([], [], []), place
