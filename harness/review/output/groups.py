@@ -1,12 +1,15 @@
 """Groups what several environments share, so that each format shows it once."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from harness.manifests.resource import Identity
 from harness.review.model import (
     ApplicationReview,
+    BuildProblem,
     ChangeKind,
     Difference,
     DifferenceStatus,
@@ -17,6 +20,8 @@ from harness.review.model import (
     Review,
     Risk,
 )
+
+_MOST_NAMES: Final = 3
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,29 @@ class RiskGroup:
     resource: ResourceChange
     application: ApplicationReview
     environments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ProblemGroup:
+    """A problem, and everything that it keeps from being built.
+
+    Attributes:
+        problem: The first one; others with the same cause may name another file or address.
+        roots: Environment and Application of each.
+    """
+
+    problem: BuildProblem
+    roots: tuple[str, ...]
+
+    @property
+    def subject(self) -> str:
+        more = len(self.roots) - _MOST_NAMES
+        return ", ".join(self.roots[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+    @property
+    def location(self) -> str:
+        line = f":{self.problem.line}" if self.problem.line else ""
+        return f"{self.problem.file}{line}" if self.problem.file else ""
 
 
 @dataclass(frozen=True)
@@ -145,6 +173,19 @@ def where(environment: str, application: str) -> str:
     ('eks/web', 'repository', 'eks')
     """
     return "/".join(part for part in (environment, application) if part) or "repository"
+
+
+def problem_groups(review: Review) -> list[ProblemGroup]:
+    """The problems of a review, each cause once."""
+    groups: dict[tuple[object, ...], list[BuildProblem]] = defaultdict(list)
+    for problem in review.problems:
+        _, because, cause = problem.sentence.partition(", because ")
+        one = (cause,) if because else (problem.sentence, problem.file, problem.line)
+        groups[(problem.side, *one)].append(problem)
+    return [
+        ProblemGroup(same[0], tuple(dict.fromkeys(where(item.environment, item.application) for item in same)))
+        for same in groups.values()
+    ]
 
 
 def is_comparison(review: Review) -> bool:

@@ -32,6 +32,7 @@ from harness.review.output.groups import (
     image_groups,
     is_comparison,
     levels,
+    problem_groups,
     risk_groups,
     shown,
     wave,
@@ -188,7 +189,7 @@ def html(review: Review) -> str:
         cards = [card for _, groups in sections for group in groups for card in group.cards]
         anchors = {id(card.resource): card.id for card in cards}
         risks = [(group, anchors.get(id(group.resource), "")) for group in risk_groups(review)]
-        images = image_groups(review)
+        images, problems = image_groups(review), problem_groups(review)
         high = sum(group.risk.level is Level.HIGH for group, _ in risks)
         return page.render(
             review=review,
@@ -211,14 +212,14 @@ def html(review: Review) -> str:
             risks=risks[:_MOST],
             risks_shown=max(_RISKS_SHOWN, high),
             images=images[:_MOST],
-            problems=review.problems[:_MOST],
+            problems=problems[:_MOST],
             notes=sorted(review.notes, key=lambda note: not note.changed)[:_MOST],
             left={
                 name: max(len(items) - _MOST, 0)
                 for name, items in (
                     ("risks", risks),
                     ("images", images),
-                    ("problems", review.problems),
+                    ("problems", problems),
                     ("notes", review.notes),
                 )
             },

@@ -30,6 +30,7 @@ from harness.review.output.groups import (
     image_groups,
     is_comparison,
     levels,
+    problem_groups,
     risk_groups,
     wave,
     where,
@@ -171,10 +172,9 @@ class _Comment:
 
     def _urgent(self) -> list[_List]:
         problems = [
-            f"- {code(where(problem.environment, problem.application))} at {problem.side}: "
-            + prose(problem.sentence)
-            + (f" ({code(problem.file + (f':{problem.line}' if problem.line else ''))})" if problem.file else "")
-            for problem in self._review.problems
+            f"- {code(group.subject)} at {group.problem.side}: {prose(group.problem.sentence)}"
+            + (f" ({code(group.location)})" if group.location else "")
+            for group in problem_groups(self._review)
         ]
         groups = risk_groups(self._review)
         shown = max(_RISKS_SHOWN, sum(group.risk.level is Level.HIGH for group in groups))

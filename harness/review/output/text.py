@@ -27,6 +27,7 @@ from harness.review.output.groups import (
     headline,
     image_groups,
     is_comparison,
+    problem_groups,
     risk_groups,
     shown,
     wave,
@@ -108,10 +109,10 @@ class _Writer:
         if not self._review.problems:
             return
         self._heading(("Not built, so not reviewed", "bold red"))
-        for problem in self._review.problems:
-            place = f" {problem.file}{f':{problem.line}' if problem.line else ''}" if problem.file else ""
-            side = f"{where(problem.environment, problem.application)} at {problem.side}"
-            self._line(2, (side, "bold"), ": ", problem.sentence, (place, "dim"))
+        for group in problem_groups(self._review):
+            location = f" {group.location}" if group.location else ""
+            side = f"{group.subject} at {group.problem.side}"
+            self._line(2, (side, "bold"), ": ", group.problem.sentence, (location, "dim"))
 
     def _risks(self) -> None:
         groups = risk_groups(self._review)

@@ -64,7 +64,7 @@ def test_long_lists_are_cut_and_counted(review: Reviews) -> None:
     differences = tuple(Difference(resource.identity, f"spec.f{n}", "x" * 5_000, "y" * 5_000) for n in range(500))
     many = replace(
         few,
-        problems=tuple(BuildProblem(SideName.HEAD, "eks", f"a{n}", "p" * 5_000) for n in range(300)),
+        problems=tuple(BuildProblem(SideName.HEAD, "eks", f"a{n}", f"{n}" + "p" * 5_000) for n in range(300)),
         notes=tuple(Note("eks", f"b{n}", "n" * 5_000) for n in range(300)),
         parity=tuple(Parity("eks", f"e{n}", differences, 0, 500) for n in range(6)),
     )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from rich.cells import cell_len
 
-from harness.review.model import Review
+from harness.review.model import BuildProblem, Review, SideName
+from harness.review.output.html import html
+from harness.review.output.markdown import markdown
 from harness.review.output.text import text
 
 Reviews = Callable[..., Review]
@@ -49,6 +52,29 @@ def test_risks_come_before_the_rest(review: Reviews) -> None:
     shown = text(review("loss"))
     assert shown.index("minio-data is removed") < shown.index("\neks  ")
     assert shown.index("  high ") < shown.index("  medium ")
+
+
+@pytest.mark.parametrize("show", [text, markdown, html])
+def test_a_cause_of_many_problems_is_said_once(review: Reviews, show: Callable[[Review], str]) -> None:
+    """Roots of a host that cannot be resolved, and a file that several roots have in common."""
+    unresolved = [
+        BuildProblem(
+            SideName.HEAD,
+            "prod",
+            name,
+            f"https://git.example.com/{name} cannot be fetched, because the host is off.",
+        )
+        for name in ("a", "b", "c", "d", "e")
+    ]
+    shared = [
+        BuildProblem(SideName.BOTH, name, "web", "x is no YAML.", "base/x.yaml", 3) for name in ("one", "two")
+    ]
+    other = BuildProblem(SideName.BOTH, "one", "api", "x is no YAML.", "other/x.yaml", 3)
+    shown = show(replace(review("upgrade"), problems=(*unresolved, *shared, other)))
+    assert shown.count("the host is off") == 1
+    assert shown.count("is no YAML") == 2
+    for names in ("prod/a, prod/b, prod/c and 2 more", "one/web, two/web", "one/api"):
+        assert names in shown
 
 
 def test_values_are_not_markup(review: Reviews) -> None:
