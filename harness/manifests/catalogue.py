@@ -65,6 +65,10 @@ class Secret:
     readers: tuple[str, ...] = ()
     after_rotation: tuple[str, ...] = ()
 
+    @property
+    def entry(self) -> str:
+        return f"lakehouse/{self.place}"
+
 
 @dataclass(frozen=True)
 class Reflector:
@@ -100,6 +104,10 @@ class Catalogue:
             places = " or ".join(str(secret.place) for secret in matching)
             raise UsageError(f"There is more than one Secret {name!r}: name {places}.")
         raise errors.unknown("secret", name, (secret.place.name for secret in self.secrets))
+
+    def entry(self, key: str) -> Secret | None:
+        """The secret that an entry of AWS Secrets Manager holds as a JSON object of its keys (docs/eks.md)."""
+        return next((secret for secret in self.secrets if secret.entry == key), None)
 
     def places(self) -> Iterator[tuple[NamespacedName, Secret]]:
         for secret in self.secrets:

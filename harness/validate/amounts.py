@@ -9,6 +9,7 @@ from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.quantity import quantity
 from harness.manifests.scaling import Target
 from harness.manifests.values import dig, mapping, mappings, sequence
+from harness.validate.api_resources import plural_of
 from harness.validate.demand import Amounts, claims, container_amounts, greatest, pod_amounts
 from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource, Environment, Pod
@@ -156,8 +157,7 @@ def _objects(
 
 def _counted(resource: BuiltResource) -> Iterator[str]:
     """The quotas that count a resource."""
-    kind = resource.kind.lower()
-    plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}es" if kind.endswith("s") else f"{kind}s"
+    plural = plural_of(resource.kind)
     yield f"count/{plural}.{resource.group}" if resource.group else f"count/{plural}"
     if not resource.group:
         yield plural

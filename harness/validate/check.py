@@ -26,9 +26,12 @@ from harness.validate import (
     dashboards,
     engines,
     exemptions,
+    external_secrets,
     kustomizations,
+    majors,
     metrics,
     parity,
+    placeholders,
     policy,
     projects,
     reach,
@@ -110,6 +113,7 @@ def validate(root: Path, names: Sequence[str] = (), *, hosts: Collection[str] = 
     ]
     judged += _for_each(broken, environments)
     judged += parity.check(environments, reference)
+    judged += majors.check(environments, reference)
     problems += kustomizations.findings(environments, complete=complete)
     problems += [finding for environment in environments for finding in kustomizations.reach(environment)]
     if complete:
@@ -208,6 +212,8 @@ def _judge(environment: Environment, catalogue: Catalogue) -> Iterator[Violation
     yield from amounts.check(environment)
     yield from access.check(environment, cluster)
     yield from reach.check(environment, cluster)
+    yield from external_secrets.check(environment, catalogue)
+    yield from placeholders.check(environment)
     yield from workloads.check(environment, made)
     yield from policy.check(environment)
     yield from projects.check(environment, cluster)

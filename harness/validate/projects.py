@@ -14,6 +14,7 @@ from harness.manifests.applications.projects import (
 from harness.manifests.cluster import Cluster
 from harness.manifests.resource import CLUSTER_SCOPED
 from harness.manifests.values import dig, mapping, mappings, strings
+from harness.validate.api_resources import plural_of
 from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource, Environment
 from harness.validate.rule import ValidationRule
@@ -165,20 +166,6 @@ def _plurals(environment: Environment) -> dict[tuple[str, str], str]:
         (str(dig(spec, "group")), str(dig(spec, "names", "kind"))): str(dig(spec, "names", "plural"))
         for spec in names
     }
-
-
-def plural_of(kind: str) -> str:
-    """The resource of a kind, as Kubernetes' own are named.
-
-    >>> [plural_of(kind) for kind in ("Pod", "Ingress", "NetworkPolicy", "Endpoints")]
-    ['pods', 'ingresses', 'networkpolicies', 'endpoints']
-    """
-    name = kind.lower()
-    if name == "endpoints":
-        return name
-    if name.endswith("y"):
-        return f"{name[:-1]}ies"
-    return f"{name}es" if name.endswith("s") else f"{name}s"
 
 
 def _may(rights: list[Right], verb: str, plural: str, resource: BuiltResource) -> bool:

@@ -45,7 +45,7 @@ def origins(environment: Environment, catalogue: Catalogue) -> Origins:
             for namespace in _copies(resource.annotations, environment):
                 made.setdefault((resource.kind, namespace, resource.name), Origin(keys, reflector))
         elif resource.kind == "ExternalSecret":
-            _external(resource, environment, made, reflector)
+            _external(resource, environment, catalogue, made, reflector)
     return made
 
 
@@ -59,19 +59,39 @@ def reflector_of(environment: Environment) -> BuiltResource | None:
 
 
 def _external(
-    resource: BuiltResource, environment: Environment, origins: Origins, reflector: BuiltResource | None
+    resource: BuiltResource,
+    environment: Environment,
+    catalogue: Catalogue,
+    origins: Origins,
+    reflector: BuiltResource | None,
 ) -> None:
-    name = str(dig(resource.value, "spec", "target", "name") or resource.name)
-    template = dig(resource.value, "spec", "target", "template", "data")
-    keys: frozenset[str] | None = None
-    if isinstance(template, dict):
-        keys = frozenset(str(key) for key in template)
-    elif not dig(resource.value, "spec", "dataFrom"):
-        keys = frozenset(str(item.get("secretKey")) for item in mappings(dig(resource.value, "spec", "data")))
+    name = target_of(resource)
+    keys = fetched_keys(resource, catalogue)
+    template = dig(resource.value, "spec", "target", "template")
+    if isinstance(dig(template, "data"), dict):
+        own = frozenset(map(str, template["data"]))
+        keys = own if template.get("mergePolicy") != "Merge" else None if keys is None else keys | own
     origins["Secret", resource.namespace, name] = Origin(keys, resource)
     annotations = string_map(dig(resource.value, "spec", "target", "template", "metadata", "annotations"))
     for namespace in _copies(annotations, environment):
         origins.setdefault(("Secret", namespace, name), Origin(keys, reflector))
+
+
+def target_of(external: BuiltResource) -> str:
+    """The name of the Secret that an ExternalSecret makes."""
+    return str(dig(external.value, "spec", "target", "name") or external.name)
+
+
+def fetched_keys(external: BuiltResource, catalogue: Catalogue) -> frozenset[str] | None:
+    """The keys that an ExternalSecret fetches; None when they are not known."""
+    spec = external.value.get("spec")
+    keys = frozenset(str(item.get("secretKey")) for item in mappings(dig(spec, "data")))
+    for source in mappings(dig(spec, "dataFrom")):
+        entry = catalogue.entry(str(dig(source, "extract", "key")))
+        if entry is None or "rewrite" in source or dig(source, "extract", "property"):
+            return None
+        keys |= entry.keys.keys()
+    return keys
 
 
 def _copies(annotations: dict[str, str], environment: Environment) -> Iterator[str]:
