@@ -390,6 +390,7 @@ def chart_inputs(tree: Tree, release: Release) -> Inputs:
         manifests=release.manifests,
         links=release.links,
         problems=release.problems,
+        after_build=release.after_build,
         charts=[request],
         unrendered=dict.fromkeys(release.notes, ""),
     )

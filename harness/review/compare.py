@@ -5,12 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from harness.manifests.applications.policies import NO_DELETION, NO_UPDATE, Policy, policy_of
 from harness.manifests.generated_names import Names, generated_names
 from harness.manifests.pods import images_of
 from harness.manifests.problem import Problem
 from harness.manifests.resource import Identity, Resource
 from harness.manifests.sensitive import masked
-from harness.manifests.values import canonical
+from harness.manifests.values import canonical, dig
 from harness.review.fields import CHECKSUM, GENERATED_NAME, LAYOUT, compare, unmatched
 from harness.review.images import Replaced, paired, table
 from harness.review.locations import Locator
@@ -150,6 +151,7 @@ class Environment:
 
     def _remark(self, item: _Match) -> None:
         before, after = (side.remarks if side else [] for side in (item.before, item.after))
+        after = [*after, *_not_updated(item)]
         for sentence in dict.fromkeys([*before, *after]):
             note = Note(self._name, "", f"{sentence}.", sentence in after and sentence not in before)
             if note not in self._notes:
@@ -266,12 +268,27 @@ class Environment:
         assert before is not None  # noqa: S101 - it has contained the resource
         if after is not None:
             return after.policy.stays(resource, after.name, whole=False)
+        if generator := before.policy.generator:
+            there = self._generator(before.policy)
+            if there is not None:
+                if there.generation in NO_DELETION:
+                    return f"{before.name} stays, because {generator} has applicationsSync: {there.generation}"
+                return before.policy.stays(resource, before.name, whole=True)
         parent = next((item for item in self._matches.values() if _builds(item.before, before.parent)), None)
         definition = dict(before.policy.manifest)
         followed = parent is not None and parent is not owner and depth < _DEEPEST and definition
         if followed and parent and self._stays(parent, definition, depth + 1):
             return f"{before.name} stays, too"
         return before.policy.stays(resource, before.name, whole=True)
+
+    def _generator(self, policy: Policy) -> Policy | None:
+        """The policy of the same ApplicationSet at head; None where it is gone."""
+        wanted = [dig(policy.manifest, "metadata", name) for name in ("namespace", "name")]
+        for build in (build for application in self._everywhere for build in application.builds):
+            for item in build.of_kind("ApplicationSet"):
+                if [dig(item.value, "metadata", name) for name in ("namespace", "name")] == wanted:
+                    return policy_of(item.value)
+        return None
 
     def _shown(self, change: Change, restarts: dict[tuple[str, str, str], list[str]]) -> ResourceChange | None:
         """A change as the review shows it; None when all of it is folded."""
@@ -295,6 +312,18 @@ class Environment:
             source=self._locator.locate(change),
             moved_from=change.moved_from,
         )
+
+
+def _not_updated(item: _Match) -> list[str]:
+    """What an ApplicationSet changes in its Application only if it were made anew."""
+    before, after = item.before, item.after
+    if before is None or after is None or before.definition == after.definition:
+        return []
+    policy = after.policy
+    if not policy.generator or policy.generation not in NO_UPDATE:
+        return []
+    why = f"{policy.generator} has applicationsSync: {policy.generation}"
+    return [f"{after.name} is compared as if it were updated, but the ApplicationSet {why}"]
 
 
 def match(before: Sequence[Application], after: Sequence[Application]) -> list[_Match]:

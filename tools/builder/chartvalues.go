@@ -28,9 +28,10 @@ type values struct {
 	Inline string `json:"inline"`
 	Merge  string `json:"merge"`
 	// Set and the like are what the options of Helm's command line of that name take; SetFile is a field for File.
-	Set       string `json:"set"`
-	SetString string `json:"setString"`
-	SetFile   string `json:"setFile"`
+	Set        string `json:"set"`
+	SetString  string `json:"setString"`
+	SetLiteral string `json:"setLiteral"`
+	SetFile    string `json:"setFile"`
 }
 
 // mergeValues merges layers; those that are files of a chart are left out where there is none.
@@ -47,6 +48,8 @@ func mergeValues(r *request, layers []values, loaded *chart.Chart) (map[string]a
 		case layer.Inside != "" && layer.File == "" && layer.Inline == "":
 		case layer.Set != "":
 			err = strvals.ParseInto(layer.Set, merged)
+		case layer.SetLiteral != "":
+			err = strvals.ParseLiteralInto(layer.SetLiteral, merged)
 		case layer.SetString != "":
 			err = strvals.ParseIntoString(layer.SetString, merged)
 		case layer.SetFile != "":

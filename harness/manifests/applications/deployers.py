@@ -14,7 +14,10 @@ KINDS: Final = ("Application", "ApplicationSet", "Kustomization", "HelmRelease")
 
 def deployers(resource: dict[str, Any], repository: Repository) -> list[Deployer]:
     """The Applications that a resource is or makes; none for any other resource."""
-    return [replace(deployer, policy=policy_of(resource)) for deployer in _deployers(resource, repository)]
+    return [
+        deployer if deployer.policy.tool else replace(deployer, policy=policy_of(resource))
+        for deployer in _deployers(resource, repository)
+    ]
 
 
 def _deployers(resource: dict[str, Any], repository: Repository) -> list[Deployer]:

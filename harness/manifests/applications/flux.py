@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from harness.manifests.applications.deployer import ApplicationSource, Deployer, Reference, name_of
 from harness.manifests.applications.templates import go_text
-from harness.manifests.values import canonical, dig, mapping, mappings, string_map
+from harness.manifests.helm.flux import common_metadata
+from harness.manifests.values import canonical, dig, mapping, mappings
 
 GROUP: Final = "kustomize.toolkit.fluxcd.io"
 _EDITS: Final = ("namePrefix", "nameSuffix", "images", "components", "ignoreMissingComponents")
@@ -77,15 +78,13 @@ def resolved(deployer: Deployer, find: Callable[[Reference], dict[str, Any] | No
             is_any_unknown = True
             missing.append(origin)
     variables |= _texts(dig(spec, "postBuild", "substitute"))
-    common = mapping(spec.get("commonMetadata"))
     always = dig(spec, "postBuild", "substituteStrategy") == "Always"
     after_build = {
         "substitute": bool(variables or unknown or is_any_unknown or (always and spec.get("postBuild"))),
         "variables": variables,
         "unknown": sorted(unknown - set(variables)),
         "anyUnknown": is_any_unknown,
-        "labels": string_map(common.get("labels")),
-        "annotations": string_map(common.get("annotations")),
+        **common_metadata(spec),
     }
     definition = mapping(find(repository))
     sources = tuple(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from harness.manifests.applications.deployer import ApplicationSource, Deployer, Reference, name_of
-from harness.manifests.helm.flux import FluxChart, values_from
+from harness.manifests.helm.flux import VALUES_KEY, FluxChart, values_from
 from harness.manifests.helm.release import Layer, text_list
 from harness.manifests.helm.remote import RemoteChart
 from harness.manifests.values import canonical, dig, mapping, mappings
@@ -80,21 +80,23 @@ def resolved(deployer: Deployer, find: Callable[[Reference], dict[str, Any] | No
         repository = _reference(mapping(chart.get("sourceRef")), repository.namespace)
     layers: list[Layer] = []
     remarks: list[str] = []
-    missing: list[Reference] = []
+    missing: list[str] = []
     for item, origin in zip(mappings(spec.get("valuesFrom")), origins, strict=True):
         if origin.kind == "Secret":
             remarks.append(f"{deployer.name} is rendered without the values from the {origin}, which are secret")
         elif layer := values_from(item, find(origin) or {}):
             layers.append(layer)
         elif not origin.is_optional:
-            missing.append(origin)
+            key = str(item.get("valuesKey") or VALUES_KEY)
+            there = find(origin) is not None
+            missing.append(f"{key} of the {origin}, which is not " + ("in it" if there else "in this environment"))
     (source,) = deployer.sources
     assert isinstance(source.helm, FluxChart)  # noqa: S101 - as `helm_release` makes it
     definition = mapping(dig(find(repository), "spec"))
     url = str(definition.get("url") or "") if repository.kind in _REPOSITORIES else ""
     described = replace(source.helm, layers=tuple(layers))
     reference = {"kind": repository.kind, "name": repository.name}
-    problem = f"takes values from the {missing[0]}, which is not in this environment" if missing else ""
+    problem = f"takes values from {missing[0]}" if missing else ""
     return replace(
         deployer,
         sources=(_with_chart(described, chart, reference, url, definition.get("ref")),),

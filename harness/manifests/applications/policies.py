@@ -20,11 +20,12 @@ class Policy:
     """How an Application treats resources that it no longer contains, and those that it leaves behind.
 
     Attributes:
-        tool: `argocd`, `flux`, or empty where nothing is known: then what is removed counts as deleted.
+        tool: `argocd`, `flux`, `helm` for a HelmRelease, or empty where nothing is known: then what is removed is
+            deleted.
         prunes: Whether it deletes what its build no longer contains.
         cascades: Whether its own deletion deletes its resources.
         options: The sync options of all its resources.
-        manifest: Its own definition.
+        manifest: Its own definition, or that of the ApplicationSet that makes it.
     """
 
     tool: str = ""
@@ -41,6 +42,8 @@ class Policy:
         if whole and self.tool:
             return self._left_behind(resource, name)
         annotations = string_map(dig(resource, "metadata", "annotations"))
+        if self.tool == "helm":
+            return _kept_by_helm(annotations)
         if guard := flux_guard(resource):
             return f"it has {guard}"
         option = sync_options(annotations).get("Prune") or self.options.get("Prune")
@@ -57,6 +60,8 @@ class Policy:
         if not self.cascades:
             why = "without a finalizer" if self.tool == "argocd" else "but leaves its resources behind"
             return f"{name} is removed {why}"
+        if self.tool == "helm":
+            return _kept_by_helm(annotations)
         if self.tool == "flux":
             guard = flux_guard(resource)
             return f"it has {guard}" if guard else ""
@@ -65,14 +70,29 @@ class Policy:
             return "it has Delete=false"
         if option == "confirm":
             return "it waits until somebody confirms its deletion"
-        if annotations.get(HELM_POLICY) == "keep":
-            return f"it has {HELM_POLICY}: keep"
+        if kept := _kept_by_helm(annotations):
+            return kept
         if resource.get("kind") == "CustomResourceDefinition":
             return "Argo CD does not delete definitions with their Application"
         return ""
 
+    @property
+    def generator(self) -> str:
+        """The name of the ApplicationSet that makes it; empty without one."""
+        is_generated = self.manifest.get("kind") == "ApplicationSet"
+        return str(dig(self.manifest, "metadata", "name")) if is_generated else ""
+
+    @property
+    def generation(self) -> str:
+        """What the ApplicationSet does with its Applications: `sync` for everything."""
+        return str(dig(self.manifest, "spec", "syncPolicy", "applicationsSync") or "sync")
+
 
 UNKNOWN: Final = Policy()
+CREATES_ONLY: Final = "create-only"
+NO_DELETION: Final = (CREATES_ONLY, "create-update")
+NO_UPDATE: Final = (CREATES_ONLY, "create-delete")
+"""Kinds of generation in which an ApplicationSet does not delete or update Applications."""
 
 
 def policy_of(resource: dict[str, Any]) -> Policy:
@@ -81,15 +101,20 @@ def policy_of(resource: dict[str, Any]) -> Policy:
     if kind == "Application":
         return _argocd(spec, strings(dig(resource, "metadata", "finalizers")), resource)
     if kind == "ApplicationSet":
-        finalizers = strings(dig(spec, "template", "metadata", "finalizers"))
-        if not finalizers and not dig(spec, "syncPolicy", "preserveResourcesOnDeletion"):
-            finalizers = [CASCADE]
-        return _argocd(mapping(dig(spec, "template", "spec")), finalizers, resource)
+        return generated_policy(mapping(spec.get("template")), resource)
     if kind == "Kustomization":
         prunes, policy = bool(spec.get("prune")), spec.get("deletionPolicy")
         cascades = not spec.get("suspend") and (policy in _FLUX_DELETES or (policy != "Orphan" and prunes))
         return Policy("flux", prunes, cascades, manifest=resource)
-    return Policy("flux", cascades=not spec.get("suspend"), manifest=resource)
+    return Policy("helm", cascades=not spec.get("suspend"), manifest=resource)
+
+
+def generated_policy(application: dict[str, Any], application_set: dict[str, Any]) -> Policy:
+    """The policy of an Application that an ApplicationSet makes."""
+    finalizers = strings(dig(application, "metadata", "finalizers"))
+    if not finalizers and not dig(application_set, "spec", "syncPolicy", "preserveResourcesOnDeletion"):
+        finalizers = [CASCADE]
+    return _argocd(mapping(application.get("spec")), finalizers, application_set)
 
 
 def _argocd(spec: dict[str, Any], finalizers: list[str], manifest: dict[str, Any]) -> Policy:
@@ -99,6 +124,10 @@ def _argocd(spec: dict[str, Any], finalizers: list[str], manifest: dict[str, Any
     options = _options(strings(dig(spec, "syncPolicy", "syncOptions")))
     cascades = any(name.partition("/")[0] == CASCADE for name in finalizers)
     return Policy("argocd", prunes, cascades, options, manifest)
+
+
+def _kept_by_helm(annotations: Mapping[str, str]) -> str:
+    return f"it has {HELM_POLICY}: keep" if annotations.get(HELM_POLICY) == "keep" else ""
 
 
 def sync_options(annotations: Mapping[str, str]) -> dict[str, str]:

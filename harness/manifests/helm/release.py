@@ -25,6 +25,7 @@ class Release:
         remote: The chart where it is not in this repository.
         layers: Its values; a later layer wins.
         options: Other fields of the request.
+        after_build: What is changed in the rendered resources, as tools/builder takes it.
         notes: Why it is not rendered, as sentences about it.
     """
 
@@ -34,6 +35,7 @@ class Release:
     remote: RemoteChart | None = None
     layers: list[Layer] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
+    after_build: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     files: set[str] = field(default_factory=set)

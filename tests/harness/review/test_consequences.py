@@ -247,6 +247,74 @@ def test_a_resource_that_moves_between_folders_is_contested_by_nobody(checkout: 
     assert (resource.change, resource.risks) == (ChangeKind.MOVED, ())
 
 
+def generated(sync: str = "", finalizers: Any = (), **spec: Any) -> str:
+    """An ApplicationSet that makes an Application of each folder."""
+    url = "https://g.example.com/r"
+    template = {
+        "metadata": {"name": "{{path.basename}}", "finalizers": list(finalizers)},
+        "spec": {"source": {"repoURL": url, "path": "{{path}}"}, "syncPolicy": {"automated": PRUNES}},
+    }
+    generator = {"git": {"repoURL": url, "directories": [{"path": "overlays/one/*"}]}}
+    policy = {"applicationsSync": sync} if sync else {}
+    value = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "ApplicationSet",
+        "metadata": {"name": "all"},
+        "spec": {"generators": [generator], "template": template, "syncPolicy": {**policy, **spec}},
+    }
+    return yaml.safe_dump(value)
+
+
+@pytest.mark.parametrize(
+    ("deployer", "why"),
+    [
+        (generated(), ""),
+        (generated("sync"), ""),
+        (generated("create-delete"), ""),
+        (generated("create-only"), "web stays, because all has applicationsSync: create-only"),
+        (generated("create-update"), "web stays, because all has applicationsSync: create-update"),
+        (generated(preserveResourcesOnDeletion=True), "web is removed without a finalizer"),
+        (generated(finalizers=[FINALIZER], preserveResourcesOnDeletion=True), ""),
+    ],
+)
+def test_an_application_set_decides_whether_its_applications_are_deleted(
+    checkout: Any, deployer: str, why: str
+) -> None:
+    write(checkout, deployer, _spelled(CLAIM))
+    checkout.write({f"overlays/one/web/{name}": None for name in ("kustomization.yaml", "0.yaml", "1.yaml")})
+    told = risks(checkout.review())
+    assert ("DF101" in told) is (why == "")
+    assert why in told.get("DF610", "")
+
+
+def test_applications_are_deleted_with_their_application_set(checkout: Any) -> None:
+    told = removal_of_all(checkout, generated("create-only"), _spelled(CLAIM))
+    assert "DF101" in told
+    assert "DF610" not in told
+
+
+@pytest.mark.parametrize(("sync", "is_named"), [("", False), ("create-update", False), ("create-only", True)])
+def test_an_application_set_that_does_not_update_is_named(checkout: Any, sync: str, is_named: bool) -> None:
+    text = generated(sync)
+    write(checkout, text, _spelled(CLAIM))
+    checkout.write({"overlays/one/web.yaml": text.replace("prune: true", "prune: false")})
+    said = [note.sentence for note in checkout.review().notes]
+    assert said == (
+        ["web is compared as if it were updated, but the ApplicationSet all has applicationsSync: create-only."]
+        if is_named
+        else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("patch", "rule"), [("", "DF101"), ("spec: {syncPolicy: {automated: {prune: false}}}", "DF610")]
+)
+def test_the_policy_of_a_generated_application_is_its_own(checkout: Any, patch: str, rule: str) -> None:
+    value = yaml.safe_load(generated())
+    value["spec"]["templatePatch"] = patch
+    assert set(removal(checkout, yaml.safe_dump(value), _spelled(CLAIM))) == {rule}
+
+
 def test_an_application_set_gives_its_applications_a_finalizer() -> None:
     template = {"metadata": {"name": "x"}, "spec": {}}
     policies = {"a": {}, "b": {"preserveResourcesOnDeletion": True}}

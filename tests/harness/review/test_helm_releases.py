@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 
 from harness.errors import HarnessError
 from harness.review.command import diff
@@ -38,7 +39,7 @@ FILES = {
     f"metadata: {{name: ops, namespace: flux}}\nspec: {{url: {URL}}}\n",
     "apps/kustomization.yaml": "resources: [web.yaml, values.yaml]\n",
     "apps/values.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: values, namespace: shop}\n"
-    "data: {values.yaml: 'replicas: 7', tag: '9'}\n",
+    "data: {values.yaml: 'replicas: 7', tag: '9', quoted: \"'9'\", several: '{a,b}'}\n",
 }
 OPS = {"kind": "GitRepository", "name": "ops", "namespace": "flux"}
 
@@ -52,6 +53,11 @@ def helm_release(chart: dict[str, Any] | None = None, **spec: Any) -> dict[str, 
         "spec": {"chart": {"spec": own}, **spec},
     }
     return {"apps/web.yaml": json.dumps(value)}
+
+
+def values_at(key: str, path: str) -> dict[str, Any]:
+    """Of a HelmRelease: the value of a key of the ConfigMap, at a path of the chart's values."""
+    return {"valuesFrom": [{"kind": "ConfigMap", "name": "values", "valuesKey": key, "targetPath": path}]}
 
 
 @pytest.fixture
@@ -91,6 +97,14 @@ def rendered(review: Review) -> dict[str, Any]:
             {"image": "web:9"},
         ),
         ({}, {"valuesFrom": [{"kind": "ConfigMap", "name": "absent", "optional": True}]}, {}),
+        ({}, {"valuesFrom": [{"kind": "ConfigMap", "name": "values", "valuesKey": "no", "optional": True}]}, {}),
+        ({}, values_at("quoted", "tag"), {"image": "web:9"}),
+        ({}, values_at("several", "tag"), {"image": "web:[a b]"}),
+        (
+            {},
+            {"valuesFrom": [{**values_at("several", "tag")["valuesFrom"][0], "literal": True}]},
+            {"image": "web:{a,b}"},
+        ),
         ({}, {"postRenderers": [{"kustomize": {"images": [{"name": "web", "newTag": "8"}]}}]}, {"image": "web:8"}),
         (
             {},
@@ -136,6 +150,60 @@ def test_options_decide_what_is_rendered(
     repo.write(helm_release(**spec))
     identities = [resource.identity for *_, resource in repo.review().walk()]
     assert {(item.kind, item.namespace, item.name) for item in identities if item.kind != "HelmRelease"} == expected
+
+
+def test_common_metadata_is_added_to_what_is_rendered(repo: Any) -> None:
+    common = {"labels": {"team": "shop"}, "annotations": {"by": "flux"}}
+    repo.write(helm_release(commonMetadata=common))
+    review = repo.review()
+    assert rendered(review) == {"team": "shop", "by": "flux"}
+    deployment = next(item for *_, item in review.walk() if item.identity.kind == "Deployment")
+    metadata = yaml.safe_load(deployment.after_yaml)["metadata"]
+    assert (metadata["labels"], metadata["annotations"]) == (common["labels"], common["annotations"])
+    assert "team" not in str(yaml.safe_load(deployment.after_yaml)["spec"])
+    assert {(item.identity.kind, item.identity.namespace) for *_, item in review.walk()} >= {("Deployment", "shop")}
+
+
+@pytest.mark.parametrize(
+    ("origin", "why"),
+    [
+        ({"name": "absent"}, "values.yaml of the ConfigMap shop/absent, which is not in this environment"),
+        ({"name": "values", "valuesKey": "no"}, "no of the ConfigMap shop/values, which is not in it"),
+    ],
+)
+def test_values_that_are_missing_are_named(repo: Any, origin: dict[str, str], why: str) -> None:
+    repo.write(helm_release(valuesFrom=[{"kind": "ConfigMap", **origin}]))
+    review = repo.review()
+    assert any(f"web takes values from {why}." in note.sentence for note in review.notes)
+    assert review.not_followed == ("prod/web",)
+
+
+def test_what_a_release_waits_for_is_named_if_it_is_missing(repo: Any) -> None:
+    repo.write(helm_release(dependsOn=[{"name": "web"}, {"name": "gone", "namespace": "other"}]))
+    (note,) = repo.review().notes
+    assert note.sentence == "web waits for the HelmRelease other/gone, which is not in this environment."
+
+
+@pytest.mark.parametrize(
+    ("annotation", "is_kept"), [("helm.sh/resource-policy: keep", True), ("team: shop", False)]
+)
+def test_helm_keeps_what_says_so(repo: Any, annotation: str, is_kept: bool) -> None:
+    claim = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data, annotations: {X}}\n"
+    flux = FILES["clusters/prod/flux.yaml"].replace("spec: {path", "spec: {prune: true, path")
+    repo.commit(
+        {"charts/web/templates/claim.yaml": claim.replace("X", annotation), "clusters/prod/flux.yaml": flux}
+    )
+    repo.write({"charts/web/templates/claim.yaml": None})
+    rules = {risk.rule for *_, risk in repo.review().risks}
+    assert rules == ({"DF610"} if is_kept else {"DF101"})
+    repo.write(
+        {
+            "charts/web/templates/claim.yaml": claim.replace("X", annotation),
+            "apps/kustomization.yaml": "resources: [values.yaml]\n",
+        }
+    )
+    rules = {risk.rule for *_, risk in repo.review().risks}
+    assert ("DF101" in rules) is not is_kept
 
 
 def test_a_change_of_the_chart_or_of_values_elsewhere_shows_its_effect(repo: Any) -> None:
