@@ -33,14 +33,14 @@ _OLD_SERIES: Final = {"postgres": 10, "mongo": 5, "mysql": 9, "percona": 9, "mar
 _POSTGRES: Final = re.compile(r"pg(\d+)")
 _COUNTED_ELSEWHERE: Final = (("spec", "replicas"), ("spec", "minReplicas"), ("spec", "maxReplicas"))
 _IMAGE_NAMES: Final = ("image", "imageName")
-_VERSION_NAMES: Final = ("version", "postgresVersion", "mysqlVersion", "redisVersion", "majorVersion")
+_VERSION_NAMES: Final = re.compile(r"(?i)(?!api|min|schema|ssl|tls)\w*version")
 
 _POLICY: Final = re.compile(
     r"(?i).*(?:deletion|delete|deleting|reclaim|retention|removal|cleanup|teardown|termination|prune|finaliz\w*)-?policy"
     r"|whenDeleted|whenScaled|onDelete|on-delete"
 )
 _KEEPING: Final = re.compile(
-    r"(?i)retain.*|keep.*|orphan.*|abandon.*|snapshot.*|preserve.*|detach.*|none|do-?not-?delete|never"
+    r"(?i)retain.*|keep.*|orphan.*|abandon.*|snapshot.*|preserve.*|detach.*|delete\w+only|none|do-?not-?delete|never"
 )
 _DELETING: Final = re.compile(r"(?i)delete(?!Only).*|recycle|wipe.*|remove.*|destroy.*|always")
 _DANGERS: Final = re.compile(
@@ -55,7 +55,7 @@ _SIZES: Final = re.compile(r"(?i)size|storage|volumeSize|diskSize|storageSize|ca
 _STORAGE: Final = re.compile(r"(?i)storage|volume|persistence|persistent|pvc|disk|claim|walStorage|data")
 _CLASSES: Final = re.compile(r"(?i)storage-?class(?:Name)?")
 _COUNTS: Final = re.compile(
-    r"(?i)instances|replicas|count|members|nodes|shards|replica(?:s?Per\w+|Count)|servers|numberOfInstances"
+    r"(?i)instances|\w*replicas|count|members|nodes|shards|replica(?:s?Per\w+|Count)|servers|numberOfInstances|clusterSize"
 )
 _PERSISTENT: Final = re.compile(
     r"(?i)persistence|persistent|persistentVolume|persistentVolumeClaim|dataPersistence|storage|pvc"
@@ -126,9 +126,9 @@ def _custom(change: Change, leaves: list[Leaf]) -> Iterator[Judgement]:
                 yield rule, f"A volume of {change.name} {word} from {leaf.before} to {leaf.after}", leaf.path
         elif _CLASSES.fullmatch(leaf.name):
             yield DF103, f"{change.name} changes {leaf.path}, which is immutable for its volumes", leaf.path
-        elif _COUNTS.fullmatch(leaf.name) and leaf.names not in _COUNTED_ELSEWHERE:
+        elif _counts(change, leaf):
             yield from _count(change, leaf)
-        elif is_store(change.kind) and leaf.name in (*_IMAGE_NAMES, *_VERSION_NAMES):
+        elif is_store(change.kind) and (leaf.name in _IMAGE_NAMES or _VERSION_NAMES.fullmatch(leaf.name)):
             series = [_series(value, change.kind.lower()) for value in (leaf.before, leaf.after)]
             if leaf.before and leaf.after and series[0] != series[1]:
                 yield DF405, f"{change.name}: {leaf.path} {leaf.before} → {leaf.after}", leaf.path
@@ -153,6 +153,11 @@ def _holds_claims(names: tuple[str, ...]) -> bool:
 
 def _claims_in(value: dict[str, Any]) -> bool:
     return any(_holds_claims((str(name),)) or re.fullmatch(r"(?i)storage|persistence", str(name)) for name in value)
+
+
+def _counts(change: Change, leaf: Leaf) -> bool:
+    named = _COUNTS.fullmatch(leaf.name) and leaf.names not in _COUNTED_ELSEWHERE
+    return bool(named) or (leaf.name == "size" and is_store(change.kind))
 
 
 def _count(change: Change, leaf: Leaf) -> Iterator[Judgement]:

@@ -213,6 +213,7 @@ def test_another_version_of_a_chart_that_is_not_fetched_is_shown(
     checkout.commit(files_of(form, server, "1.0.0", size=2))
     checkout.write(files_of(form, server, "2.0.0", size=2))
     review = checkout.review()
+    assert "dependency" in form or "DF615" in {risk.rule for *_, risk in review.risks}
     changed = [str(field.after) for *_, item in review.walk() for field in item.fields]
     named = [note.sentence for note in review.notes if note.changed]
     assert any("2.0.0" in text for text in [*changed, *named])
