@@ -16,6 +16,7 @@ from deltalake import DeltaTable
 from brewery.contract.layout import Layout
 from harness.bench.model import Day, Machine, Stage
 from harness.errors import HarnessError
+from harness.machine.class_archive import class_archive
 from harness.machine.environment import spark_environment
 from harness.paths import ROOT
 
@@ -38,9 +39,10 @@ def machine() -> Machine:
 
 def measure(breweries: int, tell: Callable[[str], None]) -> list[Day]:
     """Two days of one size, a first load and a MERGE; `tell` receives a line as each stage ends."""
+    spark = spark_environment()
     environment = {
         **os.environ,
-        **spark_environment(),
+        **spark,
         "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "dags"), str(ROOT / "spark"))),
     }
     with tempfile.TemporaryDirectory(prefix="lakehouse-bench-") as folder:
@@ -55,7 +57,9 @@ def measure(breweries: int, tell: Callable[[str], None]) -> list[Day]:
             tell(f"{breweries:>9,} {label}: ingestion {taken['seconds']:.1f} s")
             silver = Layout(pipeline).silver_breweries
             before = _bytes(silver)
-            jobs = _run("harness.bench.spark_stages", pipeline, env=environment)
+            with class_archive(spark) as options:
+                variables = {**environment, "SPARK_JAVA_OPTIONS": options}
+                jobs = _run("harness.bench.spark_stages", pipeline, env=variables)
             written = _bytes(silver) - before
             table = sum(pa.table(DeltaTable(silver).get_add_actions(flatten=True))["size_bytes"].to_pylist())
             stages += [Stage(**stage) for stage in jobs["stages"]]

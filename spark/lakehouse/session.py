@@ -83,6 +83,14 @@ _LOCAL: Final = {
     "spark.driver.bindAddress": "127.0.0.1",
 }
 
+_INTERPRETED: Final = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
+_WORTH_GENERATING: Final = 30_000
+"""Records of a day: below it, generating code takes longer than it saves (1 to 3 CPU seconds at 10,000; at 200,000
+it saves 7)."""
+
 _JAVA_OPTIONS: Final = "spark.driver.extraJavaOptions"
 _JAVA: Final = "-XX:+UseParallelGC -XX:-UsePerfData -Dlog4j2.disableJmx=true -XX:-DontCompileHugeMethods"
 """The parallel collector has the best throughput on two cores. Java interprets methods of more than 8,000 bytes of
@@ -102,18 +110,12 @@ _MANY_RECORDS: Final = (
 handles rows by the million, but leaves the planner, the parser of SQL and the compiler of generated code alone."""
 
 
-_INTERPRETED: Final = {
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-}
-
-
 @contextmanager
 def interpreted(spark: SparkSession) -> Iterator[None]:
     """Queries within the block, in every thread of the session, run without code being generated for them.
 
     For tables of some thousand rows: each piece of code is compiled twice, by Spark and by Java, in a process that
-    ends before that pays. Not for breweries themselves.
+    ends before that pays. For breweries themselves see `_WORTH_GENERATING`.
     """
     before = {key: str(spark.conf.get(key)) for key in _INTERPRETED}
     for key, value in _INTERPRETED.items():
@@ -130,16 +132,19 @@ def session_config(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
 
     Args:
         environ: `SPARK_MASTER`, `SPARK_DRIVER_MEMORY` (for example `2g`), `SPARK_JARS` (comma-separated),
-            `SPARK_EXPECTED_RECORDS` (of a day, roughly), and for an object store `AWS_ENDPOINT_URL_S3` (or
-            `AWS_ENDPOINT_URL`), `AWS_REGION`, `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, as the AWS tools
-            name them.
+            `SPARK_JAVA_OPTIONS` (further ones), `SPARK_EXPECTED_RECORDS` (of a day, roughly), and for an object
+            store `AWS_ENDPOINT_URL_S3` (or `AWS_ENDPOINT_URL`), `AWS_REGION`, `AWS_ACCESS_KEY_ID` and
+            `AWS_SECRET_ACCESS_KEY`, as the AWS tools name them.
 
     Returns:
         Spark property -> value.
     """
     config = {**_DELTA, **_SEMANTICS, **_SPEED, **_PARQUET, **_LOCAL, **_object_store(environ)}
-    few = int(environ.get("SPARK_EXPECTED_RECORDS") or _FEW) < _FEW
-    config[_JAVA_OPTIONS] = f"{_JAVA} {_FEW_RECORDS if few else _MANY_RECORDS}"
+    records = int(environ.get("SPARK_EXPECTED_RECORDS") or _FEW)
+    if records < _WORTH_GENERATING:
+        config.update(_INTERPRETED)
+    options = (_JAVA, _FEW_RECORDS if records < _FEW else _MANY_RECORDS, environ.get("SPARK_JAVA_OPTIONS", ""))
+    config[_JAVA_OPTIONS] = " ".join(filter(None, options))
     for name, key in (
         ("SPARK_MASTER", "spark.master"),
         ("SPARK_DRIVER_MEMORY", "spark.driver.memory"),

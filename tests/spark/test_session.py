@@ -48,6 +48,18 @@ def test_few_records_are_not_worth_the_optimising_compiler(records: str, quick: 
     assert "-XX:-DontCompileHugeMethods" in options.split()
 
 
+@pytest.mark.parametrize(("records", "generated"), [("", True), ("29999", False), ("30000", True)])
+def test_few_records_are_not_worth_generating_code(records: str, generated: bool) -> None:
+    config = session_config({"SPARK_EXPECTED_RECORDS": records})
+    assert config.get("spark.sql.codegen.wholeStage", "true") == str(generated).lower()
+
+
+def test_further_options_of_java_are_added() -> None:
+    config = session_config({"SPARK_JAVA_OPTIONS": "-XX:SharedArchiveFile=/a.jsa"})
+    options = config["spark.driver.extraJavaOptions"].split()
+    assert {"-XX:SharedArchiveFile=/a.jsa", "-XX:+UseParallelGC"} <= set(options)
+
+
 @pytest.mark.spark
 def test_only_columns_whose_values_repeat_have_a_dictionary(
     spark: SparkSession, layout: Layout, bronze: Any, brewery: Callable[..., dict[str, Any]]

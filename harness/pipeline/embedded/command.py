@@ -157,6 +157,7 @@ def _mock_api(breweries: int, data: Path | None, simulate_changes: bool, seed: i
 
 def _run(day: _Day, url: str, display: Display, lock: int, lease: Mapping[str, str]) -> None:
     # Imported here: `harness --help` should not wait for Arrow and the charts.
+    from harness.machine.class_archive import class_archive
     from harness.machine.environment import spark_environment
     from harness.pipeline.lakehouse.read import summarise
     from harness.pipeline.report.html import render
@@ -186,16 +187,18 @@ def _run(day: _Day, url: str, display: Display, lock: int, lease: Mapping[str, s
     spark = timed("setup", lambda: spark_environment(("delta",) if day.address.folder else ("delta", "s3")))
     home = day.address.near("airflow")
     home.mkdir(exist_ok=True)
-    environment = worker_environment(
-        home=home,
-        lakehouse=day.address.root,
-        api=url,
-        spark=spark,
-        limits=day.limits,
-        records=day.records,
-    )
     try:
-        finished = run_worker(day.date, {**environment, **lease}, day.log_file, follow, lock=lock)
+        with class_archive(spark) as java_options:
+            environment = worker_environment(
+                home=home,
+                lakehouse=day.address.root,
+                api=url,
+                spark=spark,
+                java_options=java_options,
+                limits=day.limits,
+                records=day.records,
+            )
+            finished = run_worker(day.date, {**environment, **lease}, day.log_file, follow, lock=lock)
     except HarnessError as error:
         display.close()
         _report_failure(day.address.root, Failure(day.date, str(error)), stages, day.report_file)

@@ -36,6 +36,7 @@ def worker_environment(
     lakehouse: Path | str,
     api: str,
     spark: Mapping[str, str],
+    java_options: str,
     limits: Limits,
     records: int,
     base: Mapping[str, str] = os.environ,
@@ -47,6 +48,7 @@ def worker_environment(
         lakehouse: Its address.
         api: URL of the API.
         spark: Variables of Java and Spark.
+        java_options: See `class_archive`.
         limits: What the gates tolerate.
         records: Records that the day has, roughly.
         base: The environment of this process.
@@ -65,6 +67,7 @@ def worker_environment(
         "BREWERY_API_OPTION": "--api",
         "BREWERY_SPARK_MODE": "local",
         "SPARK_EXPECTED_RECORDS": str(records),
+        "SPARK_JAVA_OPTIONS": java_options,
         # The credentials are in the AWS_ variables, not in a connection of Airflow's.
         "BREWERY_LAKEHOUSE_CONNECTION": "",
         "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "dags"), str(ROOT / "spark"))),

@@ -19,8 +19,9 @@ from harness.errors import STOPS
 
 STOP_SECONDS: Final = 20
 """How long a worker that is stopped may take to unwind before it is killed."""
-_JAVA_SECONDS: Final = 10
-"""How long Spark's Java process may take to remove its files after a worker that ended by itself."""
+_JAVA_SECONDS: Final = 60
+"""How long Spark's Java process may take to remove its files, and to archive its classes, after a worker that ended
+by itself."""
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
 

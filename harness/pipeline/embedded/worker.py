@@ -17,6 +17,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -169,7 +170,10 @@ def _versions() -> dict[str, str]:
 
 
 class SparkStart(threading.Thread):
-    """Starts the JVM, which holds the lock too, while Airflow loads and the ingestion waits for the network."""
+    """Starts the JVM, which holds the lock too, while Airflow loads and the ingestion waits for the network.
+
+    It reads the ledger, so that Java has loaded by then what the jobs read tables with; they report what is wrong.
+    """
 
     def __init__(self, lock: int) -> None:
         super().__init__(name="spark-start", daemon=True)
@@ -180,8 +184,12 @@ class SparkStart(threading.Thread):
         from pyspark import SparkConf, SparkContext
         from pyspark.java_gateway import launch_gateway
 
+        from brewery.contract.layout import Layout
+        from lakehouse.errors import LakehouseError
         from lakehouse.java import java_explained
+        from lakehouse.ledger import read_ledger
         from lakehouse.session import get_session, session_config
+        from lakehouse.storage import Lakehouse
 
         # Java and this process print to the same file.
         with Path("/proc/self/fd/1").open(encoding="utf-8", errors="replace") as output:
@@ -191,7 +199,9 @@ class SparkStart(threading.Thread):
                 gateway = launch_gateway(settings, {"pass_fds": (self._lock,)})  # type: ignore[no-untyped-call]
                 SparkContext._ensure_initialized(gateway=gateway)
                 with java_explained():
-                    get_session()
+                    session = get_session()
+                with suppress(LakehouseError):
+                    read_ledger(Lakehouse.open(session, Layout(os.environ["LAKEHOUSE_URI"])))
             except Exception as error:
                 self._failure = explain_start(error, output.read())
                 log.exception("Spark did not start")

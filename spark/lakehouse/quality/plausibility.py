@@ -1,7 +1,8 @@
 """Plausibility: warnings about values that are valid, and yet are hardly what the source meant."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
@@ -90,10 +91,13 @@ def outcomes(lakehouse: Lakehouse, ledger: Sequence[LedgerRow], others: Sequence
         others: Expectations of silver.
     """
     silver = lakehouse.read(SILVER_BREWERIES)
-    past = _compared(lakehouse, silver, ledger)
-    warnings = implausible(past)
-    counted = implausible_rows(silver, warnings)
-    result = measure(silver, others)
+    with ThreadPoolExecutor(2) as pool:
+        then = pool.submit(_before, lakehouse, ledger)
+        measured = pool.submit(measure, silver, others)
+        past = _compared(silver, then.result)
+        warnings = implausible(past)
+        counted = implausible_rows(silver, warnings)
+        result = measured.result()
     result += [_warning(name, *counted.get(name, (0, ()))) for name in warnings]
     if past.shifts is not None:
         result.append(_warning("share_of_nulls_steady", len(past.shifts), past.shifts))
@@ -299,10 +303,10 @@ def implausible_rows(
     return result
 
 
-def _compared(lakehouse: Lakehouse, silver: DataFrame, ledger: Sequence[LedgerRow]) -> Past:
+def _compared(silver: DataFrame, before: Callable[[], dict[str, Any] | None]) -> Past:
     optional = [name for name in silver.columns if _may_be_null(name)]
     now = _reduced(silver, optional, "is_current")
-    then = _before(lakehouse, ledger)
+    then = before()
     if then is None:
         return Past(frozenset(now["countries"]), None, None, None)
     shifts = []

@@ -14,7 +14,9 @@ from harness.pipeline.embedded.environment import worker_environment
 
 def environment_of(folder: Path, limits: Limits) -> dict[str, str]:
     api = "http://127.0.0.1:1/v1"
-    return worker_environment(home=folder, lakehouse=folder, api=api, spark={}, limits=limits, records=7, base={})
+    return worker_environment(
+        home=folder, lakehouse=folder, api=api, spark={}, java_options="", limits=limits, records=7, base={}
+    )
 
 
 def test_the_jobs_read_the_limits_that_were_given(tmp_path: Path) -> None:
@@ -41,7 +43,14 @@ def test_no_proxy_stands_before_a_server_of_this_machine(
             monkeypatch.delenv(name)
     base = {variable.lower() if lower else variable: "http://127.0.0.1:9", **bypassed}
     environment = worker_environment(
-        home=tmp_path, lakehouse=tmp_path, api="http://x", spark={}, limits=Limits(), records=7, base=base
+        home=tmp_path,
+        lakehouse=tmp_path,
+        api="http://x",
+        spark={},
+        java_options="",
+        limits=Limits(),
+        records=7,
+        base=base,
     )
     for name, value in environment.items():
         if name.upper().endswith("_PROXY"):
