@@ -7,6 +7,7 @@ and again with a full one. Then both sides are built whole, and what the review 
 """
 
 import argparse
+import functools
 import json
 import os
 import subprocess
@@ -69,10 +70,10 @@ def _judge(clone: Path, count: int) -> Row:
             cold, seconds, size = _review(clone, commit, folder)
             warm, seconds_again, size_again = _review(clone, commit, folder)
             assert warm == cold
-            sides = [_truth(clone, side, folder) for side in (f"{commit}~", commit)]
-        verdict = compare(sides[0], sides[1], cold)
+        sides = [_truth(clone, _git(clone, "rev-parse", f"{side}^{{tree}}")) for side in (commit, f"{commit}~")]
+        verdict = compare(sides[1], sides[0], cold)
         row.commits += 1
-        row.roots = max(row.roots, len(sides[1]))
+        row.roots = max(row.roots, len(sides[0]))
         row.changed += len(verdict.changed)
         row.unreported += [f"{commit[:10]} {item}" for item in verdict.unreported]
         row.falsely += [f"{commit[:10]} {item}" for item in verdict.falsely]
@@ -105,16 +106,19 @@ def _review(clone: Path, commit: str, folder: Path) -> tuple[dict[str, Any], flo
     return review, usage.ru_utime + usage.ru_stime, usage.ru_maxrss // 1024
 
 
-def _truth(clone: Path, commit: str, folder: Path) -> dict[str, Folder]:
-    tree = Path(tempfile.mkdtemp(prefix="tree-", dir=folder))
-    archive = subprocess.Popen(["git", "archive", commit], cwd=clone, stdout=subprocess.PIPE)
-    subprocess.run(["tar", "-x", "-C", str(tree)], stdin=archive.stdout, check=True)
-    archive.wait()
-    return truth(tree, tool("kustomize"))
+@functools.lru_cache(maxsize=1)
+def _truth(clone: Path, tree: str) -> dict[str, Folder]:
+    """What a tree deploys; the one before a commit is most often the one after the next."""
+    with tempfile.TemporaryDirectory(prefix="acceptance-") as name:
+        archive = subprocess.Popen(["git", "archive", tree], cwd=clone, stdout=subprocess.PIPE)
+        subprocess.run(["tar", "-x", "-C", name], stdin=archive.stdout, check=True)
+        archive.wait()
+        return truth(Path(name), tool("kustomize"))
 
 
 def _git(clone: Path, *arguments: str) -> str:
-    return subprocess.run(["git", *arguments], cwd=clone, capture_output=True, text=True, check=True).stdout
+    done = subprocess.run(["git", *arguments], cwd=clone, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
 
 
 if __name__ == "__main__":
