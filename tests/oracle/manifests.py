@@ -186,7 +186,7 @@ def _deployed(tree: Path, text: str) -> Iterator[Deployed]:
         if value["kind"] == "HelmRelease":
             chart = spec.get("chart", {}).get("spec", {})
             folder = os.path.normpath(chart.get("chart") or ".")
-            if chart["sourceRef"]["kind"] == "GitRepository" and charts.is_chart(tree / folder):
+            if chart.get("sourceRef", {}).get("kind") == "GitRepository" and charts.is_chart(tree / folder):
                 yield Deployed(name, folder, is_flux=True, chart=json.dumps(spec))
         elif value["kind"] == "Kustomization":
             folder = os.path.normpath(spec.get("path") or ".")
@@ -203,17 +203,19 @@ def _deployed(tree: Path, text: str) -> Iterator[Deployed]:
 
 
 def _applications(tree: Path, value: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """An Application, or those of an ApplicationSet: the name and the spec of each."""
+    """An Application, or those of an ApplicationSet that only fills in a path: the name and the spec of each."""
     spec = value["spec"]
     if value["kind"] == "Application":
         yield str(_metadata(value).get("name")), spec
         return
-    text = json.dumps([spec["template"]["metadata"]["name"], spec["template"]["spec"]])
+    template = spec.get("template") or {}  # where it has no name, generators do
+    text = json.dumps([_metadata(template).get("name") or "{{", template.get("spec") or {}])
     for generator in spec["generators"]:
         for path in _elements(tree, generator):
             filled = text.replace("{{path}}", path).replace("{{path.basename}}", Path(path).name)
-            name, one = json.loads(filled)
-            yield name, one
+            if "{{" not in filled:
+                name, one = json.loads(filled)
+                yield name, one
 
 
 def _post_build(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -251,8 +253,8 @@ def _substituted(
 
 def _elements(tree: Path, generator: Mapping[str, Any]) -> Iterator[str]:
     if "list" in generator:
-        yield from (element["path"] for element in generator["list"]["elements"])
-    for directory in generator.get("git", {}).get("directories", []):
+        yield from (element["path"] for element in generator["list"].get("elements", []) if "path" in element)
+    for directory in generator.get("git", {}).get("directories") or []:
         yield from (os.path.relpath(path, tree) for path in sorted(tree.glob(directory["path"])) if path.is_dir())
 
 
@@ -277,7 +279,7 @@ def compare(base: Mapping[str, Folder], head: Mapping[str, Folder], review: Mapp
             verdict.changed += _difference(renamed.get(name, name), name, before, after)
     waiting = list(verdict.changed)
     # Those whose owner is known come first, so that no other takes their items.
-    reported = sorted(_reported(review), key=lambda pair: pair[0].owner not in reached)
+    reported = sorted(_reported(review, {*base, *head}), key=lambda pair: pair[0].owner not in reached)
     for item, moved in reported:
         fitting = [other for other in waiting if _means(item, other, moved or reached[other.owner])]
         match = next((other for other in fitting if other.owner == item.owner), None) or next(iter(fitting), None)
@@ -331,15 +333,19 @@ def _environment(folder: str) -> str:
     return re.sub(r"(?:.*/)?(?:overlays|clusters|environments|envs)/([^/]+).*|.*/", r"\1", folder)
 
 
-def _reported(review: Mapping[str, Any]) -> Iterator[tuple[Item, bool]]:
-    """What a review shows, and whether it moved from an Application to another one."""
+def _reported(review: Mapping[str, Any], names: Collection[str]) -> Iterator[tuple[Item, bool]]:
+    """What a review shows, and whether it moved from an Application to another one.
+
+    An Application that is not known here stands for its folder.
+    """
     for environment in review["environments"]:
         for application in environment["applications"]:
             for resource in application["resources"]:
                 for side in ("before", "after"):
                     if identity := resource[side]:
                         names = (identity["name"],)
-                        owner = application["name" if application["argocd"] else "path"]
+                        is_known = application["argocd"] and application["name"] in names
+                        owner = application["name" if is_known else "path"]
                         item = Item(side, owner, identity["kind"], identity["namespace"], names)
                         yield item, bool(resource["movedFrom"])
 

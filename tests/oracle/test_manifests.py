@@ -85,3 +85,28 @@ def test_a_chart_that_names_values(helm: dict[str, Any], expected: str, tmp_path
 )
 def test_variables(text: str, is_complete: bool, expected: str) -> None:
     assert charts.substituted(text, {"A": "1", "EMPTY": ""}, is_complete=is_complete) == expected
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "generators: [{list: {elements: [{path: web}]}}], template: {spec: {source: {path: '{{path}}'}}}",
+        "generators: [{list: {elementsYaml: '{{ .a }}'}}, {clusters: {}}], template: {metadata: {name: a}}",
+        "generators: [{list: {elements: [{a: b}]}}, {git: {files: [{path: '*.json'}]}}]",
+        "generators: [{list: {elements: [{path: web}]}}], template: {metadata: {name: '{{a}}'}, spec: {}}",
+    ],
+)
+def test_an_application_set_that_fills_in_more_deploys_nothing_known(spec: str, tmp_path: Path) -> None:
+    name = "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {name: all}\n"
+    (tmp_path / "set.yaml").write_text(f"{name}spec: {{{spec}}}\n", encoding="utf-8")
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web/kustomization.yaml").write_text("namePrefix: a-\n", encoding="utf-8")
+    assert set(truth(tmp_path, tool("kustomize"))) == {".", "web"}
+
+
+@pytest.mark.parametrize("spec", ["chartRef: {kind: OCIRepository, name: a}", "chart: {spec: {chart: a}}"])
+def test_a_release_of_a_chart_elsewhere_deploys_nothing_known(spec: str, tmp_path: Path) -> None:
+    release = "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: a}\n"
+    (tmp_path / "a.yaml").write_text(f"{release}spec: {{{spec}}}\n", encoding="utf-8")
+    (tmp_path / "kustomization.yaml").write_text("resources: [a.yaml]\n", encoding="utf-8")
+    assert set(truth(tmp_path, tool("kustomize"))) == {"."}

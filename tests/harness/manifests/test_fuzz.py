@@ -1,10 +1,14 @@
 """The parsers of what strangers write give a value or their own error, whatever the text.
 
 `FUZZ_EXAMPLES=100000 make test PYTEST_ARGS=tests/harness/manifests/test_fuzz.py` tries as many, others each time.
+Go then fuzzes the builder, too, guided by coverage; what breaks it is kept in tools/builder/testdata, from where
+`go test` tries it again.
 """
 
 import contextlib
 import os
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,6 +17,8 @@ from hypothesis import strategies as st
 
 from harness.errors import UsageError
 from harness.inert import one_line, visible, without_commands
+from harness.machine.gobuild import go, go_environment
+from harness.machine.tools import module_folder
 from harness.manifests import settings as repository_settings
 from harness.manifests.inputs import Kustomizations
 from harness.manifests.kubernetes_yaml import YamlError, check_size, load, parse
@@ -83,3 +89,28 @@ def test_what_is_shown_neither_moves_a_cursor_nor_commands_a_log(text: str) -> N
     assert "\n" not in one_line(text)
     assert not any(line.lstrip().startswith("::") for line in without_commands(text).split("\n"))
     assert "##[" not in without_commands(text)
+
+
+BUILDER = module_folder("builder")
+FUZZERS = [
+    name
+    for path in sorted(BUILDER.glob("*_test.go"))
+    for name in re.findall(r"^func (Fuzz\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+]
+
+
+@pytest.mark.tools
+@pytest.mark.skipif(
+    _EXAMPLES is None, reason="go test tries generated texts; FUZZ_EXAMPLES has it search for others"
+)
+@pytest.mark.parametrize("fuzzer", FUZZERS)
+def test_the_builder_answers_whatever_it_is_given(fuzzer: str) -> None:
+    done = subprocess.run(
+        [go(BUILDER), "test", "-mod=readonly", "-run=^$", f"-fuzz=^{fuzzer}$", f"-fuzztime={_EXAMPLES}x", "."],
+        cwd=BUILDER,
+        env=go_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
