@@ -33,6 +33,7 @@ TOOLS: Final[Mapping[str, GoTool]] = {
     "gitleaks": GoTool("github.com/zricethezav/gitleaks/v8", "tools/gitleaks"),
     "apiserver": GoTool(".", "tools/apiserver"),
     "builder": GoTool(".", "tools/builder"),
+    "texts": GoTool(".", "tools/texts"),
 }
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 LOCKS: Final = ("requirements/java.txt", "requirements/jars.json")
-PROGRAMS: Final = ("builder", "kubeconform", "kube-score", "apiserver", "gitleaks")
+PROGRAMS: Final = ("builder", "kubeconform", "kube-score", "apiserver", "texts", "gitleaks")
 
 
 class Hook(BuildHookInterface):  # type: ignore[type-arg]  # its configuration is hatchling's own affair

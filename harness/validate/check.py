@@ -27,14 +27,17 @@ from harness.validate import (
     engines,
     exemptions,
     external_secrets,
+    health,
     kustomizations,
     majors,
     metrics,
+    monitoring,
     parity,
     placeholders,
     policy,
     projects,
     reach,
+    readers,
     references,
     schemas,
     texts,
@@ -218,6 +221,12 @@ def _judge(environment: Environment, catalogue: Catalogue) -> Iterator[Violation
     yield from policy.check(environment)
     yield from projects.check(environment, cluster)
     yield from metrics.check(environment)
+    files = monitoring.files_of(environment)
+    yield from readers.judge(
+        [*monitoring.readings(environment, files), *health.readings(environment)],
+        monitoring.knowledge(environment, files),
+        monitoring.LH205,
+    )
     yield from texts.check(environment)
     yield from argocd.check(environment)
     yield from dashboards.check(environment)

@@ -7,6 +7,7 @@ exporter's mappings add what they define.
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -99,22 +100,42 @@ def _expressions(value: Any, title: str, name: str = "") -> Iterator[tuple[str, 
             yield from _expressions(item, title, name)
 
 
+@dataclass(frozen=True)
+class Series:
+    """Metrics that a pattern names, and the labels of their series; None where these are not known."""
+
+    names: str
+    labels: frozenset[str] | None = None
+
+
+_SUFFIX: Final = "(?:_bucket|_count|_sum|_total)?"
+
+
 @cache
-def _listed() -> tuple[str, ...]:
-    listed: list[str] = []
+def _listed() -> tuple[Series, ...]:
+    listed: list[Series] = []
     for document in load(FILE.read_text(encoding="utf-8")):
         for exporter in mappings(dig(document, "exporters")):
-            listed += [str(metric) for metric in exporter["metrics"]]
+            common = exporter.get("labels")
+            for metric in exporter["metrics"]:
+                own = metric if isinstance(metric, dict) else {metric: []}
+                for name, labels in own.items():
+                    listed.append(Series(name, None if common is None else frozenset((*common, *labels))))
     return tuple(listed)
+
+
+def series_of(environment: Environment) -> list[Series]:
+    """What programs expose and mappings define; their names may end in the suffixes of counters and histograms."""
+    defined = [series for config in environment.of_kind("ConfigMap") for series in _defined(config)]
+    return [Series(f"(?:{series.names}){_SUFFIX}", series.labels) for series in (*_listed(), *defined)]
 
 
 def _known(environment: Environment) -> re.Pattern[str]:
     """All metrics as one pattern; `metrics.yaml` may use regular expressions."""
-    names = [*_listed(), *(name for config in environment.of_kind("ConfigMap") for name in _defined(config))]
-    return re.compile("|".join(f"(?:{name})(?:_bucket|_count|_sum|_total)?" for name in names) or "(?!)")
+    return re.compile("|".join(series.names for series in series_of(environment)) or "(?!)")
 
 
-def _defined(config: BuiltResource) -> Iterator[str]:
+def _defined(config: BuiltResource) -> Iterator[Series]:
     for key, text in string_map(config.value.get("data")).items():
         if not str(key).endswith((".yaml", ".yml")) or not re.search(
             r"^\s*(?:- )?(?:record|mappings):", str(text), re.M
@@ -129,8 +150,10 @@ def _defined(config: BuiltResource) -> Iterator[str]:
                 rule for group in mappings(dig(document, "groups")) for rule in mappings(group.get("rules"))
             ):
                 if isinstance(rule.get("record"), str):
-                    yield re.escape(rule["record"])
+                    # Its labels follow from its expression.
+                    yield Series(re.escape(rule["record"]))
             for mapping in mappings(dig(document, "mappings")):
                 if isinstance(mapping.get("name"), str):
                     # `$1` in a mapping's name is what its pattern matched.
-                    yield re.sub(r"\\\$(?:\\\{)?\d(?:\\\})?", r"\\w+", re.escape(mapping["name"]))
+                    names = re.sub(r"\\\$(?:\\\{)?\d(?:\\\})?", r"\\w+", re.escape(mapping["name"]))
+                    yield Series(names, frozenset(string_map(mapping.get("labels"))))

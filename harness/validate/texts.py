@@ -12,9 +12,10 @@ from typing import Any, Final
 from xml.parsers import expat
 
 from harness.manifests.kubernetes_yaml import YamlError, parse
-from harness.manifests.values import dig, mappings, sequence, string_map
+from harness.manifests.values import sequence, string_map
 from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource, Environment
+from harness.validate.mounts import mounted_files
 from harness.validate.rule import ValidationRule
 
 LH316: Final = ValidationRule(
@@ -82,26 +83,11 @@ def _judge(config: BuiltResource, key: str, text: str, names: Iterable[str]) -> 
 
 
 def _uses(environment: Environment) -> dict[tuple[str, str, str], set[str]]:
-    """The file names by which pods read the keys of ConfigMaps, by (namespace, name, key)."""
-    names: dict[tuple[str, str, str], set[str]] = {}
-    for pod in environment.pods:
-        volumes: dict[str, str] = {}
-        for volume in mappings(pod.spec.get("volumes")):
-            for source in (volume, *mappings(dig(volume, "projected", "sources"))):
-                config = str(dig(source, "configMap", "name") or "")
-                if config and source is volume:
-                    volumes[str(volume.get("name"))] = config
-                for item in mappings(dig(source, "configMap", "items")):
-                    names.setdefault((pod.namespace, config, str(item.get("key"))), set()).add(
-                        str(item.get("path"))
-                    )
-        for _, container, _ in pod.containers():
-            for mount in mappings(container.get("volumeMounts")):
-                config = volumes.get(str(mount.get("name")), "")
-                if config and mount.get("subPath"):
-                    at = (pod.namespace, config, str(mount["subPath"]))
-                    names.setdefault(at, set()).add(str(mount.get("mountPath")))
-    return names
+    """The paths at which pods read the keys of ConfigMaps, by (namespace, name, key)."""
+    paths: dict[tuple[str, str, str], set[str]] = {}
+    for file in mounted_files(environment):
+        paths.setdefault((file.config.namespace, file.config.name, file.key), set()).add(file.path)
+    return paths
 
 
 def form_of(config: str, names: Iterable[str], text: str) -> str:

@@ -1,0 +1,285 @@
+"""What Prometheus, Alertmanager and Argo CD's Lua refuse is found at its line, and what they accept is not."""
+
+import json
+from pathlib import Path
+from typing import Any, Final, cast
+
+import pytest
+
+from harness.validate import health, monitoring, readers
+from harness.validate.finding import Violation
+from harness.validate.model import BuiltResource, Environment
+
+pytestmark = pytest.mark.tools
+
+SCRAPES: Final = """\
+global: {external_labels: {cluster: north}}
+scrape_configs:
+  - job_name: pods
+    relabel_configs:
+      - {source_labels: [__meta_kubernetes_pod_name], target_label: pod}
+"""
+MAPPINGS: Final = "mappings:\n  - {match: app.runs.*, name: app_runs, labels: {state: $1}}\n"
+CRD: Final = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "things.example.org"},
+    "spec": {
+        "group": "example.org",
+        "names": {"kind": "Thing"},
+        "versions": [
+            {
+                "schema": {
+                    "openAPIV3Schema": {
+                        "properties": {
+                            "status": {
+                                "type": "object",
+                                "properties": {
+                                    "count": {"type": "integer"},
+                                    "conditions": {
+                                        "type": "array",
+                                        "items": {"type": "object", "properties": {"type": {"type": "string"}}},
+                                    },
+                                },
+                            }
+                        }
+                    }
+                }
+            }
+        ],
+    },
+}
+
+
+def resource(value: dict[str, Any]) -> BuiltResource:
+    return BuiltResource.of(value, build=cast(Any, None))
+
+
+def config(name: str, **data: str) -> BuiltResource:
+    metadata = {"name": name, "namespace": "app"}
+    return resource({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+
+
+def violations(*resources: BuiltResource) -> list[Violation]:
+    environment = Environment("north", Path(), [], [*resources])
+    files = monitoring.files_of(environment)
+    found = [*monitoring.readings(environment, files), *health.readings(environment)]
+    return list(readers.judge(found, monitoring.knowledge(environment, files), monitoring.LH205))
+
+
+def judged(**data: str) -> list[tuple[str, str]]:
+    return [(violation.rule.id, violation.message) for violation in violations(config("a", **data))]
+
+
+def rule(expression: str, *lines: str, summary: str = "a") -> str:
+    body = [f"expr: {expression}", *lines, "annotations:", f"  summary: '{summary}'"]
+    indented = "\n".join(f"        {line}" for line in body)
+    return f"groups:\n  - name: a\n    rules:\n      - alert: Gone\n{indented}\n"
+
+
+def board(expression: str, legend: str = "", source: str = "prometheus") -> str:
+    target = {"expr": expression, "legendFormat": legend, "datasource": {"type": source}}
+    return json.dumps({"panels": [{"title": "Panel", "targets": [target]}]})
+
+
+def scrape(*lines: str) -> str:
+    return "scrape_configs:\n  - job_name: a\n" + "".join(f"    {line}\n" for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said", "line"),
+    [
+        ("r.yaml", rule("sum(up == 0"), "unclosed left parenthesis", 5),
+        ("r.yaml", rule("rate(up) > 0"), "expected type range vector", 5),
+        ("r.yaml", rule("up[5m] == 0"), "must contain only scalar and instant vector", 5),
+        ("r.yaml", rule("rat(up[5m]) > 0"), 'unknown function with name "rat"', 5),
+        ("r.yaml", rule("up{job=~'('} == 0"), "error parsing regexp", 5),
+        ("r.yaml", rule("up == 0", "for: 10 minutes"), 'in duration "10 minutes"', 6),
+        ("r.yaml", rule("up == 0", "fro: 10m"), "field fro not found", 6),
+        ("r.yaml", rule("up == 0", summary="{{ $labels.pod }"), "annotation", 7),
+        ("r.yaml", rule("up == 0", summary="{{ humanise $value }}"), "humanise", 7),
+        (
+            "r.yaml",
+            rule("up == 0").replace("alert:", "record:"),
+            "invalid field 'annotations' in recording rule",
+            4,
+        ),
+        ("r.yaml", rule("up == 0") + "  - name: a\n    rules: []\n", "is repeated in the same file", None),
+        ("prometheus.yml", "global: {scrape_interval: 1 minute}\n", 'in duration "1 minute"', 1),
+        ("prometheus.yml", "global:\n  scrape_intervall: 1m\n", "field scrape_intervall not found", 2),
+        ("prometheus.yml", "scrape_config: []\nglobal: {}\n", "field scrape_config not found", 1),
+        ("p.yaml", scrape("relabel_configs: [{action: kepp}]"), 'unknown relabel action "kepp"', 3),
+        ("p.yaml", scrape("relabel_configs: [{regex: '('}]"), "missing closing )", None),
+        ("p.yaml", scrape("relabel_configs: [{action: replace}]"), "target_label", None),
+        ("p.yaml", scrape("kubernetes_sd_configs: [{role: pods}]"), 'unknown Kubernetes SD role "pods"', 3),
+        ("p.yaml", scrape("scrape_timeout: 2m"), "timeout greater than scrape interval", 2),
+        ("p.yaml", scrape() + "  - job_name: a\n", "multiple scrape configs with job name", None),
+        ("alertmanager.yml", "route: {receiver: a}\nreceivers: [{name: b}]\n", 'undefined receiver "a"', 1),
+    ],
+)
+def test_what_prometheus_refuses(name: str, text: str, said: str, line: int | None) -> None:
+    (violation,) = violations(config("a", **{name: text}))
+    assert violation.rule is monitoring.LH204
+    assert said in violation.message
+    assert violation.line == line
+    assert f"line {line}." in violation.message or line is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("r.yaml", rule("sum by (job) (rate(up[5m])) == 0", "for: 1h30m", summary="{{ $labels.job | title }}")),
+        ("r.yaml", rule("up == 0").replace("groups:", "apiVersion: 1\ngroups:").replace("expr:", "data:")),
+        ("p.yaml", scrape("kubernetes_sd_configs: [{role: endpointslice}]")),
+        ("p.yaml", scrape("ec2_sd_configs: [{region: eu-west-1}]", "dns_sd_configs: [{names: [web]}]")),
+        ("b.json", board('sum(rate(up{job="$job"}[$__rate_interval])) by (job)', "{{job}}")),
+        ("b.json", board("topk($count, up)")),
+        ("b.json", board('{app="web"} |= "error"', source="loki")),
+        ("alertmanager.yml", "route: {receiver: a}\nreceivers: [{name: a}]\n"),
+    ],
+)
+def test_what_prometheus_accepts(name: str, text: str) -> None:
+    assert judged(**{name: text}) == []
+
+
+def test_a_query_of_a_dashboard_is_named_by_its_panel() -> None:
+    ((identifier, message),) = judged(**{"b.json": board("sum(up")})
+    assert identifier == "LH204"
+    assert message.startswith("ConfigMap app/a has a query in b.json (Panel) that Prometheus refuses: ")
+
+
+def test_rules_of_the_operator_are_judged() -> None:
+    spec = {"groups": [{"name": "a", "rules": [{"alert": "Gone", "expr": "up =", "for": "5m"}]}]}
+    rules = {"apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule", "metadata": {"name": "r"}}
+    (violation,) = violations(resource({**rules, "spec": spec}))
+    assert (violation.rule, violation.path) == (monitoring.LH204, ("spec", "groups"))
+
+
+def test_files_are_known_by_their_use() -> None:
+    settings = config("prometheus", settings="rule_files: [/rules/*]\n", unrelated="a: b\n")
+    rules = config("rules", first="groups: [{name: a, rulez: []}]\n")
+    volumes = [{"name": name, "configMap": {"name": name}} for name in ("prometheus", "rules")]
+    container = {
+        "name": "main",
+        "image": "docker.io/prom/prometheus:v3",
+        "args": ["--config.file=/etc/settings"],
+        "volumeMounts": [{"name": "prometheus", "mountPath": "/etc"}, {"name": "rules", "mountPath": "/rules"}],
+    }
+    pod = resource(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "p", "namespace": "app"},
+            "spec": {"volumes": volumes, "containers": [container]},
+        }
+    )
+    (violation,) = violations(settings, rules, pod)
+    assert "has a first that Prometheus refuses: field rulez not found" in violation.message
+
+
+@pytest.mark.parametrize(
+    ("expression", "summary", "missing"),
+    [
+        ("up == 0", "{{ $labels.pod }} {{ .Labels.job }} {{ $labels.exported_pod }}", []),
+        ("up == 0", "{{ $labels.pood }}", ["pood"]),
+        ("up == 0", "{{ with $labels.node }}{{ . }}{{ end }}", ["node"]),
+        ("sum by (job) (up) == 0", "{{ $labels.pod }}", ["pod"]),
+        ("sum without (pod) (up) == 0", "{{ $labels.job }} {{ $labels.pod }}", ["pod"]),
+        ("topk(3, up) == 0", "{{ $labels.pod }}", []),
+        ("sum(up) == 0", "{{ $labels.job }}", ["job"]),
+        ("sum by (jbo) (up) == 0", "", ["jbo"]),
+        ("up{jbo='a'} == 0", "", ["jbo"]),
+        ("up{team!='a'} == 0", "", ["team"]),
+        ("up{cluster='north'} == 0", "", []),
+        ("up * on (pod) group_left (stage) app_runs", "{{ $labels.stage }}", ["stage"]),
+        ("up * on (pod) group_left (state) app_runs", "{{ $labels.state }}", []),
+        ("up * on (pod) app_runs", "{{ $labels.job }}", ["job"]),
+        ("up or app_runs", "{{ $labels.state }}", []),
+        ("up and app_runs", "{{ $labels.state }}", ["state"]),
+        ("app_runs{state='failed'} > 0", "{{ $labels.state }}", []),
+        ("app_runs_total{status='failed'} > 0", "", ["status"]),
+        ("label_replace(up, 'zone', '$1', 'pod', '(.*)')", "{{ $labels.zone }}", []),
+        ("absent(up{job='a'})", "{{ $labels.job }} {{ $labels.pod }}", ["pod"]),
+        ("rate(up[5m]) > 0", "{{ $labels.nod }}", ["nod"]),
+        ("go_goroutines{anything='a'}", "{{ $labels.anything }}", []),
+        ("vector(1)", "{{ $labels.job }}", ["job"]),
+        ("pods:up > 0", "{{ $labels.job }} {{ $labels.kind }} {{ $labels.pod }}", ["pod"]),
+    ],
+)
+def test_labels_that_no_series_has(expression: str, summary: str, missing: list[str]) -> None:
+    recorded = "groups: [{name: r, rules: [{record: 'pods:up', expr: sum by (job) (up), labels: {kind: pods}}]}]\n"
+    data = {"prometheus.yml": SCRAPES, "mapping.yaml": MAPPINGS, "recorded.yaml": recorded}
+    found = judged(**data, **{"r.yaml": rule(f'"{expression}"', summary=summary)})
+    assert {identifier for identifier, _ in found} <= {"LH205"}
+    assert [message.partition('the label "')[2].partition('"')[0] for _, message in found] == missing
+
+
+def test_without_a_configuration_the_labels_are_not_known() -> None:
+    assert judged(**{"r.yaml": rule("up == 0", summary="{{ $labels.pood }}")}) == []
+
+
+def test_the_legend_of_a_panel_names_labels_that_the_result_has() -> None:
+    ((identifier, message),) = judged(
+        **{"prometheus.yml": SCRAPES, "b.json": board("sum by (job) (up)", "{{job}} {{pod}}")}
+    )
+    assert (identifier, 'names the label "pod"' in message) == ("LH205", True)
+
+
+@pytest.mark.parametrize(
+    ("key", "script", "said"),
+    [
+        (
+            "example.org_Thing",
+            "if obj.status.count == 1 then\n  return {}\nend",
+            "index a non-table object(nil) with key 'count', line 1",
+        ),
+        (
+            "example.org_Thing",
+            "if obj.status ~= nil then\n  return obj.status.conditions[1].type .. 1\nend",
+            "with an empty status: ",
+        ),
+        (
+            "example.org_Thing",
+            "if obj.status ~= nil and obj.status.count == 1 then\n  return obj.none.a\nend",
+            "every field of its status: ",
+        ),
+        ("example.org_Thing", "if obj.status == nil the\nend", "syntax error"),
+        ("example.org_Thing", "return {status = 'Helthy'}", "the status Helthy for a resource without a status"),
+        ("example.org_Thing", "return {message = 'a'}", "the status nil for a resource without a status"),
+        ("example.org_Thing", "return 'Healthy'", "it returns a string instead of a table"),
+        ("example.org_Thing", "while true do end", "it does not end within a second"),
+        ("example.org_Thing", "return {status = string.upper('a')}", "with key 'upper'"),
+        ("ConfigMap", "return obj.data.a", "index a non-table object(nil) with key 'a'"),
+    ],
+)
+def test_a_health_check_that_does_not_run(key: str, script: str, said: str) -> None:
+    (violation,) = violations(
+        config("argocd-cm", **{f"resource.customizations.health.{key}": script}), resource(CRD)
+    )
+    assert violation.rule is health.LH206
+    assert f"has a health check of {key} that does not run: " in violation.message
+    assert said in violation.message
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "hs = {}\nreturn hs",
+        "hs = {}\nif obj.status and obj.status.count then\n  hs.status = 'Healthy'\nend\nreturn hs",
+        "return nil",
+        "local os = require('os')\nreturn {status = 'Healthy', message = obj.metadata.name}",
+    ],
+)
+def test_a_health_check_that_runs(script: str) -> None:
+    checks = config("argocd-cm", **{"resource.customizations.health.example.org_Thing": script})
+    assert violations(checks, resource(CRD)) == []
+
+
+def test_a_health_check_may_have_all_libraries_or_be_in_one_text() -> None:
+    script = "return {status = 'Healthy', message = string.upper('a')}"
+    name = "resource.customizations"
+    opened = {f"{name}.health.Pod": script, f"{name}.useOpenLibs.Pod": "true"}
+    assert violations(config("argocd-cm", **opened)) == []
+    inside = config("argocd-cm", **{name: f"example.org/Thing:\n  health.lua: |\n    {script}\n"})
+    (violation,) = violations(inside)
+    assert "of example.org/Thing that does not run" in violation.message

@@ -1,0 +1,102 @@
+// texts answers with the code of the programs that read texts whether they would accept them. It reads JSON from
+// standard input, and writes to standard output an array of {"index", "line", "detail", "labels"}: the text, the line
+// in it where known, the reason, and whether that is about labels that no series has.
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+
+	"github.com/prometheus/alertmanager/config"
+)
+
+type request struct {
+	// Labels that Prometheus adds to every series; null where they are not known.
+	Common []string `json:"common"`
+	Series []series `json:"series"`
+	Texts  []text   `json:"texts"`
+}
+
+// text is one that a program reads.
+type text struct {
+	// prometheus, rules, query, alertmanager or health.
+	Form string `json:"form"`
+	Text string `json:"text"`
+	// Of a query: what its legend is made of.
+	Legend string `json:"legend"`
+	// Of a health check: resources, and whether all of Lua's libraries are there.
+	Objects   []map[string]any `json:"objects"`
+	Libraries bool             `json:"libraries"`
+}
+
+type refusal struct {
+	Index  int    `json:"index"`
+	Line   int    `json:"line"`
+	Detail string `json:"detail"`
+	Labels bool   `json:"labels"`
+}
+
+func main() {
+	var asked request
+	if err := json.NewDecoder(os.Stdin).Decode(&asked); err != nil {
+		fmt.Fprintln(os.Stderr, "read texts:", err)
+		os.Exit(1)
+	}
+	known := newKnown(asked)
+	refusals := []refusal{}
+	for index, text := range asked.Texts {
+		for _, problem := range judge(text, known) {
+			problem.Index = index
+			refusals = append(refusals, problem)
+		}
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(refusals); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func judge(asked text, known *known) []refusal {
+	switch asked.Form {
+	case "prometheus":
+		return refused(loadPrometheus(asked.Text))
+	case "rules":
+		return judgeRules(asked.Text, known)
+	case "query":
+		return judgeQuery(asked.Text, asked.Legend, known)
+	case "alertmanager":
+		_, err := config.Load(asked.Text)
+		return refused(err)
+	case "health":
+		return refused(runHealth(asked.Text, asked.Objects, asked.Libraries))
+	}
+	return []refusal{{Detail: fmt.Sprintf("there is no form %q", asked.Form)}}
+}
+
+var (
+	place    = regexp.MustCompile(`^(?:(\d+):\d+: )+|(?:yaml: |unmarshal errors:\s+)*line (\d+): |<string>(?: line)?:(\d+)(?:\(column:\d+\))?:? `)
+	goType   = regexp.MustCompile(` in type [\w.]+`)
+	goName   = regexp.MustCompile("`[^`]*` into (?:\\*?[\\w]+\\.)?(\\w+)")
+	unquoted = regexp.MustCompile(`\s+`)
+)
+
+// refused makes one refusal of an error, if there is one; values that YAML's decoder repeats are left out.
+func refused(errs ...error) []refusal {
+	var refusals []refusal
+	for _, err := range errs {
+		if err == nil {
+			continue
+		}
+		said, line := err.Error(), 0
+		if match := place.FindStringSubmatch(said); match != nil {
+			line, _ = strconv.Atoi(match[1] + match[2] + match[3])
+			said = place.ReplaceAllString(said, "")
+		}
+		said = goName.ReplaceAllString(goType.ReplaceAllString(said, ""), "as $1")
+		refusals = append(refusals, refusal{Line: line, Detail: unquoted.ReplaceAllString(said, " ")})
+	}
+	return refusals
+}
