@@ -78,7 +78,7 @@ class Traffic:
         if (self.port.get("protocol") or "TCP") != port.protocol:
             return False
         wanted = self.port.get("port")
-        if wanted is None or wanted in port.names:
+        if wanted is None or (isinstance(wanted, str) and wanted in port.names):
             return True
         span = _span(self.port)
         return span is not None and port.number is not None and span[0] <= port.number <= span[1]

@@ -72,7 +72,7 @@ def check(environment: Environment, cluster: Cluster) -> Iterator[Violation]:
     for pod in environment.pods:
         account = (pod.namespace, pod.account)
         if account in callers and not has_token(environment, pod):
-            message = f"{pod.owner} runs as {account[1]}, which has permissions, without its token."
+            message = f"{pod.owner} mounts no token of its ServiceAccount {account[1]}, which has permissions."
             yield Violation(LH722, message, pod.owner, (*pod.spec_path, "automountServiceAccountToken"))
 
 

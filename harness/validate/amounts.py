@@ -110,6 +110,8 @@ def _in_scope(quota: BuiltResource, pod: Pod) -> bool:
     spec = quota.value.get("spec")
     scopes = [{"scopeName": scope, "operator": "Exists"} for scope in sequence(dig(spec, "scopes"))]
     scopes += mappings(dig(spec, "scopeSelector", "matchExpressions"))
+    if not scopes:
+        return True
     ends = "activeDeadlineSeconds" in pod.spec
     best_effort = not pod_amounts(pod, {})
     priority = pod.spec.get("priorityClassName")

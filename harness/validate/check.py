@@ -40,6 +40,7 @@ from harness.validate import (
     readers,
     references,
     schemas,
+    scraping,
     texts,
     waves,
     workloads,
@@ -215,6 +216,7 @@ def _judge(environment: Environment, catalogue: Catalogue) -> Iterator[Violation
     yield from amounts.check(environment)
     yield from access.check(environment, cluster)
     yield from reach.check(environment, cluster)
+    yield from scraping.check(environment)
     yield from external_secrets.check(environment, catalogue)
     yield from placeholders.check(environment)
     yield from workloads.check(environment, made)

@@ -104,7 +104,7 @@ def _tasks(
 ) -> Iterator[int]:
     """How many pods each program makes at once of a template that it mounts."""
     for pod in environment.pods:
-        mounted = {dig(volume, "configMap", "name") for volume in mappings(pod.spec.get("volumes"))}
+        mounted = {str(dig(volume, "configMap", "name")) for volume in mappings(pod.spec.get("volumes"))}
         if pod.namespace != template.namespace or template.name not in mounted or pod.owner.parent:
             continue
         for _, container, _ in pod.containers():

@@ -6,14 +6,42 @@ from typing import Any, Final
 
 from harness.manifests.kubernetes_yaml import YamlError, load
 from harness.manifests.values import dig, mappings, string_map, strings
+from harness.validate.finding import Violation
 from harness.validate.hosts import texts_of
 from harness.validate.model import Environment, Pod
+from harness.validate.rule import ValidationRule
 
+LH716: Final = ValidationRule(
+    "LH716",
+    "A pod that asks to be scraped is discovered",
+    "Prometheus never asks it, and no alert says so.",
+    is_about_absence=True,
+    provided_by=frozenset({"ConfigMap"}),
+)
+
+_SCRAPE: Final = "prometheus.io/scrape"
+_BY_ANNOTATION: Final = "annotation_prometheus_io_scrape"
 _META: Final = "__meta_kubernetes_"
 _NO_LABEL: Final = re.compile(r"[^a-zA-Z0-9_]")
 _GROUP: Final = re.compile(r"\$(?:\{(\w+)\}|(\d+))")
 _ADDRESS: Final = "pod"
 _ENDPOINTS: Final = ("endpoints", "endpointslice")
+
+
+def check(environment: Environment) -> Iterator[Violation]:
+    """Finds pods whose annotation asks for what no configuration of Prometheus does."""
+    configured = any(
+        _BY_ANNOTATION in text
+        for config in environment.of_kind("ConfigMap")
+        for text in string_map(config.value.get("data")).values()
+    )
+    if not configured:
+        return
+    scraped = {pod.owner for prometheus in environment.pods for pod, _ in discovered(environment, prometheus)}
+    for pod in environment.pods:
+        if string_map(pod.metadata.get("annotations")).get(_SCRAPE) == "true" and pod.owner not in scraped:
+            message = f"{pod.owner} asks to be scraped, and Prometheus does not discover it on any of its ports."
+            yield Violation(LH716, message, pod.owner, (*pod.path, "metadata", "annotations"))
 
 
 def discovered(environment: Environment, prometheus: Pod) -> Iterator[tuple[Pod, int]]:

@@ -100,7 +100,7 @@ def _scalers(environment: Environment) -> Iterator[Violation]:
 
 def _probes(pod: Pod) -> Iterator[Violation]:
     for path, container, _ in pod.containers():
-        declared = {port.get("name") for port in mappings(container.get("ports"))}
+        declared = {str(port.get("name")) for port in mappings(container.get("ports"))}
         hooks = [("lifecycle", hook) for hook in ("postStart", "preStop")]
         for place in [*((probe,) for probe in _PROBES), *hooks]:
             for handler in ("httpGet", "tcpSocket"):
@@ -113,11 +113,11 @@ def _probes(pod: Pod) -> Iterator[Violation]:
 
 def _policy_ports(environment: Environment) -> Iterator[Violation]:
     """A policy names a port as the pods declare it that are connected to."""
-    everywhere = {port.get("name") for pod in environment.pods for port in _declared(pod)}
+    everywhere = {str(port.get("name")) for pod in environment.pods for port in _declared(pod)}
     for policy in environment.of_kind("NetworkPolicy"):
         spec = policy.value.get("spec")
         own = environment.selected(policy.namespace, mapping(dig(spec, "podSelector")))
-        declared = {port.get("name") for pod in own for port in _declared(pod)}
+        declared = {str(port.get("name")) for pod in own for port in _declared(pod)}
         for direction, names in (("ingress", declared), ("egress", everywhere)):
             for index, rule in enumerate(mappings(dig(spec, direction))):
                 for number, port in enumerate(mappings(rule.get("ports"))):
@@ -134,12 +134,12 @@ def _declared(pod: Pod) -> Iterator[dict[str, Any]]:
 
 
 def _ports(pod: Pod) -> Iterator[Violation]:
-    owners: dict[tuple[Any, Any], Any] = {}
+    owners: dict[tuple[str, str], str] = {}
     for path, container, first in pod.containers():
         # An init container has ended before the others start.
         for index, port in enumerate(mappings(container.get("ports")) if not first else ()):
-            number, protocol = port.get("containerPort"), port.get("protocol", "TCP")
-            name = container.get("name")
+            number, protocol = str(port.get("containerPort")), str(port.get("protocol", "TCP"))
+            name = str(container.get("name"))
             other = owners.setdefault((number, protocol), name)
             if other != name:
                 message = f"{pod.owner} {name} listens on port {number}, as {other} in the same pod does."

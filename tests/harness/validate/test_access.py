@@ -75,8 +75,8 @@ def messages(text: str, cluster: Cluster | None = None) -> list[str]:
 )
 def test_what_a_role_grants_exists(groups: str, resources: str, verbs: str, said: str) -> None:
     text = role(f"{{apiGroups: [{groups}], resources: [{resources}], verbs: [{verbs}]}}") + binding() + CRD
-    found = messages(text, Cluster(api_groups=frozenset({"extra.io"})))
-    assert [said in message for message in found] == ([True] if said else []), found
+    told = messages(text, Cluster(api_groups=frozenset({"extra.io"})))
+    assert [said in message for message in told] == ([True] if said else []), told
 
 
 def test_a_cluster_role_grants_what_has_no_namespace_where_it_is_bound_everywhere() -> None:
@@ -133,5 +133,5 @@ spec:
     assert messages(text) == []
     bound = text + role('{apiGroups: [""], resources: [pods], verbs: [get]}') + binding()
     assert messages(bound) == (
-        [] if called else ["CronJob app/web runs as web, which has permissions, without its token."]
+        [] if called else ["CronJob app/web mounts no token of its ServiceAccount web, which has permissions."]
     )

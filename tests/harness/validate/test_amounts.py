@@ -178,8 +178,8 @@ def test_init_containers_count_where_they_are_the_largest() -> None:
     ],
 )
 def test_a_limit_range_holds(item: str, said: str) -> None:
-    found = messages(workload("StatefulSet", CLAIMS) + limit_range(item), "LH702")
-    assert [said in message for message in found] == ([True] if said else [])
+    told = messages(workload("StatefulSet", CLAIMS) + limit_range(item), "LH702")
+    assert [said in message for message in told] == ([True] if said else [])
 
 
 def test_a_default_limit_below_a_request_is_refused() -> None:

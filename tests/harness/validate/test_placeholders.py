@@ -47,9 +47,9 @@ spec: {{containers: [{{name: web, image: '{image}', env: [{{name: A, value: '{va
     ],
 )
 def test_a_placeholder_is_found(value: str, placeholder: str) -> None:
-    found = [violation.message for violation in placeholders.check(made(pod(value=value)))]
+    told = [violation.message for violation in placeholders.check(made(pod(value=value)))]
     field = "spec.containers.web.env.A.value"
-    assert found == (
+    assert told == (
         [f"Pod app/web has the placeholder {placeholder} in {field}: replace it."] if placeholder else []
     )
 
@@ -64,7 +64,7 @@ def test_each_placeholder_is_told_once_where_it_is_to_be_replaced() -> None:
 
 
 @pytest.mark.parametrize(
-    ("north", "south", "found"),
+    ("north", "south", "count"),
     [
         ("db/postgres:15.1", "db/postgres:15.9", 0),
         ("db/postgres:15.1", "db/postgres:16.0", 1),
@@ -75,10 +75,10 @@ def test_each_placeholder_is_told_once_where_it_is_to_be_replaced() -> None:
         ("db/postgres:15.1", "db/postgres:latest", 0),
     ],
 )
-def test_one_major_in_all_environments(north: str, south: str, found: int) -> None:
+def test_one_major_in_all_environments(north: str, south: str, count: int) -> None:
     environments = [made(pod(south), "south"), made(pod(north), "north")]
     violations = list(majors.check(environments, "north"))
-    assert [(name, south in violation.message) for name, violation in violations] == [("south", True)] * found
+    assert [(name, south in violation.message) for name, violation in violations] == [("south", True)] * count
 
 
 def test_one_major_within_an_environment() -> None:
@@ -129,8 +129,8 @@ spec: {{{fields}}}
 )
 def test_an_external_secret_reads_what_the_catalogue_declares(fields: str, said: str) -> None:
     for namespace in ("app", "copy"):
-        found = [one.message for one in external_secrets.check(made(external(fields, namespace)), CATALOGUE)]
-        assert [said in message for message in found] == ([True] if said else [])
+        told = [one.message for one in external_secrets.check(made(external(fields, namespace)), CATALOGUE)]
+        assert [said in message for message in told] == ([True] if said else [])
 
 
 @pytest.mark.parametrize(

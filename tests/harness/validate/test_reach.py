@@ -5,7 +5,7 @@ import textwrap
 import pytest
 
 from harness.manifests.cluster import Cluster
-from harness.validate import reach
+from harness.validate import reach, scraping
 from harness.validate.scraping import relabelled
 from tests.harness.validate.made import made
 
@@ -75,7 +75,7 @@ def denied(*namespaces: str) -> str:
     return "".join(policy("deny", name, "policyTypes: [Ingress, Egress]") for name in namespaces)
 
 
-def found(text: str, cluster: Cluster | None = None) -> list[tuple[str, str]]:
+def findings(text: str, cluster: Cluster | None = None) -> list[tuple[str, str]]:
     violations = reach.check(made(NAMESPACES + text), cluster or Cluster())
     return [(violation.rule.id, violation.message) for violation in violations]
 
@@ -98,10 +98,10 @@ ALLOWED += policy("in", "store", f"ingress: [{IN}]", "{matchLabels: {app: db}}")
 def test_a_declared_connection_is_allowed_at_both_ends(fields: str) -> None:
     settings = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: shop}\n"
     text = client(fields) + SERVER + settings + "data: {DB_HOST: db.store}\n"
-    assert found(text) == []
-    assert found(text + ALLOWED) == []
+    assert findings(text) == []
+    assert findings(text + ALLOWED) == []
     for cut, way in ((OUT, "policy of shop lets out on TCP 5432"), (IN, "policy of store lets in on TCP 5432")):
-        ((rule, message),) = found(text + ALLOWED.replace(cut, "{ports: [{port: 1}]}"))
+        ((rule, message),) = findings(text + ALLOWED.replace(cut, "{ports: [{port: 1}]}"))
         assert rule == "LH711"
         assert way.replace("policy", "NetworkPolicy") in message
 
@@ -121,7 +121,7 @@ def test_a_declared_connection_is_allowed_at_both_ends(fields: str) -> None:
 )
 def test_it_is_allowed_on_that_port_from_that_pod(old: str, new: str) -> None:
     assert old in ALLOWED
-    assert [rule for rule, _ in found(client(URL) + SERVER + ALLOWED.replace(old, new))] == ["LH711"]
+    assert [rule for rule, _ in findings(client(URL) + SERVER + ALLOWED.replace(old, new))] == ["LH711"]
 
 
 @pytest.mark.parametrize(
@@ -137,12 +137,12 @@ def test_it_is_allowed_on_that_port_from_that_pod(old: str, new: str) -> None:
 )
 def test_other_ways_of_allowing_it(old: str, new: str) -> None:
     assert old in ALLOWED
-    assert found(client(URL) + SERVER + ALLOWED.replace(old, new)) == []
+    assert findings(client(URL) + SERVER + ALLOWED.replace(old, new)) == []
 
 
 def test_one_cause_is_one_finding() -> None:
     others = client(URL).replace("name: web, namespace", "name: other, namespace")
-    ((_, message),) = found(client(URL) + others + SERVER + ALLOWED.replace(IN, "{ports: [{port: 1}]}"))
+    ((_, message),) = findings(client(URL) + others + SERVER + ALLOWED.replace(IN, "{ports: [{port: 1}]}"))
     assert message == (
         "Deployment shop/web and 1 more connect to Service store/db:5000, "
         "which no NetworkPolicy of store lets in on TCP 5432."
@@ -156,11 +156,11 @@ def test_a_finding_is_at_the_policy_that_has_the_peer() -> None:
 
 
 def test_a_pod_that_names_a_host_may_ask_dns() -> None:
-    ((rule, message),) = found(
+    ((rule, message),) = findings(
         client(URL) + SERVER + ALLOWED.replace(TO_DNS, "{ports: [{protocol: TCP, port: 53}]}")
     )
     assert (rule, "UDP 53" in message) == ("LH713", True)
-    assert found(client("args: [--quiet]") + denied("shop")) == []
+    assert findings(client("args: [--quiet]") + denied("shop")) == []
 
 
 BOUND = """---
@@ -190,8 +190,8 @@ def test_an_account_with_permissions_reaches_the_api_server(
     egress: str, ports: tuple[int, ...], reached: bool
 ) -> None:
     text = client("args: [--quiet]", "web") + BOUND + denied("shop") + policy("api", "shop", f"egress: [{egress}]")
-    assert [rule for rule, _ in found(text, Cluster(api_ports=ports))] == ([] if reached else ["LH714"])
-    assert found(text.replace("name: web}]", "name: other}]"), Cluster(api_ports=ports)) == []
+    assert [rule for rule, _ in findings(text, Cluster(api_ports=ports))] == ([] if reached else ["LH714"])
+    assert findings(text.replace("name: web}]", "name: other}]"), Cluster(api_ports=ports)) == []
 
 
 def test_the_api_server_reaches_a_webhook() -> None:
@@ -201,17 +201,18 @@ kind: ValidatingWebhookConfiguration
 metadata: {name: db}
 webhooks: [{name: db.shop.io, clientConfig: {service: {namespace: store, name: db, port: 5000}}}]
 """
-    assert [rule for rule, _ in found(SERVER + hook + denied("store"))] == ["LH714"]
+    assert [rule for rule, _ in findings(SERVER + hook + denied("store"))] == ["LH714"]
     assert (
-        found(SERVER + hook + denied("store") + policy("in", "store", "ingress: [{ports: [{port: 5432}]}]")) == []
+        findings(SERVER + hook + denied("store") + policy("in", "store", "ingress: [{ports: [{port: 5432}]}]"))
+        == []
     )
 
 
 def test_a_load_balancer_has_clients_outside() -> None:
     text = SERVER.replace("spec: {selector", "spec: {type: LoadBalancer, selector") + denied("store")
-    assert [rule for rule, _ in found(text)] == ["LH715"]
+    assert [rule for rule, _ in findings(text)] == ["LH715"]
     block = policy("in", "store", "ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/16}}]}]")
-    assert found(text + block) == []
+    assert findings(text + block) == []
 
 
 @pytest.mark.parametrize(
@@ -227,7 +228,7 @@ def test_a_load_balancer_has_clients_outside() -> None:
 def test_a_url_outside_is_reached(egress: str, reached: bool) -> None:
     text = client("env: [{name: SOURCE, value: 'https://api.brewery.org/v1'}]") + denied("shop")
     text += policy("out", "shop", f"policyTypes: [Egress], egress: [{egress}, {TO_DNS}]")
-    assert [rule for rule, _ in found(text)] == ([] if reached else ["LH715"])
+    assert [rule for rule, _ in findings(text)] == ([] if reached else ["LH715"])
 
 
 @pytest.mark.parametrize(
@@ -243,9 +244,9 @@ def test_of_several_readers_of_a_variable_one_is_enough(variable: str, rule: str
     other = reader.replace("name: web, namespace", "name: other, namespace").replace("app: web", "app: other")
     text = f"{settings}data: {{{variable}}}\n{reader}{other}{SERVER}{denied('shop')}"
     text += policy("dns", "shop", f"policyTypes: [Egress], egress: [{TO_DNS}]")
-    assert [found_rule for found_rule, _ in found(text)] == [rule]
+    assert [told for told, _ in findings(text)] == [rule]
     allowed = policy("out", "shop", f"policyTypes: [Egress], egress: [{out}]", "{matchLabels: {app: other}}")
-    assert found(text + allowed) == []
+    assert findings(text + allowed) == []
 
 
 SCRAPING = """---
@@ -270,14 +271,41 @@ def test_what_prometheus_discovers_is_reached(role: str) -> None:
     reader = client("volumeMounts: [{name: config, mountPath: /etc/prometheus}]")
     reader += "      volumes: [{name: config, configMap: {name: prometheus}}]\n"
     text = SCRAPING.replace("ROLE", role) + reader + SERVER
-    ((rule, message),) = found(text + denied("store"))
+    ((rule, message),) = findings(text + denied("store"))
     assert rule == "LH712"
     assert message.endswith(
         "connects to StatefulSet store/db, which no NetworkPolicy of store lets in on TCP 9187."
     )
     allowed = policy("in", "store", "ingress: [{ports: [{port: metrics}]}]")
-    assert found(text + denied("store") + allowed) == []
-    assert found(text.replace('scrape: "true"', 'scrape: "false"') + denied("store")) == []
+    assert findings(text + denied("store") + allowed) == []
+    assert findings(text.replace('scrape: "true"', 'scrape: "false"') + denied("store")) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "scraped"),
+    [
+        ("", "", True),
+        ('prometheus.io/port: "9187"', 'prometheus.io/port: "9188"', False),
+        ("names: [store]", "names: [shop]", False),
+        ("namespaces: {names: [store]}", "namespaces: {own_namespace: true}", False),
+        (", namespaces: {names: [store]}", "", True),
+        ("names: [store]}", 'names: [store]}, selectors: [{role: pod, label: "app=db"}]', True),
+        ("names: [store]}", 'names: [store]}, selectors: [{role: pod, label: "app=web"}]', False),
+        ("containerPort: 9187", "containerPort: 9000", False),
+        ('prometheus.io/scrape: "true"', 'prometheus.io/scrape: "false"', True),
+    ],
+)
+def test_a_pod_that_asks_to_be_scraped_is_discovered(old: str, new: str, scraped: bool) -> None:
+    reader = client("volumeMounts: [{name: config, mountPath: /etc/prometheus}]")
+    reader += "      volumes: [{name: config, configMap: {name: prometheus}}]\n"
+    text = SCRAPING.replace("ROLE", "pod") + reader + SERVER
+    text = text.replace("annotation_scrape", "annotation_prometheus_io_scrape")
+    text = text.replace("annotation_port", "annotation_prometheus_io_port")
+    text = text.replace(
+        '{scrape: "true", port: "9187"}', '{prometheus.io/scrape: "true", prometheus.io/port: "9187"}'
+    )
+    assert old in text
+    assert len(list(scraping.check(made(text.replace(old, new) if old else text)))) == (not scraped)
 
 
 def test_drivers_and_executors_reach_each_other() -> None:
@@ -287,10 +315,10 @@ kind: SparkApplication
 metadata: {name: job, namespace: shop}
 spec: {driver: {labels: {app: spark}}, executor: {labels: {app: spark}}}
 """
-    assert {rule for rule, _ in found(spark + denied("shop"))} == {"LH711"}
+    assert {rule for rule, _ in findings(spark + denied("shop"))} == {"LH711"}
     both = "policyTypes: [Ingress, Egress], ingress: [{from: [PEER]}], egress: [{to: [PEER]}]"
     allowed = policy("spark", "shop", both.replace("PEER", "{podSelector: {matchLabels: {app: spark}}}"))
-    assert found(spark + denied("shop") + allowed) == []
+    assert findings(spark + denied("shop") + allowed) == []
 
 
 @pytest.mark.parametrize(

@@ -65,9 +65,9 @@ def messages(text: str) -> list[str]:
     ],
 )
 def test_a_budget_that_allows_no_disruption(replicas: int, limit: str, blocks: bool) -> None:
-    found = messages(POD % replicas + budget(limit))
-    assert len(found) == blocks
-    assert all("allows no disruption" in message for message in found)
+    told = messages(POD % replicas + budget(limit))
+    assert len(told) == blocks
+    assert all("allows no disruption" in message for message in told)
 
 
 def test_a_budget_counts_the_least_pods_of_an_autoscaler() -> None:
@@ -168,5 +168,5 @@ metadata: {name: my-db, namespace: app}
     ],
 )
 def test_a_variable_is_defined_before_it_is_used(fields: str, said: str) -> None:
-    found = messages(f"{CONTAINER}          {fields}\n{SETTINGS}")
-    assert [said in message for message in found] == ([True] if said else [])
+    told = messages(f"{CONTAINER}          {fields}\n{SETTINGS}")
+    assert [said in message for message in told] == ([True] if said else [])
