@@ -107,7 +107,8 @@ class Builder:
                 (answer,) = future.result()
                 self._charts.take(chart, answer)
         for inputs, release in every:
-            inputs.unrendered |= self._charts.complete(release)
+            if "needs" in release:  # several Applications may have the same inputs
+                inputs.unrendered |= self._charts.complete(release)
 
     def _cached(self, key: str) -> Answer | None:
         if key not in self._read and (content := self._cache.read(key)) is not None:
