@@ -209,6 +209,7 @@ class Environment:
         # What an Application source made that is no longer built may still be there, and the other way round.
         notes = [set(side.notes) if side else set() for side in (before, after)]
         newly = (notes[0] - notes[1], notes[1] - notes[0]) if before and after else (set(), set())
+        item.pairs += _definition(before, after, names)
         for pair_ in pair(*sides):
             unknown = (pair_.before is None and newly[0]) or (pair_.after is None and newly[1])
             (item.unknown if unknown else item.pairs).append(pair_)
@@ -312,6 +313,15 @@ class Environment:
             source=self._locator.locate(change),
             moved_from=change.moved_from,
         )
+
+
+def _definition(before: Application | None, after: Application | None, names: tuple[Names, Names]) -> list[Pair]:
+    """The definition of an Application that an ApplicationSet makes, if it changes."""
+    old, new = (side.generated if side else None for side in (before, after))
+    if before is None or after is None or old is None or new is None or old.value == new.value:
+        return []
+    (one,), (other,) = parse([old], before.name, "", names[0]), parse([new], after.name, "", names[1])
+    return [Pair(one, other)]
 
 
 def _not_updated(item: _Match) -> list[str]:

@@ -52,7 +52,6 @@ def _names(notes: Iterable[Note]) -> list[str]:
 
 def _together(cause: str, names: Sequence[str], notes: Sequence[Note]) -> Note:
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    sentence = (
-        f"{len(notes)} Helm charts are not rendered, because {cause}: {', '.join(names[:_MOST_NAMES])}{more}."
-    )
+    whose = ", ".join(names[:_MOST_NAMES]) + more
+    sentence = f"Helm charts of {len(names)} Applications or roots are not rendered, because {cause}: {whose}."
     return Note("", "", sentence, any(note.changed for note in notes))

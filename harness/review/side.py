@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from harness.machine.cache import content_key
 from harness.manifests import discover
-from harness.manifests.applications import flux, helm_releases
+from harness.manifests.applications import argocd, flux, helm_releases
 from harness.manifests.applications.deployer import ApplicationSource, Deployer, Reference
 from harness.manifests.applications.deployers import KINDS, deployers
 from harness.manifests.applications.directories import JSONNET, SKIPPED, selected_files
@@ -52,7 +52,7 @@ class Application:
         builds: What it deploys, one for each Application source.
         notes: What is not built, as sentences.
         causes: Of those notes that many Applications may have.
-        extra: Its definition, where something of it is not built.
+        extra: Its definition, where something of it is not built, or where an ApplicationSet makes it.
         remarks: What a reader should know, as sentences; they do not make it uncovered.
         parent: The folder that holds its definition.
         repeated: Files and names of resources that another Application, of a folder below, has as well.
@@ -83,6 +83,14 @@ class Application:
         repeated = [" ".join(item) for item in sorted(self.repeated)]
         keys = [build.key for build in self.builds]
         return content_key(self.namespace, self.cluster, self.extra, *repeated, *keys)
+
+    @property
+    def generated(self) -> Resource | None:
+        """Its definition, where an ApplicationSet makes it, so that it is in no build."""
+        if not self.policy.generator:
+            return None
+        kind = {"apiVersion": f"{argocd.GROUP}/v1alpha1", "kind": "Application"}
+        return Resource.of({**kind, "metadata": {"name": self.name}, "spec": self.definition})
 
     @property
     def problems(self) -> list[Problem]:
@@ -187,7 +195,7 @@ class Side:
                     notes=notes,
                     causes=causes,
                     remarks=[*deployer.remarks, *_asked(deployer.name, parts)],
-                    extra=deployer.definition if notes else "",
+                    extra=deployer.definition if notes or deployer.policy.generator else "",
                     parent=item.parent,
                     definition=mapping(json.loads(deployer.definition)),
                     policy=deployer.policy,

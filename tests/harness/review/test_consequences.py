@@ -306,6 +306,31 @@ def test_an_application_set_that_does_not_update_is_named(checkout: Any, sync: s
     )
 
 
+def test_what_a_generator_changes_in_an_application_is_shown(checkout: Any) -> None:
+    url = "https://g.example.com/r"
+    source = {"repoURL": url, "path": "overlays/one/{{name}}", "targetRevision": "{{revision}}"}
+    value = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "ApplicationSet",
+        "metadata": {"name": "all"},
+        "spec": {
+            "generators": [{"git": {"repoURL": url, "files": [{"path": "list/*.yaml"}]}}],
+            "template": {
+                "metadata": {"name": "{{name}}"},
+                "spec": {"source": source, "destination": {"name": "{{cluster}}"}},
+            },
+        },
+    }
+    write(checkout, yaml.safe_dump(value), _spelled(CLAIM))
+    checkout.commit({"list/web.yaml": "name: web\nrevision: v1\ncluster: a\n"})
+    checkout.write({"list/web.yaml": "name: web\nrevision: v2\ncluster: a\n"})
+    ((_, _, resource),) = checkout.review().walk()
+    assert [(item.path, item.after) for item in resource.fields] == [("spec.source.targetRevision", "v2")]
+    assert {risk.rule for risk in resource.risks} == {"DF605"}
+    checkout.write({"list/web.yaml": "name: web\nrevision: v1\ncluster: b\n"})
+    assert "DF606" in risks(checkout.review())
+
+
 @pytest.mark.parametrize(
     ("patch", "rule"), [("", "DF101"), ("spec: {syncPolicy: {automated: {prune: false}}}", "DF610")]
 )

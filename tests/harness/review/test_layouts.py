@@ -136,11 +136,12 @@ def test_plain_manifests_and_helm(layout: Callable[[str], Any]) -> None:
     assert review.environments[0].applications[1].wave_after == 1
     notes = {(note.sentence, note.changed) for note in review.notes if note.environment == "dev"}
     assert notes == {
-        ("metrics: the Helm chart metrics is not built.", False),
         ("metrics deploys deploy of another repository (https://git.example.com/other/place.git).", False),
     }
     assert [note.sentence for note in review.notes if not note.environment] == [
-        "A changed manifest is used by no environment: manifests/shop/jobs/old.skip.yaml."
+        "Helm charts of 2 Applications or roots are not rendered, because charts.example.com is not allowed "
+        "(see --allow-host): dev/metrics, live/metrics.",
+        "A changed manifest is used by no environment: manifests/shop/jobs/old.skip.yaml.",
     ]
 
 

@@ -291,8 +291,8 @@ def test_a_cause_that_many_applications_have_is_said_once(checkout: Any) -> None
     review = checkout.review()
     (note,) = review.notes
     assert note.sentence == (
-        "8 Helm charts are not rendered, because charts.example.com is not allowed (see --allow-host): "
-        "prod/web-0, prod/web-1, prod/web-2, prod/web-3, prod/web-4 and 3 more."
+        "Helm charts of 8 Applications or roots are not rendered, because charts.example.com is not allowed "
+        "(see --allow-host): prod/web-0, prod/web-1, prod/web-2, prod/web-3, prod/web-4 and 3 more."
     )
     assert len(review.not_followed) == 8
 
