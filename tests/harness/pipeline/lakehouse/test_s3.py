@@ -2,8 +2,6 @@
 
 import json
 import secrets
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,28 +17,18 @@ from harness.pipeline.embedded.lakehouse import committed_dates, prepare
 from harness.pipeline.embedded.lease import Lease, LostError, leased
 from harness.pipeline.lakehouse.read import summarise
 from harness.pipeline.lakehouse.s3 import s3_variables, use_s3
-from tests.processes import started
+from tests.s3_server import s3_server
 
 pytestmark = [pytest.mark.s3, pytest.mark.usefixtures("no_aws")]
 
-# A process of its own: delta-rs lets no other thread of this one run while it waits for an answer.
-SERVER = """
-import signal
-from moto.server import ThreadedMotoServer
-server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-server.start()
-print("http://%s:%s" % server.get_host_and_port(), flush=True)
-signal.pause()
-"""
 KEY, SECRET, TOKEN = (secrets.token_hex(8) for _ in range(3))
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """The URL of an S3 server for all tests: starting one takes seconds."""
-    with started([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
+    with s3_server() as url:
+        yield url
 
 
 @pytest.fixture
