@@ -1,13 +1,19 @@
 """Prometheus's configuration and alert rules, judged by Prometheus's own promtool."""
 
+import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from tests.conftest import ROOT
+
 HERE = Path(__file__).parent
+RUNBOOKS = sorted((ROOT / "docs" / "runbooks").glob("*.md"))
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +27,23 @@ def promtool() -> str:
 @pytest.fixture
 def monitoring(repo: Path) -> Path:
     return repo / "base" / "monitoring" / "prometheus"
+
+
+def alerts(monitoring: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every alert with the name of its file."""
+    for file in sorted((monitoring / "rules").glob("*.yaml")):
+        for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]:
+            yield from ((file.stem, rule) for rule in group["rules"] if "alert" in rule)
+
+
+def headings(page: Path) -> list[str]:
+    return re.findall(r"^## (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def where_to_read(alert: str) -> str:
+    """The alert's section in the runbooks, as a path with the anchor that a forge gives to the heading."""
+    (page,) = (page for page in RUNBOOKS if alert in headings(page))
+    return f"{page.relative_to(ROOT).as_posix()}#{alert.lower()}"
 
 
 def run(*command: str) -> None:
@@ -42,10 +65,43 @@ def test_the_configuration_is_valid(promtool: str, monitoring: Path, tmp_path: P
 
 
 def test_alerts_fire_when_they_should_and_only_then(promtool: str, monitoring: Path, tmp_path: Path) -> None:
+    text = (HERE / "rules.test.yaml").read_text(encoding="utf-8").replace("RULES/", f"{monitoring / 'rules'}/")
+    tests = yaml.safe_load(text)
+    for group in tests["tests"]:
+        group["external_labels"] = {"repository": "https://git.test/team/platform.git"}
+        for case in group.get("alert_rule_test", []):
+            for alert in case["exp_alerts"]:
+                alert["exp_annotations"]["runbook_url"] = (
+                    f"https://git.test/team/platform/blob/HEAD/{where_to_read(case['alertname'])}"
+                )
     test = tmp_path / "rules.test.yaml"
-    text = (HERE / "rules.test.yaml").read_text(encoding="utf-8")
-    test.write_text(text.replace("RULES/", f"{monitoring / 'rules'}/"), encoding="utf-8")
+    test.write_text(yaml.safe_dump(tests), encoding="utf-8")
     run(promtool, "test", "rules", str(test))
+
+
+def test_every_section_of_the_runbooks_is_that_of_one_alert_and_of_its_group(monitoring: Path) -> None:
+    sections = [(page.stem, heading) for page in RUNBOOKS for heading in headings(page)]
+    assert sorted(sections) == sorted((file, rule["alert"]) for file, rule in alerts(monitoring))
+
+
+def test_every_alert_links_to_its_section_which_a_person_can_open(monitoring: Path) -> None:
+    for _, rule in alerts(monitoring):
+        assert rule["annotations"]["runbook_url"].endswith(f"/blob/HEAD/{where_to_read(rule['alert'])}"), rule[
+            "alert"
+        ]
+
+
+@pytest.mark.tools
+def test_the_links_lead_to_the_repository_of_the_environment(overlay: Any) -> None:
+    data = overlay.one("ConfigMap", "prometheus-config", "monitoring")["data"]
+    config = yaml.safe_load(data["prometheus-config.yaml"])
+    repository = overlay.one("Application", "platform", "cicd")["spec"]["source"]["repoURL"]
+    assert config["global"]["external_labels"] == {"repository": repository}
+
+
+def test_a_summary_has_the_value_or_what_it_is_about(monitoring: Path) -> None:
+    constant = {rule["alert"] for _, rule in alerts(monitoring) if "{{" not in rule["annotations"]["summary"]}
+    assert constant == {"AirflowSchedulerDown", "MinioDown", "PostgresDown"}, "what is absent has no value"
 
 
 def test_a_snapshot_that_goes_bad_is_reported_before_the_gate_refuses_it(monitoring: Path) -> None:
@@ -63,14 +119,10 @@ def test_a_snapshot_that_goes_bad_is_reported_before_the_gate_refuses_it(monitor
 
 def test_every_alert_has_a_test_and_says_what_to_do(monitoring: Path) -> None:
     tested = (HERE / "rules.test.yaml").read_text(encoding="utf-8")
-    for file in sorted((monitoring / "rules").glob("*.yaml")):
-        for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]:
-            for rule in group["rules"]:
-                if "alert" not in rule:
-                    continue
-                name = rule["alert"]
-                # Families of alerts are tested together: by name, or by the prefix that they share.
-                assert name in tested or f"{name[:5]}.*" in tested, f"{name} has no test"
-                assert rule["labels"]["severity"] in ("warning", "critical")
-                assert rule["annotations"]["summary"]
-                assert rule["annotations"]["action"]
+    for _, rule in alerts(monitoring):
+        name = rule["alert"]
+        # Families of alerts are tested together: by name, or by the prefix that they share.
+        assert name in tested or f"{name[:5]}.*" in tested, f"{name} has no test"
+        assert rule["labels"]["severity"] in ("warning", "critical")
+        assert rule["annotations"]["summary"]
+        assert rule["annotations"]["action"]
