@@ -19,6 +19,7 @@ from harness.manifests.problem import Location
 from harness.manifests.settings import of_checkout
 from harness.validate import (
     access,
+    airflow,
     amounts,
     apiserver,
     argocd,
@@ -231,6 +232,7 @@ def _judge(environment: Environment, catalogue: Catalogue) -> Iterator[Violation
     )
     yield from texts.check(environment)
     yield from argocd.check(environment)
+    yield from airflow.check(environment)
     yield from dashboards.check(environment)
     insecure = engines.pod_security(environment.pods)
     yield from insecure

@@ -4,6 +4,7 @@ from typing import Final
 
 from harness.validate import (
     access,
+    airflow,
     amounts,
     apiserver,
     argocd,
@@ -45,6 +46,7 @@ _MODULES: Final = (
     schemas,
     apiserver,
     argocd,
+    airflow,
     references,
     metrics,
     monitoring,

@@ -1,0 +1,85 @@
+"""Airflow's settings: the list is that of the installed Airflow, and what is not in it is found."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from harness.validate.airflow import FILE, problem_of
+
+
+def installed() -> dict[str, dict[str, str]]:
+    """The type of each option that Airflow and its providers declare, with those of old names."""
+    from airflow.configuration import conf, retrieve_configuration_description
+
+    known = {
+        section: {option: kind_of(section, option, description) for option, description in body["options"].items()}
+        for section, body in retrieve_configuration_description(include_providers=True).items()
+    }
+    for (section, option), (old_section, old_option, _) in conf.deprecated_options.items():
+        if old_section in known:
+            known[old_section].setdefault(old_option, known.get(section, {}).get(option, "string"))
+    return {section: dict(sorted(options.items())) for section, options in sorted(known.items())}
+
+
+def kind_of(section: str, option: str, description: dict[str, Any]) -> str:
+    """The type of an option: Airflow calls many a string of which the default tells more."""
+    kind, default = str(description.get("type") or "string"), str(description.get("default"))
+    if kind != "string" or (section, option) == ("webserver", "expose_config"):
+        # The latter also takes non-sensitive-only.
+        return kind
+    if default in ("True", "False"):
+        return "boolean"
+    return "float" if re.fullmatch(r"\d+(\.\d+)?", default) else kind
+
+
+def test_the_list_is_that_of_the_pinned_airflow(request: pytest.FixtureRequest) -> None:
+    pytest.importorskip("airflow.configuration")
+    current = json.dumps(installed(), indent=0) + "\n"
+    if request.config.getoption("--update-goldens"):
+        FILE.write_text(current, encoding="utf-8")
+    assert FILE.read_text(encoding="utf-8") == current, "--update-goldens updates it"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("AIRFLOW__CORE__EXECUTER", "LocalExecutor", "use AIRFLOW__CORE__EXECUTOR"),
+        ("AIRFLOW__CORE__NO_SUCH_THING_AT_ALL", "", "does not know: remove it"),
+        ("AIRFLOW__KUBERNETES_EXECUTER__NAMESPACE", "a", "use AIRFLOW__KUBERNETES_EXECUTOR__NAMESPACE"),
+        ("AIRFLOW_CORE__EXECUTOR", "a", "use AIRFLOW__CORE__EXECUTOR"),
+        ("AIRFLOW__CORE_PARALLELISM", "8", "use AIRFLOW__CORE__PARALLELISM"),
+        ("AIRFLOW__CORE__PARALLELISM", "eight", "has to be a number"),
+        ("AIRFLOW__CORE__DAGBAG_IMPORT_ERROR_TRACEBACK_DEPTH", "1.5", "has to be a whole number"),
+        ("AIRFLOW__CORE__LOAD_EXAMPLES", "no", "has to be true or false"),
+        ("AIRFLOW__CORE__LOAD_EXAMPLES", "", "has to be true or false"),
+        ("AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME", "1s", "has to be a number"),
+        ("AIRFLOW__METRICS__STATSD_PROT", "9125", "use AIRFLOW__METRICS__STATSD_PORT"),
+    ],
+)
+def test_a_setting_that_airflow_ignores_or_rejects(name: str, value: str, said: str) -> None:
+    assert said in problem_of(name, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AIRFLOW__CORE__PARALLELISM", " 16 "),
+        ("AIRFLOW__CORE__PARALLELISM", "$(SLOTS)"),
+        ("AIRFLOW__CORE__LOAD_EXAMPLES", "False"),
+        ("AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME", "0.5"),
+        ("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD", "cat /run/secrets/database"),
+        ("AIRFLOW__WEBSERVER__EXPOSE_CONFIG", "non-sensitive-only"),
+        ("AIRFLOW__CORE__FERNET_KEY", None),
+        ("AIRFLOW__CORE__SQL_ALCHEMY_CONN", "an old name"),
+        ("AIRFLOW__KUBERNETES_EXECUTOR__NAMESPACE", "orchestrator"),
+        ("AIRFLOW__CELERY__BROKER_URL", "of a provider that is not installed"),
+        ("AIRFLOW_HOME", "/opt/airflow"),
+        ("AIRFLOW_CONN_STORE__MAIN", ""),
+        ("AIRFLOW_VAR_A__B", ""),
+        ("PATH", ""),
+    ],
+)
+def test_a_setting_that_airflow_reads(name: str, value: Any) -> None:
+    assert problem_of(name, value) == ""
