@@ -123,12 +123,17 @@ def helm_source(
 
 
 def _remote(source: dict[str, Any]) -> RemoteChart | None:
+    url, revision = str(source.get("repoURL") or ""), str(source.get("targetRevision") or "")
     if not source.get("chart"):
-        return None
-    url = str(source.get("repoURL") or "")
+        # An artifact of a registry is never in this repository; most are charts.
+        return RemoteChart(url, "", *_tag_or_digest(revision)) if url.startswith("oci://") else None
     # Argo CD writes a registry without a scheme.
     url = f"oci://{url}" if url and "://" not in url else url
-    return RemoteChart(url, str(source["chart"]), str(source.get("targetRevision") or ""))
+    return RemoteChart(url, str(source["chart"]), revision)
+
+
+def _tag_or_digest(revision: str) -> tuple[str, str]:
+    return ("", revision) if revision.startswith("sha256:") else (revision, "")
 
 
 def _text(value: Any) -> str:

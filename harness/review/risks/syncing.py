@@ -231,7 +231,7 @@ def _charts(change: Change) -> Iterator[Judgement]:
 
 def _of_chart(spec: Any, name: str) -> bool:
     sources = sequence(dig(spec, name)) if name == "sources" else [dig(spec, name)]
-    return any(dig(source, "chart") for source in sources)
+    return any(dig(source, "chart") or str(dig(source, "repoURL")).startswith("oci://") for source in sources)
 
 
 def _is_major(before: Any, after: Any) -> bool:

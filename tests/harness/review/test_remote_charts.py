@@ -114,6 +114,9 @@ def files_of(form: str, server: ChartServer, version: str, **values: Any) -> dic
         case "Application of a registry":
             chart = {"repoURL": f"{server.host}/charts", "chart": "web", "targetRevision": version}
             return argo(chart, valuesObject=values)
+        case "Application of an artifact":
+            chart = {"repoURL": f"{registry}/web", "path": ".", "targetRevision": version}
+            return argo(chart, valuesObject=values)
         case "HelmRelease":
             source = {"kind": "HelmRepository", "spec": {"url": server.origin}}
             return flux(source, helm_release(version), **values)
@@ -152,6 +155,7 @@ def files_of(form: str, server: ChartServer, version: str, **values: Any) -> dic
 FORMS = (
     "Application",
     "Application of a registry",
+    "Application of an artifact",
     "HelmRelease",
     "HelmRelease of a registry",
     "OCIRepository",
@@ -256,6 +260,15 @@ def test_a_digest_chooses_a_chart_of_a_registry(checkout: Any, server: ChartServ
     checkout.write(files("2.0.0"))
     review = checkout.review(permissions=Permissions(hosts=[server.origin]))
     assert rendered(review) == {"chart": ("1.0.0", "2.0.0")}
+
+
+def test_an_artifact_that_is_no_chart_is_named(checkout: Any, server: ChartServer) -> None:
+    server.answers["/v2/charts/web/manifests/1.0.0"] = (404, {}, b"")
+    chart = {"repoURL": f"oci://{server.host}/charts/web", "path": ".", "targetRevision": "1.0.0"}
+    checkout.commit(argo(chart))
+    review = checkout.review(permissions=Permissions(hosts=[server.origin]))
+    assert review.not_followed == ("prod/web",)
+    assert "not found" in review.notes[0].sentence
 
 
 def test_values_may_be_files_of_the_chart(checkout: Any, server: ChartServer) -> None:
