@@ -12,6 +12,8 @@ import pytest
 from harness.errors import HarnessError
 from harness.machine.tools import tool
 from harness.manifests.build_process import BuildProcess
+from harness.manifests.builder import build_all
+from harness.manifests.environments import roots
 from harness.manifests.helm.remote import RemoteChart
 from harness.manifests.remote_charts import ChartRequest
 from harness.review.command import diff
@@ -521,3 +523,20 @@ def test_an_index_without_a_digest_is_named(checkout: Any, server: ChartServer) 
     assert rendered(review) == {"size": ("1", "2")}
     (note,) = review.notes
     assert note.sentence == "web is rendered without a cluster, but its chart is listed without a digest."
+
+
+def test_a_rendering_has_the_charts_that_it_may_fetch(tmp_path: Path, server: ChartServer) -> None:
+    files = kustomize({"repo": server.origin, "version": "1.0.0"}, size=2)
+    folder = tmp_path / "checkout/overlays/here"
+    folder.mkdir(parents=True)
+    (folder / "kustomization.yaml").write_text(files["clusters/prod/kustomization.yaml"])
+    (refused,) = build_all(roots(tmp_path / "checkout", "here"), hosts=[])
+    (problem,) = refused.problems
+    assert problem.message == (
+        f"The Helm chart web 1.0.0 of {server.origin} is not rendered, "
+        "because only HTTPS URLs without user and port are asked."
+    )
+    assert server.asked == []
+    (built,) = build_all(roots(tmp_path / "checkout", "here"), hosts=[server.origin])
+    assert [str(item) for item in built.resources] == ["ConfigMap shop/web"]
+    assert built.problems == []
