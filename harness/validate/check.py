@@ -42,6 +42,7 @@ from harness.validate import (
     references,
     schemas,
     scraping,
+    spark,
     texts,
     waves,
     workloads,
@@ -233,6 +234,7 @@ def _judge(environment: Environment, catalogue: Catalogue) -> Iterator[Violation
     yield from texts.check(environment)
     yield from argocd.check(environment)
     yield from airflow.check(environment)
+    yield from spark.check(environment)
     yield from dashboards.check(environment)
     insecure = engines.pod_security(environment.pods)
     yield from insecure
