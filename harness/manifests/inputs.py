@@ -7,7 +7,7 @@ cover can get into its output.
 import json
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -30,6 +30,7 @@ _LISTS_OF_BASES: Final = ("resources", "bases", "components")
 _LISTS_OF_FILES: Final = ("crds", "configurations", "patchesStrategicMerge")
 _LISTS_WITH_PATH: Final = ("patches", "patchesJson6902", "replacements")
 _GENERATORS: Final = ("configMapGenerator", "secretGenerator")
+_CHARTS: Final = ("helmCharts", "helmChartInflationGenerator", "generators")
 _LISTS: Final = (*_LISTS_OF_BASES, *_LISTS_OF_FILES, *_PLUGINS, *_LISTS_WITH_PATH, *_GENERATORS)
 
 
@@ -80,6 +81,7 @@ class Inputs:
         after_build: What Flux changes in the resources, as tools/builder takes it.
         charts: What Helm renders for it, as tools/builder takes it.
         unrendered: What is missing in what Helm renders, as sentences, and why.
+        searching: Those of the kustomizations that may depend on files that are not there.
     """
 
     folder: str
@@ -96,6 +98,23 @@ class Inputs:
     after_build: Mapping[str, Any] = field(default_factory=dict)
     charts: list[dict[str, Any]] = field(default_factory=list)
     unrendered: dict[str, str] = field(default_factory=dict)
+    searching: list[str] = field(default_factory=list)
+
+    def may_differ(self, touched: Set[str]) -> bool:
+        """Whether another tree may give other inputs: one that differs in some paths.
+
+        `touched` are those paths, and the folders that they are in.
+        """
+        return bool(
+            self.problems
+            or self.charts
+            or self.searching
+            or self.generated is not None
+            or "components" in self.edits
+            or not touched.isdisjoint(self.files)
+            or not touched.isdisjoint(self.links)
+            or not touched.isdisjoint(map(_folder_of, self.kustomizations))
+        )
 
     @property
     def pinned(self) -> bool:
@@ -147,12 +166,24 @@ class Inputs:
 @dataclass
 class _Direct:
     file: str
+    is_searching: bool = False
     files: set[str] = field(default_factory=set)
     manifests: list[str] = field(default_factory=list)
     links: set[str] = field(default_factory=set)
     folders: list[tuple[str, tuple[Step, ...]]] = field(default_factory=list)
     remotes: list[RemoteReference] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+
+    def may_differ(self, folder: str, touched: Set[str]) -> bool:
+        """See `Inputs`."""
+        return bool(
+            self.problems
+            or self.is_searching
+            or folder in touched
+            or not touched.isdisjoint(self.files)
+            or not touched.isdisjoint(self.links)
+            or any(child in touched for child, _ in self.folders)
+        )
 
 
 _FIELDS: Final[dict[str, dict[str, Any]]] = {}
@@ -162,24 +193,36 @@ _FIELDS: Final[dict[str, dict[str, Any]]] = {}
 class Kustomizations:
     """The kustomizations of a tree."""
 
-    def __init__(self, tree: Tree, fields: dict[str, dict[str, Any]] | None = None) -> None:
-        self._tree = tree
+    def __init__(
+        self,
+        tree: Tree,
+        fields: dict[str, dict[str, Any]] | None = None,
+        earlier: "Kustomizations | None" = None,
+        touched: Set[str] = frozenset(),
+    ) -> None:
+        """`earlier` are those of another tree, which differs only in what is `touched` (see `Inputs`)."""
+        self.tree: Final = tree
+        self.touched: Final = touched
         self._known = _FIELDS if fields is None else fields
+        self._earlier = earlier
         self._direct: dict[str, _Direct] = {}
+        self._folders: dict[str, list[str]] = {}
 
     def file(self, folder: str) -> str | None:
         for name in KUSTOMIZATION_NAMES:
             path = name if folder == "." else f"{folder}/{name}"
-            if self._tree.entry(path) is not None:
+            if self.tree.entry(path) is not None:
                 return path
         return None
 
     def folders(self, below: str = ".") -> list[str]:
-        return sorted(
-            posixpath.dirname(path) or "."
-            for path in self._tree.paths(below)
-            if path.endswith(KUSTOMIZATION_NAMES) and posixpath.basename(path) in KUSTOMIZATION_NAMES
-        )
+        if below not in self._folders:
+            self._folders[below] = sorted(
+                _folder_of(path)
+                for path in self.tree.paths(below)
+                if path.endswith(KUSTOMIZATION_NAMES) and posixpath.basename(path) in KUSTOMIZATION_NAMES
+            )
+        return self._folders[below]
 
     def fields(self, folder: str) -> dict[str, Any]:
         """The fields of a folder's kustomization; none when it cannot be read."""
@@ -226,7 +269,7 @@ class Kustomizations:
                 (name, posixpath.normpath(posixpath.join(folder, str(name))))
                 for name in sequence(edits.get("components"))
             ]
-            edits["components"] = [name for name, path in named if self._tree.is_folder(path)]
+            edits["components"] = [name for name, path in named if self.tree.is_folder(path)]
         file = self.file(folder) or posixpath.normpath(posixpath.join(folder, KUSTOMIZATION_NAMES[0]))
         inputs = Inputs(folder, file, edits=edits, generated=generated)
         if generated is None:
@@ -247,12 +290,14 @@ class Kustomizations:
         return inputs
 
     def _add_charts(self, inputs: Inputs) -> None:
+        if not inputs.searching:
+            return
         namespace = str(inputs.edits.get("namespace") or self.fields(inputs.folder).get("namespace") or "")
-        for file in inputs.kustomizations:
-            fields = self._fields(file) if self._tree.entry(file) else {}
-            for release in inflated(self._tree, fields, file, namespace) if isinstance(fields, dict) else ():
+        for file in inputs.searching:
+            fields = self._fields(file) if self.tree.entry(file) else {}
+            for release in inflated(self.tree, fields, file, namespace) if isinstance(fields, dict) else ():
                 edited = inputs.edits and file == inputs.kustomization
-                inputs.add(release, self._tree, file if edited else self._tree.resolve(file))
+                inputs.add(release, self.tree, file if edited else self.tree.resolve(file))
 
     def _collect(self, folder: str, inputs: Inputs, above: tuple[str, ...], seen: set[str]) -> None:
         if folder not in seen:
@@ -261,6 +306,8 @@ class Kustomizations:
 
     def _take(self, direct: _Direct, folder: str, inputs: Inputs, above: tuple[str, ...], seen: set[str]) -> None:
         inputs.kustomizations.append(direct.file)
+        if direct.is_searching:
+            inputs.searching.append(direct.file)
         inputs.files |= direct.files
         inputs.manifests += [path for path in direct.manifests if path not in inputs.manifests]
         inputs.links |= direct.links
@@ -277,7 +324,9 @@ class Kustomizations:
 
     def _refer(self, folder: str) -> _Direct:
         if folder not in self._direct:
-            self._direct[folder] = self._read(folder)
+            known = self._earlier._direct.get(folder) if self._earlier else None
+            is_same = known is not None and not known.may_differ(folder, self.touched)
+            self._direct[folder] = known if known and is_same else self._read(folder)
         return self._direct[folder]
 
     def _read(self, folder: str) -> _Direct:
@@ -287,7 +336,7 @@ class Kustomizations:
             return _Direct(folder, problems=[Problem("LH103", message, Location(folder))])
         direct = _Direct(file)
         try:
-            resolved, links = self._tree.follow(file)
+            resolved, links = self.tree.follow(file)
         except UnreadableError as error:
             direct.problems.append(error.problem(Location(file)))
             return direct
@@ -302,6 +351,7 @@ class Kustomizations:
 
     def _add_all(self, direct: _Direct, folder: str, fields: Mapping[str, Any]) -> None:
         file = direct.file
+        direct.is_searching = any(fields.get(name) for name in (*_PLUGINS, *_CHARTS))
         for name in _LISTS:
             if fields.get(name) is not None and not isinstance(fields[name], list):
                 message = f"{file} has a '{name}' that is not a list."
@@ -314,15 +364,15 @@ class Kustomizations:
     def _add_named(self, direct: _Direct, folder: str, reference: str) -> None:
         """Adds the files that the configuration of a generator or transformer names."""
         try:
-            documents = load(self._tree.text(self._tree.resolve(posixpath.join(folder, reference))))
+            documents = load(self.tree.text(self.tree.resolve(posixpath.join(folder, reference))))
         except (UnreadableError, YamlError, KeyError):
             return  # a folder, or what kustomize itself will name
         for name in _named_files(documents):
             try:
-                path, links = self._tree.follow(posixpath.join(folder, name))
+                path, links = self.tree.follow(posixpath.join(folder, name))
             except UnreadableError:
                 continue
-            if self._tree.is_file(path):
+            if self.tree.is_file(path):
                 direct.files.add(path)
                 direct.links |= set(links)
 
@@ -335,38 +385,38 @@ class Kustomizations:
         if where[0] == "secretGenerator" or (where[0] in _GENERATORS and "=" in reference):
             shown = f"A file of this {where[0]}"  # a value may stand in the place of a file's name
         try:
-            path, links = self._tree.follow(named)
+            path, links = self.tree.follow(named)
         except UnreadableError as error:
             problem = error.problem(self._location(direct.file, where))
             said = problem.message if shown == reference else problem.message.replace(named, shown)
             direct.problems.append(replace(problem, message=said))
             return
         direct.links |= set(links)
-        if self._tree.is_file(path):
+        if self.tree.is_file(path):
             direct.files.add(path)
             if what != "data":
                 direct.manifests.append(path)
             try:
-                self._tree.oid(path)
+                self.tree.oid(path)
             except UnreadableError as error:
                 direct.problems.append(error.problem(Location(path)))
-        elif what == "base" and self._tree.is_folder(path):
+        elif what == "base" and self.tree.is_folder(path):
             if self.file(path) is None:
                 message = f"{reference} is a folder without a kustomization.yaml, but it is referenced here."
                 direct.problems.append(Problem("LH103", message, self._location(direct.file, where)))
             else:
                 direct.folders.append((path, where))
         else:
-            state = "is a folder" if self._tree.is_folder(path) else "does not exist"
+            state = "is a folder" if self.tree.is_folder(path) else "does not exist"
             message = f"{shown} {state}, but it is referenced here."
             direct.problems.append(Problem("LH103", message, self._location(direct.file, where)))
 
     def _fields(self, file: str) -> dict[str, Any] | Problem:
         try:
-            resolved = self._tree.resolve(file)
-            oid = self._tree.oid(resolved)
+            resolved = self.tree.resolve(file)
+            oid = self.tree.oid(resolved)
             if oid not in self._known:
-                fields = _parse(self._tree.text(resolved), file)
+                fields = _parse(self.tree.text(resolved), file)
                 if isinstance(fields, Problem):
                     return fields
                 self._known[oid] = fields
@@ -377,7 +427,7 @@ class Kustomizations:
         return self._known[oid]
 
     def _location(self, file: str, where: tuple[Step, ...]) -> Location:
-        return Location(file, line_of(self._tree, file, where))
+        return Location(file, line_of(self.tree, file, where))
 
 
 def chart_inputs(tree: Tree, release: Release) -> Inputs:
@@ -394,6 +444,10 @@ def chart_inputs(tree: Tree, release: Release) -> Inputs:
         charts=[request],
         unrendered=dict.fromkeys(release.notes, ""),
     )
+
+
+def _folder_of(path: str) -> str:
+    return path.rpartition("/")[0] or "."
 
 
 def _relative(path: str, folder: str) -> str:

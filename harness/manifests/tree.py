@@ -6,7 +6,7 @@ Paths are relative to the tree's top, with slashes; the top is `.`.
 import hashlib
 import os
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Final, Protocol
@@ -216,6 +216,21 @@ class Tree:
             if entry is not None and entry.mode in (SYMLINK, SUBMODULE):
                 return step, entry
         return None
+
+
+def with_folders(paths: Iterable[str]) -> frozenset[str]:
+    """Paths, and the folders that they are in.
+
+    >>> sorted(with_folders(["apps/web/a.yaml"]))
+    ['.', 'apps', 'apps/web', 'apps/web/a.yaml']
+    """
+    everything = set()
+    for path in paths:
+        while path and path not in everything:
+            everything.add(path)
+            path = path.rpartition("/")[0]
+        everything.add(".")
+    return frozenset(everything)
 
 
 def git_tree(entries: Mapping[str, Entry], store: Store) -> Tree:

@@ -12,6 +12,7 @@ from harness.manifests.problem import Problem
 from harness.manifests.resource import Identity, Resource
 from harness.manifests.sensitive import masked
 from harness.manifests.values import canonical, dig
+from harness.review.application import Application
 from harness.review.fields import CHECKSUM, GENERATED_NAME, LAYOUT, compare, unmatched
 from harness.review.images import Replaced, paired, table
 from harness.review.locations import Locator
@@ -32,7 +33,6 @@ from harness.review.redact import manifest
 from harness.review.risks.context import Change
 from harness.review.risks.judge import judge, risk
 from harness.review.risks.running import DF301
-from harness.review.side import Application
 
 _DEEPEST: Final = 10
 """Applications on the way to one whose removal is looked at."""

@@ -13,11 +13,11 @@ from harness.manifests.resource import Identity, Resource
 from harness.manifests.settings import Settings
 from harness.manifests.tree import Tree, UnreadableError
 from harness.manifests.values import same
+from harness.review.application import Application
 from harness.review.fieldpath import FieldPath, Inside, Key
 from harness.review.fields import compare, unmatched
 from harness.review.model import Difference, DifferenceStatus, Parity
 from harness.review.pair import ReviewedResource, pair, parse
-from harness.review.side import Application
 
 Differences = dict[tuple[Identity, str], Difference]
 

@@ -7,11 +7,11 @@ from harness.manifests.applications.argocd import GROUP, sources_of
 from harness.manifests.applications.projects import permits_destination, permits_kind, permits_source
 from harness.manifests.resource import Resource
 from harness.manifests.values import mapping
+from harness.review.application import Application
 from harness.review.model import Risk
 from harness.review.risks.access import DF616
 from harness.review.risks.context import Change
 from harness.review.risks.judge import risk
-from harness.review.side import Application
 
 
 def project_risks(change: Change, applications: Iterable[Application]) -> Iterator[Risk]:

@@ -17,7 +17,7 @@ from harness.manifests.git import Repository
 from harness.manifests.inputs import Kustomizations
 from harness.manifests.kubernetes_yaml import YamlError, load
 from harness.manifests.resource import Resource
-from harness.manifests.tree import Store, Tree, UnreadableError, git_tree
+from harness.manifests.tree import Store, Tree, UnreadableError, git_tree, with_folders
 from harness.manifests.upstream import trusted_hosts
 from harness.review.compare import Environment, Result
 from harness.review.coverage import not_followed, said_once, uncovered_files
@@ -158,13 +158,19 @@ def built(repository: Repository, trees: Sequence[Tree], permissions: Permission
     discover.check(declared, trees)
     # What a build may do is never up to the side that is reviewed.
     options, hosts = [*permissions.options], {*trusted_hosts(repository.root, permissions.hosts)}
-    for base, tree in zip(bases, trees, strict=False):
+    kustomizations = [Kustomizations(trees[0], known)]
+    for tree in trees[1:]:
+        earlier = kustomizations[-1]
+        kustomizations.append(Kustomizations(tree, known, earlier, with_folders(tree.changed(earlier.tree))))
+    for base, of_base in zip(bases, kustomizations, strict=False):
         options += base.kustomize_options
-        hosts |= {*(host.lower() for host in base.hosts), *Kustomizations(tree, known).hosts()}
+        hosts |= {*(host.lower() for host in base.hosts), *of_base.hosts()}
     with Builder(options, hosts=hosts) as builder:
-        sides = [Side(tree, known, declared, builder, remotes) for tree in trees]
-        for earlier, side, other in zip([None, *sides], sides, reversed(sides), strict=False):
-            side.build(earlier, other)
+        sides: list[Side] = []
+        for one in kustomizations:
+            sides.append(Side(one, declared, builder, remotes, sides[-1] if sides else None))
+        for side, other in zip(sides, reversed(sides), strict=True):
+            side.build(other)
     if len(known) > count:
         cache.put(key, known if len(known) < _MOST_KNOWN else {})
     return sides

@@ -9,7 +9,9 @@ from harness.manifests.applications.deployer import Deployer
 from harness.manifests.applications.generators import Repository
 from harness.manifests.applications.policies import policy_of
 
-KINDS: Final = ("Application", "ApplicationSet", "Kustomization", "HelmRelease")
+SET: Final = "ApplicationSet"
+"""The only kind that makes others of what else is in the repository."""
+KINDS: Final = ("Application", SET, "Kustomization", "HelmRelease")
 
 
 def deployers(resource: dict[str, Any], repository: Repository) -> list[Deployer]:
@@ -24,7 +26,7 @@ def _deployers(resource: dict[str, Any], repository: Repository) -> list[Deploye
     group, kind = str(resource.get("apiVersion") or "").partition("/")[0], resource.get("kind")
     if kind == "Application" and group == argocd.GROUP:
         return [argocd.application(resource)]
-    if kind == "ApplicationSet" and group == argocd.GROUP:
+    if kind == SET and group == argocd.GROUP:
         return list(application_set(resource, repository))
     if kind == "Kustomization" and group == flux.GROUP:
         return [flux.kustomization(resource)]

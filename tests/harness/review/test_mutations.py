@@ -14,17 +14,19 @@ import yaml
 from harness.manifests.builder import Builder
 from harness.manifests.git import Repository
 from harness.manifests.git_urls import GITHUB
+from harness.manifests.inputs import Kustomizations
 from harness.manifests.resource import Identity, Resource
 from harness.manifests.settings import read
 from harness.manifests.tree import Store, git_tree
 from harness.paths import ROOT
+from harness.review.application import Application
 from harness.review.compare import Environment
 from harness.review.fields import CHECKSUM, MANAGED, NUMBER, SERVER, compare
 from harness.review.locations import Locator
 from harness.review.pair import ReviewedResource
 from harness.review.risks.context import Change
 from harness.review.risks.judge import judge
-from harness.review.side import Application, Side
+from harness.review.side import Side
 
 pytestmark = pytest.mark.tools
 
@@ -36,7 +38,7 @@ def sides() -> Iterator[tuple[Side, Side]]:
     with Repository(ROOT) as repository, Builder(hosts=[GITHUB]) as builder:
         for _ in range(2):
             tree = git_tree(repository.working_tree(), Store(repository.root, repository))
-            side = Side(tree, {}, read(tree), builder, repository.remotes())
+            side = Side(Kustomizations(tree, {}), read(tree), builder, repository.remotes())
             side.build()
             built.append(side)
         yield built[0], built[1]
