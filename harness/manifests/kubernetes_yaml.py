@@ -54,16 +54,20 @@ _INDENTED: Final = re.compile(rf"^[ -]{{{_DEEPEST},}}", re.MULTILINE)
 _SMALLEST, _LARGEST, _LARGEST_SIGNED = -(2**63), 2**64 - 1, 2**63 - 1
 
 
-class YamlError(ValueError):
-    """Text that is not YAML; the message does not repeat the text, which may hold a secret.
+class TextError(ValueError):
+    """Text that is not what it should be; the message does not repeat it, because it may hold a secret.
 
     Attributes:
         line: 1-based line of the mistake, where the parser knows it.
     """
 
-    def __init__(self, message: str, line: int | None) -> None:
+    def __init__(self, message: str, line: int | None = None) -> None:
         super().__init__(message)
         self.line = line
+
+
+class YamlError(TextError):
+    """Text that is not YAML."""
 
 
 @dataclass(frozen=True)

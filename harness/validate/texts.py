@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, Final
 from xml.parsers import expat
 
-from harness.manifests.kubernetes_yaml import YamlError, parse
+from harness.manifests.kubernetes_yaml import TextError, parse
 from harness.manifests.values import sequence, string_map
 from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource, Environment
@@ -38,18 +38,6 @@ _YAML_KEY: Final = re.compile(
 )
 """Keys of `argocd-cm` that hold YAML."""
 _ARN: Final = "arn:aws:s3:::"
-
-
-class TextError(ValueError):
-    """Text that is not what it should be; the message does not repeat it.
-
-    Attributes:
-        line: 1-based, where known.
-    """
-
-    def __init__(self, message: str, line: int | None = None) -> None:
-        super().__init__(message)
-        self.line = line
 
 
 def check(environment: Environment) -> Iterator[Violation]:
@@ -124,8 +112,6 @@ def _refusal(form: str, text: str) -> TextError | None:
         _PARSERS[form](text)
     except TextError as error:
         return error
-    except YamlError as error:
-        return TextError(str(error), error.line)
     except json.JSONDecodeError as error:
         return TextError(_lower(error.msg), error.lineno)
     except tomllib.TOMLDecodeError as error:

@@ -130,7 +130,7 @@ def show(
     Examples:
         harness secrets show grafana-secrets --context minikube --reveal
     """
-    from harness.clusters.secrets.plan import REDACTED
+    from harness.manifests.sensitive import REDACTED
 
     store, catalogue = _open(context, kubeconfig)
     secret = catalogue.named(name)

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from harness.manifests.catalogue import Catalogue, NamespacedName, Recipe, Secret
+from harness.manifests.sensitive import REDACTED
 
 LABELS: Final = {
     "app.kubernetes.io/managed-by": "harness-secrets",
     "app.kubernetes.io/part-of": "lakehouse-platform",
 }
-REDACTED: Final = "<redacted>"
 _LETTERS: Final = string.ascii_letters + string.digits
 _FERNET_BYTES: Final = 32
 

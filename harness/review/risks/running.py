@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from harness.manifests.applications.policies import HOOK, SYNC_OPTIONS
+from harness.manifests.applications.policies import HOOK, sync_options
 from harness.manifests.images import floating, images_in, reference, version
 from harness.manifests.quantity import quantity
 from harness.manifests.scaling import scaled_by, target_of
-from harness.manifests.values import canonical, dig, mapping
+from harness.manifests.values import canonical, dig, mapping, string_map
 from harness.review.images import replaced
 from harness.review.risks.context import Change, Judgement, Specification
 from harness.review.risks.rule import high, low, medium
@@ -56,7 +56,7 @@ _JOB_UPDATABLE: Final = frozenset(
     {"parallelism", "suspend", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished", "completions"}
 )
 _FLOATS: Final = "whose tag can move to another image"
-_REPLACE: Final = ("Replace=true", "Force=true")
+_REPLACE: Final = ("Replace", "Force")
 
 
 def check(change: Change) -> Iterator[Judgement]:
@@ -112,9 +112,9 @@ def _named_by_hash(change: Change) -> bool:
 
 def _remade(change: Change) -> bool:
     """Whether Argo CD deletes the Job before it applies it."""
-    options = str(dig(change.new, "metadata", "annotations", SYNC_OPTIONS) or "")
-    hook = dig(change.new, "metadata", "annotations", HOOK)
-    return bool(hook) or any(option in options for option in _REPLACE)
+    annotations = string_map(dig(change.new, "metadata", "annotations"))
+    options = sync_options(annotations)
+    return bool(annotations.get(HOOK)) or any(options.get(name) == "true" for name in _REPLACE)
 
 
 def _shown(value: Any) -> str:

@@ -659,6 +659,23 @@ def test_a_job_that_argo_cd_makes_anew_can_change() -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("Replace=true", set()),
+        ("Prune=false, Force=true", set()),
+        ("Replace=false", {"DF304"}),
+        ("NoReplace=true", {"DF304"}),
+        ("Force=trueish", {"DF304"}),
+        ("", {"DF304"}),
+    ],
+)
+def test_a_job_that_argo_cd_replaces_can_change(options: str, expected: set[str]) -> None:
+    annotation = (("metadata", "annotations"), {OPTIONS: options})
+    args = ((*POD, "containers", 0, "args"), ["b"])
+    assert rules(edited(JOB, annotation), edited(JOB, annotation, args)) == expected
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("", (None, set())),

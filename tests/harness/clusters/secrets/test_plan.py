@@ -3,8 +3,9 @@ import base64
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.clusters.secrets.plan import REDACTED, Present, make, plan_original
+from harness.clusters.secrets.plan import Present, make, plan_original
 from harness.manifests.catalogue import Catalogue, NamespacedName, Recipe, Reflector, Secret
+from harness.manifests.sensitive import REDACTED
 
 SECRET = Secret(
     NamespacedName("home", "s"),
