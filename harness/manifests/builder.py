@@ -6,7 +6,6 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
@@ -216,6 +215,7 @@ class Builder:
 
     def _request(self, root: Root) -> Request:
         tree, inputs = root.tree, root.inputs
+        local = self._mirrors(inputs.remote_bases) if inputs.remotes else {}
         contents = {path: tree.content(path) for path in sorted(inputs.files)}
         for path in inputs.manifests:
             try:
@@ -234,19 +234,18 @@ class Builder:
             links.pop(inputs.kustomization, None)
             # JSON is YAML in which no text can be taken for something else.
             contents[inputs.kustomization] = json.dumps(fields).encode()
-        request = Request(
+        for chart in inputs.charts:
+            contents |= self._charts.contents(chart)
+        return Request(
             inputs.folder,
             contents,
             links,
+            hosts=sorted(self._hosts) if inputs.remotes else (),
+            mirrors=local,
             after_build=inputs.after_build,
             reads_anywhere=inputs.is_flux,
             charts=inputs.charts,
         )
-        for chart in inputs.charts:
-            contents |= self._charts.contents(chart)
-        if not inputs.remotes:
-            return request
-        return replace(request, hosts=sorted(self._hosts), mirrors=self._mirrors(inputs.remote_bases))
 
     def _refused(self, root: Root) -> Problem | None:
         """Why the first remote reference that may not be fetched may not."""

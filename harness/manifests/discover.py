@@ -119,10 +119,15 @@ def check(settings: Settings, trees: Iterable[Tree]) -> None:
 
 def _apart(folder: str, settings: Settings, below: str) -> bool:
     """Whether a folder belongs to no environment; a folder that is asked for is not excluded from itself."""
-    parts = posixpath.relpath(folder, below).split("/")
+    parts = _steps(folder, below)
     if any(part == "node_modules" or (part.startswith(".") and part not in (".", "..")) for part in parts):
         return True
     return any(matches(folder, pattern) and not matches(below, pattern) for pattern in settings.exclude)
+
+
+def _steps(folder: str, below: str) -> list[str]:
+    # Most are below the top folder, and relpath asks the system for the current one.
+    return (folder if below == "." else posixpath.relpath(folder, below)).split("/")
 
 
 def tops(kustomizations: Kustomizations, settings: Settings, below: str = ".") -> list[str]:
@@ -179,7 +184,7 @@ def _contains(folder: str, others: Iterable[str]) -> bool:
 
 
 def _is_base(folder: str, below: str) -> bool:
-    steps = posixpath.relpath(folder, below).split("/")
+    steps = _steps(folder, below)
     return ".." in steps or (below == "." and not _BASES.isdisjoint(steps))
 
 

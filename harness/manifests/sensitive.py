@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 REDACTED: Final = "<redacted>"
@@ -81,6 +82,7 @@ _LOGIN: Final = re.compile(
 _PEM: Final = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 
 
+@lru_cache(maxsize=10_000)
 def is_sensitive(name: str) -> bool:
     """Whether a name says that its value is a secret.
 

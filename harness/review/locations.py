@@ -55,6 +55,8 @@ def _text(snapshot: Tree, path: str) -> str:
 
 def _line(text: str, kind: str, name: str) -> int | None:
     """The line of the document or generator entry with this name, or None."""
+    if name not in text:
+        return None
     named = re.compile(rf"(?:^[\s-]*|[{{,]\s*)name: [\"']?{re.escape(name)}[\"']?\s*(?:$|[,}}])", re.MULTILINE)
     start, first = 1, None
     for document in _documents(text):

@@ -1,6 +1,7 @@
 """Makes the review of a change: reads both sides, builds them, compares environment by environment."""
 
 import itertools
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ WORKING_TREE: Final = "working tree"
 _FORMAT: Final = "1"
 """Raised when kustomizations are read in another way: their fields are cached by content."""
 _VALUES_SCHEMA: Final = "values.schema.json"
+_DECLARES_PASSWORD: Final = re.compile(rb"writeOnly|format\W+password")
+"""Schemas are long, and hardly any declares a password: parsing all of them took a third of a review."""
 _MOST_KNOWN: Final = 20_000
 _MOST_PAIRS: Final = 6
 _MOST_FILES: Final = 10
@@ -249,10 +252,11 @@ def _passwords(sides: Sequence[Side]) -> frozenset[str]:
         for path in side.tree.paths():
             if path.endswith(_VALUES_SCHEMA):
                 with suppress(UnreadableError, YamlError, KeyError):
-                    schemas += load(side.tree.text(side.tree.resolve(path)))
+                    resolved = side.tree.resolve(path)
+                    if _DECLARES_PASSWORD.search(side.tree.content(resolved)):
+                        schemas += load(side.tree.text(resolved))
         for applications in side.environments.values():
             for build in (build for application in applications for build in application.builds):
                 definitions |= {item.as_json: item for item in build.of_kind("CustomResourceDefinition")}
-    # Schemas are long, and hardly any declares a password: parsing all of them took a third of a review.
-    declaring = [item for text, item in definitions.items() if b'"password"' in text or b'"writeOnly"' in text]
-    return passwords_of([*schemas, *(item.value for item in declaring)])
+    declaring = [item.value for text, item in definitions.items() if _DECLARES_PASSWORD.search(text)]
+    return passwords_of([*schemas, *declaring])

@@ -54,12 +54,14 @@ class Scope:
             if isinstance(value, list):
                 hidden = bool(path) and self._is_named(path[-1])
                 flags = frozenset(index for index, item in enumerate(value, start=1) if self._is_flag(item))
-                scope = replace(scope, everything=scope.everything or hidden, children=scope.children | flags)
+                if hidden or flags:
+                    scope = replace(scope, everything=scope.everything or hidden, children=scope.children | flags)
             elif isinstance(value, dict):
                 if path and (value.get("kind") in ("Secret", "SealedSecret") or _is_manifest(value)):
                     group, kind = _type(value)
                     scope = replace(scope, group=group, kind=kind, start=len(path))
-                scope = replace(scope, children=scope.children | frozenset(self._children(value)))
+                if named := frozenset(self._children(value)):
+                    scope = replace(scope, children=scope.children | named)
         return scope
 
     def inside(self, path: FieldPath, value: Any) -> "Scope":
@@ -93,8 +95,7 @@ class Scope:
             yield from _VALUES
         if _is_patch(value) and _patches_secret(value):
             yield from _PATCHES
-        selected = [value.get(name) for name in _SELECTORS]
-        if any(_selects_secrets(item) for item in selected):
+        if any(_selects_secrets(value[name]) for name in _SELECTORS if name in value):
             yield from _MUTATIONS
 
     def _is_secret_field(self, path: FieldPath) -> bool:
@@ -120,9 +121,8 @@ class Scope:
             if self._is_secret_field(path[self.start :]) and not self.mapping_of_secrets(path):
                 return _redacted(value, other)
             below = other if isinstance(other, dict) else {}
-            scopes = {key: self.at((*path, key), item) for key, item in value.items()}
             return {
-                key: scopes[key].shown(item, (*path, key), below.get(key))
+                key: self.at((*path, key), item).shown(item, (*path, key), below.get(key))
                 if isinstance(item, dict | list)
                 else self._scalar(item, (*path, key), below.get(key))
                 for key, item in value.items()
