@@ -179,9 +179,11 @@ class SourceBuilder:
         files = [path for path in selected_files(self.tree, folder, source.directory) if not path.endswith(JSONNET)]
         key = ["plain", canonical(source.edits)]
         resources: list[Resource] = []
+        read = {*files}
         for path in files:
             try:
                 resolved = self.tree.resolve(path)
+                read.add(resolved)
                 key += [posixpath.relpath(path, folder), self.tree.oid(resolved)]
                 text = self.tree.text(resolved)
                 resources += plain_manifests(text, path) if SKIPPED not in text else []
@@ -192,4 +194,4 @@ class SourceBuilder:
             except YamlError as error:
                 message = f"{path} is not valid YAML: {error}."
                 problems.append(Problem("LH104", message, Location(path, error.line)))
-        return self._plain_build(folder, *key, files=files, problems=problems, plain=resources)
+        return self._plain_build(folder, *key, files=read, problems=problems, plain=resources)

@@ -60,6 +60,16 @@ def test_files_of_a_directory(checkout: Any, directory: dict[str, Any], expected
     assert told(checkout.review()) == sorted(f"web: added {names[file]}" for file in expected)
 
 
+def test_a_file_that_a_link_in_a_directory_leads_to(checkout: Any) -> None:
+    checkout.write({"clusters/prod/web.yaml": application("apps/web"), "apps/web/a.yaml": config("a")})
+    (checkout.root / "apps/web/b.yaml").symlink_to("../../shared/b.yaml")
+    checkout.commit({"shared/b.yaml": config("b")})
+    checkout.write({"shared/b.yaml": config("b", "c")})
+    review = checkout.review()
+    assert told(review) == ["web: changed b"]
+    assert review.uncovered_files == ()
+
+
 def test_a_directory_is_no_kustomization_if_the_application_says_so(checkout: Any) -> None:
     files = {"apps/web/kustomization.yaml": "resources: [a.yaml]\nnamePrefix: x-\n", "apps/web/a.yaml": config("a")}
     checkout.commit({"clusters/prod/web.yaml": application("apps/web", directory={"exclude": "k*"}), **files})
