@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from harness.manifests.sensitive import masked
+
 _EXACT: Final = re.compile(r"v?\d+\.\d+\.\d+(?:[-+][\w.+-]*)?")
 
 
@@ -24,8 +26,9 @@ class RemoteChart:
     digest: str = ""
 
     def __str__(self) -> str:
-        named = " ".join(filter(None, (self.name or self.repository, self.digest or self.version)))
-        return f"{named} of {self.repository}" if self.name and self.repository else named or "without a name"
+        repository = masked(self.repository)
+        named = " ".join(filter(None, (self.name or repository, self.digest or self.version)))
+        return f"{named} of {repository}" if self.name and repository else named or "without a name"
 
     @property
     def is_pinned(self) -> bool:

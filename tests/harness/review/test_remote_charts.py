@@ -18,6 +18,7 @@ from harness.manifests.helm.remote import RemoteChart
 from harness.manifests.remote_charts import ChartRequest
 from harness.review.command import diff
 from harness.review.model import Review
+from harness.review.output import FORMATS, render
 from harness.review.review import Permissions
 from tests.harness.manifests.chart_servers import ChartServer, chart_archive, chart_server
 
@@ -490,6 +491,17 @@ def test_a_template_of_elsewhere_that_fails_is_one_sentence(checkout: Any, serve
     checkout.commit(applied(server.origin, 1))
     (problem, *_) = checkout.review(permissions=Permissions(hosts=[server.origin])).problems
     assert problem.sentence.startswith(f"The Helm chart web 1.0.0 of {server.origin} cannot be rendered: ")
+
+
+@pytest.mark.parametrize("form", [form for form in FORMS if form != "Application of a registry"])
+def test_a_password_in_a_url_is_shown_nowhere(checkout: Any, form: str) -> None:
+    server = ChartServer("https://user:s3cr3t-word@charts.example.com")
+    checkout.commit(files_of(form, server, "1.0.0", size=1))
+    checkout.write(files_of(form, server, "2.0.0", size=2))
+    review = checkout.review()
+    assert review.not_followed
+    for form_of_output in FORMATS:
+        assert "s3cr3t-word" not in render(review, form_of_output)
 
 
 def test_the_branch_allows_no_host(checkout: Any, server: ChartServer) -> None:
