@@ -44,6 +44,7 @@ from harness.validate import (
     scraping,
     spark,
     texts,
+    unread,
     waves,
     workloads,
 )
@@ -234,6 +235,7 @@ def _judge(environment: Environment, catalogue: Catalogue) -> Iterator[Violation
     yield from texts.check(environment)
     yield from argocd.check(environment)
     yield from airflow.check(environment)
+    yield from unread.check(environment)
     yield from spark.check(environment)
     yield from dashboards.check(environment)
     insecure = engines.pod_security(environment.pods)

@@ -223,7 +223,7 @@ def _parts(build: Build, kustomization: Kustomization) -> Iterator[Part]:
         reference = f"{image.get('newName') or image.get('name')}{tag}{digest}"
         what = f"'images' changes {image.get('name')}, which nothing runs"
         yield Part(what, kustomization.location("images", index), _containing(reference))
-    for replacement, locate in _replacements(build, kustomization):
+    for replacement, locate in replacements_of(build, kustomization):
         for index, target in enumerate(mappings(replacement.get("targets"))):
             selector = mapping(target.get("select"))
             what = f"No resource matches the replacement for {_described(selector)}"
@@ -241,7 +241,7 @@ def _containing(text: str) -> Callable[[Scope], bool]:
     return lambda scope: text in scope.text
 
 
-def _replacements(
+def replacements_of(
     build: Build, kustomization: Kustomization
 ) -> Iterator[tuple[dict[str, Any], Callable[..., Location]]]:
     """The replacements of a kustomization, each with what locates a field of it."""

@@ -28,6 +28,7 @@ from harness.validate import (
     scraping,
     spark,
     texts,
+    unread,
     waves,
     workloads,
 )
@@ -49,6 +50,7 @@ _MODULES: Final = (
     argocd,
     airflow,
     spark,
+    unread,
     references,
     metrics,
     monitoring,
