@@ -83,7 +83,7 @@ def _judge(clone: Path, count: int) -> Row:
         lines = [f"unreported {item}" for item in verdict.unreported] + [
             f"falsely {item}" for item in verdict.falsely
         ]
-        print(commit[:10], cold["headline"], *lines, sep="\n  ", file=sys.stderr, flush=True)  # noqa: T201 - a program
+        print(commit[:10], cold["headline"], *lines, row, sep="\n  ", file=sys.stderr, flush=True)  # noqa: T201 - a program
     return row
 
 

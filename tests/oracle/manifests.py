@@ -48,6 +48,7 @@ class Deployed:
         post_build: Where Flux takes variables from, as JSON.
         chart: What the chart in the folder is rendered with, as JSON: the fields of a HelmRelease or of an
             Application's `helm`.
+        generated: The spec of the Application, where an ApplicationSet makes it, as JSON.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Deployed:
     is_flux: bool = False
     post_build: str = "{}"
     chart: str = ""
+    generated: str = ""
 
 
 @dataclass(frozen=True, order=True)
@@ -89,6 +91,7 @@ class Folder:
         bare: The generated names, and each without its hash.
         aggregate: Whether it only lists others, each of which may be deployed by itself.
         is_root: Whether nothing deploys it.
+        generated: As of `Deployed`.
     """
 
     path: str
@@ -97,6 +100,7 @@ class Folder:
     bare: Mapping[str, str] = field(default_factory=dict)
     aggregate: bool = False
     is_root: bool = False
+    generated: str = ""
 
 
 @dataclass
@@ -152,7 +156,7 @@ def truth(tree: Path, kustomize: Path) -> dict[str, Folder]:
         made.aggregate = len(references.get(job.folder, ())) == len(
             fields.get(job.folder, {}).get("resources", [""])
         )
-        made.is_root = not job.name
+        made.is_root, made.generated = not job.name, job.generated
         name = job.name or job.folder
         folders[name] = _both(folders[name], made) if name in folders else made
     return folders
@@ -182,7 +186,7 @@ def _deployed(tree: Path, text: str) -> Iterator[Deployed]:
     if not any(group in text for group, _ in DEPLOYERS):
         return
     for value in filter(_is_deployer, documents(text)):
-        spec, name = value["spec"], str(_metadata(value).get("name"))
+        spec, name = value.get("spec") or {}, str(_metadata(value).get("name"))
         if value["kind"] == "HelmRelease":
             chart = spec.get("chart", {}).get("spec", {})
             folder = os.path.normpath(chart.get("chart") or ".")
@@ -194,23 +198,26 @@ def _deployed(tree: Path, text: str) -> Iterator[Deployed]:
                 yield Deployed(name, folder, is_flux=True, post_build=json.dumps(_post_build(value)))
         else:
             for application, one in _applications(tree, value):
+                generated = _sorted(one) if value["kind"] == "ApplicationSet" else ""
                 for source in [one["source"]] if "source" in one else one.get("sources", []):
                     folder = os.path.normpath(source.get("path") or ".")
                     if charts.is_chart(tree / folder):
-                        yield Deployed(application, folder, chart=json.dumps(source.get("helm") or {}))
+                        chart = json.dumps(source.get("helm") or {})
+                        yield Deployed(application, folder, chart=chart, generated=generated)
                     elif (tree / folder).is_dir():
-                        yield Deployed(application, folder, json.dumps(source.get("kustomize") or {}))
+                        edits = json.dumps(source.get("kustomize") or {})
+                        yield Deployed(application, folder, edits, generated=generated)
 
 
 def _applications(tree: Path, value: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """An Application, or those of an ApplicationSet that only fills in a path: the name and the spec of each."""
-    spec = value["spec"]
+    spec = value.get("spec") or {}
     if value["kind"] == "Application":
         yield str(_metadata(value).get("name")), spec
         return
     template = spec.get("template") or {}  # where it has no name, generators do
     text = json.dumps([_metadata(template).get("name") or "{{", template.get("spec") or {}])
-    for generator in spec["generators"]:
+    for generator in spec.get("generators") or []:
         for path in _elements(tree, generator):
             filled = text.replace("{{path}}", path).replace("{{path.basename}}", Path(path).name)
             if "{{" not in filled:
@@ -220,7 +227,7 @@ def _applications(tree: Path, value: Mapping[str, Any]) -> Iterator[tuple[str, d
 
 def _post_build(value: Mapping[str, Any]) -> dict[str, Any]:
     """Variables of a Flux Kustomization, and where others come from: kind, name and namespace of each."""
-    fields = value["spec"].get("postBuild") or {}
+    fields = (value.get("spec") or {}).get("postBuild") or {}
     home = str(_metadata(value).get("namespace") or "")
     origins = [[item["kind"], item["name"], home] for item in fields.get("substituteFrom", [])]
     return {"substitute": fields.get("substitute", {}), "from": origins} if fields else {}
@@ -270,6 +277,8 @@ def compare(base: Mapping[str, Folder], head: Mapping[str, Folder], review: Mapp
         if name in renamed:
             reached[renamed[name]] = reached[name]
             unclear |= reached[name]  # in another environment, its resources are others
+        if before.generated and after.generated and before.generated != after.generated:
+            verdict.changed += [Item(side, name, "Application", "", (name,)) for side in ("before", "after")]
         if before.resources is None or after.resources is None:
             verdict.unbuilt.append(name)
             unclear |= reached[name]
@@ -394,7 +403,8 @@ def _folder(path: str, reached: frozenset[str], texts: Sequence[str] | None) -> 
 
 def _both(left: Folder, right: Folder) -> Folder:
     both = None if left.resources is None or right.resources is None else left.resources + right.resources
-    return replace(left, resources=both, bare={**left.bare, **right.bare})
+    bare = {**left.bare, **right.bare}
+    return replace(left, reached=left.reached | right.reached, resources=both, bare=bare)
 
 
 def _marked(bare: str) -> str:

@@ -104,9 +104,23 @@ def test_an_application_set_that_fills_in_more_deploys_nothing_known(spec: str, 
     assert set(truth(tmp_path, tool("kustomize"))) == {".", "web"}
 
 
-@pytest.mark.parametrize("spec", ["chartRef: {kind: OCIRepository, name: a}", "chart: {spec: {chart: a}}"])
-def test_a_release_of_a_chart_elsewhere_deploys_nothing_known(spec: str, tmp_path: Path) -> None:
-    release = "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: a}\n"
-    (tmp_path / "a.yaml").write_text(f"{release}spec: {{{spec}}}\n", encoding="utf-8")
+@pytest.mark.parametrize("spec", ["chartRef: {kind: OCIRepository, name: a}", "chart: {spec: {chart: a}}", ""])
+@pytest.mark.parametrize("kind", ["helm.toolkit.fluxcd.io/v2 HelmRelease", "argoproj.io/v1alpha1 Application"])
+def test_what_deploys_nothing_here(kind: str, spec: str, tmp_path: Path) -> None:
+    version, _, name = kind.partition(" ")
+    text = f"apiVersion: {version}\nkind: {name}\nmetadata: {{name: a}}\nspec: {{{spec}}}\n"
+    (tmp_path / "a.yaml").write_text(text if spec else text.replace("spec: {}", ""), encoding="utf-8")
     (tmp_path / "kustomization.yaml").write_text("resources: [a.yaml]\n", encoding="utf-8")
     assert set(truth(tmp_path, tool("kustomize"))) == {"."}
+
+
+def test_applications_of_one_name_deploy_the_folders_of_all(tmp_path: Path) -> None:
+    for folder in ("web", "api"):
+        path = tmp_path / f"apps/{folder}.yaml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(APPLICATION.replace("path: web", f"path: {folder}"), encoding="utf-8")
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.yaml").write_text(f"kind: A\nmetadata: {{name: {folder}}}\n", encoding="utf-8")
+    deployed = truth(tmp_path, tool("kustomize"))["web"]
+    assert deployed.resources is not None
+    assert (set(deployed.reached), deployed.resources.total()) == ({"web", "api"}, 2)
