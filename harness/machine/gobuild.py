@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,8 @@ from harness.machine.proxy.certificates import with_certificates
 from harness.paths import INSTALLED
 
 GO_LOCK: Final = REQUIREMENTS / "go.txt"
+_NOT_IN_STD: Final = "is not in std"
+_LEAST_ROOM: Final = 50_000_000
 LDFLAGS: Final = "-s -w"
 """No symbol table and no debugging information: a third less."""
 
@@ -68,6 +71,7 @@ def programs(
                 hint=NETWORK_HINT,
                 env=go_environment() | caches,
                 cwd=module,
+                explain=lambda said: _no_room(said, names),
                 on_line=on_line or (lambda line: say(f"compiling {names}: {line}")),
             )
         for name, package in packages.items():
@@ -75,6 +79,17 @@ def programs(
         shutil.rmtree(on_the_way, ignore_errors=True)
 
     return built(target, build)
+
+
+def _no_room(said: str, names: str) -> HarnessError | None:
+    """The error for a build on a full disk, of which Go may say that a package is missing from its library."""
+    is_full = any(shutil.disk_usage(folder).free < _LEAST_ROOM for folder in (cache_root(), tempfile.gettempdir()))
+    if "no space left on device" not in said and not (is_full and _NOT_IN_STD in said):
+        return None
+    return HarnessError(
+        f"Could not build {names}, because the disk is full: make room in {cache_root()}, in Go's own cache "
+        f"and in {tempfile.gettempdir()}, then run it again."
+    )
 
 
 def forget_interrupted() -> None:

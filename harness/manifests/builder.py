@@ -32,6 +32,9 @@ from harness.manifests.upstream import Remote, mirrors
 _CACHE: Final = "built"
 _MOST_AT_ONCE: Final = 8
 """Roots that a process is handed together, so that it does not wait for each."""
+_MOST_CHARACTERS: Final = 3_000_000
+"""Of one resource, with its comments: etcd takes 1.5 MB for one object."""
+_DOCUMENTS: Final = re.compile(r"^---.*\n", re.MULTILINE)
 _FETCHED: Final = "git fetch "
 _UNRESOLVED: Final = re.compile(r"(?:git fetch|Get) .*\blookup (?P<host>[\w.-]+)(?: on \S+)?: ", re.DOTALL)
 
@@ -219,7 +222,9 @@ class Builder:
         contents = {path: tree.content(path) for path in sorted(inputs.files)}
         for path in inputs.manifests:
             try:
-                check_size(tree.text(path))
+                text = tree.text(path)
+                _check_resources(path, text)
+                check_size(text)
             except YamlError as error:
                 raise UnreadableError(
                     f"{path} is not valid YAML: {error}", "LH104", Location(path, error.line)
@@ -260,6 +265,16 @@ class Builder:
                 continue
             return Problem("LH107", message, remote.location(root.tree))
         return None
+
+
+def _check_resources(path: str, text: str) -> None:
+    """Refuses a resource that no cluster could store: kustomize's time grows with the square of its fields."""
+    line = 1
+    for document in _DOCUMENTS.split(text) if len(text) > _MOST_CHARACTERS else ():
+        if len(document) > _MOST_CHARACTERS:
+            message = f"{path} has a resource of {len(document):,} characters, more than a cluster stores"
+            raise UnreadableError(message, "LH106", Location(path, line))
+        line += document.count("\n") + 1
 
 
 @cache

@@ -6,11 +6,14 @@ two weeks is dropped.
 
 import json
 import os
+import sys
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from harness.files import write
+from harness.inert import one_line
 from harness.machine.cache import cache_root
 
 _KEEP_SECONDS: Final = 14 * 86_400
@@ -47,11 +50,17 @@ class Cache:
             return None
 
     def write(self, key: str, content: bytes) -> None:
-        """Stores bytes; written aside and renamed, so that a reader never sees half of them."""
-        # Secrets that a kustomization generates are among what is kept.
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write(self.path(key), content)
-        self._prune()
+        """Stores bytes; written aside and renamed, so that a reader never sees half of them.
+
+        Where they cannot be stored, that is said once, and whoever asks for them again makes them again.
+        """
+        try:
+            # Secrets that a kustomization generates are among what is kept.
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write(self.path(key), content)
+            self._prune()
+        except OSError as error:
+            _say(f"Nothing is kept in {self.folder.parent} ({error.strerror}): make room there.")
 
     def _prune(self) -> None:
         """Drops what has not been used for two weeks; looks once a day, for there may be thousands of values."""
@@ -70,3 +79,9 @@ class Cache:
                     path.unlink()
             except FileNotFoundError:
                 continue
+
+
+@cache
+def _say(text: str) -> None:
+    """Says something on the standard error, once."""
+    sys.stderr.write(f"{one_line(text)}\n")

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from harness import errors
 from harness.errors import HarnessError, UsageError
+from harness.manifests.kubernetes_yaml import check_size
 
 FILE: Final = Path(__file__).with_name("catalogue.yaml")
 KINDS: Final = ("constant", "alphanumeric", "fernet")
@@ -123,11 +124,13 @@ def read(file: Path = FILE) -> Catalogue:
     """
     import yaml
 
+    if not file.is_file():
+        raise HarnessError(f"There is no catalogue of secrets at {file}: restore it from git.")
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise HarnessError(f"There is no catalogue of secrets at {file}: restore it from git.") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        text = file.read_text(encoding="utf-8")
+        check_size(text)
+        content = yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise HarnessError(f"{file} cannot be read ({' '.join(str(error).split())}): correct it.") from error
     try:
         return _catalogue(content)

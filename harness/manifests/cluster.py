@@ -6,13 +6,15 @@ apiGroups: []             # of operators and aggregated API servers
 apiServerPort: 443        # of its address, not of the Service kubernetes
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from harness.errors import HarnessError
 from harness.manifests.environments import overlay
 from harness.manifests.kubernetes_yaml import YamlError, load
+from harness.manifests.problem import Location, Problem
+from harness.manifests.tree import UnreadableError, working_copy
 from harness.manifests.values import dig
 
 FILE: Final = "cluster.yaml"
@@ -36,19 +38,20 @@ class Cluster:
         return name in _CLUSTER_ROLES or name.startswith("system:")
 
 
-def read(root: Path, environment: str) -> Cluster:
-    """Reads an environment's file; one that has none brings nothing.
-
-    Raises:
-        HarnessError: The file is not YAML.
-    """
+def read(root: Path, environment: str) -> Cluster | Problem:
+    """Reads an environment's file, or says why it cannot be read; an environment that has none brings nothing."""
     file = overlay(root, environment) / FILE
-    if not file.is_file():
+    if not os.path.lexists(file):
         return Cluster()
+    tree, path = working_copy(root), file.relative_to(root).as_posix()
     try:
-        documents = load(file.read_text(encoding="utf-8"))
-    except (YamlError, UnicodeDecodeError) as error:
-        raise HarnessError(f"{file} is not valid YAML ({error}): correct it.") from error
+        documents = load(tree.text(tree.resolve(path)))
+    except KeyError:
+        return Problem("LH104", f"{path} is not a file.", Location(path, 1))
+    except UnreadableError as error:
+        return error.problem(Location(path, 1))
+    except YamlError as error:
+        return Problem("LH104", f"{path} is not valid YAML: {error}.", Location(path, error.line))
     content: Any = documents[0] if documents else {}
     port = dig(content, "apiServerPort")
     return Cluster(

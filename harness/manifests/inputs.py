@@ -220,7 +220,9 @@ class Kustomizations:
             self._folders[below] = sorted(
                 _folder_of(path)
                 for path in self.tree.paths(below)
-                if path.endswith(KUSTOMIZATION_NAMES) and posixpath.basename(path) in KUSTOMIZATION_NAMES
+                if path.endswith(KUSTOMIZATION_NAMES)
+                and posixpath.basename(path) in KUSTOMIZATION_NAMES
+                and self.tree.entry(path) is not None  # a pipe or a device is no file
             )
         return self._folders[below]
 

@@ -37,14 +37,14 @@ LH109: Final = ValidationRule(
 
 def findings(environments: list[Environment]) -> list[Finding]:
     return [
-        _finding(problem, environment.root, (environment.name,))
+        finding(problem, environment.root, (environment.name,))
         for environment in environments
         for build in environment.builds
         for problem in build.problems
     ]
 
 
-def _finding(problem: Problem, root: Path, environments: tuple[str, ...] = ()) -> Finding:
+def finding(problem: Problem, root: Path, environments: tuple[str, ...] = ()) -> Finding:
     location = problem.location
     return Finding(problem.rule, problem.message, environments, file=root / location.file, line=location.line)
 
@@ -65,10 +65,20 @@ def unused_files(root: Path, environments: list[Environment]) -> list[Finding]:
             inputs = kustomizations.inputs(folder)
             used |= inputs.files
             problems = [*inputs.problems, *inputs.unpinned(tree), *invalid_manifests(tree, inputs)]
-            findings += [_finding(problem, root) for problem in problems]
+            findings += [finding(problem, root) for problem in problems]
     used |= {path for environment in environments for path in aggregates(root, environment.name)}
+    # What a kustomization that cannot be read would name is not known.
+    broken = {
+        folder
+        for environment in environments
+        for build in environment.builds
+        for problem in build.root.inputs.problems
+        for folder in (root / build.folder, (root / problem.location.file).parent)
+    }
     for path in files:
         if path.relative_to(root).as_posix() in used or _is_ours(path, root) or path.stem.endswith("_test"):
+            continue
+        if path.is_dir() or not broken.isdisjoint(path.parents):
             continue
         message = f"{path.relative_to(root)} is not used by any environment or component."
         findings.append(Finding(LH109.id, message, file=path, line=1))

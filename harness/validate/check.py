@@ -7,15 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from harness.manifests import cluster as clusters
+from harness.manifests import cluster
 from harness.manifests.builder import build_all
 from harness.manifests.catalogue import Catalogue
 from harness.manifests.catalogue import of_checkout as catalogue_of
+from harness.manifests.cluster import Cluster
 from harness.manifests.environments import environments as known_environments
 from harness.manifests.environments import roots
 from harness.manifests.exemptions import Exemption
 from harness.manifests.git_urls import GITHUB
-from harness.manifests.problem import Location
+from harness.manifests.problem import Location, Problem
 from harness.manifests.settings import of_checkout
 from harness.validate import (
     access,
@@ -102,6 +103,9 @@ def validate(root: Path, names: Sequence[str] = (), *, hosts: Collection[str] = 
     report.incomplete = [
         environment.name for environment in environments if any(build.problems for build in environment.builds)
     ]
+    clusters = {name: cluster.read(root, name) for name in chosen}
+    unread = {name: problem for name, problem in clusters.items() if isinstance(problem, Problem)}
+    problems += [building.finding(problem, root, (name,)) for name, problem in unread.items()]
     complete = set(chosen) >= set(everything)
     catalogue = catalogue_of(root)
     with ThreadPoolExecutor(2) as pool:
@@ -111,8 +115,15 @@ def validate(root: Path, names: Sequence[str] = (), *, hosts: Collection[str] = 
         broken += apiserver.check(list(everyone.values()), broken)
         for environment in environments:
             environment.malformed = schemas.malformed(broken)
-        violations = list(pool.map(lambda environment: list(_judge(environment, catalogue)), environments))
-        problems += leaks.result()
+        violations = list(
+            pool.map(lambda one: list(_judge(one, catalogue, _known(clusters[one.name]))), environments)
+        )
+        too_large = {problem.file for problem in problems if problem.rule == building.LH106.id}
+        problems += [
+            leak
+            for leak in leaks.result()
+            if leak.file not in too_large or not leak.message.endswith(engines.NOT_SEARCHED)
+        ]
     judged = [
         (environment.name, violation)
         for environment, list_ in zip(environments, violations, strict=True)
@@ -128,6 +139,8 @@ def validate(root: Path, names: Sequence[str] = (), *, hosts: Collection[str] = 
         problems += parity.undeclared(root, everything, reference)
     by_name = {environment.name: environment for environment in environments}
     unclear = {environment.name: _unclear(environment, report.incomplete) for environment in environments}
+    for name in unread:
+        unclear[name] |= {references.LH313.id, references.LH314.id}
     judged = [
         (name, violation)
         for name, violation in judged
@@ -137,6 +150,11 @@ def validate(root: Path, names: Sequence[str] = (), *, hosts: Collection[str] = 
         _not_judged(environment, unclear[environment.name])
         for environment in environments
         if environment.unreadable and environment.name not in report.incomplete
+    ]
+    report.not_judged += [
+        f"{problem.location.file} cannot be read, so {references.LH313.id} and {references.LH314.id} in {name} "
+        "were not judged."
+        for name, problem in unread.items()
     ]
     left = [
         (name, violation)
@@ -211,8 +229,11 @@ def _file(problem: Finding, root: Path) -> dict[str, str]:
     return {"file": problem.file.relative_to(root).as_posix()} if problem.file else {}
 
 
-def _judge(environment: Environment, catalogue: Catalogue) -> Iterator[Violation]:
-    cluster = clusters.read(environment.root, environment.name)
+def _known(cluster: Cluster | Problem) -> Cluster:
+    return cluster if isinstance(cluster, Cluster) else Cluster()
+
+
+def _judge(environment: Environment, catalogue: Catalogue, cluster: Cluster) -> Iterator[Violation]:
     made = origins(environment, catalogue)
     yield from references.check(environment, made, cluster)
     yield from waves.check(environment, made)

@@ -14,6 +14,7 @@ from harness.machine.cache import content_key
 from harness.machine.process import telling_line
 from harness.manifests.cache import Cache
 from harness.manifests.pods import pods_of
+from harness.manifests.tree import MAX_BYTES
 from harness.manifests.values import dig
 from harness.validate.finding import Finding, Violation
 from harness.validate.model import BuiltResource, Environment, Pod
@@ -96,6 +97,7 @@ _SEVERAL: Final = 2
 _FORMAT: Final = "2"
 """Raised when what is cached changes its meaning."""
 _KEPT_FILES: Final = 2_000
+NOT_SEARCHED: Final = ", so it is not searched for credentials."
 _BAD_GRADE: Final = 5
 """kube-score grades 1 (critical), 5 (warning), 7 (almost fine), 10 (fine)."""
 
@@ -273,7 +275,7 @@ def credentials(root: Path, files: Sequence[Path]) -> list[Finding]:
     cache = Cache("credentials")
     state = tool_folder("gitleaks").name
     known: dict[str, list[list[Any]]] = cache.get(state) or {}
-    keys = {path: content_key(path, path.name) for path in files}
+    keys, unread = _keys(root, files)
     new = {key: path for path, key in keys.items() if key not in known}
     if new:
         with tempfile.TemporaryDirectory(prefix="leaks-") as folder:
@@ -293,8 +295,25 @@ def credentials(root: Path, files: Sequence[Path]) -> list[Finding]:
         current = set(keys.values())
         older = [key for key in known if key not in current][-_KEPT_FILES:]
         cache.put(state, {key: known[key] for key in (*older, *current)})
-    return [
+    return unread + [
         Finding(LH505.id, f"{path.relative_to(root)}: {description}", file=path, line=line)
         for path, key in keys.items()
         for line, description in known[key]
     ]
+
+
+def _keys(root: Path, files: Sequence[Path]) -> tuple[dict[Path, str], list[Finding]]:
+    """The content keys of files, and findings on those that are not searched."""
+    keys: dict[Path, str] = {}
+    unread: list[Finding] = []
+    for path in files:
+        try:
+            size = path.stat().st_size
+            why = f"has {size:,} bytes" if size > MAX_BYTES else ""
+            if not why:
+                keys[path] = content_key(path, path.name)
+        except OSError as error:
+            why = f"cannot be read ({error.strerror})"
+        if why:
+            unread.append(Finding(LH505.id, f"{path.relative_to(root)} {why}{NOT_SEARCHED}", file=path, line=1))
+    return keys, unread

@@ -7,6 +7,7 @@ from typing import Final
 from harness.manifests.environments import OVERLAYS
 from harness.manifests.exemptions import FILE, Exemption, Refused
 from harness.manifests.exemptions import read as read_file
+from harness.manifests.tree import UnreadableError, working_copy
 from harness.validate.finding import Finding
 from harness.validate.rule import ValidationRule
 
@@ -22,13 +23,16 @@ def read(root: Path, rules: Container[str]) -> tuple[list[Exemption], list[Findi
     """The valid exemptions of a checkout, and findings on the invalid ones."""
     exemptions: list[Exemption] = []
     findings: list[Finding] = []
-    for file in (file for folder in FOLDERS for file in sorted((root / folder).rglob(FILE))):
+    tree = working_copy(root)
+    for path in (path for folder in FOLDERS for path in sorted(tree.paths(folder)) if path.endswith(f"/{FILE}")):
+        file = root / path
         try:
-            text = file.read_text(encoding="utf-8")
-        except UnicodeDecodeError:
-            findings.append(Finding(LH902.id, f"{FILE} is not UTF-8.", file=file))
+            text = tree.text(tree.resolve(path))
+        except (UnreadableError, KeyError) as error:
+            said = f"{path} is not a file" if isinstance(error, KeyError) else str(error)
+            findings.append(Finding(LH902.id, f"{said}.", file=file, line=1))
             continue
-        for item in read_file(file.relative_to(root).as_posix(), text, rules):
+        for item in read_file(path, text, rules):
             if isinstance(item, Refused):
                 findings.append(Finding(LH902.id, item.sentence, file=file, line=item.line))
             else:

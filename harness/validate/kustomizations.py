@@ -185,12 +185,13 @@ def _selectors(environment: Environment, build: Build, kustomization: Kustomizat
 
 def _moved(environment: Environment, build: Build, used: frozenset[str]) -> Iterator[Finding]:
     there = {(item.kind, item.name, item.namespace) for item in build.resources}
-    written = [
-        (value.get("kind"), dig(value, "metadata", "name"), dig(value, "metadata", "namespace"))
-        for _, value in Scope(build).written
-    ]
+    written: dict[tuple[str, str], set[str]] = {}
+    for _, value in Scope(build).written:
+        if isinstance(namespace := dig(value, "metadata", "namespace"), str):
+            identity = str(value.get("kind")), str(dig(value, "metadata", "name"))
+            written.setdefault(identity, set()).add(namespace)
     for moved in build.resources:
-        before = {at for kind, name, at in written if (kind, name) == (moved.kind, moved.name)} - {None}
+        before = written.get((moved.kind, moved.name), set())
         if len(before) != 1 or not moved.namespace or not before <= used:
             continue
         (namespace,) = before

@@ -4,10 +4,13 @@ What differs beyond the expected differences needs an exemption, whose reason th
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from harness.manifests.build import Build
 from harness.manifests.environments import overlay
 from harness.manifests.expected import DIFFERENT, MISSING, reason_for
 from harness.manifests.generated_names import HASH
@@ -33,6 +36,7 @@ LH603: Final = ValidationRule(
 )
 
 _SHOWN: Final = 60
+_MOST_DIFFERENCES: Final = 20
 _NOTHING: Final = object()
 
 
@@ -88,19 +92,21 @@ def is_judged(environments: Sequence[str], reference: str) -> bool:
 def summarised(
     violations: Sequence[tuple[str, Violation]], environments: Sequence[Environment]
 ) -> tuple[list[tuple[str, Violation]], list[Finding]]:
-    """The violations without those of whole roots that an environment lacks, and one finding for each of these."""
+    """The violations with those of a resource that differs in much as one, and a finding for each lacking root."""
     by_name = {environment.name: environment for environment in environments}
     identities = {environment.name: set(map(_identity, environment.resources)) for environment in environments}
+    siblings: dict[Build, set[tuple[str, str, str, str]]] = {}
+    for resource in (one for environment in environments for one in environment.resources):
+        siblings.setdefault(resource.build, set()).add(_identity(resource))
+    without = {
+        build: [other for other, present in identities.items() if len(own) > 1 and present.isdisjoint(own)]
+        for build, own in siblings.items()
+    }
     whole: dict[tuple[str, str], list[BuiltResource]] = {}
     rest: list[tuple[str, Violation]] = []
-    for name, violation in violations:
+    for name, violation in _folded(violations):
         build = violation.resource.build
-        siblings = [one for one in by_name[name].resources if one.build is build]
-        lacking = [
-            other
-            for other, present in identities.items()
-            if violation.rule is LH601 and len(siblings) > 1 and present.isdisjoint(map(_identity, siblings))
-        ]
+        lacking = without[build] if violation.rule is LH601 else []
         for other in lacking:
             whole.setdefault((other, build.root.name if identities[other] else ""), []).append(violation.resource)
         if not lacking:
@@ -112,6 +118,20 @@ def summarised(
         file = next(overlay(by_name[name].root, name).glob("[kK]ustomization*"), None)
         findings.append(Finding(LH601.id, message, (name,), file=file, line=1))
     return rest, findings
+
+
+def _folded(violations: Sequence[tuple[str, Violation]]) -> Iterator[tuple[str, Violation]]:
+    """The violations; of a resource that differs in more fields than anyone would exempt, one for all of them."""
+    differing = Counter(violation.resource for _, violation in violations if violation.rule is LH602)
+    told: set[BuiltResource] = set()
+    for name, violation in violations:
+        count = differing[violation.resource] if violation.rule is LH602 else 0
+        if count <= _MOST_DIFFERENCES:
+            yield name, violation
+        elif violation.resource not in told:
+            told.add(violation.resource)
+            more = f"{violation.message.removesuffix('.')}; {count - 1:,} more of its fields differ."
+            yield name, replace(violation, message=more)
 
 
 def _identity(resource: BuiltResource) -> tuple[str, str, str, str]:

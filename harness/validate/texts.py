@@ -32,7 +32,7 @@ LH317: Final = ValidationRule(
 
 _PYTHON: Final = re.compile(r"#!.*\bpython")
 _CONFLICT: Final = re.compile(r"^<{7} .*?^={7}$.*?^>{7} ", re.MULTILINE | re.DOTALL)
-_PLACEHOLDER: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+_PLACEHOLDER: Final = re.compile(r"\{\{(?:(?!\{\{).)*?\}\}|\{%(?:(?!\{%).)*?%\}", re.DOTALL)
 _YAML_KEY: Final = re.compile(
     r"resource\.(?:ex|in)clusions|resource\.customizations\.(?:ignore|knownTypeFields).*|(?:dex|oidc)\.config"
 )

@@ -16,6 +16,7 @@ from harness.errors import HarnessError
 from harness.manifests import cluster as expectations
 from harness.manifests.build import Build
 from harness.manifests.custom_resources import definitions_of
+from harness.manifests.problem import Problem
 
 _GROUP: Final = "external-secrets.io"
 _DEFAULT_CLASS: Final = "storageclass.kubernetes.io/is-default-class"
@@ -32,7 +33,10 @@ def is_on_aws(nodes: Iterable[dict[str, Any]]) -> bool:
 def bring_what_aws_brings(cluster: Kubectl, root: Path, environment: str) -> None:
     """Creates the storage classes and definitions that an environment expects and the cluster lacks."""
     classes = cluster.get("storageclasses")
-    missing = expectations.read(root, environment).storage_classes - {item["metadata"]["name"] for item in classes}
+    expected = expectations.read(root, environment)
+    if isinstance(expected, Problem):
+        raise HarnessError(f"{expected.message.removesuffix('.')}: correct it.")
+    missing = expected.storage_classes - {item["metadata"]["name"] for item in classes}
     documents = [_class_like(_default(classes, cluster.context), name) for name in sorted(missing)]
     documents += definitions_of(_GROUP)
     cluster.apply(yaml.safe_dump_all(documents, sort_keys=False), doing="create what an EKS cluster brings")

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -152,6 +153,26 @@ def test_a_build_that_fails_is_one_sentence(module: Path, use_go: UseGo) -> None
         programs(module, HELLO)
 
     assert not programs_folder(module, HELLO).exists()
+
+
+@pytest.mark.parametrize(
+    ("said", "free", "is_full"),
+    [
+        ("write /x: no space left on device", 10**12, True),
+        ("package embed is not in std (/go/src/embed)", 0, True),
+        ("package embed is not in std (/go/src/embed)", 10**12, False),
+        ("verifying x: checksum mismatch", 0, False),
+    ],
+)
+def test_a_full_disk_is_said_to_be_full(
+    module: Path, use_go: UseGo, monkeypatch: pytest.MonkeyPatch, said: str, free: int, is_full: bool
+) -> None:
+    go = use_go("1.26.0", fails=True)
+    go.write_text(go.read_text().replace("verifying x: checksum mismatch", said))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free))
+    with pytest.raises(HarnessError, match=r"^Could not build hello") as caught:
+        programs(module, HELLO)
+    assert ("because the disk is full: make room in" in str(caught.value)) is is_full
 
 
 def test_what_was_fetched_and_compiled_stays_only_until_the_programs_are_there(

@@ -1,5 +1,6 @@
 """The cache of JSON values."""
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -20,6 +21,20 @@ def test_it_gives_back_what_was_put(cache: Cache) -> None:
     cache.put("a", {"x": [1, "é"]})
     assert cache.get("a") == {"x": [1, "é"]}
     assert [path.name for path in cache.folder.glob("*.json")] == ["a.json"]
+
+
+def test_what_cannot_be_stored_is_said_once_and_stops_nothing(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("harness.manifests.cache.write", full)
+    for key in ("a", "b"):
+        cache.put(key, 1)
+        assert cache.get(key) is None
+    said = f"Nothing is kept in {cache.folder.parent} (No space left on device): make room there.\n"
+    assert capsys.readouterr().err == said
 
 
 def test_what_was_not_used_for_two_weeks_goes_and_what_was_used_stays(cache: Cache) -> None:

@@ -1,0 +1,110 @@
+"""Bad input is one sentence in bounded time, and the rest is judged."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.manifests.tree import MAX_BYTES
+from harness.validate.check import validate
+
+pytestmark = pytest.mark.tools
+
+EXTRA = "overlays/north/app/extra.yaml"
+EXEMPTIONS = "overlays/north/exemptions.yaml"
+CLUSTER = "overlays/north/cluster.yaml"
+KUSTOMIZATION = "overlays/north/app/kustomization.yaml"
+SETTINGS = "base/app/settings.yaml"
+CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: extra, namespace: app}\n"
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{last}'] * 10)}]\n" for last, name in zip("abcdefg", "bcdefgh", strict=True)
+)
+
+
+def written(content: str | bytes) -> Callable[[Path], object]:
+    return lambda file: file.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def linked(target: str) -> Callable[[Path], object]:
+    def link(file: Path) -> None:
+        file.unlink(missing_ok=True)
+        file.symlink_to(target)
+
+    return link
+
+
+def pipe(file: Path) -> None:
+    file.unlink(missing_ok=True)
+    os.mkfifo(file)
+
+
+def folder(file: Path) -> None:
+    file.unlink(missing_ok=True)
+    file.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("path", "make", "said"),
+    [
+        (EXTRA, written(f"{CONFIG}data: {'{a: ' * 3_000}1{'}' * 3_000}"), "nested more than 128 levels deep"),
+        (EXTRA, written(CONFIG + BOMB), "its aliases stand for more than 1,000,000 values"),
+        (EXTRA, written(CONFIG + "#" * MAX_BYTES), "more than the 10,000,000 of any manifest"),
+        (EXTRA, written(CONFIG + "#" * 4_000_000), "more than a cluster stores"),
+        (EXTRA, written(CONFIG.encode("utf-16")), "is not UTF-8 at byte 0"),
+        (EXTRA, written(CONFIG.encode("utf-32")), "is not UTF-8 at byte 0"),
+        (EXTRA, written(CONFIG + 'data: {a: "\0"}'), "a character that YAML does not allow"),
+        (EXTRA, written(CONFIG.encode() + b"data: {a: \xff}"), "is not UTF-8 at byte"),
+        (EXTRA, pipe, "does not exist"),
+        (EXTRA, folder, "is a folder without a kustomization.yaml"),
+        (EXTRA, linked("/dev/zero"), "is a link that leads outside the repository"),
+        (EXTRA, linked("extra.yaml"), "has circular links"),
+        (KUSTOMIZATION, written("resources: [a]\n".encode("utf-16")), "is not UTF-8"),
+        (KUSTOMIZATION, written("[" * 3_000), "nested more than 128 levels deep"),
+        (KUSTOMIZATION, pipe, "is a folder without a kustomization.yaml"),
+        (EXEMPTIONS, written("[" * 3_000), "nested more than 128 levels deep"),
+        (EXEMPTIONS, written("- {}".encode("utf-16")), "is not UTF-8"),
+        (EXEMPTIONS, pipe, "is not a file"),
+        (EXEMPTIONS, linked("/dev/zero"), "is a link that leads outside the repository"),
+        (CLUSTER, written("a: b".encode("utf-16")), "is not UTF-8"),
+        (CLUSTER, written("["), "is not valid YAML"),
+        (CLUSTER, pipe, "is not a file"),
+        (CLUSTER, linked("/dev/zero"), "is a link that leads outside the repository"),
+        (SETTINGS, written(BOMB), "its aliases stand for more than"),
+        (SETTINGS, written("{" * 100_000), "nested more than 128 levels deep"),
+        ("base/app/rules.yaml", written("{{" * 100_000), "nested more than 128 levels deep"),
+    ],
+)
+def test_it_is_one_finding_and_the_rest_is_judged(
+    sound: Path, path: str, make: Callable[[Path], object], said: str
+) -> None:
+    policy = sound / "base/misc/namespaces.yaml"
+    policy.write_text(policy.read_text().replace("enforce: restricted", "enforce: baseline", 1))
+    make(sound / path)
+    report = validate(sound)
+    messages = [finding.message for finding in report.findings if finding.rule != "LH508"]
+    assert len(messages) == len(report.findings) - 1 == 1
+    assert said in messages[0]
+
+
+def test_a_folder_with_the_name_of_a_manifest_is_none(sound: Path) -> None:
+    (sound / "base/app/folder.yaml").mkdir()
+    assert validate(sound).findings == []
+
+
+def test_a_file_that_is_too_large_to_be_searched_for_credentials_is_named(sound: Path) -> None:
+    (sound / "base/app/data.bin").write_bytes(b"0" * (MAX_BYTES + 1))
+    (finding,) = validate(sound).findings
+    assert finding.message == "base/app/data.bin has 10,000,001 bytes, so it is not searched for credentials."
+
+
+def test_what_cannot_be_judged_without_the_file_of_a_cluster_is_said(sound: Path) -> None:
+    (sound / CLUSTER).write_text("[")
+    report = validate(sound, ("north",))
+    assert report.not_judged == [f"{CLUSTER} cannot be read, so LH313 and LH314 in north were not judged."]
+
+
+def test_a_resource_that_differs_in_everything_is_one_finding(sound: Path) -> None:
+    (sound / EXTRA).write_text(f"{CONFIG}data:\n" + "".join(f"  k{number}: x\n" for number in range(50)))
+    (finding,) = validate(sound).findings
+    assert finding.message.endswith("; 50 more of its fields differ.")
