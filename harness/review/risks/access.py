@@ -1,10 +1,11 @@
 """Rules on access: who can do more than before."""
 
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from harness.manifests.traffic import DIRECTIONS, allowed, missing, restricts
-from harness.manifests.values import canonical, dig, mappings, strings
+from harness.manifests.values import canonical, dig, mappings, sequence, strings
 from harness.review.fieldpath import path_text
 from harness.review.risks.context import Change, Judgement, Specification
 from harness.review.risks.rule import high, low, medium
@@ -60,6 +61,10 @@ _EVERYBODY: Final = {
 _STRICTNESS: Final = {"privileged": 0, "baseline": 1, "restricted": 2}
 _POD_SECURITY: Final = "pod-security.kubernetes.io/"
 _RISKY_CAPABILITIES: Final = "NET_BIND_SERVICE"
+
+
+_OPEN_LIST: Final = "namespaceResourceWhitelist"
+_EVERYTHING: Final = "everything"
 
 
 def check(change: Change) -> Iterator[Judgement]:
@@ -222,16 +227,41 @@ def _project(change: Change) -> Iterator[Judgement]:
         "roles",
     ):
         before, after = dig(change.old, "spec", name), dig(change.new, "spec", name)
-        known = {canonical(item) for item in before} if isinstance(before, list) else set()
-        more = [item for item in after if canonical(item) not in known] if isinstance(after, list) else []
-        if more:
-            shown = ", ".join(canonical(item) for item in more[:4])
+        if more := _more(before, after, is_open=name == _OPEN_LIST and change.before is not None):
+            shown = ", ".join(item if item == _EVERYTHING else canonical(item) for item in more[:4])
             yield DF212, f"{change.name} allows more {name}: {shown}", f"spec.{name}"
     for name in ("clusterResourceBlacklist", "namespaceResourceBlacklist"):
         before, after = dig(change.old, "spec", name), dig(change.new, "spec", name)
         kept = {canonical(item) for item in after} if isinstance(after, list) else set()
         if any(canonical(item) not in kept for item in mappings(before)):
             yield DF212, f"{change.name} no longer denies all of its {name}", f"spec.{name}"
+
+
+def _more(before: Any, after: Any, *, is_open: bool) -> list[Any]:
+    """What a list of patterns permits beyond an earlier one; an open list permits everything where it is absent."""
+    if is_open and (before is None or after is None):
+        return [_EVERYTHING] if before is not None else []
+    old, new = sequence(before), sequence(after)
+    refused = [item for item in old if _is_refusal(item) and item not in new]
+    return refused + [
+        item for item in new if not _is_refusal(item) and not any(_includes(pattern, item) for pattern in old)
+    ]
+
+
+def _is_refusal(item: Any) -> bool:
+    return isinstance(item, str) and item.startswith("!")
+
+
+def _includes(pattern: Any, item: Any) -> bool:
+    if isinstance(pattern, str) and isinstance(item, str):
+        return fnmatchcase(item, pattern)
+    if isinstance(pattern, dict) and isinstance(item, dict):
+        names = {*pattern, *item}
+        texts = all(isinstance(value, str) for value in (*pattern.values(), *item.values()))
+        return pattern == item or (
+            texts and all(fnmatchcase(item.get(name, ""), pattern.get(name, "")) for name in names)
+        )
+    return bool(pattern == item)
 
 
 def _admission(change: Change) -> Iterator[Judgement]:

@@ -145,6 +145,15 @@ kind: AppProject
 metadata: {name: p}
 spec: {sourceRepos: [r], destinations: [{namespace: n, server: s}]}
 """
+WIDE_PROJECT = """
+apiVersion: argoproj.io/v1alpha1
+kind: AppProject
+metadata: {name: p}
+spec:
+  sourceRepos: ['https://g.example.com/*', '!https://g.example.com/x']
+  destinations: [{namespace: 'team-*', server: '*'}]
+  namespaceResourceWhitelist: [{group: apps, kind: '*'}]
+"""
 CRON = """
 apiVersion: batch/v1
 kind: CronJob
@@ -317,6 +326,18 @@ CHANGED: list[tuple[str | dict[str, Any], list[tuple[tuple[str | int, ...], Any]
     (WORKLOAD, [((*POD, "securityContext"), {"runAsNonRoot": True})], {"DF211", "DF301"}),
     (PROJECT, [(("spec", "sourceRepos"), ["*"])], {"DF212"}),
     (PROJECT, [(("spec", "destinations"), [{"namespace": "*", "server": "*"}])], {"DF212"}),
+    (PROJECT, [(("spec", "sourceRepos"), [])], set()),
+    (PROJECT, [(("spec", "namespaceResourceWhitelist"), [{"group": "apps", "kind": "*"}])], set()),
+    (PROJECT, [(("spec", "clusterResourceWhitelist"), [{"group": "", "kind": "Namespace"}])], {"DF212"}),
+    (
+        WIDE_PROJECT,
+        [(("spec", "sourceRepos"), ["https://g.example.com/team/*", "!https://g.example.com/x"])],
+        set(),
+    ),
+    (WIDE_PROJECT, [(("spec", "destinations"), [{"namespace": "team-a", "server": "https://s"}])], set()),
+    (WIDE_PROJECT, [(("spec", "sourceRepos"), ["*"])], {"DF212"}),
+    (WIDE_PROJECT, [(("spec", "namespaceResourceWhitelist"), [{"group": "apps", "kind": "Deployment"}])], set()),
+    (WIDE_PROJECT, [(("spec", "namespaceResourceWhitelist"), None)], {"DF212"}),
     (WEBHOOK, [(("webhooks", 0, "failurePolicy"), "Ignore")], {"DF213"}),
     (WORKLOAD, [(("spec", "selector", "matchLabels", "app"), "x")], {"DF302"}),
     (SERVICE, [(("spec", "selector", "app"), "x")], {"DF303"}),
