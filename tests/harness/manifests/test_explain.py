@@ -119,10 +119,10 @@ def problem(folder: Path, kustomization: str, files: dict[str, str]) -> Problem:
             "top/kustomization.yaml:1: base is named as a component, but it is a Kustomization.",
         ),
         (
-            "resources: [service.yaml]\nhelmCharts: [{name: x, repo: 'https://example.com/charts'}]\n",
+            "resources: [service.yaml]\nhelmCharts: [{name: x}]\n",
             {},
             "top/kustomization.yaml:1: top/kustomization.yaml inflates the Helm chart x, which is not rendered: "
-            "https://example.com/charts is not asked for it.",
+            "it is not in top/charts/x.",
         ),
         (
             "resources: [service.yaml]\nvars: [{name: A, objref: {kind: Service, name: gone, apiVersion: v1}}]\n",
