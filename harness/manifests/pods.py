@@ -20,7 +20,7 @@ TEMPLATES: Final[dict[str, tuple[str, ...]]] = {
     "CronJob": ("spec", "jobTemplate", "spec", "template"),
 }
 """Where Kubernetes' own workloads have their pod template."""
-_SPARK_GROUP: Final = "sparkoperator.k8s.io"
+SPARK_GROUP: Final = "sparkoperator.k8s.io"
 _SPARK: Final = ("SparkApplication", "ScheduledSparkApplication")
 _SPARK_POD_FIELDS: Final = {
     "podSecurityContext": "securityContext",
@@ -87,7 +87,7 @@ def pods_of(resource: R) -> Iterator[PodTemplate[R]]:
             yield PodTemplate(
                 resource, (*resource.inside, *path), mapping(template.get("metadata")), template["spec"]
             )
-    elif resource.kind in _SPARK and resource.group == _SPARK_GROUP:
+    elif resource.kind in _SPARK and resource.group == SPARK_GROUP:
         path = ("spec",) if resource.kind == "SparkApplication" else ("spec", "template")
         spec = dig(resource.value, *path)
         for role in ("driver", "executor"):

@@ -42,8 +42,18 @@ LH723: Final = ValidationRule(
     provided_by=frozenset({"RoleBinding", "ClusterRoleBinding", "ClusterRole"}),
 )
 
+LH724: Final = ValidationRule(
+    "LH724",
+    "A pod that asks for a token has permissions",
+    "Its calls are refused; if it makes none, it needs no token.",
+    is_about_absence=True,
+    provided_by=frozenset({"RoleBinding", "ClusterRoleBinding"}),
+)
+
 _ROLES: Final = ("Role", "ClusterRole")
 _BINDINGS: Final = ("RoleBinding", "ClusterRoleBinding")
+_ACCOUNTS: Final = "system:serviceaccounts"
+_ALL: Final = "*"
 _AGGREGATED: Final = "rbac.authorization.k8s.io/aggregate-to-"
 
 Account = tuple[str, str]
@@ -74,16 +84,25 @@ def check(environment: Environment, cluster: Cluster) -> Iterator[Violation]:
         if account in callers and not has_token(environment, pod):
             message = f"{pod.owner} mounts no token of its ServiceAccount {account[1]}, which has permissions."
             yield Violation(LH722, message, pod.owner, (*pod.spec_path, "automountServiceAccountToken"))
+        asks = pod.spec.get("automountServiceAccountToken") is True
+        if asks and not callers & {account, (pod.namespace, _ALL), (_ALL, _ALL)}:
+            message = f"{pod.owner} mounts a token of ServiceAccount {account[1]}, to which nothing is bound."
+            yield Violation(LH724, message, pod.owner, (*pod.spec_path, "automountServiceAccountToken"))
 
 
 def callers_of(environment: Environment) -> set[Account]:
-    """The accounts that have permissions."""
-    return {
-        (str(subject.get("namespace") or binding.namespace), str(subject.get("name")))
-        for binding in environment.of_kind(*_BINDINGS)
-        for subject in mappings(binding.value.get("subjects"))
-        if subject.get("kind") == "ServiceAccount"
-    }
+    """The accounts that have permissions; `*` for all of a namespace, or of all namespaces."""
+    callers: set[Account] = set()
+    for binding in environment.of_kind(*_BINDINGS):
+        for subject in mappings(binding.value.get("subjects")):
+            name = str(subject.get("name"))
+            if subject.get("kind") == "ServiceAccount":
+                callers.add((str(subject.get("namespace") or binding.namespace), name))
+            elif name in (_ACCOUNTS, "system:authenticated"):
+                callers.add((_ALL, _ALL))
+            elif name.startswith(f"{_ACCOUNTS}:"):
+                callers.add((name.rpartition(":")[2], _ALL))
+    return callers
 
 
 def has_token(environment: Environment, pod: Pod) -> bool:

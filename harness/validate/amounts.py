@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from harness.manifests.kubernetes_yaml import Step
+from harness.manifests.pods import SPARK_GROUP
 from harness.manifests.quantity import quantity
 from harness.manifests.scaling import Target
 from harness.manifests.values import dig, mapping, mappings, sequence
@@ -24,6 +25,12 @@ LH701: Final = ValidationRule(
 LH702: Final = ValidationRule("LH702", "Containers and claims fit the LimitRange", "The API server rejects them.")
 LH708: Final = ValidationRule(
     "LH708", "Memory and storage are whole bytes, and memory at least a mebibyte", "`512m` is half a byte."
+)
+
+LH709: Final = ValidationRule(
+    "LH709",
+    "The executors and cores of a Spark application are in order",
+    "Spark refuses to start, or the API server refuses its pods.",
 )
 
 _MEBIBYTE: Final = 1024**2
@@ -49,6 +56,24 @@ def check(environment: Environment) -> Iterator[Violation]:
     for limits in environment.of_kind("LimitRange"):
         yield from _limit_range(environment, limits, by_target)
     yield from _units(environment)
+    for resource in environment.sound:
+        if resource.group == SPARK_GROUP:
+            yield from _spark(resource)
+
+
+def _spark(resource: BuiltResource) -> Iterator[Violation]:
+    """Amounts of a SparkApplication of which the first may not be above the second."""
+    base: tuple[Step, ...] = ("spec",) if resource.kind == "SparkApplication" else ("spec", "template")
+    spec = dig(resource.value, *base)
+    dynamic = [("dynamicAllocation", name) for name in ("minExecutors", "initialExecutors", "maxExecutors")]
+    roles = [((role, "coreRequest"), (role, "coreLimit")) for role in ("driver", "executor")]
+    for low, high in ((dynamic[0], dynamic[1]), (dynamic[1], dynamic[2]), (dynamic[0], dynamic[2]), *roles):
+        least, most = (dig(spec, *path) for path in (low, high))
+        numbers = quantity(least), quantity(most)
+        if numbers[0] is not None and numbers[1] is not None and numbers[0] > numbers[1]:
+            where = "" if low[0] == "dynamicAllocation" else f" of its {low[0]}"
+            message = f"{resource} has {low[1]} {least} above {high[1]} {most}{where}."
+            yield Violation(LH709, message, resource, (*resource.inside, *base, *low))
 
 
 def _defaults(environment: Environment, namespace: str) -> dict[str, Amounts]:

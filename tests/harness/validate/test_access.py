@@ -130,8 +130,32 @@ spec:
       template:
         spec: {{serviceAccountName: web, containers: [{{name: web, image: web}}]{f", {pod}" if pod else ""}}}
 """
-    assert messages(text) == []
+    assert not any("mounts no token" in message for message in messages(text))
     bound = text + role('{apiGroups: [""], resources: [pods], verbs: [get]}') + binding()
     assert messages(bound) == (
         [] if called else ["CronJob app/web mounts no token of its ServiceAccount web, which has permissions."]
     )
+
+
+@pytest.mark.parametrize(
+    ("subject", "allowed"),
+    [
+        ("{kind: ServiceAccount, name: web}", True),
+        ("{kind: ServiceAccount, name: other}", False),
+        ("{kind: ServiceAccount, name: web, namespace: other}", False),
+        ("{kind: Group, name: 'system:serviceaccounts:app'}", True),
+        ("{kind: Group, name: 'system:serviceaccounts:other'}", False),
+        ("{kind: Group, name: 'system:serviceaccounts'}", True),
+        ("{kind: User, name: somebody}", False),
+    ],
+)
+def test_a_pod_that_asks_for_a_token_has_permissions(subject: str, allowed: bool) -> None:
+    pod = """---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: app}
+spec: {serviceAccountName: web, automountServiceAccountToken: true, containers: [{name: web, image: web}]}
+"""
+    granted = role('{apiGroups: [""], resources: [pods], verbs: [get]}') + binding(subjects=f"[{subject}]")
+    assert len(messages(pod + granted)) == (not allowed)
+    assert messages(pod.replace("automountServiceAccountToken: true, ", "") + granted) == []

@@ -208,3 +208,20 @@ def test_memory_is_whole_bytes_and_no_handful_of_them(amount: str, wrong: bool) 
 )
 def test_thousandths_of_bytes_are_found_wherever_bytes_stand(text: str) -> None:
     assert len(messages(text, "LH708")) == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("", "", ""),
+        ("maxExecutors: 4", "maxExecutors: 4, minExecutors: 5", "has minExecutors 5 above maxExecutors 4."),
+        ("maxExecutors: 4", "initialExecutors: 6, maxExecutors: 4", "has initialExecutors 6 above maxExecutors 4."),
+        ("maxExecutors: 4", "minExecutors: 2, initialExecutors: 1, maxExecutors: 4", "above initialExecutors 1."),
+        ("maxExecutors: 4", "minExecutors: 4, initialExecutors: 4, maxExecutors: 4", ""),
+        ("driver: {cores: 1", "driver: {coreRequest: 1500m, coreLimit: '1'", "above coreLimit 1 of its driver."),
+        ("driver: {cores: 1", "driver: {coreRequest: 250m, coreLimit: '2'", ""),
+    ],
+)
+def test_the_amounts_of_a_spark_application_are_in_order(old: str, new: str, said: str) -> None:
+    told = messages(SPARK.replace(old, new) if old else SPARK, "LH709")
+    assert [said in message for message in told] == ([True] if said else [])
