@@ -36,6 +36,9 @@ _PARTS: Final = (
 )
 """Of which every placeholder has one: looking for these is much faster."""
 
+_NAMES: Final = frozenset({"apiVersion", "group", "name", "host"})
+"""Fields that name a group, an object or what an Ingress answers to: nobody connects to these."""
+
 
 def check(environment: Environment) -> Iterator[Violation]:
     """Finds each placeholder once, where it is first."""
@@ -60,7 +63,8 @@ def _texts(value: Any, path: tuple[Step, ...] = ()) -> Iterator[tuple[tuple[Step
         yield path, value
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from _texts(item, (*path, str(key)))
+            if key not in _NAMES or not isinstance(item, str):
+                yield from _texts(item, (*path, str(key)))
     elif isinstance(value, list):
         for index, item in enumerate(value):
             name = item.get("name") if isinstance(item, dict) else None

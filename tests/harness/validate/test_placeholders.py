@@ -54,6 +54,12 @@ def test_a_placeholder_is_found(value: str, placeholder: str) -> None:
     )
 
 
+def test_what_only_names_something_is_no_address() -> None:
+    text = "---\napiVersion: example.com/v1\nkind: Shop\nmetadata: {name: shop.example.com}\nspec: "
+    assert list(placeholders.check(made(f"{text}{{host: shop.example.com, group: example.com}}\n"))) == []
+    assert len(list(placeholders.check(made(f"{text}{{url: shop.example.com}}\n")))) == 1
+
+
 def test_each_placeholder_is_told_once_where_it_is_to_be_replaced() -> None:
     config = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {x: docker.io/example/web}\n"
     image = pod("docker.io/example/web:1")
