@@ -25,6 +25,7 @@ from harness.validate import (
     apiserver,
     argocd,
     building,
+    custom_references,
     dashboards,
     engines,
     exemptions,
@@ -236,6 +237,7 @@ def _known(cluster: Cluster | Problem) -> Cluster:
 def _judge(environment: Environment, catalogue: Catalogue, cluster: Cluster) -> Iterator[Violation]:
     made = origins(environment, catalogue)
     yield from references.check(environment, made, cluster)
+    yield from custom_references.check(environment, made)
     yield from waves.check(environment, made)
     yield from amounts.check(environment)
     yield from access.check(environment, cluster)
