@@ -76,8 +76,10 @@ def problem_of(name: str, value: str | None) -> str:
     """
     match = _NAME.fullmatch(name)
     if match is None:
+        if not _ALMOST.fullmatch(name):
+            return ""
         known = [spelt(section, option) for section, options in settings().items() for option in options]
-        return f"which Airflow does not know{_instead(name, known)}" if _ALMOST.fullmatch(name) else ""
+        return f"which Airflow does not know{_instead(name, known)}"
     section, option = match[1].lower(), match[2].lower()
     options = settings().get(section)
     if options is None:
