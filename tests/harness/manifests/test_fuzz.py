@@ -3,6 +3,9 @@
 `FUZZ_EXAMPLES=100000 make test PYTEST_ARGS=tests/harness/manifests/test_fuzz.py` tries as many, others each time.
 Go then fuzzes the builder, too, guided by coverage; what breaks it is kept in tools/builder/testdata, from where
 `go test` tries it again.
+
+Hypothesis makes the texts for the Python parsers: atheris has no version with wheels for both Pythons of this project,
+and none for ARM, where it has to be compiled with clang.
 """
 
 import contextlib
@@ -103,6 +106,7 @@ FUZZERS = [
 @pytest.mark.skipif(
     _EXAMPLES is None, reason="go test tries generated texts; FUZZ_EXAMPLES has it search for others"
 )
+@pytest.mark.timeout(0)
 @pytest.mark.parametrize("fuzzer", FUZZERS)
 def test_the_builder_answers_whatever_it_is_given(fuzzer: str) -> None:
     done = subprocess.run(
