@@ -4,8 +4,8 @@
 Go then fuzzes the builder, too, guided by coverage; what breaks it is kept in tools/builder/testdata, from where
 `go test` tries it again.
 
-Hypothesis makes the texts for the Python parsers: atheris has no version with wheels for both Pythons of this project,
-and none for ARM, where it has to be compiled with clang.
+Hypothesis makes the texts for the Python parsers: atheris has no version with wheels for both Pythons of this
+project, and none for ARM, where it has to be compiled with clang.
 """
 
 import contextlib
