@@ -1,7 +1,7 @@
 """Compares the two sides of an environment: its Applications, and the resources of those that changed."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -318,26 +318,10 @@ class Environment:
 def _definition(before: Application | None, after: Application | None, names: tuple[Names, Names]) -> list[Pair]:
     """The definition of an Application that an ApplicationSet makes, if it changes."""
     old, new = (side.generated if side else None for side in (before, after))
-    if before is None or after is None or old is None or new is None:
-        return []
-    # What the template itself changes is shown in the ApplicationSet.
-    templates = [dig(side.policy.manifest, "spec", "template", "spec") for side in (before, after)]
-    if all(
-        dig(templates[0], *path) != dig(templates[1], *path)
-        for path in _differing(before.definition, after.definition)
-    ):
+    if before is None or after is None or old is None or new is None or old.value == new.value:
         return []
     (one,), (other,) = parse([old], before.name, "", names[0]), parse([new], after.name, "", names[1])
     return [Pair(one, other)]
-
-
-def _differing(old: Any, new: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The paths of the fields that differ; a list is one field."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for name in {**old, **new}:
-            yield from _differing(old.get(name), new.get(name), (*path, name))
-    elif old != new:
-        yield path
 
 
 def _not_updated(item: _Match) -> list[str]:
