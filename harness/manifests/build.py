@@ -5,7 +5,7 @@ import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from harness.manifests.inputs import Inputs, document_of
 from harness.manifests.kubernetes_yaml import Document, Step, load
@@ -13,6 +13,9 @@ from harness.manifests.problem import Location, Problem
 from harness.manifests.resource import Resource
 from harness.manifests.tree import Tree
 from harness.manifests.values import mapping
+
+HELM_VALUES: Final = "HelmValues"
+"""The kind that stands for a chart that is not rendered, in a build."""
 
 
 @dataclass(frozen=True)

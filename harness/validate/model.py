@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from harness.manifests.build import Build
+from harness.manifests.build import HELM_VALUES, Build
 from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.pods import TEMPLATES, PodTemplate, embedded, matches, pods_of
 from harness.manifests.resource import Resource
@@ -139,6 +139,8 @@ def environment(name: str, root: Path, builds: list[Build]) -> Environment:
     collected = Environment(name, root, builds)
     for build in builds:
         for item in build.resources:
+            if item.kind == HELM_VALUES and not item.group:
+                continue
             resource = BuiltResource(item.text, item.as_json, item.kind, item.origin, build=build)
             collected.resources.append(resource)
             collected.embedded += embedded(resource)

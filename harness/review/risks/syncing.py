@@ -16,6 +16,7 @@ from harness.manifests.applications.policies import (
     policy_of,
     sync_options,
 )
+from harness.manifests.build import HELM_VALUES
 from harness.manifests.values import canonical, dig, sequence, string_map, strings
 from harness.review.fieldpath import path_text
 from harness.review.risks.context import Change, Judgement
@@ -61,7 +62,6 @@ _VERSIONS: Final[tuple[tuple[str, ...], ...]] = (
     ("spec", "ref", "tag"),
     ("spec", "ref", "semver"),
 )
-_HELM_VALUES: Final = "HelmValues"
 _MISSING_CHARTS: Final = (("charts",),)
 _NUMBERS: Final = re.compile(r"(?<![\w.])v?(\d+)(?:\.(\d+|[xX*]))?")
 
@@ -216,7 +216,7 @@ def _suspended(change: Change) -> Iterator[Judgement]:
 
 def _charts(change: Change) -> Iterator[Judgement]:
     """Versions of charts whose first number changes."""
-    places = _VERSIONS if change.kind in _CHART_KINDS else _MISSING_CHARTS if change.kind == _HELM_VALUES else ()
+    places = _VERSIONS if change.kind in _CHART_KINDS else _MISSING_CHARTS if change.kind == HELM_VALUES else ()
     for place in places:
         old, new = dig(change.old, *place), dig(change.new, *place)
         if _is_major(old, new):

@@ -108,3 +108,11 @@ def test_a_resource_that_differs_in_everything_is_one_finding(sound: Path) -> No
     (sound / EXTRA).write_text(f"{CONFIG}data:\n" + "".join(f"  k{number}: x\n" for number in range(50)))
     (finding,) = validate(sound).findings
     assert finding.message.endswith("; 50 more of its fields differ.")
+
+
+def test_a_chart_that_is_not_rendered_is_one_finding(sound: Path) -> None:
+    kustomization = sound / KUSTOMIZATION
+    chart = "helmCharts: [{name: x, repo: 'https://charts.example.com/'}]\n"
+    kustomization.write_text(kustomization.read_text() + chart)
+    (finding,) = validate(sound, ("north",)).findings
+    assert (finding.rule, "charts.example.com is not allowed" in finding.message) == ("LH101", True)
