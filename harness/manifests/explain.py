@@ -134,6 +134,7 @@ _SENTENCES: Final[tuple[tuple[str, str], ...]] = (
     (r"kustomize crashed.*", "kustomize crashed while it built {root}."),
 )
 
+_KEY_TWICE: Final = re.compile(r"mapping key \"[^\"]*\" already defined at line \d+")
 _FILE_PAIR: Final = re.compile(r"[^=]+=[^=]+")
 _GENERATORS: Final = ("configMapGenerator", "secretGenerator")
 _CULPRITS: Final[dict[str, tuple[tuple[str, ...], Callable[[dict[str, Any], dict[str, Any]], bool]]]] = {
@@ -153,6 +154,8 @@ _CULPRITS: Final[dict[str, tuple[tuple[str, ...], Callable[[dict[str, Any], dict
 def explain(said: str, tree: Tree, inputs: Inputs, program: Path) -> Problem:
     """Turns the message of the builder's program, an error in an error in an error, into a problem."""
     folder, file, text = _innermost(" ".join(said.split()), inputs)
+    if _KEY_TWICE.search(text) and (repeated := _repeated_key(tree, inputs)):
+        return repeated
     remote = next(
         (remote for remote in inputs.remotes if remote.url.split("//")[-1].split("?")[0] in said),
         inputs.remotes[0] if inputs.remotes else None,
@@ -261,6 +264,21 @@ def _culprit(tree: Tree, file: str, sentence: str, said: dict[str, Any]) -> Loca
         for index, item in enumerate(sequence(kustomization.fields.get(field))):
             if is_culprit and is_culprit(mapping(item), said):
                 return kustomization.location(field, index)
+    return None
+
+
+def _repeated_key(tree: Tree, inputs: Inputs) -> Problem | None:
+    """The key that a file has twice: kustomize names its line, but not the file."""
+    for path in (*inputs.manifests, *inputs.kustomizations):
+        try:
+            documents = parse(tree.text(tree.resolve(path)))
+        except (UnreadableError, YamlError, KeyError):
+            continue
+        for document in documents:
+            if repeated := document.repeated_key():
+                key, first, second = repeated
+                message = f"{path} has the key '{key}' twice in one mapping, in lines {first} and {second}."
+                return Problem("LH104", message, Location(path, second))
     return None
 
 

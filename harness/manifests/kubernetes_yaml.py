@@ -101,6 +101,21 @@ class Document:
             line, node = child
         return line, len(path)
 
+    def repeated_key(self) -> tuple[str, int, int] | None:
+        """The first key that a mapping has twice, and both lines."""
+        waiting = [self.node]
+        for node in waiting:
+            if isinstance(node, yaml.MappingNode):
+                lines: dict[str, int] = {}
+                for key, _ in node.value:
+                    line = key.start_mark.line + 1
+                    if isinstance(key, yaml.ScalarNode) and lines.setdefault(key.value, line) != line:
+                        return str(key.value), lines[key.value], line
+                waiting += [value for _, value in node.value]
+            elif isinstance(node, yaml.SequenceNode):
+                waiting += node.value
+        return None
+
     def block(self, path: tuple[Step, ...]) -> int | None:
         """The line above the text that a path holds; None where the text's lines are not the document's."""
         node = self.node

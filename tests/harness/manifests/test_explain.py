@@ -80,6 +80,11 @@ def problem(folder: Path, kustomization: str, files: dict[str, str]) -> Problem:
             "top/service2.yaml:1: Service s is defined twice.",
         ),
         (
+            "resources: [../base]\n",
+            {"base/service.yaml": f"{SERVICE.replace('s}', 'other}')}---\n{SERVICE}spec: {{}}\n"},
+            "base/service.yaml:10: base/service.yaml has the key 'spec' twice in one mapping, in lines 9 and 10.",
+        ),
+        (
             "resources: [service.yaml]\npatches: [{path: p.yaml}]\n",
             {"top/p.yaml": SERVICE.replace("name: s", "name: absent")},
             "top/p.yaml:3: No resource matches the patch for Service absent.",
