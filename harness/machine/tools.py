@@ -38,7 +38,7 @@ TOOLS: Final[Mapping[str, GoTool]] = {
 
 
 def tool(name: str) -> Path:
-    """A program, built on first use (about a minute for all of them on two cores)."""
+    """A program, built on first use (some minutes for all of them on two cores)."""
     folder = _shipped(name) or programs(module_folder(name), {name: TOOLS[name].package}, users_caches=True)
     return folder / name
 
