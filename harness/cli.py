@@ -47,6 +47,7 @@ COMMANDS: Final = {
     ),
     "bench": Entry("bench", _PIPELINE, "Time the pipeline and the overlay review.", "pipeline", True),
     "render": Entry("manifests", _PLATFORM, "Build the overlay of an environment."),
+    "init": Entry("init", _PLATFORM, "Set the repository, the registry and the AWS account of an environment."),
     "validate": Entry("validate", _PLATFORM, "Check overlays: schemas, references, wave order, policy, parity."),
     "diff": Entry("review", _PLATFORM, "Review what a change does to each environment, and its risks."),
     "diff init": Entry("review.init", _PLATFORM, "Write a starting configuration of the review to pyproject.toml."),

@@ -16,7 +16,7 @@ LH751: Final = ValidationRule(
 )
 
 _NOUN: Final = "(?:account|bucket|cluster|company|domain|host|org|project|region|registry|repo|token)"
-_PLACEHOLDER: Final = re.compile(
+PLACEHOLDER: Final = re.compile(
     # Domains and addresses that are reserved for documentation (RFC 2606, 6761 and 5737).
     r"(?<![\w.-])(?:[\w-]+\.)*example\.(?:com|org|net|edu)(?![\w.-]*\w)"
     r"|(?<=[/@])[\w-]+(?:\.[\w-]+)*\.(?:example|invalid)(?=[:/]|$)"
@@ -49,7 +49,7 @@ def check(environment: Environment) -> Iterator[Violation]:
         if resource.kind == "CustomResourceDefinition" or not any(part in resource.text for part in _PARTS):
             continue
         for path, text in _texts(resource.value):
-            for match in _PLACEHOLDER.finditer(text) if any(part in text for part in _PARTS) else ():
+            for match in PLACEHOLDER.finditer(text) if any(part in text for part in _PARTS) else ():
                 if match[0] not in told:
                     told.add(match[0])
                     field = ".".join(map(str, path))

@@ -1,0 +1,1 @@
+"""Sets what an environment has placeholders for: repository, registry, AWS account."""
