@@ -32,7 +32,7 @@ LAYERS: Final = (
     ("clusters.images", "clusters.secrets"),
     ("clusters.deploy",),
     ("clusters.e2e",),
-    ("bench", "doctor"),
+    ("bench", "doctor", "init"),
     ("cli",),
     ("__main__",),
 )

@@ -19,9 +19,10 @@ from harness.errors import STOPS
 
 STOP_SECONDS: Final = 20
 """How long a worker that is stopped may take to unwind before it is killed."""
-_JAVA_SECONDS: Final = 60
-"""How long Spark's Java process may take to remove its files, and to archive its classes, after a worker that ended
-by itself."""
+_JAVA_SECONDS: Final = 10
+"""How long Spark's Java process may take to remove its files after a worker that was stopped."""
+_ARCHIVE_SECONDS: Final = 60
+"""How long it may take to archive its classes as well, after a worker that ended by itself."""
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
 
@@ -56,14 +57,15 @@ def _watch(lifeline: int, worker: int) -> int:
     for number in STOPS:
         # A service manager signals every process of a unit; the front decides what that means.
         signal.signal(number, signal.SIG_IGN)
-    ended = os.pidfd_open(worker)
+    ended, java = os.pidfd_open(worker), _ARCHIVE_SECONDS
     if ended not in _ready(lifeline, ended) and os.read(lifeline, 1):
+        java = _JAVA_SECONDS
         os.kill(worker, signal.SIGTERM)
         _ready(lifeline, ended, seconds=STOP_SECONDS)
     os.kill(worker, signal.SIGKILL)
     _, status = os.waitpid(worker, 0)
     code = os.waitstatus_to_exitcode(status)
-    _end_descendants(_JAVA_SECONDS if code >= 0 else 0)
+    _end_descendants(java if code >= 0 else 0)
     return code if code >= 0 else 128 - code
 
 
