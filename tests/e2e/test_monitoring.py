@@ -113,7 +113,7 @@ def test_spark_was_asked_while_it_ran(prometheus: Prometheus, job: str) -> None:
 @pytest.mark.parametrize("panel", panels(BASE / "grafana" / "dashboards"), ids=lambda query: query.where)
 def test_a_panel_has_data(prometheus: Prometheus, failed: None, panel: Query) -> None:
     if panel.where not in EMPTY:
-        past = f"last_over_time(({panel.expression})[{WINDOW}:15s])"
+        past = f"last_over_time(({panel.expression})[{WINDOW}:5s])"
         assert prometheus.query(panel.expression) or prometheus.query(past)
 
 
