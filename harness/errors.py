@@ -51,17 +51,22 @@ def interrupted(request: KeyboardInterrupt, consequence: str = "") -> HarnessErr
     return HarnessError(f"{word}: {consequence}." if consequence else f"{word}.", exit_code=code)
 
 
+def closest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """The known name that was probably meant; empty where none is as similar as `cutoff`, from 0 to 1."""
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(name, known, 1, cutoff)), "")
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for a name that does not exist, with the one that was probably meant.
 
     >>> str(unknown("environment", "minkube", ["eks", "minikube"]))
     "There is no environment 'minkube'; did you mean 'minikube'?"
     """
-    from difflib import get_close_matches
-
     names = list(known)
-    if close := get_close_matches(name, names, n=1):
-        return UsageError(f"There is no {kind} {name!r}; did you mean {close[0]!r}?")
+    if close := closest(name, names):
+        return UsageError(f"There is no {kind} {name!r}; did you mean {close!r}?")
     return UsageError(f"There is no {kind} {name!r}: choose from {', '.join(names) or 'none'}.")
 
 

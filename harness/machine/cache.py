@@ -47,12 +47,20 @@ def content_key(*parts: str | bytes | Path) -> str:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Holds a file lock: a second process waits, and the lock ends with the process."""
+def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Holds a file lock, which ends with the process; a second process waits, or goes on without it.
+
+    Yields:
+        Whether the lock is held.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_held = True
+        except BlockingIOError:
+            is_held = False
+        yield is_held
 
 
 def is_being_built(target: Path) -> bool:

@@ -3,7 +3,6 @@
 Java writes one as it ends (https://openjdk.org/jeps/350), and ignores one that does not fit its class path.
 """
 
-import fcntl
 import os
 import re
 import shlex
@@ -12,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from harness.machine.cache import cache_root, content_key
+from harness.machine.cache import cache_root, content_key, locked
 
 _MAGIC: Final = bytes.fromhex("a8ab0bf0")
 """The beginning of a whole archive: Java writes the header last (`CDS_DYNAMIC_ARCHIVE_MAGIC` of its cds.h)."""
@@ -38,16 +37,12 @@ def class_archive(spark: Mapping[str, str], environ: Mapping[str, str] = os.envi
     if not _can_have_one(home) or any(environ.get(name) for name in _USERS_OPTIONS):
         yield ""
         return
-    folder = cache_root(environ) / "java"
-    folder.mkdir(exist_ok=True)
-    archive = folder / f"{_key(home, spark)}.jsa"
+    archive = cache_root(environ) / "java" / f"{_key(home, spark)}.jsa"
     if archive.is_file():
         yield _options("SharedArchiveFile", archive)
         return
-    with archive.with_suffix(".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with locked(archive.with_suffix(".lock"), wait=False) as is_mine:
+        if not is_mine:
             yield ""
             return
         part = archive.with_suffix(".part")

@@ -74,6 +74,11 @@ class PodTemplate(Generic[R]):
                     first = field_name == "initContainers" and container.get("restartPolicy") != "Always"
                     yield (*self.spec_path, field_name, container.get("name") or index), container, first
 
+    def ports(self) -> Iterator[dict[str, Any]]:
+        """The ports that its containers declare."""
+        for _, container, _ in self.containers():
+            yield from mappings(container.get("ports"))
+
     @property
     def spec_path(self) -> tuple[Step, ...]:
         return self.path if self.role else (*self.path, "spec")

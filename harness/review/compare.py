@@ -325,7 +325,7 @@ def _definition(before: Application | None, after: Application | None, names: tu
 
 
 def _not_updated(item: _Match) -> list[str]:
-    """What an ApplicationSet changes in its Application only if it were made anew."""
+    """What an ApplicationSet would change in its Application only by recreating it."""
     before, after = item.before, item.after
     if before is None or after is None or before.definition == after.definition:
         return []

@@ -1,9 +1,9 @@
 """Access: Roles grant what exists, somebody holds them, and whoever calls the API can."""
 
-import difflib
 from collections.abc import Iterator
 from typing import Any, Final
 
+from harness.errors import closest
 from harness.manifests.cluster import Cluster
 from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.pods import matches
@@ -173,8 +173,8 @@ def _hint(name: str, groups: list[str], known: Resources) -> str:
 
 
 def _instead(name: str, known: Any) -> str:
-    close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.75)
-    return f": use {close[0]}" if close and close[0] else ""
+    close = closest(name, sorted(known), 0.75)
+    return f": use {close}" if close else ""
 
 
 def _bindings_of(environment: Environment, role: BuiltResource) -> list[BuiltResource]:

@@ -7,17 +7,17 @@ test compares it with what is installed.
 import json
 import re
 from collections.abc import Iterator
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Final
 
+from harness.errors import closest
 from harness.manifests.images import reference
 from harness.manifests.kubernetes_yaml import Step
-from harness.manifests.values import dig, mappings, string_map
 from harness.validate.finding import Violation
-from harness.validate.model import BuiltResource, Environment, Pod
+from harness.validate.model import Environment, Pod
 from harness.validate.rule import ValidationRule
+from harness.validate.variables import Variable, variables_of
 
 LH211: Final = ValidationRule(
     "LH211",
@@ -36,36 +36,24 @@ _VALUES: Final = {
     "float": (re.compile(r"\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?\s*", re.IGNORECASE), "a number"),
 }
 
-Setting = tuple[str, str | None, BuiltResource, tuple[Step, ...]]
-"""A variable's name, its value where known, and the field that sets it."""
-
 
 def check(environment: Environment) -> Iterator[Violation]:
     """Finds settings without effect."""
     told: set[tuple[str, str, tuple[Step, ...]]] = set()
     for pod in environment.pods:
-        for name, value, resource, path in _settings(environment, pod):
-            if (resource.key, name, path) not in told and (said := problem_of(name, value)):
-                told.add((resource.key, name, path))
-                yield Violation(LH211, f"{resource} sets {name}, {said}.", resource, path)
+        for one in _settings(environment, pod):
+            key = (one.resource.key, one.name, one.path)
+            if key not in told and (said := problem_of(one.name, one.value)):
+                told.add(key)
+                yield Violation(LH211, f"{one.resource} sets {one.name}, {said}.", one.resource, one.path)
 
 
-def _settings(environment: Environment, pod: Pod) -> Iterator[Setting]:
+def _settings(environment: Environment, pod: Pod) -> Iterator[Variable]:
     for place, container, _ in pod.containers():
         repository, tag, _ = reference(str(container.get("image") or ""))
-        if "airflow" in repository and re.match(r"v?[3-9]\.", tag):
-            # Its settings are others.
-            continue
-        for variable in mappings(container.get("env")):
-            name = str(variable.get("name"))
-            value = None if "valueFrom" in variable else str(variable.get("value") or "")
-            yield name, value, pod.owner, (*place, "env", name)
-        for source in mappings(container.get("envFrom")):
-            config = environment.get("ConfigMap", pod.namespace, str(dig(source, "configMapRef", "name")))
-            if config is not None:
-                prefix = str(source.get("prefix") or "")
-                for key, text in string_map(config.value.get("data")).items():
-                    yield prefix + key, text, config, ("data", key)
+        # The settings of Airflow 3 are others.
+        if not ("airflow" in repository and re.match(r"v?[3-9]\.", tag)):
+            yield from variables_of(environment, pod, place, container)
 
 
 def problem_of(name: str, value: str | None) -> str:
@@ -84,8 +72,8 @@ def problem_of(name: str, value: str | None) -> str:
     options = settings().get(section)
     if options is None:
         # A provider that is not installed here may have it.
-        close = get_close_matches(section, settings(), 1, 0.85)
-        return f"whose section Airflow does not know: use {spelt(close[0], option)}" if close else ""
+        close = closest(section, settings(), 0.85)
+        return f"whose section Airflow does not know: use {spelt(close, option)}" if close else ""
     kind = options.get(option) or ("string" if _INDIRECT.sub("", match[2]).lower() in options else "")
     if not kind:
         return f"which Airflow does not know{_instead(name, [spelt(section, other) for other in options])}"
@@ -100,8 +88,8 @@ def spelt(section: str, option: str) -> str:
 
 
 def _instead(name: str, known: list[str]) -> str:
-    close = get_close_matches(name, known, 1, 0.8)
-    return f": use {close[0]}" if close else ": remove it"
+    close = closest(name, known, 0.8)
+    return f": use {close}" if close else ": remove it"
 
 
 @cache

@@ -8,14 +8,12 @@ from typing import Any, Final
 from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.pods import SPARK_GROUP
 from harness.manifests.quantity import quantity
-from harness.manifests.scaling import Target
 from harness.manifests.values import dig, mapping, mappings, sequence
 from harness.validate.api_resources import plural_of
 from harness.validate.demand import Amounts, claims, container_amounts, greatest, pod_amounts
 from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource, Environment, Pod
 from harness.validate.rule import ValidationRule
-from harness.validate.workloads import scalers
 
 LH701: Final = ValidationRule(
     "LH701",
@@ -44,17 +42,13 @@ _SHORT: Final = {
 _OF_CLASS: Final = ".storageclass.storage.k8s.io/"
 _SHOWN: Final = 3
 
-Parts = list[tuple[str, Fraction]]
-"""How much each resource asks for."""
-
 
 def check(environment: Environment) -> Iterator[Violation]:
     """Finds amounts that the API server refuses."""
-    by_target = scalers(environment)
     for quota in environment.of_kind("ResourceQuota"):
-        yield from _quota(environment, quota, by_target)
+        yield from _quota(environment, quota)
     for limits in environment.of_kind("LimitRange"):
-        yield from _limit_range(environment, limits, by_target)
+        yield from _limit_range(environment, limits)
     yield from _units(environment)
     for resource in environment.sound:
         if resource.group == SPARK_GROUP:
@@ -96,13 +90,11 @@ def _numbers(value: Any) -> Amounts:
     return {str(name): number for name, text in mapping(value).items() if (number := quantity(text)) is not None}
 
 
-def _quota(
-    environment: Environment, quota: BuiltResource, by_target: dict[Target, list[BuiltResource]]
-) -> Iterator[Violation]:
+def _quota(environment: Environment, quota: BuiltResource) -> Iterator[Violation]:
     namespace = quota.namespace
     defaults = _defaults(environment, namespace)
     asked = [
-        (pod, pod_amounts(pod, defaults), greatest(environment, pod, by_target))
+        (pod, pod_amounts(pod, defaults), greatest(environment, pod))
         for pod in environment.pods
         if pod.namespace == namespace and _in_scope(quota, pod)
     ]
@@ -112,7 +104,7 @@ def _quota(
         if key in ("pods", "count/pods"):
             parts = [(_called(pod), Fraction(count)) for pod, _, count in asked]
         elif key not in {known for _, amounts, _ in asked for known in amounts}:
-            parts = list(_objects(environment, namespace, key, by_target))
+            parts = list(_objects(environment, namespace, key))
         total = sum((number for _, number in parts), Fraction())
         if total > hard:
             most = sorted(parts, key=lambda part: -part[1])[:_SHOWN]
@@ -160,12 +152,10 @@ def _in_scope(quota: BuiltResource, pod: Pod) -> bool:
     return True
 
 
-def _objects(
-    environment: Environment, namespace: str, key: str, by_target: dict[Target, list[BuiltResource]]
-) -> Iterator[tuple[str, Fraction]]:
+def _objects(environment: Environment, namespace: str, key: str) -> Iterator[tuple[str, Fraction]]:
     """What counts against a quota on claims, or on a kind of resources."""
     storage_class, _, of_class = key.rpartition(_OF_CLASS)
-    for resource, spec, count in claims(environment, by_target):
+    for resource, spec, count in claims(environment):
         if resource.namespace != namespace or storage_class not in ("", spec.get("storageClassName")):
             continue
         if of_class in ("persistentvolumeclaims", "count/persistentvolumeclaims"):
@@ -194,9 +184,7 @@ def _counted(resource: BuiltResource) -> Iterator[str]:
         yield from ["services.nodeports"] if sort in ("LoadBalancer", "NodePort") else []
 
 
-def _limit_range(
-    environment: Environment, limits: BuiltResource, by_target: dict[Target, list[BuiltResource]]
-) -> Iterator[Violation]:
+def _limit_range(environment: Environment, limits: BuiltResource) -> Iterator[Violation]:
     defaults = _defaults(environment, limits.namespace)
     pods = [
         pod for pod in environment.pods if pod.namespace == limits.namespace and pod.owner.kind != "PodTemplate"
@@ -214,7 +202,7 @@ def _limit_range(
                 for said in _beyond(item, pod_amounts(pod, defaults)):
                     yield Violation(LH702, f"{pod.owner} {said}, with {limits}.", pod.owner, pod.spec_path)
         elif item.get("type") == "PersistentVolumeClaim":
-            for resource, spec, _ in claims(environment, by_target):
+            for resource, spec, _ in claims(environment):
                 size = quantity(dig(spec, "resources", "requests", "storage"))
                 if resource.namespace == limits.namespace and size is not None:
                     amounts = {"requests.storage": size, "limits.storage": size}

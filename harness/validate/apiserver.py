@@ -17,6 +17,7 @@ from harness.manifests.custom_resources import CRD_MODULES, definitions_of
 from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.pods import pods_of
 from harness.manifests.values import dig, mapping, mappings, sequence
+from harness.validate import answers
 from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource, Pod
 from harness.validate.rule import ValidationRule
@@ -30,7 +31,6 @@ Refusal = list[str]
 """The role of the Spark pod that it is about, else empty; field, reason and detail, as the API server has them."""
 
 _STEP: Final = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
-_KEPT_RESULTS: Final = 5_000
 _LONGEST: Final = 400
 _REQUIRED: Final = "FieldValueRequired"
 _UNREADABLE: Final = "Decode"
@@ -54,14 +54,13 @@ def check(resources: Sequence[BuiltResource], malformed: Sequence[Violation]) ->
     crds = [resource for resource in resources if resource.kind == "CustomResourceDefinition"]
     modules = sorted({resource.group for resource in resources} & CRD_MODULES.keys())
     pins = [":".join(CRD_MODULES[group]) for group in modules]
-    cache = Cache("apiserver")
     state = content_key(tool_folder("apiserver").name, *sorted({crd.key for crd in crds}), *pins)
-    known: dict[str, list[Refusal]] = cache.get(state) or {}
-    new = [resource for resource in resources if resource.key not in known]
-    if new:
+
+    def ask(new: Sequence[BuiltResource]) -> dict[str, list[Refusal]]:
         definitions = [crd.value for crd in crds] + [crd for group in modules for crd in definitions_of(group)]
-        known |= _refusals(new, definitions, reported.keys())
-        cache.put(state, dict(list(known.items())[-_KEPT_RESULTS:]))
+        return _refusals(new, definitions, reported.keys())
+
+    known = answers.about(resources, Cache("apiserver"), state, ask)
     return [
         violation
         for resource in resources

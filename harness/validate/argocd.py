@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Final
 
+from harness.errors import closest
 from harness.manifests.applications.argocd import GROUP, WAVE
 from harness.manifests.applications.policies import HOOK, SYNC_OPTIONS
 from harness.manifests.kubernetes_yaml import Step
@@ -146,5 +146,5 @@ def _option(what: str, item: str, options: Options) -> Iterator[str]:
 
 
 def _instead(name: str, known: Collection[str]) -> str:
-    close = get_close_matches(name, known, 1)
-    return f": use {close[0]}" if close else f": it knows {', '.join(sorted(known))}"
+    close = closest(name, known)
+    return f": use {close}" if close else f": it knows {', '.join(sorted(known))}"

@@ -48,8 +48,7 @@ def check(environment: Environment, origins: Origins) -> Iterator[Violation]:
 def _schemas(environment: Environment) -> dict[tuple[str, str, str], dict[str, Any]]:
     """The schemas of specs, by group, kind and version."""
     schemas: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for crd in environment.of_kind("CustomResourceDefinition"):
-        group, kind = (str(dig(crd.value, "spec", *path)) for path in (("group",), ("names", "kind")))
+    for (group, kind), crd in environment.definitions.items():
         for version in mappings(dig(crd.value, "spec", "versions")):
             spec = dig(version, "schema", "openAPIV3Schema", "properties", "spec")
             schemas[group, kind, str(version.get("name"))] = {"properties": {"spec": spec}}

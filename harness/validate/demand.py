@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from harness.manifests.pods import binary
 from harness.manifests.quantity import quantity
-from harness.manifests.scaling import Target, share, whole
+from harness.manifests.scaling import share, whole
 from harness.manifests.values import dig, mapping, mappings, string_map
 from harness.validate.model import BuiltResource, Environment, Pod
+from harness.validate.variables import variables_of
 from harness.validate.workloads import replicas_of
 
 Amounts = dict[str, Fraction]
@@ -69,20 +70,20 @@ def _overhead(pod: Pod) -> Fraction:
     return max(factor * memory // _MEBIBYTE * _MEBIBYTE, _LEAST_OVERHEAD)
 
 
-def greatest(environment: Environment, pod: Pod, by_target: dict[Target, list[BuiltResource]]) -> int:
+def greatest(environment: Environment, pod: Pod) -> int:
     """How many pods of a template there are at most at once, during a rollout."""
     owner, spec = pod.owner, mapping(pod.owner.value.get("spec"))
     if pod.role:
         return _executors(spec) if pod.role == "executor" else 1
     if owner.parent is not None and owner.kind == "Pod":
-        return max([1, *_tasks(environment, owner.parent, by_target)])
+        return max([1, *_tasks(environment, owner.parent)])
     if owner.kind == "PodTemplate":
         return 0
     if owner.kind in ("Job", "CronJob"):
         job = spec if owner.kind == "Job" else mapping(dig(spec, "jobTemplate", "spec"))
         at_once = whole(job.get("parallelism"), 1)
         return min(at_once, whole(job.get("completions"), at_once))
-    count = replicas_of(owner, by_target)[1]
+    count = replicas_of(environment, owner)[1]
     if owner.kind != "Deployment" or dig(spec, "strategy", "type") == "Recreate":
         return count
     return count + (share(dig(spec, "strategy", "rollingUpdate", "maxSurge") or "25%", count) or 0)
@@ -99,40 +100,28 @@ def _executors(spec: dict[str, Any]) -> int:
     return int(str(most)) if str(most).isdigit() else 1
 
 
-def _tasks(
-    environment: Environment, template: BuiltResource, by_target: dict[Target, list[BuiltResource]]
-) -> Iterator[int]:
+def _tasks(environment: Environment, template: BuiltResource) -> Iterator[int]:
     """How many pods each program makes at once of a template that it mounts."""
     for pod in environment.pods:
         mounted = {str(dig(volume, "configMap", "name")) for volume in mappings(pod.spec.get("volumes"))}
         if pod.namespace != template.namespace or template.name not in mounted or pod.owner.parent:
             continue
-        for _, container, _ in pod.containers():
-            at_once = dict(_settings(environment, pod.namespace, container)).get(_TASKS, "")
-            if at_once.isdigit():
-                yield int(at_once) * replicas_of(pod.owner, by_target)[1]
+        for place, container, _ in pod.containers():
+            variables = {one.name: one.value for one in variables_of(environment, pod, place, container)}
+            if (at_once := variables.get(_TASKS) or "").isdigit():
+                yield int(at_once) * replicas_of(environment, pod.owner)[1]
 
 
-def _settings(environment: Environment, namespace: str, container: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """The variables of a container whose values are in the manifests."""
-    for source in mappings(container.get("envFrom")):
-        config = environment.get("ConfigMap", namespace, str(dig(source, "configMapRef", "name")))
-        yield from string_map(config.value.get("data")).items() if config else ()
-    yield from ((str(item.get("name")), str(item.get("value"))) for item in mappings(container.get("env")))
-
-
-def claims(
-    environment: Environment, by_target: dict[Target, list[BuiltResource]]
-) -> Iterator[tuple[BuiltResource, dict[str, Any], int]]:
+def claims(environment: Environment) -> Iterator[tuple[BuiltResource, dict[str, Any], int]]:
     """The claims of an environment: (resource, the claim's spec, how many there are)."""
     for resource in environment.resources:
         if resource.kind == "PersistentVolumeClaim":
             yield resource, mapping(resource.value.get("spec")), 1
         elif resource.kind == "StatefulSet":
             for template in mappings(dig(resource.value, "spec", "volumeClaimTemplates")):
-                yield resource, mapping(template.get("spec")), replicas_of(resource, by_target)[1]
+                yield resource, mapping(template.get("spec")), replicas_of(environment, resource)[1]
     for pod in environment.pods:
         for volume in mappings(pod.spec.get("volumes")):
             template = dig(volume, "ephemeral", "volumeClaimTemplate")
             if isinstance(template, dict):
-                yield pod.owner, mapping(template.get("spec")), greatest(environment, pod, by_target)
+                yield pod.owner, mapping(template.get("spec")), greatest(environment, pod)

@@ -10,6 +10,7 @@ from harness.manifests.build import HELM_VALUES, Build
 from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.pods import TEMPLATES, PodTemplate, embedded, matches, pods_of
 from harness.manifests.resource import Resource
+from harness.manifests.scaling import SCALERS, Target, scaled_by
 from harness.manifests.values import dig, mappings
 
 
@@ -96,6 +97,23 @@ class Environment:
         names = {resource.namespace for resource in self.resources if resource.namespace}
         used: dict[str, BuiltResource | None] = dict.fromkeys(sorted(names))
         return used | {resource.name: resource for resource in self.of_kind("Namespace")}
+
+    @cached_property
+    def scalers(self) -> dict[Target, list[BuiltResource]]:
+        """What scales each workload."""
+        scalers: dict[Target, list[BuiltResource]] = {}
+        for scaler in self.of_kind(*SCALERS):
+            if target := scaled_by(scaler.value):
+                scalers.setdefault(target, []).append(scaler)
+        return scalers
+
+    @cached_property
+    def definitions(self) -> dict[tuple[str, str], BuiltResource]:
+        """The CustomResourceDefinitions, by the group and kind that each defines."""
+        return {
+            (str(dig(crd.value, "spec", "group")), str(dig(crd.value, "spec", "names", "kind"))): crd
+            for crd in self.of_kind("CustomResourceDefinition")
+        }
 
     def of_kind(self, *kinds: str) -> list[BuiltResource]:
         return [resource for resource in self.resources if resource.kind in kinds]

@@ -118,14 +118,15 @@ def _rights(environment: Environment, cluster: Cluster, deployed: Deployed) -> I
     if pod is None:
         return
     rights = list(_rights_of(environment, cluster, pod.namespace, pod.account))
-    plurals = _plurals(environment)
     refused: dict[str, dict[str, list[BuiltResource]]] = {}
     kinds: dict[str, set[str]] = {}
     for application, resources in deployed.items():
         if not is_in_cluster(mapping(dig(application.value, "spec", "destination"))):
             continue
         for resource in resources:
-            plural = plurals.get((resource.group, resource.kind)) or plural_of(resource.kind)
+            definition = environment.definitions.get((resource.group, resource.kind))
+            names = dig(definition.value, "spec", "names") if definition else None
+            plural = str(dig(names, "plural") or plural_of(resource.kind))
             kinds.setdefault(resource.namespace, set()).add(plural)
             if not all(_may(rights, verb, plural, resource) for verb in _WRITE):
                 refused.setdefault(resource.namespace, {}).setdefault(plural, []).append(resource)
@@ -158,14 +159,6 @@ def _rights_of(environment: Environment, cluster: Cluster, namespace: str, accou
             yield binding.namespace, _ANYTHING
         else:
             yield from ((binding.namespace, rule) for rule in mappings(role.value.get("rules")))
-
-
-def _plurals(environment: Environment) -> dict[tuple[str, str], str]:
-    names = [dig(crd.value, "spec") for crd in environment.of_kind("CustomResourceDefinition")]
-    return {
-        (str(dig(spec, "group")), str(dig(spec, "names", "kind"))): str(dig(spec, "names", "plural"))
-        for spec in names
-    }
 
 
 def _may(rights: list[Right], verb: str, plural: str, resource: BuiltResource) -> bool:

@@ -227,17 +227,12 @@ def _target(pod: Pod, port: dict[str, Any]) -> Port | None:
     wanted, protocol = port.get("targetPort", port.get("port")), str(port.get("protocol") or "TCP")
     if isinstance(wanted, int):
         return _port(pod, wanted, protocol)
-    for item in _declared(pod):
+    for item in pod.ports():
         if item.get("name") == wanted and isinstance(item.get("containerPort"), int):
             return _port(pod, item["containerPort"], protocol)
     return None
 
 
 def _port(pod: Pod, number: int, protocol: str) -> Port:
-    names = [str(item.get("name")) for item in _declared(pod) if item.get("containerPort") == number]
+    names = [str(item.get("name")) for item in pod.ports() if item.get("containerPort") == number]
     return Port(number, protocol, frozenset(names))
-
-
-def _declared(pod: Pod) -> Iterator[dict[str, Any]]:
-    for _, container, _ in pod.containers():
-        yield from mappings(container.get("ports"))

@@ -161,12 +161,7 @@ def _services(environment: Environment) -> Iterator[Violation]:
         if not isinstance(selector, dict):
             continue
         pods = environment.selected(service.namespace, {"matchLabels": selector})
-        declared = [
-            port
-            for pod in pods
-            for _, container, _ in pod.containers()
-            for port in mappings(container.get("ports"))
-        ]
+        declared = [port for pod in pods for port in pod.ports()]
         for index, port in enumerate(mappings(dig(service.value, "spec", "ports"))):
             target = port.get("targetPort", port.get("port"))
             field = "name" if isinstance(target, str) else "containerPort"

@@ -24,6 +24,7 @@ from harness.manifests.cache import Cache
 from harness.manifests.custom_resources import CRD_MODULES, definitions_of
 from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.values import dig
+from harness.validate import answers
 from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource
 from harness.validate.rule import ValidationRule
@@ -40,7 +41,6 @@ KUBERNETES_VERSIONS: Final = ("1.34.0", "1.35.0", "1.36.0", "1.37.0")
 
 _ERROR: Final = re.compile(r"- at '([^']*)': (.*?)(?=\s+- at '|\s*$)")
 _UNKNOWN: Final = re.compile(r"additional properties (.*) not allowed")
-_KEPT_RESULTS: Final = 5_000
 _FORMAT: Final = "2"
 """Raised when what is cached changes its meaning."""
 _PACKAGE: Final = "kubernetes-validate"
@@ -59,15 +59,10 @@ def check(resources: Sequence[BuiltResource]) -> list[Violation]:
     deployed = {str(dig(crd.value, "spec", "group")) for crd in crds}
     modules = sorted(group for group in groups & CRD_MODULES.keys() if group not in deployed)
     schemas = _crd_schemas(crds, modules)
-    cache = Cache("conformance")
     state = content_key(
         tool_folder("kubeconform").name, _package_version(), schemas.name, *KUBERNETES_VERSIONS, _FORMAT
     )
-    known: dict[str, dict[str, str]] = cache.get(state) or {}
-    new = list({resource.key: resource for resource in resources if resource.key not in known}.values())
-    if new:
-        known |= _conform(new, schemas)
-        cache.put(state, dict(list(known.items())[-_KEPT_RESULTS:]))
+    known = answers.about(resources, Cache("conformance"), state, lambda new: _conform(new, schemas))
     return [violation for resource in resources for violation in _violations(resource, known[resource.key])]
 
 

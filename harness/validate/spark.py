@@ -7,11 +7,11 @@ others. A test compares it with what is installed.
 import re
 from collections import Counter
 from collections.abc import Iterator
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from harness.errors import closest
 from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.values import dig, mapping, string_map
 from harness.validate.finding import Violation
@@ -68,8 +68,8 @@ def unknown(name: str) -> str:
         return ""
     if not name.startswith("spark."):
         return "which Spark does not read: its names start with spark."
-    if close := get_close_matches(name, names(), 1, 0.85):
-        return f"which Spark does not know: use {close[0]}"
+    if close := closest(name, names(), 0.85):
+        return f"which Spark does not know: use {close}"
     return "which Spark does not know: remove it" if name.split(".")[1] in _groups() else ""
 
 

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Any, Final
 
+from harness.errors import closest
 from harness.manifests.build import Build
 from harness.manifests.generated_names import HASH
 from harness.manifests.kubernetes_yaml import YamlError, load
@@ -34,8 +34,8 @@ def check(environment: Environment) -> Iterator[Violation]:
         keys = read[config.build.folder].get(HASH.sub("", config.name))
         if keys and (config.namespace, config.name) not in used:
             for key in sorted(string_map(config.value.get("data")).keys() - keys):
-                close = get_close_matches(key, keys, 1)
-                instead = f"use {close[0]}" if close else "remove it"
+                close = closest(key, keys)
+                instead = f"use {close}" if close else "remove it"
                 yield Violation(
                     LH212, f"{config} sets {key}, which no replacement reads: {instead}.", config, ("data", key)
                 )

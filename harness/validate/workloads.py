@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from harness.manifests.scaling import SCALERS, Target, replicas, scaled_by, share, target_of
+from harness.manifests.scaling import replicas, share, target_of
 from harness.manifests.values import dig, mapping, mappings, sequence
 from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource, Environment, Pod
@@ -52,31 +52,20 @@ def check(environment: Environment, origins: Origins) -> Iterator[Violation]:
         yield from _variables(environment, pod, origins)
 
 
-def scalers(environment: Environment) -> dict[Target, list[BuiltResource]]:
-    """What scales each workload."""
-    by_target: dict[Target, list[BuiltResource]] = {}
-    for scaler in environment.of_kind(*SCALERS):
-        target = scaled_by(scaler.value)
-        if target:
-            by_target.setdefault(target, []).append(scaler)
-    return by_target
-
-
-def replicas_of(workload: BuiltResource, by_target: dict[Target, list[BuiltResource]]) -> tuple[int, int]:
+def replicas_of(environment: Environment, workload: BuiltResource) -> tuple[int, int]:
     """The least and the greatest number of a workload's replicas."""
-    scaler = by_target.get(target_of(workload.value))
-    return replicas(workload.value, scaler[0].value if scaler else None)
+    scaling = environment.scalers.get(target_of(workload.value))
+    return replicas(workload.value, scaling[0].value if scaling else None)
 
 
 def _budgets(environment: Environment) -> Iterator[Violation]:
-    by_target = scalers(environment)
     for budget in environment.of_kind("PodDisruptionBudget"):
         spec = mapping(budget.value.get("spec"))
         selector = spec.get("selector")
         if not isinstance(selector, dict):
             continue
         owners = {pod.owner for pod in environment.selected(budget.namespace, selector)}
-        expected = sum(replicas_of(owner, by_target)[0] for owner in owners if owner.kind in _SCALED)
+        expected = sum(replicas_of(environment, owner)[0] for owner in owners if owner.kind in _SCALED)
         for name in ("maxUnavailable", "minAvailable"):
             number = share(spec.get(name), expected)
             allowed = number if name == "maxUnavailable" or number is None else expected - number
@@ -87,9 +76,8 @@ def _budgets(environment: Environment) -> Iterator[Violation]:
 
 
 def _scalers(environment: Environment) -> Iterator[Violation]:
-    by_target = scalers(environment)
     for workload in environment.of_kind(*_SCALED):
-        scaling = by_target.get(target_of(workload.value), [])
+        scaling = environment.scalers.get(target_of(workload.value), [])
         if scaling and dig(workload.value, "spec", "replicas") is not None:
             message = f"{workload} has a number of replicas, which {scaling[0]} sets as well."
             yield Violation(LH704, message, workload, ("spec", "replicas"))
@@ -113,11 +101,11 @@ def _probes(pod: Pod) -> Iterator[Violation]:
 
 def _policy_ports(environment: Environment) -> Iterator[Violation]:
     """A policy names a port as the pods declare it that are connected to."""
-    everywhere = {str(port.get("name")) for pod in environment.pods for port in _declared(pod)}
+    everywhere = {str(port.get("name")) for pod in environment.pods for port in pod.ports()}
     for policy in environment.of_kind("NetworkPolicy"):
         spec = policy.value.get("spec")
         own = environment.selected(policy.namespace, mapping(dig(spec, "podSelector")))
-        declared = {str(port.get("name")) for pod in own for port in _declared(pod)}
+        declared = {str(port.get("name")) for pod in own for port in pod.ports()}
         for direction, names in (("ingress", declared), ("egress", everywhere)):
             for index, rule in enumerate(mappings(dig(spec, direction))):
                 for number, port in enumerate(mappings(rule.get("ports"))):
@@ -126,11 +114,6 @@ def _policy_ports(environment: Environment) -> Iterator[Violation]:
                         whose = "none of its pods declares" if direction == "ingress" else "no pod declares"
                         message = f"{policy} allows the port {name}, which {whose}."
                         yield Violation(LH705, message, policy, ("spec", direction, index, "ports", number))
-
-
-def _declared(pod: Pod) -> Iterator[dict[str, Any]]:
-    for _, container, _ in pod.containers():
-        yield from mappings(container.get("ports"))
 
 
 def _ports(pod: Pod) -> Iterator[Violation]:
