@@ -1,15 +1,14 @@
 """Grafana's dashboards: what they refer to exists, and no two replace each other."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
 
-from harness.manifests.kubernetes_yaml import YamlError, parse
 from harness.manifests.values import dig, mappings, string_map
 from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource, Environment
+from harness.validate.parsed import json_value, yaml_documents
 from harness.validate.rule import ValidationRule
 
 LH318: Final = ValidationRule(
@@ -86,10 +85,7 @@ def _dashboards(environment: Environment) -> Iterator[tuple[BuiltResource, str, 
     for config in environment.of_kind("ConfigMap"):
         for key, text in string_map(config.value.get("data")).items():
             if key.endswith(".json") and '"panels"' in text:
-                try:
-                    dashboard = json.loads(text)
-                except (ValueError, RecursionError):
-                    continue  # texts.py says it
+                dashboard = json_value(text)
                 if isinstance(dashboard, dict) and isinstance(dashboard.get("panels"), list):
                     yield config, key, dashboard
 
@@ -112,12 +108,8 @@ def _sources(environment: Environment) -> Iterator[str]:
         for key, text in string_map(config.value.get("data")).items():
             if not key.endswith((".yaml", ".yml")) or "datasources:" not in text:
                 continue
-            try:
-                documents = parse(text)
-            except YamlError:
-                continue  # texts.py says it
-            for document in documents:
-                for source in mappings(dig(document.value, "datasources")):
+            for document in yaml_documents(text):
+                for source in mappings(dig(document, "datasources")):
                     yield from (str(source[name]) for name in ("name", "uid") if source.get(name))
 
 

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from harness.manifests.kubernetes_yaml import YamlError, load
 from harness.manifests.values import dig, mapping, mappings, string_map
 from harness.validate.model import BuiltResource, Environment
+from harness.validate.parsed import yaml_documents
 from harness.validate.readers import Reading
 from harness.validate.rule import ValidationRule
 
@@ -46,11 +46,7 @@ def _scripts(data: dict[str, str]) -> Iterator[tuple[str, str, bool]]:
     for name, text in data.items():
         if match := _KEY.fullmatch(name):
             yield match[1], text, data.get(f"resource.customizations.useOpenLibs.{match[1]}") == "true"
-    try:
-        documents = load(data.get("resource.customizations", ""))
-    except YamlError:
-        return
-    for document in documents:
+    for document in yaml_documents(data.get("resource.customizations", "")):
         for key, customization in mapping(document).items():
             if isinstance(script := dig(customization, "health.lua"), str):
                 yield key, script, dig(customization, "health.lua.useOpenLibs") is True
@@ -74,12 +70,9 @@ def _examples(environment: Environment, group: str, kind: str) -> Iterator[dict[
 
 
 def _status(environment: Environment, group: str, kind: str) -> dict[str, Any]:
-    for crd in environment.of_kind("CustomResourceDefinition"):
-        spec = mapping(crd.value.get("spec"))
-        if (spec.get("group"), dig(spec, "names", "kind")) == (group, kind):
-            for version in mappings(spec.get("versions")):
-                return mapping(dig(version, "schema", "openAPIV3Schema", "properties", "status"))
-    return {}
+    crd = environment.definitions.get((group, kind))
+    version = next(iter(mappings(dig(crd.value, "spec", "versions"))), {}) if crd else {}
+    return mapping(dig(version, "schema", "openAPIV3Schema", "properties", "status"))
 
 
 def example(schema: dict[str, Any], depth: int = 0) -> Any:

@@ -12,10 +12,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from harness.manifests.kubernetes_yaml import YamlError, load
+from harness.manifests.kubernetes_yaml import load
 from harness.manifests.values import dig, mappings, string_map
 from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource, Environment
+from harness.validate.parsed import json_value, yaml_documents
 from harness.validate.rule import ValidationRule
 
 LH311: Final = ValidationRule(
@@ -75,17 +76,11 @@ def metrics_of(expression: str) -> set[str]:
 def _queries(key: str, text: str) -> Iterator[tuple[str, str]]:
     """The queries in a file of a ConfigMap, with their purposes."""
     if key.endswith(".json") and '"expr"' in text:
-        try:
-            yield from _expressions(json.loads(text), "title")
-        except ValueError:
-            return
+        yield from _expressions(json_value(text), "title")
     elif key.endswith((".yaml", ".yml")) and "expr:" in text:
-        try:
-            for document in load(text):
-                for group in mappings(dig(document, "groups")):
-                    yield from _expressions(group, "alert")
-        except YamlError:
-            return
+        for document in yaml_documents(text):
+            for group in mappings(dig(document, "groups")):
+                yield from _expressions(group, "alert")
 
 
 def _expressions(value: Any, title: str, name: str = "") -> Iterator[tuple[str, str]]:
@@ -141,11 +136,7 @@ def _defined(config: BuiltResource) -> Iterator[Series]:
             r"^\s*(?:- )?(?:record|mappings):", str(text), re.M
         ):
             continue
-        try:
-            documents = load(str(text))
-        except YamlError:
-            continue
-        for document in documents:
+        for document in yaml_documents(str(text)):
             for rule in (
                 rule for group in mappings(dig(document, "groups")) for rule in mappings(group.get("rules"))
             ):

@@ -4,15 +4,14 @@ import json
 import posixpath
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any, Final
 
 from harness.manifests.globs import path_match
-from harness.manifests.kubernetes_yaml import YamlError, load
 from harness.manifests.values import dig, mapping, mappings, string_map, strings
 from harness.validate.metrics import series_of
 from harness.validate.model import BuiltResource, Environment
 from harness.validate.mounts import mounted_files
+from harness.validate.parsed import json_value, yaml_documents
 from harness.validate.readers import Reading
 from harness.validate.rule import ValidationRule
 
@@ -48,7 +47,7 @@ def readings(environment: Environment, files: Files) -> Iterator[Reading]:
     """What the three read; a text that is not YAML is another rule's."""
     for (config, key), form in files.items():
         text = string_map(config.value.get("data")).get(key, "")
-        if text.strip() and not _documents(text):
+        if text.strip() and not yaml_documents(text):
             continue
         yield Reading(LH204, config, ("data", key), form, text, f"a {key} that {_PROGRAMS[form]} refuses")
     for resource in environment.of_kind("PrometheusRule"):
@@ -79,7 +78,7 @@ def _common(files: Files) -> list[str] | None:
         for (config, key), form in files.items()
         if form == "prometheus"
     ]
-    for document in (document for text in texts for document in _documents(text)):
+    for document in (document for text in texts for document in yaml_documents(text)):
         labels |= string_map(dig(document, "global", "external_labels")).keys()
         for job in mappings(dig(document, "scrape_configs")):
             for rule in mappings(job.get("relabel_configs")) + mappings(job.get("metric_relabel_configs")):
@@ -111,7 +110,7 @@ def files_of(environment: Environment) -> Files:
         if used and program:
             files[file.config, file.key] = program[0]
         if files.get((file.config, file.key)) == "prometheus":
-            for document in _documents(string_map(file.config.value.get("data")).get(file.key, "")):
+            for document in yaml_documents(string_map(file.config.value.get("data")).get(file.key, "")):
                 folder = posixpath.dirname(file.path)
                 rule_files += [posixpath.join(folder, name) for name in strings(dig(document, "rule_files"))]
     for file in mounts:
@@ -126,7 +125,7 @@ def _form_of(key: str, text: str) -> str:
     if _CONFIG.search(text):
         return "prometheus"
     if _RULES.search(text):
-        for document in _documents(text):
+        for document in yaml_documents(text):
             rules = [rule for group in mappings(dig(document, "groups")) for rule in mappings(group.get("rules"))]
             # Grafana's own rules have an apiVersion.
             if any("expr" in rule for rule in rules) and dig(document, "apiVersion") is None:
@@ -134,21 +133,9 @@ def _form_of(key: str, text: str) -> str:
     return ""
 
 
-@lru_cache(maxsize=100)
-def _documents(text: str) -> list[Any]:
-    try:
-        return load(text)
-    except YamlError:
-        return []
-
-
 def _queries(text: str) -> Iterator[tuple[str, str, str]]:
     """The title, the expression and the legend of a dashboard's queries to Prometheus that can be read alone."""
-    try:
-        board = json.loads(text)
-    except ValueError:
-        return
-    for title, target, source in _targets(board, "", "prometheus"):
+    for title, target, source in _targets(json_value(text), "", "prometheus"):
         expression = without_variables(target["expr"])
         if source == "prometheus" and expression is not None:
             yield title, expression, str(target.get("legendFormat") or "")

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from harness.manifests.kubernetes_yaml import YamlError, load
 from harness.manifests.values import dig, mappings, string_map, strings
 from harness.validate.finding import Violation
 from harness.validate.hosts import texts_of
 from harness.validate.model import Environment, Pod
+from harness.validate.parsed import yaml_documents
 from harness.validate.rule import ValidationRule
 
 LH716: Final = ValidationRule(
@@ -49,10 +49,7 @@ def discovered(environment: Environment, prometheus: Pod) -> Iterator[tuple[Pod,
     for text in texts_of(environment, prometheus):
         if text.config is None or "scrape_configs:" not in text.value:
             continue
-        try:
-            documents = load(text.value)
-        except YamlError:
-            continue  # texts.py says it
+        documents = yaml_documents(text.value)
         for job in (job for document in documents for job in mappings(dig(document, "scrape_configs"))):
             for discovery in mappings(job.get("kubernetes_sd_configs")):
                 for pod, labels in _candidates(environment, discovery, prometheus.namespace):

@@ -134,6 +134,8 @@ def test_what_prometheus_refuses(name: str, text: str, said: str, line: int | No
         ("p.yaml", scrape("ec2_sd_configs: [{region: eu-west-1}]", "dns_sd_configs: [{names: [web]}]")),
         ("b.json", board('sum(rate(up{job="$job"}[$__rate_interval])) by (job)', "{{job}}")),
         ("b.json", board("topk($count, up)")),
+        # Another rule reports what is not JSON.
+        ("b.json", '{"expr": ' + "[" * 100_000),
         ("b.json", board('{app="web"} |= "error"', source="loki")),
         ("alertmanager.yml", "route: {receiver: a}\nreceivers: [{name: a}]\n"),
     ],

@@ -1,0 +1,22 @@
+"""Texts inside resources, parsed for rules that read on: `texts` reports what cannot be parsed."""
+
+import json
+from typing import Any
+
+from harness.manifests.kubernetes_yaml import YamlError, load
+
+
+def yaml_documents(text: str) -> list[Any]:
+    """The documents of a YAML text; none of one that is not YAML."""
+    try:
+        return load(text)
+    except YamlError:
+        return []
+
+
+def json_value(text: str) -> Any:
+    """The value of a JSON text; None for one that is not JSON, or nested beyond what can be read."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
