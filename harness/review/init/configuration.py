@@ -50,7 +50,10 @@ def accepted_patterns(files: Iterable[str], others: Iterable[str]) -> list[str]:
     """
     others = list(others)
     occupied = {folder for path in others for folder in _folders(path)}
-    placed = {(folder, _ending(path)) for path in others for folder in ("", posixpath.dirname(path))}
+    # `*.env` covers a file `.env` too, though that is no ending of it.
+    placed = {
+        (folder, f".{path.rpartition('.')[2]}") for path in others for folder in ("", posixpath.dirname(path))
+    }
     names = {posixpath.basename(path) for path in others}
     patterns = set()
     for path in files:

@@ -4,7 +4,7 @@ import tomllib
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -125,6 +125,8 @@ def _folders(path: str) -> list[str]:
 PATHS = st.lists(st.text("ab.[*-", min_size=1, max_size=4), min_size=1, max_size=4).map("/".join)
 
 
+@example({"local.env"}, {".env"})
+@example({"a/local.env"}, {"a/.env", "b.env"})
 @given(st.sets(PATHS), st.sets(PATHS))
 def test_the_patterns_cover_the_files_and_no_others(files: set[str], others: set[str]) -> None:
     folders = {folder for path in files | others for folder in _folders(path)}
