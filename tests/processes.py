@@ -12,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psutil
+
 T = TypeVar("T")
 SECONDS = 300
 """Only what hangs takes as long as this, on a machine under heavy load too."""
@@ -29,6 +31,17 @@ def started(command: Sequence[str | Path], **options: Any) -> Iterator["subproce
                 with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
                     os.killpg(process.pid, sign)
                     process.wait(timeout=60)
+
+
+def descendants_named(process: psutil.Process, name: str) -> list[psutil.Process]:
+    """Those that are there; a child may end between the listing and the question for its name."""
+
+    def is_named(descendant: psutil.Process) -> bool:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return descendant.name() == name
+        return False
+
+    return [descendant for descendant in process.children(recursive=True) if is_named(descendant)]
 
 
 class QuietHandler(BaseHTTPRequestHandler, ABC):

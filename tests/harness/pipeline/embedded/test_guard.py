@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.processes import wait_for
+from tests.processes import descendants_named, wait_for
 
 WORKER = """
 import os, signal, subprocess, sys, time
@@ -45,7 +45,7 @@ class Tree:
     def processes(self) -> list[psutil.Process]:
         """The worker, the program that it started, and that one's; all are there once the program sleeps."""
         guard = psutil.Process(self.guard.pid)
-        wait_for(lambda: any(p.name() == "sleep" for p in guard.children(recursive=True)), "grandchild")
+        wait_for(lambda: descendants_named(guard, "sleep"), "grandchild")
         return guard.children(recursive=True)
 
 

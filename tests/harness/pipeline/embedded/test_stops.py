@@ -17,7 +17,7 @@ import pytest
 from harness.pipeline.embedded.lock import exclusive
 from harness.pipeline.mock_api.server import MockApi
 from tests.harness.pipeline.embedded.conftest import Cli
-from tests.processes import wait_for
+from tests.processes import descendants_named, wait_for
 
 pytestmark = [pytest.mark.embedded, pytest.mark.spark, pytest.mark.airflow, pytest.mark.xdist_group("embedded")]
 
@@ -36,8 +36,7 @@ def running(front: psutil.Process, api: MockApi) -> list[psutil.Process]:
 
     def waits() -> bool:
         assert front.status() != psutil.STATUS_ZOMBIE, "the run ended"
-        java = any(process.name() == "java" for process in front.children(recursive=True))
-        return java and "429" in api.stats()["by_status"]
+        return bool(descendants_named(front, "java")) and "429" in api.stats()["by_status"]
 
     wait_for(waits, "refused request of the ingestion beside a Java process")
     return front.children(recursive=True)
@@ -137,7 +136,7 @@ def test_a_second_run_is_told_who_writes_by_whatever_path(cli: Cli, api: MockApi
 def test_a_killed_java_process_is_named_and_not_what_it_was_reading(cli: Cli) -> None:
     with MockApi(breweries=50) as api, cli.start("--api", f"{api.url}/v1", "--date", "2025-01-01") as front:
         wait_for(lambda: list(cli.lakehouse.rglob("_manifest.json")), "committed bronze run")
-        spark = next(p for p in psutil.Process(front.pid).children(recursive=True) if p.name() == "java")
+        (spark,) = descendants_named(psutil.Process(front.pid), "java")
         spark.kill()
         _, stderr = front.communicate()
     assert front.returncode == 1
