@@ -1,14 +1,26 @@
 """`harness init`."""
 
 import sys
-from typing import Annotated
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.errors import UsageError
+from harness.errors import HarnessError, UsageError
 from harness.exits import ExitCode
 from harness.options import Environment, Root
 from harness.paths import checkout
+
+if TYPE_CHECKING:
+    from harness.init.settings import Setting
+
+
+class AwsFormat(StrEnum):
+    """How `--aws` prints."""
+
+    COMMANDS = "commands"
+    TERRAFORM = "terraform"
 
 
 def init(
@@ -22,17 +34,23 @@ def init(
         str | None, typer.Option(help="Network that may use MinIO's load balancer.", metavar="CIDR")
     ] = None,
     check: Annotated[bool, typer.Option("--check", help="List what is still a placeholder.")] = False,
+    aws: Annotated[
+        AwsFormat | None,
+        typer.Option("--aws", help="Print what it needs of AWS: for the AWS CLI, or Terraform's JSON."),
+    ] = None,
     root: Root = None,
 ) -> None:
     """Set the repository, the registry and the AWS account of an environment.
 
     Writes into overlays/ENV, and asks for what no option gives. Running it again changes what the options name.
-    With --check, the exit code is 3 while something is a placeholder.
+    With --check, the exit code is 3 while something is a placeholder. --aws prints how to create the roles and
+    secrets that the rendered overlay names; it calls nothing.
 
     Examples:
         harness init minikube --repository https://github.com/you/platform.git
         harness init eks
         harness init eks --check
+        harness init eks --aws commands
     """
     from harness.init import settings
     from harness.manifests.environments import overlay
@@ -46,6 +64,9 @@ def init(
         if open_:
             raise typer.Exit(ExitCode.ATTENTION)
         typer.echo(f"Nothing in {environment} is a placeholder.")
+        return
+    if aws:
+        typer.echo(_aws(checkout(root), environment, aws, known), nl=False)
         return
     options = {
         "repository": repository,
@@ -70,3 +91,24 @@ def init(
     for file in changed:
         typer.echo(f"{'wrote' if file.exists() else 'removed'} {file.relative_to(folder.parent.parent)}")
     typer.echo(f"Commit and push this, then: harness validate {environment}" if changed else "Nothing to change.")
+
+
+def _aws(checkout: Path, environment: str, form: AwsFormat, known: list["Setting"]) -> str:
+    from harness.init.aws import needs
+    from harness.init.aws_commands import commands
+    from harness.init.aws_terraform import terraform
+    from harness.manifests.builder import build_all
+    from harness.manifests.catalogue import of_checkout
+    from harness.manifests.environments import overlay, roots
+
+    folder = overlay(checkout, environment)
+    if open_ := [item for item in known if item.file.startswith("aws/") and item.is_placeholder(folder)]:
+        raise UsageError(
+            f"{environment} has a placeholder as --{open_[0].name}: 'harness init {environment}' sets it."
+        )
+    builds = build_all(roots(checkout, environment))
+    for problem in (problem for build in builds for problem in build.problems):
+        raise HarnessError(f"{problem.location}: {problem.message} 'harness validate' lists all problems.")
+    resources = [resource for build in builds for resource in build.resources]
+    required = needs(resources, of_checkout(checkout), environment)
+    return (commands if form is AwsFormat.COMMANDS else terraform)(required, environment)

@@ -8,7 +8,7 @@ from harness.manifests.catalogue import Catalogue
 from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.values import dig, mappings, string_map
 from harness.validate.finding import Violation
-from harness.validate.model import BuiltResource, Environment
+from harness.validate.model import Environment
 from harness.validate.rule import ValidationRule
 from harness.validate.secrets import fetched_keys, target_of
 
@@ -26,7 +26,7 @@ def check(environment: Environment, catalogue: Catalogue) -> Iterator[Violation]
     declared = {(str(place.namespace), place.name): secret for place, secret in catalogue.places()}
     for external in environment.of_kind("ExternalSecret") if declared else ():
         secret = declared.get((external.namespace, target_of(external)))
-        for key, wanted, path in _read(external):
+        for key, wanted, path in entries_read(external.value):
             entry = catalogue.entry(key)
             if entry is None:
                 said = f"reads {key}, which is no entry of the catalogue of secrets"
@@ -47,9 +47,9 @@ def check(environment: Environment, catalogue: Catalogue) -> Iterator[Violation]
                     yield Violation(LH731, message, external, path)
 
 
-def _read(external: BuiltResource) -> Iterator[tuple[str, str, tuple[Step, ...]]]:
+def entries_read(external: dict[str, Any]) -> Iterator[tuple[str, str, tuple[Step, ...]]]:
     """What an ExternalSecret reads: (entry, key of it or empty for all, path)."""
-    spec: Any = external.value.get("spec")
+    spec: Any = external.get("spec")
     for index, item in enumerate(mappings(dig(spec, "data"))):
         reference = dig(item, "remoteRef")
         yield (

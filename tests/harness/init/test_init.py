@@ -1,6 +1,5 @@
 """`harness init`, on a copy of the tree."""
 
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from harness.init.command import init
 from harness.manifests.builder import build_all
 from harness.manifests.environments import roots
 from harness.manifests.write import stream
-from harness.paths import ROOT
 from harness.validate.command import validate
 
 app = typer.Typer()
@@ -26,16 +24,6 @@ EKS = {
     "account": "210987654321",
     "region": "eu-west-1",
 }
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    for folder in ("base", "components", "overlays"):
-        shutil.copytree(ROOT / folder, tmp_path / folder)
-    for file in ("pyproject.toml", "harness/manifests/catalogue.yaml"):
-        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / file, tmp_path / file)
-    return tmp_path
 
 
 def run(tree: Path, environment: str, options: Mapping[str, str], *flags: str, code: int = 0) -> str:

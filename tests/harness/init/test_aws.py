@@ -1,0 +1,217 @@
+"""`harness init ENV --aws`: it prints all that the manifests need, and runs against a server of AWS's API."""
+
+import base64
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import yaml
+
+from harness.errors import HarnessError, UsageError
+from harness.manifests.builder import build_all
+from harness.manifests.environments import roots
+from harness.paths import ROOT
+from tests.harness.init.test_init import EKS, run
+from tests.s3_server import s3_server
+
+pytestmark = pytest.mark.tools
+
+ACCOUNT, REGION = EKS["account"], EKS["region"]
+CATALOGUE = {
+    f"lakehouse/{item['namespace']}/{item['name']}": item["keys"]
+    for item in yaml.safe_load((ROOT / "harness/manifests/catalogue.yaml").read_text(encoding="utf-8"))["secrets"]
+}
+
+Resource = dict[str, Any]
+
+
+@pytest.fixture
+def configured(tree: Path) -> Path:
+    """A tree with an AWS account."""
+    run(tree, "eks", EKS)
+    return tree
+
+
+def rendered(tree: Path) -> list[Resource]:
+    return [item.value for build in build_all(roots(tree, "eks")) for item in build.resources]
+
+
+def readable(resources: list[Resource]) -> dict[str, set[str]]:
+    """Role -> the entries that ExternalSecrets read with it, read from the text of the manifests."""
+    roles = {
+        item["metadata"]["namespace"]: item["metadata"]["annotations"]["eks.amazonaws.com/role-arn"].split("/")[-1]
+        for item in resources
+        if item["kind"] == "ServiceAccount" and "role-arn" in str(item)
+    }
+    entries: dict[str, set[str]] = {role: set() for role in roles.values()}
+    for item in resources:
+        if item["kind"] == "ExternalSecret":
+            entries[roles[item["metadata"]["namespace"]]] |= set(re.findall(r"lakehouse/[\w-]+/[\w-]+", str(item)))
+    return entries
+
+
+def statements(policy: Resource) -> set[str]:
+    """The entries that a policy lets read; it allows nothing else."""
+    assert {statement["Action"] for statement in policy["Statement"]} == {"secretsmanager:GetSecretValue"}
+    prefix, suffix = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:", "-??????"
+    arns = [arn for statement in policy["Statement"] for arn in statement["Resource"]]
+    assert all(arn.startswith(prefix) and arn.endswith(suffix) for arn in arns)
+    return {arn.removeprefix(prefix).removesuffix(suffix) for arn in arns}
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """A server of AWS's API with a cluster `lake`; a folder with the `aws` that calls it."""
+    monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    program = tmp_path / "bin" / "aws"
+    program.parent.mkdir()
+    script = Path(__file__).with_name("aws_cli.py")
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} {script} "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    with s3_server() as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        boto3.client("eks", REGION).create_cluster(
+            name="lake", roleArn=f"arn:aws:iam::{ACCOUNT}:role/cluster", resourcesVpcConfig={}
+        )
+        yield program.parent
+
+
+def execute(script: str, programs: Path) -> "subprocess.CompletedProcess[str]":
+    path = f"{programs}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "CLUSTER": "lake"}
+    return subprocess.run(["sh"], input=script, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_commands_create_what_the_manifests_read(configured: Path, server: Path) -> None:
+    script = run(configured, "eks", {"aws": "commands"})
+    done = execute(script, server)
+    assert done.returncode == 0, done.stderr
+    secrets, iam = boto3.client("secretsmanager", REGION), boto3.client("iam", REGION)
+    wanted = readable(rendered(configured))
+
+    values = {
+        item["Name"]: json.loads(secrets.get_secret_value(SecretId=item["Name"])["SecretString"])
+        for item in secrets.list_secrets(MaxResults=100)["SecretList"]
+    }
+    assert values.keys() == set().union(*wanted.values()) == CATALOGUE.keys()
+    for entry, keys in CATALOGUE.items():
+        assert values[entry].keys() == keys.keys()
+        for key, recipe in keys.items():
+            value = values[entry][key]
+            assert value not in script or recipe["kind"] == "constant"
+            match recipe["kind"]:
+                case "constant":
+                    assert value == recipe["value"]
+                case "fernet":
+                    assert len(base64.urlsafe_b64decode(value)) == 32
+                case _:
+                    assert re.fullmatch(rf"[A-Za-z0-9]{{{recipe['length']}}}", value)
+
+    issuer = boto3.client("eks", REGION).describe_cluster(name="lake")["cluster"]["identity"]["oidc"]["issuer"]
+    host = issuer.removeprefix("https://")
+    roles = {item["RoleName"]: item for item in iam.list_roles()["Roles"]}
+    assert roles.keys() == wanted.keys()
+    for name, entries in wanted.items():
+        policy = iam.get_role_policy(RoleName=name, PolicyName="lakehouse")["PolicyDocument"]
+        assert statements(policy) == entries
+        (trust,) = roles[name]["AssumeRolePolicyDocument"]["Statement"]
+        assert trust["Principal"] == {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{host}"}
+        namespace = name.removeprefix("lakehouse-secrets-")
+        assert trust["Condition"]["StringEquals"][f"{host}:sub"] == [
+            f"system:serviceaccount:{namespace}:external-secrets"
+        ]
+
+    assert execute(script, server).returncode == 0
+    again = secrets.get_secret_value(SecretId="lakehouse/jupyter/jupyter-secrets")["SecretString"]
+    assert json.loads(again) == values["lakehouse/jupyter/jupyter-secrets"]
+
+
+def test_the_commands_stop_in_another_account(configured: Path, server: Path) -> None:
+    run(configured, "eks", {"account": "345678901234"})
+    done = execute(run(configured, "eks", {"aws": "commands"}), server)
+    assert done.returncode == 1
+    assert "another account than 345678901234" in done.stderr
+    assert boto3.client("secretsmanager", REGION).list_secrets()["SecretList"] == []
+
+
+def test_terraform_has_what_the_manifests_read(configured: Path) -> None:
+    written = json.loads(run(configured, "eks", {"aws": "terraform"}))
+    resources, wanted = written["resource"], readable(rendered(configured))
+    secrets = resources["aws_secretsmanager_secret"]
+    assert {item["name"] for item in secrets.values()} == set().union(*wanted.values())
+    for name, version in resources["aws_secretsmanager_secret_version"].items():
+        keys = CATALOGUE[secrets[name]["name"]]
+        values = json.loads(version["secret_string"])
+        assert values.keys() == keys.keys()
+        for key, recipe in keys.items():
+            if recipe["kind"] == "constant":
+                assert values[key] == recipe["value"]
+                continue
+            kind, _, rest = values[key].removeprefix("${").removesuffix("}").partition(".")
+            if kind == "local":
+                kind, rest = re.findall(r"(random_bytes)\.(\w+)", written["locals"][rest])[0]
+            made = resources[kind][rest.partition(".")[0]]
+            assert made["length"] == recipe.get("length", 32)
+    roles = {item["name"]: item for item in resources["aws_iam_role"].values()}
+    assert roles.keys() == wanted.keys()
+    for name, entries in wanted.items():
+        assert (
+            statements(json.loads(resources["aws_iam_role_policy"][re.sub(r"\W", "_", name)]["policy"])) == entries
+        )
+        assert "${local.lakehouse_issuer}:sub" in roles[name]["assume_role_policy"]
+
+
+def add(tree: Path, text: str) -> None:
+    file = tree / "components/external-secrets/stores.yaml"
+    file.write_text(f"{file.read_text(encoding='utf-8')}---\n{text}", encoding="utf-8")
+
+
+ACCOUNT_WITHOUT_USE = """\
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: idle
+  namespace: jupyter
+  annotations:
+    eks.amazonaws.com/role-arn: %s
+"""
+
+
+@pytest.mark.parametrize(
+    ("arn", "why"),
+    [
+        (f"arn:aws:iam::{ACCOUNT}:role/x", "Nothing says what .*idle.* does with"),
+        ("lakehouse-idle", "'lakehouse-idle', which is not the ARN of a role"),
+    ],
+)
+def test_a_role_without_a_use_is_named(configured: Path, arn: str, why: str) -> None:
+    add(configured, ACCOUNT_WITHOUT_USE % arn)
+    with pytest.raises(HarnessError, match=why):
+        run(configured, "eks", {"aws": "commands"})
+
+
+def test_an_entry_that_the_catalogue_lacks_is_named(configured: Path) -> None:
+    file = configured / "components/external-secrets/secrets.yaml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("lakehouse/jupyter/jupyter-secrets", "lakehouse/jupyter/other"), encoding="utf-8")
+    with pytest.raises(HarnessError, match="Nothing says what lakehouse/jupyter/other holds"):
+        run(configured, "eks", {"aws": "terraform"})
+
+
+def test_nothing_is_printed_for_an_account_that_is_a_placeholder(tree: Path) -> None:
+    with pytest.raises(UsageError, match="placeholder as --account: 'harness init eks' sets it"):
+        run(tree, "eks", {"aws": "commands"})
+
+
+def test_an_environment_without_aws_is_refused(tree: Path) -> None:
+    with pytest.raises(UsageError, match="minikube needs nothing of AWS"):
+        run(tree, "minikube", {"aws": "commands"})
