@@ -1,4 +1,4 @@
-"""Quantities, such as `500m` and `1Gi`."""
+"""Quantities, such as `500m` and `1Gi`, and durations."""
 
 import re
 from fractions import Fraction
@@ -36,3 +36,26 @@ def quantity(value: Any) -> Fraction | None:
         return number
     exponent = int(suffix[1:])
     return number * Fraction(10) ** exponent if abs(exponent) <= 100 else None
+
+
+_DURATION: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhdwMy]))+")
+_PART: Final = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>ms|[smhdwMy])")
+_SECONDS: Final[dict[str, Fraction]] = {
+    "ms": Fraction(1, 1000),
+    **{name: Fraction(count) for name, count in (("s", 1), ("m", 60), ("h", 3600), ("d", 86_400))},
+    **{name: Fraction(days * 86_400) for name, days in (("w", 7), ("M", 30), ("y", 365))},
+}
+
+
+def duration(value: Any) -> Fraction | None:
+    """The seconds of a duration; of a size or a number without a unit, the number; None for anything else.
+
+    >>> duration("1h30m") == duration("90m") == 5400
+    True
+    >>> duration(7) == 7 and duration("50GB") == quantity("50G") and duration("P1D") is None
+    True
+    """
+    if isinstance(value, str) and _DURATION.fullmatch(value):
+        parts = _PART.finditer(value)
+        return sum((Fraction(part["number"]) * _SECONDS[part["unit"]] for part in parts), Fraction())
+    return quantity(value.removesuffix("B") if isinstance(value, str) else value)

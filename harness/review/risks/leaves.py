@@ -34,22 +34,22 @@ def leaves_of(change: Change) -> Iterator[Leaf]:
         names = tuple(step for step in path if isinstance(step, str))
         if path[-1:] == ("value",) and len(path) > 1 and isinstance(path[-2], Key):
             names = (*names[:-1], *path[-2].text.removeprefix("name=").split("."))
-        old, new = dict(_flat(field.before, names)), dict(_flat(field.after, names))
+        old, new = dict(flat(field.before, names)), dict(flat(field.after, names))
         for inner in dict.fromkeys((*old, *new)):
             if canonical(old.get(inner)) != canonical(new.get(inner)):
                 where: FieldPath = (*path, *inner[len(names) :])
                 yield Leaf(path_text(where), inner, old.get(inner), new.get(inner))
 
 
-def _flat(value: Any, names: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+def flat(value: Any, names: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     if isinstance(value, dict):
         if isinstance(value.get("name"), str) and "value" in value:
             yield (*names, *value["name"].split(".")), value["value"]
             return
         for key, item in value.items():
-            yield from _flat(item, (*names, str(key)))
+            yield from flat(item, (*names, str(key)))
     elif isinstance(value, list):
         for item in value:
-            yield from _flat(item, names)
+            yield from flat(item, names)
     elif value is not None:
         yield names, value

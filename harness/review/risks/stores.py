@@ -4,14 +4,15 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from harness.manifests.applications import flux
+from harness.manifests.applications import flux, helm_releases
+from harness.manifests.build import HELM_VALUES
 from harness.manifests.images import reference, version
-from harness.manifests.quantity import quantity
+from harness.manifests.quantity import duration, quantity
 from harness.manifests.values import dig, mappings, strings
 from harness.review.lists import BUILT_IN
 from harness.review.risks.context import Change, Judgement, Specification
 from harness.review.risks.data import DF102, DF103, DF107, DF109, DF110, DF111, is_store
-from harness.review.risks.leaves import Leaf, leaves_of
+from harness.review.risks.leaves import Leaf, flat, leaves_of
 from harness.review.risks.rule import high
 from harness.review.risks.running import DF501, DF502, DF503
 
@@ -33,6 +34,11 @@ _OLD_SERIES: Final = {"postgres": 10, "mongo": 5, "mysql": 9, "percona": 9, "mar
 _POSTGRES: Final = re.compile(r"pg(\d+)")
 _COUNTED_ELSEWHERE: Final = (("spec", "replicas"), ("spec", "minReplicas"), ("spec", "maxReplicas"))
 _IMAGE_NAMES: Final = ("image", "imageName")
+_TAG_NAMES: Final = ("tag", "imageTag")
+_DEPLOYERS: Final = ("argoproj.io", flux.GROUP, helm_releases.GROUP)
+"""Groups of resources whose removal is judged by what they deploy."""
+_CLAIM_TEMPLATES: Final = re.compile(r"(?i)\w*volumeClaimTemplates?|pvc(?:Template|Spec)s?")
+_CLAIM_TYPES: Final = ("persistent-claim", "pvc")
 _VERSION_NAMES: Final = re.compile(r"(?i)(?!api|min|schema|ssl|tls)\w*version")
 
 _POLICY: Final = re.compile(
@@ -50,7 +56,16 @@ _DANGERS: Final = re.compile(
 """Switches that delete data when they are on."""
 _PROTECTIONS: Final = re.compile(
     r"(?i)(?:enable)?(?:deletion|termination|delete)-?Protect(?:ion|ed)(?:Enabled)?|preventDestroy"
+    r"|(?:preserve|keep|retain)\w*On\w+"
 )
+_CONSENT: Final = ("cleanupPolicy", "confirmation")
+"""Where Rook is told, in words, that a removal destroys all data."""
+_KEPT_FOR: Final = re.compile(
+    r"(?i)(?:[\w.-]*[._-])?(?:retain|\w*retention\w*(?:[._]\w+)*|keep_?(?:last|hourly|daily|weekly|monthly|yearly|within))"
+)
+"""How long or how many copies of data are kept."""
+_NAMED_CLAIMS: Final = re.compile(r"(?i)existing(?:Claim|Volume)\w*|\w*claimName|pvcName|volume(?:Handle|Name)")
+"""Fields that name the claim or the volume whose data is used."""
 _SIZES: Final = re.compile(r"(?i)size|storage|volumeSize|diskSize|storageSize|capacity")
 _STORAGE: Final = re.compile(r"(?i)storage|volume|persistence|persistent|pvc|disk|claim|walStorage|data")
 _CLASSES: Final = re.compile(r"(?i)storage-?class(?:Name)?")
@@ -71,12 +86,14 @@ _FOLDER_FLAGS: Final = re.compile(
 
 
 def check(change: Change) -> Iterator[Judgement]:
+    if change.gone is not None and _is_unknown_store(change):
+        yield DF107, f"{change.gone.identity} is deleted; its data may be deleted with it", ""
     if change.before is None or change.after is None or change.replaced:
         return
     leaves = list(leaves_of(change))
     yield from _retention(change, leaves)
     yield from _persistence(change, leaves)
-    if change.resource.group not in BUILT_IN:
+    if change.resource.group not in BUILT_IN or change.kind == HELM_VALUES:
         yield from _custom(change, leaves)
     templates = mappings(dig(change.old, "spec", "volumeClaimTemplates"))
     claims = {str(dig(item, "metadata", "name")) for item in templates}
@@ -100,6 +117,8 @@ def _retention(change: Change, leaves: list[Leaf]) -> Iterator[Judgement]:
             yield DF109, f"{change.name} has {leaf.path} true: a removal deletes its data", leaf.path
         elif _PROTECTIONS.fullmatch(leaf.name) and leaf.before is True:
             yield DF109, f"{change.name} is no longer protected by {leaf.path}", leaf.path
+        elif leaf.names[-2:] == _CONSENT and after:
+            yield DF109, f"{change.name} has {leaf.path}: a removal destroys its data", leaf.path
 
 
 def _persistence(change: Change, leaves: list[Leaf]) -> Iterator[Judgement]:
@@ -118,7 +137,13 @@ def _persistence(change: Change, leaves: list[Leaf]) -> Iterator[Judgement]:
 def _custom(change: Change, leaves: list[Leaf]) -> Iterator[Judgement]:
     """Members, claims and versions in resources of operators and in values of charts."""
     for leaf in leaves:
-        storage = any(map(_STORAGE.fullmatch, leaf.names[:-1])) or _holds_claims(leaf.names)
+        if _is_shorter(leaf):
+            said = f"{change.name} keeps less: {leaf.path} {leaf.before} → {leaf.after}"
+            yield DF109, said, leaf.path
+        elif leaf.before is not None and _NAMED_CLAIMS.fullmatch(leaf.name):
+            now = leaf.after or "nothing"
+            yield DF110, f"{change.name} uses {now} instead of {leaf.before} ({leaf.path})", leaf.path
+        storage = _within_storage(leaf.names) or _holds_claims(leaf.names)
         old, new = quantity(leaf.before), quantity(leaf.after)
         if _SIZES.fullmatch(leaf.name) and (storage or leaf.name not in ("size", "capacity")):
             if old is not None and new is not None and isinstance(leaf.before, str):
@@ -128,14 +153,16 @@ def _custom(change: Change, leaves: list[Leaf]) -> Iterator[Judgement]:
             yield DF103, f"{change.name} changes {leaf.path}, which is immutable for its volumes", leaf.path
         elif _counts(change, leaf):
             yield from _count(change, leaf)
-        elif is_store(change.kind) and (leaf.name in _IMAGE_NAMES or _VERSION_NAMES.fullmatch(leaf.name)):
-            series = [_series(value, change.kind.lower()) for value in (leaf.before, leaf.after)]
+        elif store := _versioned_store(change, leaf):
+            series = [_series(value, store) for value in (leaf.before, leaf.after)]
             if leaf.before and leaf.after and series[0] != series[1]:
                 yield DF405, f"{change.name}: {leaf.path} {leaf.before} → {leaf.after}", leaf.path
     for field, path in zip(change.fields.changes, change.fields.paths, strict=True):
         names = [step for step in path if isinstance(step, str)]
         if field.after is None and field.before is not None and not field.secret:
-            if names and (_holds_claims(tuple(names)) and isinstance(field.before, dict | list)):
+            whole = isinstance(field.before, dict | list)
+            volume = _holds_claims(tuple(names)) or (is_store(change.kind) and _STORAGE.fullmatch(str(path[-1])))
+            if whole and volume:
                 yield DF110, f"{change.name} no longer has {field.path}", field.path
             elif isinstance(field.before, dict) and not isinstance(path[-1], str) and _claims_in(field.before):
                 yield (
@@ -151,7 +178,46 @@ def _holds_claims(names: tuple[str, ...]) -> bool:
     )
 
 
+def _is_unknown_store(change: Change) -> bool:
+    """Whether a resource of an operator makes volume claims, whatever its kind."""
+    return (
+        change.resource.group not in (*BUILT_IN, *_DEPLOYERS)
+        and not is_store(change.kind)
+        and any(
+            any(map(_CLAIM_TEMPLATES.fullmatch, names)) or (_SIZES.fullmatch(names[-1]) and _within_storage(names))
+            for names, _ in flat(change.old.get("spec"))
+        )
+    )
+
+
+def _within_storage(names: tuple[str, ...]) -> bool:
+    return any(map(_STORAGE.fullmatch, names[:-1]))
+
+
+def _is_shorter(leaf: Leaf) -> bool:
+    """Whether data is kept for less time, or in fewer copies; a negative number is no limit."""
+    old, new = duration(leaf.before), duration(leaf.after)
+    if old is None or new is None or not _KEPT_FOR.fullmatch(leaf.name):
+        return False
+    return new >= 0 and (old < 0 or new < old)
+
+
+def _versioned_store(change: Change, leaf: Leaf) -> str:
+    """The store whose version a field is; empty if it is none's."""
+    if is_store(change.kind) and (leaf.name in _IMAGE_NAMES or _VERSION_NAMES.fullmatch(leaf.name)):
+        return change.kind.lower()
+    if leaf.name in _IMAGE_NAMES:
+        named = [reference(str(leaf.before)).repository]
+    elif leaf.name in _TAG_NAMES:
+        named = [*leaf.names[:-1], change.resource.identity.name]
+    else:
+        return ""
+    return next((name.lower() for name in named if _STORE_IMAGES.search(name.lower())), "")
+
+
 def _claims_in(value: dict[str, Any]) -> bool:
+    if value.get("type") in _CLAIM_TYPES:
+        return True
     return any(_holds_claims((str(name),)) or re.fullmatch(r"(?i)storage|persistence", str(name)) for name in value)
 
 

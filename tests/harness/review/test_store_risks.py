@@ -166,6 +166,42 @@ CUSTOM = [
         "{forProvider: {skipFinalSnapshot: true}}",
         {"DF109"},
     ),
+    ("CephFilesystem", "{preserveFilesystemOnDelete: true}", "{preserveFilesystemOnDelete: false}", {"DF109"}),
+    ("CephObjectStore", "{preservePoolsOnDelete: true}", "{}", {"DF109"}),
+    (
+        "CephCluster",
+        "{cleanupPolicy: {confirmation: ''}}",
+        "{cleanupPolicy: {confirmation: yes-really-destroy-data}}",
+        {"DF109"},
+    ),
+    ("RecurringJob", "{retain: 7}", "{retain: 1}", {"DF109"}),
+    ("RecurringJob", "{retain: 1}", "{retain: 7}", set()),
+    ("KafkaTopic", "{config: {retention.ms: 604800000}}", "{config: {retention.ms: 3600000}}", {"DF109"}),
+    ("KafkaTopic", "{config: {retention.ms: -1}}", "{config: {retention.ms: 3600000}}", {"DF109"}),
+    ("KafkaTopic", "{config: {retention.ms: 3600000}}", "{config: {retention.ms: -1}}", set()),
+    ("Cluster", "{backup: {retentionPolicy: 30d}}", "{backup: {retentionPolicy: 1w}}", {"DF109"}),
+    ("Prometheus", "{retention: 1y, retentionSize: 50GB}", "{retention: 52w, retentionSize: 50GB}", {"DF109"}),
+    ("Prometheus", "{retentionSize: 50GB}", "{retentionSize: 5GB}", {"DF109"}),
+    ("Snapshots", "{retain: {keepDaily: 14}}", "{retain: {keepDaily: 2}}", {"DF109"}),
+    ("Cluster", "{walStorage: {size: 1Gi}}", "{}", {"DF110"}),
+    (
+        "Kafka",
+        "{storage: {volumes: [{id: 0, type: persistent-claim}, {id: 1, type: persistent-claim}]}}",
+        "{storage: {volumes: [{id: 0, type: persistent-claim}]}}",
+        {"DF107"},
+    ),
+    ("Thing", "{persistence: {existingClaim: a}}", "{persistence: {existingClaim: b}}", {"DF110"}),
+    ("Thing", "{persistence: {existingClaim: a}}", "{persistence: {}}", {"DF110"}),
+    ("Thing", "{data: {pvcName: a}}", "{data: {pvcName: b}}", {"DF110"}),
+    ("Thing", "{claimName: a, title: a}", "{claimName: a, title: b}", set()),
+    ("HelmRelease", "{values: {db: {existingClaim: a}}}", "{values: {db: {existingClaim: b}}}", {"DF110"}),
+    (
+        "HelmRelease",
+        "{values: {postgresql: {image: {tag: '15.4'}}}}",
+        "{values: {postgresql: {image: {tag: '16.1'}}}}",
+        {"DF405"},
+    ),
+    ("HelmRelease", "{values: {web: {image: {tag: '15.4'}}}}", "{values: {web: {image: {tag: '16.1'}}}}", set()),
     ("PersistentVolumeThing", "{reclaimPolicy: Retain}", "{reclaimPolicy: Delete}", {"DF109"}),
     ("Thing", "{deep: {volumeReclaimPolicy: keep}}", "{deep: {volumeReclaimPolicy: delete}}", {"DF109"}),
     ("Thing", "{deletionPolicy: Delete}", "{deletionPolicy: Retain}", set()),
@@ -176,6 +212,28 @@ CUSTOM = [
 @pytest.mark.parametrize(("kind", "before", "after", "expected"), CUSTOM)
 def test_resources_of_operators(kind: str, before: str, after: str, expected: set[str]) -> None:
     assert rules(custom(kind, before), custom(kind, after)) == expected
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("{volumeClaimTemplate: {spec: {storageClassName: a}}}", {"DF107"}),
+        ("{storage: {size: 10Gi}}", {"DF107"}),
+        ("{image: {size: 10}}", set()),
+        ("{volumes: [{name: a, persistentVolumeClaim: {claimName: a}}]}", set()),
+    ],
+)
+def test_any_kind_that_makes_claims_is_a_store_when_it_is_removed(spec: str, expected: set[str]) -> None:
+    assert rules(custom("Thing", spec), None) == expected
+
+
+def test_values_of_a_chart_that_is_not_rendered() -> None:
+    def values(text: str) -> Any:
+        return yaml.safe_load(f"kind: HelmValues\nmetadata: {{name: db}}\nvalues: {text}\n")
+
+    before = "{persistence: {existingClaim: a, size: 10Gi}, replicaCount: 3, postgresql: {image: {tag: '15'}}}"
+    after = "{persistence: {existingClaim: b, size: 5Gi}, replicaCount: 1, postgresql: {image: {tag: '17'}}}"
+    assert rules(values(before), values(after)) == {"DF110", "DF102", "DF501", "DF405"}
 
 
 def test_parameters_and_values_of_a_chart() -> None:
