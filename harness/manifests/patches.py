@@ -14,6 +14,9 @@ from harness.manifests.values import dig, mapping, sequence
 
 _LISTS: Final = ("patches", "patchesStrategicMerge", "patchesJson6902")
 _SETTING: Final = frozenset({"add", "replace", "copy", "move"})
+_ENDLESS: Final = re.compile(r"\)[*+?{]|(?:[*+{].*){4}", re.DOTALL)
+"""Repetitions within repetitions, and many of them."""
+_LONGEST_NAME: Final = 253
 
 Steps = Sequence[Collection[str]]
 """A path, each step by every name that a patch may give it."""
@@ -120,9 +123,14 @@ def steps_of(value: Any, path: Sequence[Step]) -> list[set[str]]:
 def selects(pattern: Any, text: str) -> bool:
     """Whether a selector's pattern, which is anchored, is for a text.
 
-    One that cannot be read is in Go's syntax, or kustomize itself refuses it.
+    So it is taken to be where it cannot be read here: it is in Go's syntax, kustomize itself refuses it, or trying
+    it, unlike in Go, may have no end.
     """
+    if pattern in (None, ""):
+        return True
+    if _ENDLESS.search(str(pattern)) or len(text) > _LONGEST_NAME:
+        return True
     try:
-        return pattern in (None, "") or re.fullmatch(str(pattern), text) is not None
-    except re.error:
+        return re.fullmatch(str(pattern), text) is not None
+    except (re.error, RecursionError, OverflowError):
         return True

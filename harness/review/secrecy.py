@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from harness.manifests.patches import selects
 from harness.manifests.sensitive import REDACTED, is_plain, is_sensitive, masked
 from harness.manifests.values import dig, mappings, same, sequence, strings
 from harness.review.fieldpath import FieldPath, Step
@@ -183,18 +184,11 @@ def _patches_secret(patch: dict[str, Any]) -> bool:
     """Whether a patch is for Secrets, or may be: its target has no kind, and it writes data."""
     kind = dig(patch, "target", "kind")
     if kind:
-        return _matches_secret(str(kind))
+        return selects(kind, "Secret")
     texts = [str(patch.get(name) or "") for name in ("patch", "jsonOp")]
     return any(_SECRET_MANIFEST.search(text) or _SECRET_DATA.search(text) for text in texts) and (
         "target" in patch or any(map(_SECRET_MANIFEST.search, texts))
     )
-
-
-def _matches_secret(pattern: str) -> bool:
-    try:
-        return re.fullmatch(pattern, "Secret") is not None
-    except re.error:
-        return "Secret" in pattern
 
 
 def _selects_secrets(value: Any) -> bool:
