@@ -3,17 +3,19 @@
 import json
 import posixpath
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from harness.manifests.helm.release import Release, escaped, is_url, text_list
 from harness.manifests.helm.remote import RemoteChart
+from harness.manifests.patterns import matches
 from harness.manifests.problem import Location
 from harness.manifests.tree import Tree
 from harness.manifests.values import dig, mapping, mappings
 
 _VARIABLE: Final = re.compile(r"\$(?:\{(\w+)\}|(\w+)|\$)")
+_PATTERN: Final = re.compile(r"[*?\[]")
 _OPTIONS: Final = {"kubeVersion": "", "skipCrds": False, "skipTests": False}
 
 
@@ -49,8 +51,14 @@ class HelmSource:
         )
         release.options["skipSchema"] = bool(options.get("skipSchemaValidation"))
         release.options["apiVersions"] = text_list(options.get("apiVersions"))
-        for name in text_list(options.get("valueFiles")):
-            self._add_file(release, tree, is_own, name, optional=bool(options.get("ignoreMissingValueFiles")))
+        names = text_list(options.get("valueFiles"))
+        named = Release(release.name, release.namespace)
+        for name in names:
+            if not _PATTERN.search(name):
+                self._add_file(named, tree, is_own, name, optional=True)
+        for name in names:
+            optional = bool(options.get("ignoreMissingValueFiles"))
+            self._add_file(release, tree, is_own, name, optional=optional, without=named.files)
         if (values := options.get("valuesObject")) is not None:
             release.layers.append({"inline": json.dumps(values)})
         elif options.get("values"):
@@ -74,16 +82,24 @@ class HelmSource:
         name: str,
         *,
         optional: bool = False,
+        without: Set[str] = frozenset(),
         **layer: str,
     ) -> None:
+        """Adds a file, or those that a pattern selects, `without` some."""
+
+        def add(path: str) -> None:
+            for file in [path] if layer else _selected(tree, path):
+                if file == path or file not in {*without, *release.files}:
+                    release.add_file(tree, file, Location(file), optional=optional, **layer)
+
         name = self._referred(name)
         reference, _, rest = name.partition("/")
         if reference.startswith("$"):
             url = self.references.get(reference[1:])
             if url is None:
                 release.notes.append(f"its values are in {name}, but no Application source is called {reference}")
-            elif is_own(url, rest):
-                release.add_file(tree, rest, Location(rest), optional=optional, **layer)
+            elif is_own(url, _selected(tree, rest)[0]):
+                add(rest)
             else:
                 release.notes.append(f"the values in {name} are in another repository ({url})")
         elif is_url(name):
@@ -91,8 +107,7 @@ class HelmSource:
         elif self.chart:
             release.add_inside(name, optional=optional, **layer)
         else:
-            path = name.lstrip("/") if name.startswith("/") else posixpath.join(self.path, name)
-            release.add_file(tree, path, Location(path), optional=optional, **layer)
+            add(name.lstrip("/") if name.startswith("/") else posixpath.join(self.path, name))
 
     def _referred(self, name: str) -> str:
         """A file's name, in which `$name/` at the start is a source's."""
@@ -120,6 +135,19 @@ def helm_source(
         {str(other["ref"]): str(other.get("repoURL") or "") for other in sources if other.get("ref")},
         variables,
     )
+
+
+def _selected(tree: Tree, path: str) -> list[str]:
+    """The files that a pattern selects, those of a folder before those below it; the path itself if it is none."""
+    if not _PATTERN.search(path) or tree.entry(path):
+        return [path]
+    path = posixpath.normpath(path)
+
+    def order(file: str) -> list[tuple[bool, str]]:
+        *folders, name = file.split("/")
+        return [*((True, folder) for folder in folders), (False, name)]
+
+    return sorted((file for file in tree.paths() if matches(file, path)), key=order) or [path]
 
 
 def _remote(source: dict[str, Any]) -> RemoteChart | None:

@@ -139,6 +139,51 @@ def test_values_are_merged_as_argo_cd_has_helm_merge_them(
     assert data(repo, helm) == expected
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["../../envs/prod/*.yaml"], {"replicas": "6", "list": "z"}),
+        (["../../envs/prod/*.yaml", "../../envs/prod/a.yaml"], {"replicas": "5", "list": "z"}),
+        (["../../envs/prod/a.yaml", "../../envs/prod/*.yaml"], {"replicas": "6", "list": "z"}),
+        (["/envs/prod/**/*.yaml"], {"replicas": "7", "list": "z"}),
+        (["/envs/p?od/[ab].yaml"], {"replicas": "6"}),
+        (["$values/envs/*/b.yaml"], {"replicas": "6"}),
+    ],
+)
+def test_patterns_select_values_in_the_order_of_their_names(
+    repo: Any, names: list[str], expected: dict[str, str]
+) -> None:
+    repo.commit(
+        {
+            "envs/prod/a.yaml": "replicas: 5\n",
+            "envs/prod/b.yaml": "replicas: 6\n",
+            "envs/prod/z.yaml": "list: [z]\n",
+            "envs/prod/more/c.yaml": "replicas: 7\n",
+            "envs/prod/b.txt": "replicas: 9\n",
+        }
+    )
+    assert data(repo, {"valueFiles": names}, {"ref": "values", "repoURL": URL}) == expected
+
+
+def test_a_pattern_that_selects_nothing_is_named(repo: Any) -> None:
+    repo.write({"clusters/prod/web.yaml": application({"valueFiles": ["envs/*.yaml"]})})
+    (problem,) = repo.review().problems
+    assert "charts/web/envs/*.yaml does not exist" in problem.sentence
+    missing = {"valueFiles": ["envs/*.yaml"], "ignoreMissingValueFiles": True}
+    repo.write({"clusters/prod/web.yaml": application(missing)})
+    assert repo.review().problems == ()
+
+
+def test_a_new_file_that_a_pattern_selects_is_shown(repo: Any) -> None:
+    repo.commit(
+        {"envs/a.yaml": "replicas: 2\n", "clusters/prod/web.yaml": application({"valueFiles": ["/envs/*"]})}
+    )
+    repo.write({"envs/b.yaml": "replicas: 3\n"})
+    review = repo.review()
+    assert changed(review) == {"data.replicas": ("2", "3")}
+    assert review.uncovered == ""
+
+
 def test_values_of_a_second_source_are_followed(repo: Any) -> None:
     values = {"ref": "values", "repoURL": URL}
     helm = {"valueFiles": ["$values/envs/prod/web-values.yaml"]}
