@@ -8,6 +8,7 @@ from typing import Final
 
 from harness import files
 from harness.errors import HarnessError, UsageError
+from harness.manifests.images import REGISTRY
 from harness.validate.placeholders import LH751, PLACEHOLDER
 
 
@@ -59,7 +60,7 @@ SETTINGS: Final = (
         "registry and owner of the platform's images, such as docker.io/you",
         "images/kustomization.yaml",
         r"^(    newName: )(\S+)(/lakehouse-[\w-]+)$",
-        r"[a-z0-9][a-z0-9.-]*(:\d+)?(/[a-z0-9][a-z0-9._-]*)*",
+        REGISTRY,
     ),
     Setting("account", "AWS account, 12 digits", "aws/account.yaml", r'^(  account: ")(\d+)(")$', r"\d{12}"),
     Setting(

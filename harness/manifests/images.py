@@ -6,6 +6,9 @@ from typing import Any, Final, NamedTuple
 
 _VERSION: Final = re.compile(r"v?(\d+(?:\.\d+)*)(?:[-+._].*)?")
 
+REGISTRY: Final = r"[a-z0-9][a-z0-9.-]*(:\d+)?(/[a-z0-9][a-z0-9._-]*)*"
+"""A registry and an owner of images in it, such as docker.io/you."""
+
 
 class ImageReference(NamedTuple):
     """Repository, tag and digest of an image; empty for what it does not have."""
@@ -13,6 +16,10 @@ class ImageReference(NamedTuple):
     repository: str
     tag: str
     digest: str
+
+    def __str__(self) -> str:
+        tag, digest = (self.tag and f":{self.tag}"), (self.digest and f"@{self.digest}")
+        return f"{self.repository}{tag}{digest}"
 
 
 def reference(image: str) -> ImageReference:

@@ -1,4 +1,4 @@
-"""Whether the registry of an image answers, and pulling from it."""
+"""Whether the registry of an image answers and what it has, pulling from it and pushing to it."""
 
 import functools
 import json
@@ -21,6 +21,8 @@ _MANIFESTS: Final = (
 """Media types of what a tag may name; a registry gives only those that a request accepts."""
 _NAMES: Final = ("docker.io", "index.docker.io")
 HINT: Final = "check the image's name and tag, and your right to pull it ('docker login')"
+
+_PUSH_HINT: Final = "check that the registry has this repository, and your right to push to it ('docker login')"
 
 
 def host(image: str) -> str:
@@ -47,6 +49,21 @@ def answers(image: str) -> bool:
 
 def pull(image: str) -> None:
     docker("pull", "--quiet", image, doing=f"pull {image}", hint=HINT)
+
+
+def push(image: str) -> None:
+    docker("push", "--quiet", image, doing=f"push {image}", hint=_PUSH_HINT)
+
+
+def digest(image: str) -> str | None:
+    """The digest that an image's registry has for its name and tag; None where it has none, or shows none."""
+    try:
+        return docker(
+            *("buildx", "imagetools", "inspect", "--format", "{{.Manifest.Digest}}", image),
+            doing=f"ask for the digest of {image}",
+        ).strip()
+    except HarnessError:
+        return None
 
 
 @functools.lru_cache

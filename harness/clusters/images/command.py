@@ -1,7 +1,8 @@
-"""`harness images`: list, build, pull, load, save, prune."""
+"""`harness images`: list, build, pull, load, save, release, prune."""
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from harness.clusters.images.wanted import Wanted
 
 app = group(
-    "List, build, pull, load and save the images.", "harness images build", "harness images list --format json"
+    "List, build, pull, load, save and release the images.",
+    "harness images build",
+    "harness images list --format json",
 )
 
 Only = Annotated[
@@ -190,6 +193,52 @@ def save(
         size = save_images([image.name for image in images if image.name not in only_pulled], file)
     err.print(f"{len(images) - len(only_pulled)} images in {file}, {size / 1e9:.1f} GB.", highlight=False)
     _say_lacking(only_pulled)
+
+
+@app.command()
+def release(
+    environment: Environment,
+    push: Annotated[
+        str | None, typer.Option(help="Push to this registry and owner, such as docker.io/you.", metavar="REGISTRY")
+    ] = None,
+    form: Annotated[Literal["text", "json"], FORMAT] = "text",
+    root: Root = None,
+) -> None:
+    """Tag the platform's own images by their content, and write the tags into the overlay.
+
+    Builds what changed. With --push, what the registry has is neither built nor pushed again, and the overlay gets
+    digests, too. Commit and push the overlay, and Argo CD deploys the images; a revert is the rollback. The exit
+    code is 5 when another overlay tags some images.
+
+    Examples:
+        harness images release minikube
+        harness images release eks --push docker.io/you
+    """
+    import re
+
+    from harness.clusters.images.release import release as release_images
+    from harness.manifests.images import REGISTRY
+
+    if push is not None and not re.fullmatch(REGISTRY, push):
+        raise UsageError(f"--push {push!r} is no registry and owner, such as docker.io/you: correct it.")
+    require_daemon()
+    tree = checkout(root)
+    done = release_images(environment, tree, push)
+    if form == "json":
+        typer.echo(json.dumps([asdict(image) for image in done.images], indent=2))
+    else:
+        for image in done.images:
+            typer.echo(f"{image.repository}:{image.tag} ({image.origin})")
+        file = done.file.relative_to(tree)
+        changed = any(image.changed for image in done.images)
+        typer.echo(f"Wrote {file}: commit and push it." if changed else f"Nothing to change in {file}.")
+    if done.elsewhere:
+        err.print(
+            f"[yellow]Tagged by another overlay:[/] {escape(', '.join(done.elsewhere))}.",
+            highlight=False,
+            soft_wrap=True,
+        )
+        raise typer.Exit(ExitCode.NOT_COVERED)
 
 
 @app.command()

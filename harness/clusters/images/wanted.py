@@ -35,7 +35,13 @@ class Wanted:
 
     @property
     def recipe(self) -> Recipe | None:
-        return recipe(self.repository, self.root)
+        """How it is built; None for one with a digest, which its registry alone has."""
+        return None if reference(self.name).digest else recipe(self.repository, self.root)
+
+    @property
+    def own(self) -> bool:
+        how = recipe(self.repository, self.root)
+        return how is not None and how.own
 
 
 def wanted(environment: str, root: Path = ROOT) -> list[Wanted]:

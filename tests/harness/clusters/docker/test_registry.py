@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.clusters.docker import registry
-from harness.clusters.docker.registry import answers, host
+from harness.clusters.docker import client, registry
+from harness.clusters.docker.registry import answers, digest, host, push
+from harness.errors import HarnessError
 from tests.harness.programs import program
 from tests.processes import QuietHandler, serving
 
@@ -54,3 +55,22 @@ def test_a_mirror_answers_for_docker_hub(
         program(tmp_path / "docker", f"echo '[\"{url}/\"]'")
         assert answers(image) is expected
     registry._mirrors.cache_clear()
+
+
+@pytest.mark.parametrize(("script", "expected"), [("echo sha256:01", "sha256:01"), ("echo no >&2; exit 1", None)])
+def test_the_digest_that_a_registry_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, expected: str | None
+) -> None:
+    monkeypatch.setattr(client, "docker_program", lambda: program(tmp_path / "docker", script))
+    assert digest("localhost:1/web:1") == expected
+
+
+def test_a_refused_push_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refusal = "denied: requested access to the resource is denied"
+    monkeypatch.setattr(
+        client, "docker_program", lambda: program(tmp_path / "docker", f"echo '{refusal}' >&2; exit 1")
+    )
+    with pytest.raises(
+        HarnessError, match=rf"^Could not push a/web:1 \({refusal}\): check .* \('docker login'\)\.$"
+    ):
+        push("a/web:1")

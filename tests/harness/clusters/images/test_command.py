@@ -35,7 +35,9 @@ def test_what_only_a_registry_has_is_named_and_has_an_exit_code(monkeypatch: pyt
     assert "Available only from an image registry: docker.io/grafana/grafana:12." in done.output
 
 
-@pytest.mark.parametrize("arguments", [["list"], ["build"], ["pull"], ["load"], ["save", "x.tar"], ["prune"]])
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["build"], ["pull"], ["load"], ["save", "x.tar"], ["release", "eks"], ["prune"]]
+)
 def test_without_docker_one_sentence(arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
