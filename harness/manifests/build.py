@@ -117,6 +117,8 @@ class Build:
         problems: Why it could not be built, or not all of it.
         answer: The resources as they came; None when it could not be built.
         plain: The resources of a folder of plain manifests, of which those without a problem are there.
+        unfetched: Whether it could not be built because a remote base is not at hand.
+        as_written: Whether `plain` is what a kustomization consists of, which could not be built.
     """
 
     root: Root
@@ -124,6 +126,8 @@ class Build:
     problems: list[Problem] = field(default_factory=list)
     answer: Answer | None = field(default=None, repr=False)
     plain: list[Resource] | None = field(default=None, repr=False)
+    unfetched: bool = False
+    as_written: bool = False
 
     @property
     def folder(self) -> str:

@@ -27,7 +27,7 @@ from harness.manifests.kubernetes_yaml import YamlError, check_size, load
 from harness.manifests.problem import Location, Problem
 from harness.manifests.remote_charts import RemoteCharts
 from harness.manifests.tree import UnreadableError
-from harness.manifests.upstream import Remote, mirrors
+from harness.manifests.upstream import NotFetchedError, Remote, mirrors
 
 _CACHE: Final = "built"
 _MOST_AT_ONCE: Final = 8
@@ -36,6 +36,7 @@ _MOST_CHARACTERS: Final = 3_000_000
 """Of one resource, with its comments: etcd takes 1.5 MB for one object."""
 _DOCUMENTS: Final = re.compile(r"^---.*\n", re.MULTILINE)
 _FETCHED: Final = "git fetch "
+_NOT_FETCHED: Final = "LH107"
 _UNRESOLVED: Final = re.compile(r"(?:git fetch|Get) .*\blookup (?P<host>[\w.-]+)(?: on \S+)?: ", re.DOTALL)
 
 
@@ -138,6 +139,8 @@ class Builder:
                     requests[key] = request
             except UnreadableError as error:
                 answers[key] = error.problem(Location(root.inputs.kustomization, 1))
+            except NotFetchedError as error:
+                answers[key] = Problem(_NOT_FETCHED, f"{str(error).rstrip('.')}.", root.remote_location)
             except (HarnessError, ValueError) as error:
                 answers[key] = Problem("LH101", f"{str(error).rstrip('.')}.", root.remote_location)
             if len(requests) == most:
@@ -263,7 +266,7 @@ class Builder:
                 message = f"{remote.url} is not fetched, because {remote.host} is not allowed: see --allow-host."
             else:
                 continue
-            return Problem("LH107", message, remote.location(root.tree))
+            return Problem(_NOT_FETCHED, message, remote.location(root.tree))
         return None
 
 
@@ -300,10 +303,11 @@ def _result(root: Root, key: str, answer: Answer | Problem | None) -> Build:
     if root.inputs.problems or answer is None:
         return Build(root, key, root.inputs.problems)
     if isinstance(answer, Problem):
-        return Build(root, key, [answer])
+        return Build(root, key, [answer], unfetched=answer.rule == _NOT_FETCHED)
     if said := answer.header.get("error"):
         invalid = [] if _FETCHED in said else invalid_manifests(root.tree, root.inputs)
-        return Build(root, key, invalid or [explain(said, root.tree, root.inputs, _program())])
+        problems = invalid or [explain(said, root.tree, root.inputs, _program())]
+        return Build(root, key, problems, unfetched=_FETCHED in said)
     return Build(root, key, answer=answer)
 
 

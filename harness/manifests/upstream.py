@@ -34,6 +34,10 @@ _TAG: Final = re.compile(r"v(?P<major>\d+)\.\d+\.\d+(?:-[\w.]+)?")
 _PATIENCE_SECONDS: Final = 2.0
 
 
+class NotFetchedError(HarnessError):
+    """A remote base is not at hand, and may not or cannot be fetched."""
+
+
 @dataclass(frozen=True)
 class Remote:
     """One upstream base.
@@ -117,7 +121,7 @@ def mirrors(remotes: Iterable[Remote], *, offline: bool = False) -> dict[str, st
             local |= {url: repository for remote in bases for url in (base_url, remote.clone_url)}
         except HarnessError:
             if offline:
-                raise HarnessError(
+                raise NotFetchedError(
                     f"{bases[0].url} is not in the cache, and {GITHUB} is not allowed: see --allow-host"
                 ) from None
             if not _answers(GITHUB):

@@ -175,6 +175,8 @@ class Environment:
                 build.problems and build.plain is None for build in application.builds
             ):
                 return False
+        if item.before and item.after and _as_written(item.before) != _as_written(item.after):
+            return False
         for side, there, missing, others in (
             (SideName.HEAD, item.before, item.after is None, self._after),
             (SideName.BASE, item.after, item.before is None, self._before),
@@ -405,6 +407,10 @@ def _half(item: _Match, names: tuple[Names, Names]) -> list[Pair]:
     if all(sides):
         return []
     return [Pair(resource, None) for resource in sides[0]] + [Pair(None, resource) for resource in sides[1]]
+
+
+def _as_written(application: Application) -> list[bool]:
+    return [build.as_written for build in application.builds]
 
 
 def _same(item: _Match) -> bool:

@@ -94,6 +94,8 @@ class Scope:
     def _children(self, value: dict[str, Any]) -> Iterator[str]:
         if self.is_sensitive(str(value.get("name") or "")):
             yield from _VALUES
+        if self.kind == "Document" and "op" in value and _SECRET_DATA.search(str(value.get("path"))):
+            yield "value"
         if _is_patch(value) and _patches_secret(value):
             yield from _PATCHES
         if any(_selects_secrets(value[name]) for name in _SELECTORS if name in value):
@@ -107,7 +109,7 @@ class Scope:
         if self.kind == "SealedSecret" and path[:2] == ("spec", "encryptedData"):
             return True
         names = [step for step in path if isinstance(step, str)]
-        if "stringData" in names:
+        if "stringData" in names or ("secretGenerator" in names and "literals" in names):
             return True
         return "Secret" in self.kind and _holds_data(names)
 

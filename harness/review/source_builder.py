@@ -2,7 +2,7 @@
 
 import posixpath
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from harness.machine.cache import content_key
 from harness.manifests.applications.deployer import ApplicationSource, Deployer
@@ -18,8 +18,10 @@ from harness.manifests.kubernetes_yaml import YamlError
 from harness.manifests.problem import Location, Problem
 from harness.manifests.resource import Resource
 from harness.manifests.tree import UnreadableError
-from harness.manifests.values import canonical
+from harness.manifests.values import canonical, mapping
 from harness.review.own_repository import OwnRepository
+
+_KUSTOMIZATION: Final = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
 
 
 class SourceBuilder:
@@ -110,7 +112,8 @@ class SourceBuilder:
                 roots[source] = made
             else:
                 self._builds[source] = made
-        self._builds |= zip(roots, self._builder.build(list(roots.values())), strict=True)
+        built = map(self._whole_or_as_written, self._builder.build(list(roots.values())))
+        self._builds |= zip(roots, built, strict=True)
         return [self._builds[source] for source in wanted]
 
     def _reduced(self, source: ApplicationSource) -> ApplicationSource:
@@ -132,7 +135,7 @@ class SourceBuilder:
         touched, inputs = self.kustomizations.touched, build.root.inputs
         if build.problems or build.folder != source.path or build.folder in touched:
             return True
-        if build.plain is not None:
+        if build.plain is not None and not build.as_written:
             return not all(map(self.tree.is_file, inputs.files))  # a link leads to elsewhere
         return inputs.may_differ(touched)
 
@@ -177,7 +180,15 @@ class SourceBuilder:
             message = f"{folder} has no kustomization, so the Application's options for one cannot be applied."
             problems.append(Problem("LH101", message, Location(folder)))
         files = [path for path in selected_files(self.tree, folder, source.directory) if not path.endswith(JSONNET)]
-        key = ["plain", canonical(source.edits)]
+        resources, key, read = self._read(files, folder, problems)
+        key = ["plain", canonical(source.edits), *key]
+        return self._plain_build(folder, *key, files=read, problems=problems, plain=resources)
+
+    def _read(
+        self, files: Sequence[str], folder: str, problems: list[Problem]
+    ) -> tuple[list[Resource], list[str], set[str]]:
+        """The resources in files, what their content key is made of, and the files with their links followed."""
+        key: list[str] = []
         resources: list[Resource] = []
         read = {*files}
         for path in files:
@@ -194,4 +205,19 @@ class SourceBuilder:
             except YamlError as error:
                 message = f"{path} is not valid YAML: {error}."
                 problems.append(Problem("LH104", message, Location(path, error.line)))
-        return self._plain_build(folder, *key, files=read, problems=problems, plain=resources)
+        return resources, key, read
+
+    def _whole_or_as_written(self, build: Build) -> Build:
+        """A build, or what its kustomizations consist of where a remote base of theirs is not at hand."""
+        if not build.unfetched:
+            return build
+        inputs = build.root.inputs
+        inputs.unrendered |= {problem.message.rstrip("."): "" for problem in build.problems}
+        problems: list[Problem] = []
+        written, _, _ = self._read(inputs.manifests, build.folder, problems)
+        for file in inputs.kustomizations:
+            folder = posixpath.dirname(file) or "."
+            fields = _KUSTOMIZATION | self.kustomizations.fields(folder)
+            fields["metadata"] = mapping(fields.get("metadata")) | {"name": folder}
+            written.append(Resource.of(fields, origin=file))
+        return Build(build.root, build.key, problems, plain=written, as_written=True)
