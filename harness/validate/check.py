@@ -30,8 +30,8 @@ from harness.validate import (
     engines,
     exemptions,
     external_secrets,
-    health,
     kustomizations,
+    lua,
     majors,
     metrics,
     monitoring,
@@ -39,11 +39,13 @@ from harness.validate import (
     placeholders,
     policy,
     projects,
+    provisioning,
     reach,
     readers,
     references,
     schemas,
     scraping,
+    scripts,
     spark,
     texts,
     unread,
@@ -251,7 +253,12 @@ def _judge(environment: Environment, catalogue: Catalogue, cluster: Cluster) -> 
     yield from metrics.check(environment)
     files = monitoring.files_of(environment)
     yield from readers.judge(
-        [*monitoring.readings(environment, files), *health.readings(environment)],
+        [
+            *monitoring.readings(environment, files),
+            *lua.readings(environment),
+            *scripts.readings(environment),
+            *dashboards.readings(environment),
+        ],
         monitoring.knowledge(environment, files),
         monitoring.LH205,
     )
@@ -260,7 +267,9 @@ def _judge(environment: Environment, catalogue: Catalogue, cluster: Cluster) -> 
     yield from airflow.check(environment)
     yield from unread.check(environment)
     yield from spark.check(environment)
+    yield from lua.check(environment)
     yield from dashboards.check(environment)
+    yield from provisioning.check(environment)
     insecure = engines.pod_security(environment.pods)
     yield from insecure
     environment.malformed |= {

@@ -1,18 +1,22 @@
-"""Grafana's dashboards: what they refer to exists, and no two replace each other."""
+"""Grafana's dashboards: what they refer to exists, no two replace each other, and every panel can be shown."""
 
+import posixpath
 import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
 
-from harness.manifests.values import dig, mappings, string_map
+from harness.errors import closest
 from harness.validate.finding import Violation
-from harness.validate.model import BuiltResource, Environment
-from harness.validate.parsed import json_value, yaml_documents
+from harness.validate.grafana import Dashboard, Path, dashboards, data_sources, targets
+from harness.validate.model import Environment
+from harness.validate.readers import Reading
 from harness.validate.rule import ValidationRule
 
 LH318: Final = ValidationRule(
-    "LH318", "A dashboard's and a panel's id is unique", "Grafana keeps one of them, or refuses to provision both."
+    "LH318",
+    "A dashboard's id and title, and the ids of its panels and queries, are unique",
+    "Grafana keeps one of them, or refuses to provision both.",
 )
 LH319: Final = ValidationRule(
     "LH319",
@@ -21,104 +25,218 @@ LH319: Final = ValidationRule(
     is_about_absence=True,
     provided_by=frozenset({"ConfigMap"}),
 )
+LH320: Final = ValidationRule(
+    "LH320",
+    "Grafana can show a dashboard and each of its panels",
+    "It refuses the dashboard, or the panel stays empty.",
+    engine="Grafana's schema",
+)
 
 _VARIABLE: Final = re.compile(r"\$([a-zA-Z_]\w*)|\$\{([a-zA-Z_]\w*)[^}]*\}|\[\[([a-zA-Z_]\w*)[^\]]*\]\]")
 _REPLACED: Final = re.compile(r"label_replace\b")
 _BUILT_IN: Final = frozenset({"grafana", "-- Grafana --", "-- Mixed --", "-- Dashboard --", "default"})
 _GLOBALS: Final = frozenset({"timeFilter", "interval"})
+_UID: Final = re.compile(r"[a-zA-Z0-9_-]{0,40}")
+_WIDTH: Final = 24
+_WITHOUT_DATA: Final = frozenset(
+    {"alertlist", "annolist", "dashlist", "gettingstarted", "live", "news", "row", "text", "welcome"}
+)
+_PANELS: Final = _WITHOUT_DATA | {
+    *("barchart", "bargauge", "candlestick", "canvas", "datagrid", "debug", "flamegraph", "gauge", "geomap"),
+    *("graph", "heatmap", "histogram", "logs", "logstable", "nodeGraph", "piechart", "singlestat", "stat"),
+    *("state-timeline", "status-history", "table", "table-old", "timeseries", "traces", "trend", "xychart"),
+}
+"""The types of panels that come with Grafana, with the old ones that it converts."""
+_VARIABLES: Final = frozenset(
+    {"adhoc", "constant", "custom", "datasource", "groupby", "interval", "query", "snapshot", "switch"}
+    | {"system", "textbox"}
+)
+_KEYS: Final = {
+    "dashboard": frozenset({"annotations", "panels", "refresh", "templating", "time", "timezone", "title", "uid"}),
+    "panel": frozenset({"datasource", "fieldConfig", "gridPos", "options", "targets", "title", "transformations"}),
+    "query": frozenset({"datasource", "expr", "format", "legendFormat", "refId"}),
+}
+"""What is missed where it is misspelt."""
+
+
+def readings(environment: Environment) -> Iterator[Reading]:
+    for one in dashboards(environment):
+        said = f"a dashboard {one.key} that Grafana cannot show"
+        yield Reading(LH320, one.config, ("data", one.key), "dashboard", one.text, said)
 
 
 def check(environment: Environment) -> Iterator[Violation]:
-    """Finds dashboards that replace each other, and references in them that lead nowhere."""
-    sources = set(_sources(environment))
-    owners: dict[str, str] = {}
-    for config, key, dashboard in _dashboards(environment):
-        uid = str(dashboard.get("uid") or "")
-        other = owners.setdefault(uid, f"{key} of {config}")
-        if uid and other != f"{key} of {config}":
-            yield _violation(LH318, config, key, f"has the uid {uid}, as {other} has", f'"{uid}"')
-        panels = list(_panels(dashboard))
-        counts = Counter(panel.get("id") for panel in panels if panel.get("id") is not None)
-        for number in (number for number, count in counts.items() if count > 1):
-            yield _violation(LH318, config, key, f"has two panels with the id {number}", f'"id": {number}')
-        yield from _references(config, key, dashboard, panels, sources)
+    """Finds dashboards that replace each other, references in them that lead nowhere, and panels without data."""
+    every = list(dashboards(environment))
+    sources = data_sources(environment)
+    names = {str(source[field]) for source in sources for field in ("name", "uid") if source.get(field)}
+    has_default = any(str(source.get("isDefault")).lower() in ("true", "1") for source in sources)
+    plugins = _plugins(environment)
+    yield from _twice(every)
+    for one in every:
+        yield from _unshown(one, plugins)
+        yield from _references(one, names, has_default=has_default or not sources)
 
 
-def _references(
-    config: BuiltResource, key: str, dashboard: dict[str, Any], panels: list[dict[str, Any]], sources: set[str]
-) -> Iterator[Violation]:
-    variables = {str(variable.get("name")) for variable in mappings(dig(dashboard, "templating", "list"))}
-    for panel in panels:
-        title = f"panel '{panel.get('title')}'"
-        targets = mappings(panel.get("targets"))
-        for text in dict.fromkeys(text for item in (panel.get("title"), *targets) for text in _texts(item)):
-            for name in sorted({"".join(groups) for groups in _VARIABLE.findall(text)} - variables - _GLOBALS):
-                if not name.startswith("__") and not _REPLACED.search(text):
-                    yield _violation(
-                        LH319, config, key, f"uses ${name} in {title}, which it does not declare", name
-                    )
-        named = [_source(item.get("datasource")) for item in (panel, *targets)]
-        for name in dict.fromkeys(named):
-            if sources and name and name not in sources | _BUILT_IN and not _VARIABLE.match(name):
+def _violation(rule: ValidationRule, one: Dashboard, said: str, path: Path) -> Violation:
+    return one.violation(rule, "a dashboard", said, path)
+
+
+def _twice(every: list[Dashboard]) -> Iterator[Violation]:
+    owners: dict[tuple[str, str, str], Dashboard] = {}
+    for one in every:
+        folders = {posixpath.dirname(path) for path in one.paths} or {""}
+        uid, title = str(one.value.get("uid") or ""), str(one.value.get("title") or "")
+        for field, text, places in (("uid", uid, {""}), ("title", title, folders)):
+            others = [owners.setdefault((field, text, place), one) for place in sorted(places)]
+            other = next((other for other in others if other is not one), None)
+            if text and other:
                 yield _violation(
-                    LH319,
-                    config,
-                    key,
-                    f"reads data source {name} in {title}, which nothing provisions",
-                    f'"{name}"',
+                    LH318, one, f"has the {field} {text}, as {other.key} of {other.config} has", (field,)
                 )
-        ids = {other.get("id") for other in panels}
-        for target in targets:
+                break
+        paths: dict[Any, list[Path]] = {}
+        for path, panel in one.panels:
+            if panel.get("id") is not None:
+                paths.setdefault(str(panel["id"]), []).append((*path, "id"))
+            counts = Counter(str(target["refId"]) for _, target in targets(panel) if target.get("refId"))
+            for name in (name for name, count in counts.items() if count > 1):
+                yield _violation(LH318, one, f"has two queries {name} in {_title(panel)}", (*path, "targets"))
+        for number, (_, *again) in paths.items():
+            if again:
+                yield _violation(LH318, one, f"has two panels with the id {number}", again[0])
+
+
+def _unshown(one: Dashboard, plugins: str) -> Iterator[Violation]:
+    if not str(one.value.get("title") or "").strip():
+        yield _violation(LH320, one, "has no title", ())
+    if not _UID.fullmatch(str(one.value.get("uid") or "")):
+        yield _violation(LH320, one, "has a uid that is not of 1 to 40 letters, digits, _ and -", ("uid",))
+    yield from _misspelt(one, "dashboard", one.value, (), "")
+    for path, variable in one.variables:
+        kind = str(variable.get("type"))
+        if kind not in _VARIABLES:
+            close = closest(kind, _VARIABLES)
+            said = f"declares ${variable.get('name')} of an unknown type{f': use {close}' if close else ''}"
+            yield _violation(LH320, one, said, (*path, "type"))
+    for path, panel in one.panels:
+        kind, queries = str(panel.get("type") or ""), targets(panel)
+        if kind not in _PANELS and not panel.get("libraryPanel") and (not kind or kind not in plugins):
+            close = closest(kind, _PANELS)
+            instead = f"use {close}" if close else "no plugin of that name is installed"
+            yield _violation(
+                LH320, one, f"has a {_title(panel)} of the unknown type {kind}: {instead}", (*path, "type")
+            )
+        yield from _beyond_the_edge(one, path, panel)
+        misspelt = list(_misspelt(one, "panel", panel, path, f" in {_title(panel)}"))
+        yield from misspelt
+        if not queries and not misspelt and kind in _PANELS - _WITHOUT_DATA and not panel.get("libraryPanel"):
+            yield _violation(LH320, one, f"has a {_title(panel)} without a query", path)
+        for inner, target in queries:
+            place = (*path, *inner)
+            misspelt = list(_misspelt(one, "query", target, place, f" in {_title(panel)}"))
+            yield from misspelt
+            kinds = [
+                item.get("datasource", {}) for item in (target, panel) if isinstance(item.get("datasource"), dict)
+            ]
+            is_query = kinds and kinds[0].get("type") == "prometheus"
+            if is_query and not misspelt and not str(target.get("expr") or "").strip():
+                yield _violation(LH320, one, f"has a query without an expression in {_title(panel)}", place)
+
+
+def _beyond_the_edge(one: Dashboard, path: Path, panel: dict[str, Any]) -> Iterator[Violation]:
+    position = panel.get("gridPos")
+    if isinstance(position, dict):
+        x, width = position.get("x"), position.get("w")
+        # A width of its own that is too large is found by the schema.
+        if isinstance(x, int) and isinstance(width, int) and width <= _WIDTH > x and x + width > _WIDTH:
+            said = f"has a {_title(panel)} that ends at column {x + width} of {_WIDTH}"
+            yield _violation(LH320, one, said, (*path, "gridPos"))
+
+
+def _misspelt(one: Dashboard, what: str, value: dict[str, Any], path: Path, where: str) -> Iterator[Violation]:
+    for key in sorted(value.keys() - _KEYS[what]):
+        if close := closest(key, _KEYS[what] - value.keys(), 0.75):
+            yield _violation(LH320, one, f"sets {key}{where}, which Grafana ignores: use {close}", (*path, key))
+
+
+def _references(one: Dashboard, sources: set[str], *, has_default: bool) -> Iterator[Violation]:
+    declared = {str(variable.get("name")) for _, variable in one.variables}
+    for path, item in (*one.variables, *one.annotations):
+        what = f"variable ${item.get('name')}" if path[0] == "templating" else f"annotation '{item.get('name')}'"
+        yield from _unknown_sources(one, [(path, item)], sources, what)
+        yield from _undeclared(one, [(path, item.get("query"))], declared, what)
+    for path, panel in one.panels:
+        queries = [((*path, *inner), target) for inner, target in targets(panel)]
+        texts = [((*path, field), panel.get(field)) for field in ("title", "datasource")]
+        yield from _undeclared(one, [*texts, *queries], declared, _title(panel))
+        yield from _unknown_sources(one, [(path, panel), *queries], sources, _title(panel))
+        repeated = panel.get("repeat")
+        if isinstance(repeated, str) and repeated and repeated not in declared:
+            said = f"repeats {_title(panel)} by ${repeated}, which it does not declare"
+            yield _violation(LH319, one, said, (*path, "repeat"))
+        if not has_default and not _source(panel) and any(not _source(target) for _, target in queries):
+            yield _violation(LH319, one, f"names no data source in {_title(panel)}, and none is the default", path)
+        ids = {other.get("id") for _, other in one.panels}
+        for place, target in queries:
             shared = target.get("panelId")
             if shared is not None and shared not in ids:
-                said = f"shows the results of panel {shared} in {title}, which it does not have"
-                yield _violation(LH319, config, key, said, f'"panelId": {shared}')
+                said = f"shows the results of panel {shared} in {_title(panel)}, which it does not have"
+                yield _violation(LH319, one, said, (*place, "panelId"))
 
 
-def _violation(rule: ValidationRule, config: BuiltResource, key: str, said: str, mark: str) -> Violation:
-    text = string_map(config.value.get("data"))[key]
-    line = text.count("\n", 0, max(text.rfind(mark), 0)) + 1
-    return Violation(rule, f"{config} has a dashboard {key} that {said}.", config, ("data", key), line)
+def _undeclared(
+    one: Dashboard, values: list[tuple[Path, Any]], declared: set[str], where: str
+) -> Iterator[Violation]:
+    told: set[str] = set()
+    for path, text in (item for place, value in values for item in _texts(value, place)):
+        if _REPLACED.search(text):
+            continue
+        for name in sorted({"".join(groups) for groups in _VARIABLE.findall(text)} - declared - _GLOBALS - told):
+            if not name.startswith("__"):
+                told.add(name)
+                yield _violation(LH319, one, f"uses ${name} in {where}, which it does not declare", path)
 
 
-def _dashboards(environment: Environment) -> Iterator[tuple[BuiltResource, str, dict[str, Any]]]:
-    for config in environment.of_kind("ConfigMap"):
-        for key, text in string_map(config.value.get("data")).items():
-            if key.endswith(".json") and '"panels"' in text:
-                dashboard = json_value(text)
-                if isinstance(dashboard, dict) and isinstance(dashboard.get("panels"), list):
-                    yield config, key, dashboard
+def _unknown_sources(
+    one: Dashboard, items: list[tuple[Path, dict[str, Any]]], sources: set[str], where: str
+) -> Iterator[Violation]:
+    told: set[str] = set()
+    for path, item in items:
+        name = _source(item)
+        if sources and name and name not in sources | _BUILT_IN | told and not _VARIABLE.match(name):
+            told.add(name)
+            said = f"reads data source {name} in {where}, which nothing provisions"
+            yield _violation(LH319, one, said, (*path, "datasource"))
 
 
-def _panels(dashboard: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The panels, with those of folded rows."""
-    for panel in mappings(dashboard.get("panels")):
-        yield panel
-        yield from mappings(panel.get("panels"))
+def _title(panel: dict[str, Any]) -> str:
+    return f"panel '{panel.get('title')}'"
 
 
-def _source(value: Any) -> str:
+def _source(item: dict[str, Any]) -> str:
+    value = item.get("datasource")
     name = value.get("uid") if isinstance(value, dict) else value
     return str(name or "")
 
 
-def _sources(environment: Environment) -> Iterator[str]:
-    """The names and uids of the data sources that are provisioned."""
-    for config in environment.of_kind("ConfigMap"):
-        for key, text in string_map(config.value.get("data")).items():
-            if not key.endswith((".yaml", ".yml")) or "datasources:" not in text:
-                continue
-            for document in yaml_documents(text):
-                for source in mappings(dig(document, "datasources")):
-                    yield from (str(source[name]) for name in ("name", "uid") if source.get(name))
+def _plugins(environment: Environment) -> str:
+    """The texts that name the plugins to install."""
+    return " ".join(
+        str(variable.get("value") or "")
+        for pod in environment.pods
+        for _, container, _ in pod.containers()
+        for variable in container.get("env") or ()
+        if isinstance(variable, dict) and "PLUGINS" in str(variable.get("name"))
+    )
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
     if isinstance(value, str):
-        yield value
+        yield path, value
     elif isinstance(value, dict):
-        for item in value.values():
-            yield from _texts(item)
+        for key, item in value.items():
+            yield from _texts(item, (*path, key))
     elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item)
+        for index, item in enumerate(value):
+            yield from _texts(item, (*path, index))

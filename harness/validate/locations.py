@@ -186,21 +186,28 @@ class Locations:
         With `text_line`, the line of the text that the field holds: in a file of its own, or in a block.
         """
         if resource.parent is not None:
-            return self._embedded(resource, resource.parent, path)
+            return self._embedded(resource, resource.parent, path, text_line)
         location = self.of(resource.build).locate(resource, path)
         return self._inside(resource, location, text_line) if text_line else location
 
-    def _embedded(self, resource: BuiltResource, parent: BuiltResource, path: Path) -> Location:
+    def _embedded(
+        self, resource: BuiltResource, parent: BuiltResource, path: Path, text_line: int | None
+    ) -> Location:
         *holder, index = resource.inside
         own = path[len(resource.inside) :] if path[: len(resource.inside)] == resource.inside else path
-        documents = parse(str(dig(parent.value, *holder)))
+        text = str(dig(parent.value, *holder))
+        documents = parse(text)
         line = documents[int(index)].locate(_named(resource.value, own))[0] if int(index) < len(documents) else 1
-        return self.locate(parent, tuple(holder), line)
+        return self.locate(parent, tuple(holder), _line_within(text, line, text_line))
 
     def _inside(self, resource: BuiltResource, location: Location, text_line: int) -> Location:
         root = resource.build.root
         if location.file not in (*root.inputs.manifests, *root.inputs.kustomizations):
             return Location(location.file, text_line) if location.line == 1 else location
-        line = root.tree.text(location.file).splitlines()[(location.line or 1) - 1]
-        is_block = re.search(r":\s*\|[-+0-9]*\s*(?:#.*)?$", line)
-        return Location(location.file, (location.line or 1) + text_line) if is_block else location
+        return Location(location.file, _line_within(root.tree.text(location.file), location.line or 1, text_line))
+
+
+def _line_within(text: str, line: int, text_line: int | None) -> int:
+    """The line of a field that starts at a line, and holds a text of which a line is asked for."""
+    is_block = text_line and re.search(r"(?::|^\s*-|- -)\s+\|[-+0-9]*\s*(?:#.*)?$", text.splitlines()[line - 1])
+    return line + text_line if text_line and is_block else line

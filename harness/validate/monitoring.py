@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from harness.manifests.globs import path_match
+from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.values import dig, mapping, mappings, string_map, strings
 from harness.validate.metrics import series_of
 from harness.validate.model import BuiltResource, Environment
 from harness.validate.mounts import mounted_files
-from harness.validate.parsed import json_value, yaml_documents
+from harness.validate.parsed import json_line, json_value, yaml_documents
 from harness.validate.readers import Reading
 from harness.validate.rule import ValidationRule
 
@@ -52,13 +53,15 @@ def readings(environment: Environment, files: Files) -> Iterator[Reading]:
         yield Reading(LH204, config, ("data", key), form, text, f"a {key} that {_PROGRAMS[form]} refuses")
     for resource in environment.of_kind("PrometheusRule"):
         rules = json.dumps(mapping(resource.value.get("spec")))
-        yield Reading(LH204, resource, ("spec", "groups"), "rules", rules, "rules that Prometheus refuses")
+        said = "rules that Prometheus refuses"
+        yield Reading(LH204, resource, ("spec", "groups"), "rules", rules, said, first=None)
     for config in environment.of_kind("ConfigMap"):
         for key, text in string_map(config.value.get("data")).items():
             if key.endswith(".json") and '"expr"' in text:
-                for title, expression, legend in _queries(text):
+                for title, expression, legend, place in _queries(text):
                     said = f"a query in {key} ({title}) that Prometheus refuses"
-                    yield Reading(LH204, config, ("data", key), "query", expression, said, legend=legend)
+                    line = json_line(text, place)
+                    yield Reading(LH204, config, ("data", key), "query", expression, said, line, legend)
 
 
 def knowledge(environment: Environment, files: Files) -> dict[str, Any]:
@@ -133,25 +136,27 @@ def _form_of(key: str, text: str) -> str:
     return ""
 
 
-def _queries(text: str) -> Iterator[tuple[str, str, str]]:
-    """The title, the expression and the legend of a dashboard's queries to Prometheus that can be read alone."""
-    for title, target, source in _targets(json_value(text), "", "prometheus"):
+def _queries(text: str) -> Iterator[tuple[str, str, str, tuple[Step, ...]]]:
+    """The title, the expression, the legend and the field of the queries to Prometheus that can be read alone."""
+    for title, target, source, path in _targets(json_value(text), "", "prometheus", ()):
         expression = without_variables(target["expr"])
         if source == "prometheus" and expression is not None:
-            yield title, expression, str(target.get("legendFormat") or "")
+            yield title, expression, str(target.get("legendFormat") or ""), (*path, "expr")
 
 
-def _targets(value: Any, title: str, source: str) -> Iterator[tuple[str, dict[str, Any], str]]:
+def _targets(
+    value: Any, title: str, source: str, path: tuple[Step, ...]
+) -> Iterator[tuple[str, dict[str, Any], str, tuple[Step, ...]]]:
     if isinstance(value, dict):
         title = str(value.get("title") or title)
         source = str(dig(value, "datasource", "type") or source)
         if isinstance(value.get("expr"), str):
-            yield title, value, source
-        for item in value.values():
-            yield from _targets(item, title, source)
+            yield title, value, source, path
+        for key, item in value.items():
+            yield from _targets(item, title, source, (*path, key))
     elif isinstance(value, list):
-        for item in value:
-            yield from _targets(item, title, source)
+        for index, item in enumerate(value):
+            yield from _targets(item, title, source, (*path, index))
 
 
 def without_variables(expression: str) -> str | None:

@@ -41,3 +41,11 @@ def _files(environment: Environment, pod: Pod, volume: dict[str, Any]) -> Iterat
             key: key for key in string_map(config.value.get("data"))
         }
         yield from ((config, key, name) for key, name in names.items())
+
+
+def mount_paths(environment: Environment) -> dict[tuple[str, str, str], set[str]]:
+    """The paths at which pods read the keys of ConfigMaps, by namespace, name and key."""
+    paths: dict[tuple[str, str, str], set[str]] = {}
+    for file in mounted_files(environment):
+        paths.setdefault((file.config.namespace, file.config.name, file.key), set()).add(file.path)
+    return paths

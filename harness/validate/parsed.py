@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from harness.manifests.kubernetes_yaml import YamlError, load
+from harness.manifests.kubernetes_yaml import Step, YamlError, load, parse
 
 
 def yaml_documents(text: str) -> list[Any]:
@@ -19,4 +19,12 @@ def json_value(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
+        return None
+
+
+def json_line(text: str, path: tuple[Step, ...]) -> int | None:
+    """The line of a field, or of the deepest part of its path that there is; None where the text cannot be read."""
+    try:
+        return next((document.locate(path)[0] for document in parse(text)), None)
+    except YamlError:
         return None

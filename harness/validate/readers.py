@@ -14,6 +14,7 @@ from harness.manifests.cache import Cache
 from harness.manifests.kubernetes_yaml import Step
 from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource
+from harness.validate.parsed import json_line
 from harness.validate.rule import ValidationRule
 
 
@@ -25,9 +26,11 @@ class Reading:
         path: The field that holds it.
         form: As tools/texts names it.
         said: What its resource has, as the middle of a sentence.
+        first: The line of the field's text at which this one starts; None where its lines are not that text's.
         legend: Of a query.
-        objects: Of a health check: resources to try it on.
-        libraries: Of a health check: whether all of Lua's libraries are there.
+        objects: Of Lua: resources to try it on.
+        libraries: Of Lua: whether all of its libraries are there.
+        actions: Of a discovery: the actions that there are; None where others may be.
     """
 
     rule: ValidationRule
@@ -36,13 +39,15 @@ class Reading:
     form: str
     text: str
     said: str
+    first: int | None = 1
     legend: str = ""
     objects: list[dict[str, Any]] = field(default_factory=list)
     libraries: bool = False
+    actions: list[str] | None = None
 
     @property
     def asked(self) -> dict[str, Any]:
-        names = ("form", "text", "legend", "objects", "libraries")
+        names = ("form", "text", "legend", "objects", "libraries", "actions")
         return {name: value for name in names if (value := getattr(self, name))}
 
 
@@ -74,13 +79,27 @@ def judge(
             continue
         told.add((index, detail))
         reading = readings[index]
-        line = item["line"] or line_of(reading.text, detail)
+        line = item["line"] or line_of_path(reading.text, item["path"]) or line_of(reading.text, detail)
         at = f", line {line}" if line and "\n" in reading.text else ""
         said = reading.said.partition(" that ")[0] if item["labels"] else reading.said
         message = f"{reading.resource} has {said}: {detail}{at}."
         rule = about_labels if item["labels"] else reading.rule
-        in_lines = line if at and reading.path[0] == "data" and reading.form != "query" else None
+        # A query's own lines are one line of the JSON that holds it.
+        below = line - 1 if line and reading.form != "query" else 0
+        in_lines = reading.first + below if reading.first and (line or reading.first > 1) else None
         yield Violation(rule, message, reading.resource, reading.path, in_lines)
+
+
+def line_of_path(text: str, path: str) -> int | None:
+    r"""The line of a field in a text that is JSON.
+
+    >>> line_of_path('{"panels": [\n{"id": 1},\n{"id": "x"}]}', "panels[1].id")
+    3
+    """
+    if not path:
+        return None
+    steps = [int(index) if index else name for index, name in re.findall(r"\[(\d+)\]|([^.\[\]]+)", path)]
+    return json_line(text, tuple(steps))
 
 
 def line_of(text: str, detail: str) -> int | None:

@@ -15,14 +15,14 @@ from harness.manifests.kubernetes_yaml import TextError, parse
 from harness.manifests.values import sequence, string_map
 from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource, Environment
-from harness.validate.mounts import mounted_files
+from harness.validate.mounts import mount_paths
 from harness.validate.rule import ValidationRule
 
 LH316: Final = ValidationRule(
     "LH316",
-    "A text in a ConfigMap parses as what its name or use says",
+    "A text in a ConfigMap and a script in a command parse as what their name or use says",
     "The program that reads it stops, or ignores it.",
-    engine="Python's parsers",
+    engine="Python's parsers, mvdan.cc/sh",
 )
 LH317: Final = ValidationRule(
     "LH317",
@@ -31,10 +31,11 @@ LH317: Final = ValidationRule(
 )
 
 _PYTHON: Final = re.compile(r"#!.*\bpython")
-_CONFLICT: Final = re.compile(r"^<{7} .*?^={7}$.*?^>{7} ", re.MULTILINE | re.DOTALL)
-_PLACEHOLDER: Final = re.compile(r"\{\{(?:(?!\{\{).)*?\}\}|\{%(?:(?!\{%).)*?%\}", re.DOTALL)
+CONFLICT: Final = re.compile(r"^<{7} .*?^={7}$.*?^>{7} ", re.MULTILINE | re.DOTALL)
+PLACEHOLDER: Final = re.compile(r"\{\{(?:(?!\{\{).)*?\}\}|\{%(?:(?!\{%).)*?%\}", re.DOTALL)
 _YAML_KEY: Final = re.compile(
-    r"resource\.(?:ex|in)clusions|resource\.customizations\.(?:ignore|knownTypeFields).*|(?:dex|oidc)\.config"
+    r"resource\.(?:ex|in)clusions|resource\.customizations(?:\.(?:actions|ignore|knownTypeFields).*)?"
+    r"|(?:dex|oidc)\.config"
 )
 """Keys of `argocd-cm` that hold YAML."""
 _ARN: Final = "arn:aws:s3:::"
@@ -42,7 +43,7 @@ _ARN: Final = "arn:aws:s3:::"
 
 def check(environment: Environment) -> Iterator[Violation]:
     """Finds texts that do not parse."""
-    uses = _uses(environment)
+    uses = mount_paths(environment)
     for config in environment.of_kind("ConfigMap"):
         for key, text in string_map(config.value.get("data")).items():
             names = (key, *sorted(uses.get((config.namespace, config.name, key), ())))
@@ -51,7 +52,7 @@ def check(environment: Environment) -> Iterator[Violation]:
 
 def _judge(config: BuiltResource, key: str, text: str, names: Iterable[str]) -> Iterator[Violation]:
     path = ("data", key)
-    if conflict := _CONFLICT.search(text):
+    if conflict := CONFLICT.search(text):
         line = text.count("\n", 0, conflict.start()) + 1
         message = f"{config} has a conflict marker in {key}, line {line}: resolve the merge."
         yield Violation(LH317, message, config, path, line)
@@ -68,14 +69,6 @@ def _judge(config: BuiltResource, key: str, text: str, names: Iterable[str]) -> 
         yield Violation(
             LH316, f"{config} has a {key} that is not valid {form}: {problem}{at}.", config, path, problem.line
         )
-
-
-def _uses(environment: Environment) -> dict[tuple[str, str, str], set[str]]:
-    """The paths at which pods read the keys of ConfigMaps, by (namespace, name, key)."""
-    paths: dict[tuple[str, str, str], set[str]] = {}
-    for file in mounted_files(environment):
-        paths.setdefault((file.config.namespace, file.config.name, file.key), set()).add(file.path)
-    return paths
 
 
 def form_of(config: str, names: Iterable[str], text: str) -> str:
@@ -102,7 +95,7 @@ def form_of(config: str, names: Iterable[str], text: str) -> str:
 def problem_of(form: str, text: str) -> TextError | None:
     """Why a text is not valid, or None; a template counts as valid where its placeholders alone are to blame."""
     first = _refusal(form, text)
-    if first and _PLACEHOLDER.search(text) and _refusal(form, _PLACEHOLDER.sub("0", text)) is None:
+    if first and PLACEHOLDER.search(text) and _refusal(form, PLACEHOLDER.sub("0", text)) is None:
         return None
     return first
 

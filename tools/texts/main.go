@@ -1,6 +1,6 @@
 // texts answers with the code of the programs that read texts whether they would accept them. It reads JSON from
-// standard input, and writes to standard output an array of {"index", "line", "detail", "labels"}: the text, the line
-// in it where known, the reason, and whether that is about labels that no series has.
+// standard input, and writes to standard output an array of {"index", "line", "path", "detail", "labels"}: the text, the
+// line or field in it where known, the reason, and whether that is about labels that no series has.
 package main
 
 import (
@@ -22,19 +22,22 @@ type request struct {
 
 // text is one that a program reads.
 type text struct {
-	// prometheus, rules, query, alertmanager or health.
+	// prometheus, rules, query, alertmanager, dashboard, health, discovery, action, or a shell.
 	Form string `json:"form"`
 	Text string `json:"text"`
 	// Of a query: what its legend is made of.
 	Legend string `json:"legend"`
-	// Of a health check: resources, and whether all of Lua's libraries are there.
+	// Of Lua: resources, and whether all of its libraries are there.
 	Objects   []map[string]any `json:"objects"`
 	Libraries bool             `json:"libraries"`
+	// Of a discovery: the actions that there are; null where others may be.
+	Actions []string `json:"actions"`
 }
 
 type refusal struct {
 	Index  int    `json:"index"`
 	Line   int    `json:"line"`
+	Path   string `json:"path"`
 	Detail string `json:"detail"`
 	Labels bool   `json:"labels"`
 }
@@ -70,8 +73,13 @@ func judge(asked text, known *known) []refusal {
 	case "alertmanager":
 		_, err := config.Load(asked.Text)
 		return refused(err)
-	case "health":
-		return refused(runHealth(asked.Text, asked.Objects, asked.Libraries))
+	case "dashboard":
+		return judgeDashboard(asked.Text)
+	case "health", "discovery", "action":
+		return refused(runLua(asked))
+	}
+	if _, ok := shells[asked.Form]; ok {
+		return judgeShell(asked.Text, asked.Form)
 	}
 	return []refusal{{Detail: fmt.Sprintf("there is no form %q", asked.Form)}}
 }

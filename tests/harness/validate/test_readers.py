@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 
 import pytest
 
-from harness.validate import health, monitoring, readers
+from harness.validate import dashboards, lua, monitoring, readers, scripts
 from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource, Environment
 
@@ -63,7 +63,8 @@ def config(name: str, **data: str) -> BuiltResource:
 def violations(*resources: BuiltResource) -> list[Violation]:
     environment = Environment("north", Path(), [], [*resources])
     files = monitoring.files_of(environment)
-    found = [*monitoring.readings(environment, files), *health.readings(environment)]
+    found = [*monitoring.readings(environment, files), *lua.readings(environment)]
+    found += [*scripts.readings(environment), *dashboards.readings(environment)]
     return list(readers.judge(found, monitoring.knowledge(environment, files), monitoring.LH205))
 
 
@@ -79,7 +80,7 @@ def rule(expression: str, *lines: str, summary: str = "a") -> str:
 
 def board(expression: str, legend: str = "", source: str = "prometheus") -> str:
     target = {"expr": expression, "legendFormat": legend, "datasource": {"type": source}}
-    return json.dumps({"panels": [{"title": "Panel", "targets": [target]}]})
+    return json.dumps({"panels": [{"title": "Panel", "type": "stat", "targets": [target]}]}, indent=1)
 
 
 def scrape(*lines: str) -> str:
@@ -145,9 +146,9 @@ def test_what_prometheus_accepts(name: str, text: str) -> None:
 
 
 def test_a_query_of_a_dashboard_is_named_by_its_panel() -> None:
-    ((identifier, message),) = judged(**{"b.json": board("sum(up")})
-    assert identifier == "LH204"
-    assert message.startswith("ConfigMap app/a has a query in b.json (Panel) that Prometheus refuses: ")
+    (violation,) = violations(config("a", **{"b.json": board("sum(up")}))
+    assert (violation.rule, violation.line) == (monitoring.LH204, 8)
+    assert violation.message.startswith("ConfigMap app/a has a query in b.json (Panel) that Prometheus refuses: ")
 
 
 def test_rules_of_the_operator_are_judged() -> None:
@@ -258,7 +259,7 @@ def test_a_health_check_that_does_not_run(key: str, script: str, said: str) -> N
     (violation,) = violations(
         config("argocd-cm", **{f"resource.customizations.health.{key}": script}), resource(CRD)
     )
-    assert violation.rule is health.LH206
+    assert violation.rule is lua.LH206
     assert f"has a health check of {key} that does not run: " in violation.message
     assert said in violation.message
 
@@ -285,3 +286,196 @@ def test_a_health_check_may_have_all_libraries_or_be_in_one_text() -> None:
     inside = config("argocd-cm", **{name: f"example.org/Thing:\n  health.lua: |\n    {script}\n"})
     (violation,) = violations(inside)
     assert "of example.org/Thing that does not run" in violation.message
+
+
+DISCOVERY: Final = "discovery.lua: |\n  actions = {}\n  actions['halt'] = {['disabled'] = true}\n  return actions\n"
+
+
+def actions(discovery: str, script: str) -> str:
+    body = script.replace("\n", "\n      ")
+    return f"{discovery}definitions:\n  - name: halt\n    action.lua: |\n      {body}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "line"),
+    [
+        (actions(DISCOVERY.replace("= {}", "= {"), "return obj"), "a discovery.lua of", 3),
+        (actions(DISCOVERY.replace("return actions", ""), "return obj"), "returns a nil instead of a table", 2),
+        (actions(DISCOVERY.replace("'halt'", "'stop'"), "return obj"), "offers the action stop, which has no", 2),
+        (actions(DISCOVERY.replace("{['disabled'] = true}", "true"), "return obj"), "a boolean for the action", 2),
+        (actions(DISCOVERY.replace("{}", "{'halt'}"), "return obj"), "returns a list instead of a table", 2),
+        (actions(DISCOVERY, "obj.status.count = 1 +\nreturn obj"), "an action halt of example.org_Thing that", 9),
+        (actions(DISCOVERY, "obj.spec.none.count = 1\nreturn obj"), "every field of its status: ", 8),
+        (actions(DISCOVERY, "return {}"), "returns a table that is no resource", 8),
+        (actions(DISCOVERY, "return {{operation = 'delete', resource = obj}}"), "neither create nor patch", 8),
+        (actions(DISCOVERY, "return {{operation = 'create'}}"), "item 1 of what it returns has no resource", 8),
+    ],
+)
+def test_an_action_that_does_not_run(text: str, said: str, line: int) -> None:
+    name = "resource.customizations.actions.example.org_Thing"
+    (violation,) = violations(config("argocd-cm", **{name: text}), resource(CRD))
+    assert (violation.rule, violation.line) == (lua.LH206, line)
+    assert said in violation.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        actions(DISCOVERY, "obj.status.conditions[1].type = 'Halted'\nreturn obj"),
+        actions(DISCOVERY, "local os = require('os')\nobj.spec.at = os.date('!%c')\nreturn obj"),
+        actions(DISCOVERY, "return {{operation = 'create', resource = obj}}"),
+        actions(
+            f"mergeBuiltinActions: true\n{DISCOVERY.replace('= {}', chr(61) + ' {restart = {}}')}", "return obj"
+        ),
+    ],
+)
+def test_an_action_that_runs(text: str) -> None:
+    name = "resource.customizations.actions.example.org_Thing"
+    settings = config("argocd-cm", **{name: text})
+    assert violations(settings, resource(CRD)) == []
+    assert list(lua.check(Environment("north", Path(), [], [settings]))) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            actions(DISCOVERY.replace("discovery.lua", "discovery.lau"), ""),
+            "discovery.lau in the actions of A, which",
+        ),
+        (actions(DISCOVERY, "").replace("action.lua", "actions.lua"), "which Argo CD ignores: use action.lua."),
+        (actions("discovery.lua: return {}\n", ""), "the action halt of A, which its discovery.lua never offers."),
+    ],
+)
+def test_an_action_that_is_never_offered(text: str, said: str) -> None:
+    for settings in (
+        config("argocd-cm", **{"resource.customizations.actions.A": text}),
+        config("argocd-cm", **{"resource.customizations": json.dumps({"A": {"actions": text}})}),
+    ):
+        (violation,) = lua.check(Environment("north", Path(), [], [settings]))
+        assert said in violation.message
+
+
+def job(*command: str, image: str = "tools", kind: str = "Job", **container: Any) -> BuiltResource:
+    volumes = [{"name": "a", "configMap": {"name": "a"}}]
+    mounts = [{"name": "a", "mountPath": "/scripts"}]
+    main = {"name": "main", "image": image, "command": [*command], "volumeMounts": mounts, **container}
+    spec = {"template": {"spec": {"volumes": volumes, "containers": [main]}}}
+    return resource(
+        {"apiVersion": "batch/v1", "kind": kind, "metadata": {"name": "j", "namespace": "app"}, "spec": spec}
+    )
+
+
+ARRAY: Final = "set -e\nhosts=(a b)\n"
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "command", "said", "line"),
+    [
+        ("run.sh", "if true; then\n  echo a\n", (), "bash cannot read: `if` statement must end with `fi`", 1),
+        ("run.sh", "#!/bin/sh\n" + ARRAY, (), "sh cannot read: arrays are no part", 3),
+        ("run.bash", "echo 'a\n", (), "without closing quote", 1),
+        ("run", "#!/usr/bin/env bash\ncase a in\n", (), "`case` statement must end with `esac`", 2),
+        ("run", ARRAY, ("sh", "/scripts/run"), "sh cannot read: arrays are no part of the language of sh", 2),
+        ("run.sh", ARRAY, ("/bin/ash", "-e", "/scripts/run.sh"), "arrays are no part", 2),
+        ("run.sh", ARRAY, ("sh", "-c", "exec sh -e /scripts/run.sh now"), "arrays are no part", 2),
+        ("lib.sh", ARRAY, ("sh", "-c", ". /scripts/lib.sh && start"), "arrays are no part", 2),
+        ("run.sh", "cat <<EOF\na\n", ("bash", "/scripts/run.sh"), "unclosed here-document", 1),
+        ("run.sh", "cat <<<$a\n", ("sh", "/scripts/run.sh"), "herestrings are no part", 1),
+    ],
+)
+def test_a_script_that_its_shell_cannot_read(
+    key: str, text: str, command: tuple[str, ...], said: str, line: int
+) -> None:
+    (violation,) = violations(config("a", **{key: text}), job(*command))
+    assert (violation.rule.id, violation.path, violation.line) == ("LH316", ("data", key), line)
+    assert said in violation.message
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "command"),
+    [
+        ("run.sh", ARRAY, ()),
+        ("run.sh", "#!/bin/sh\n" + ARRAY, ("bash", "/scripts/run.sh")),
+        ("run.sh", "#!/bin/bash\n" + ARRAY, ("/scripts/run.sh",)),
+        ("run", "#!/usr/bin/env python3\nif a:\n    b()\n", ("/scripts/run",)),
+        ("run.sh", "echo {{ name }}\n{% if a %}\necho\n{% endif %}\n", ()),
+        ("notes.txt", "it's\n", ("sh", "/scripts/run.sh")),
+    ],
+)
+def test_a_script_that_its_shell_reads(key: str, text: str, command: tuple[str, ...]) -> None:
+    assert violations(config("a", **{key: text}), job(*command)) == []
+
+
+@pytest.mark.parametrize(
+    ("container", "path", "line"),
+    [
+        ({"command": ["sh", "-ec", "echo a\nfor b in c; do\n"]}, ("command", 2), 2),
+        ({"command": ["/bin/bash"], "args": ["-o", "pipefail", "-c", "echo $(a"]}, ("args", 3), 1),
+        ({"args": ["timeout", "5", "sh", "-c", "[ a = b ] ||"]}, ("args", 4), 1),
+        ({"livenessProbe": {"exec": {"command": ["sh", "-c", "a && && b"]}}}, None, 1),
+        ({"lifecycle": {"preStop": {"exec": {"command": ["sh", "-c", "function a { b; }"]}}}}, None, 1),
+    ],
+)
+def test_a_script_in_a_command(container: dict[str, Any], path: tuple[Any, ...] | None, line: int) -> None:
+    (violation,) = violations(job(**container))
+    place = ("spec", "template", "spec", "containers", 0)
+    assert (violation.rule.id, violation.path[:5], violation.line) == ("LH316", place, line)
+    assert path is None or violation.path[5:] == path
+    # Whatever resource has the command.
+    (other,) = violations(job(kind="Workflow", **container))
+    assert other.path == violation.path
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("sh", "-c", "echo $$(date) $(NAME)"),
+        ("bash", "-c", "a=(b c); [[ $a == b ]] && diff <(a) <(b)"),
+        ("sh", "-c"),
+        ("web", "--shell", "sh"),
+        ("sh", "-s"),
+    ],
+)
+def test_a_command_that_its_shell_reads(command: tuple[str, ...]) -> None:
+    assert violations(job(*command)) == []
+
+
+def shown(**panel: Any) -> str:
+    position = {"x": 0, "y": 0, "w": 6, "h": 5}
+    whole = {"title": "Panel", "type": "stat", "gridPos": position, "targets": [{"expr": "up"}]} | panel
+    return json.dumps({"schemaVersion": 39, "title": "Web", "panels": [whole]}, indent=1)
+
+
+@pytest.mark.parametrize(
+    ("panel", "said"),
+    [
+        ({"gridPos": {"x": 0, "y": 0, "w": 25, "h": 5}}, "panels[0].gridPos.w: must be <= 24, line 11."),
+        ({"gridPos": {"x": 0, "y": 0, "w": 6, "h": 0}}, "panels[0].gridPos.h: must be > 0, line 12."),
+        ({"gridPos": {"x": 24, "y": 0, "w": 6, "h": 5}}, "panels[0].gridPos.x: must be < 24, line 9."),
+        ({"gridPos": {"x": "0", "y": 0, "w": 6, "h": 5}}, "gridPos.x: it is a text instead of a whole number"),
+        ({"targets": {"expr": "up"}}, "it is an object instead of a list"),
+        ({"transparent": "yes"}, "panels[0].transparent: it is a text instead of true or false, line"),
+        ({"id": 1.5}, "panels[0].id: it is a number instead of a whole number"),
+        ({"description": ["a"]}, "panels[0].description: it is a list instead of a text"),
+        ({"fieldConfig": {"defaults": {"decimals": "two"}, "overrides": []}}, "decimals: it is a text instead"),
+    ],
+)
+def test_a_panel_that_grafana_cannot_show(panel: dict[str, Any], said: str) -> None:
+    (violation,) = violations(config("a", **{"web.json": shown(**panel)}))
+    assert violation.rule is dashboards.LH320
+    assert said in violation.message
+    assert violation.line
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        shown(),
+        shown(datasource="Prometheus", unknown="field", options={"anything": [1]}),
+        shown(transparent="yes").replace("39", "16"),
+        shown().replace('"title": "Web"', '"refresh": false, "id": null, "gnetId": 5'),
+    ],
+)
+def test_a_panel_that_grafana_shows(text: str) -> None:
+    assert violations(config("a", **{"web.json": text})) == []

@@ -1,0 +1,105 @@
+"""What Grafana reads from ConfigMaps: dashboards, and the files that provision it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from harness.manifests.kubernetes_yaml import Step
+from harness.manifests.values import dig, mappings, string_map
+from harness.validate.finding import Violation
+from harness.validate.model import BuiltResource, Environment
+from harness.validate.mounts import mount_paths
+from harness.validate.parsed import json_line, json_value, yaml_documents
+from harness.validate.rule import ValidationRule
+
+Path = tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class File:
+    """A key of a ConfigMap, and the paths at which pods read it."""
+
+    config: BuiltResource
+    key: str
+    text: str
+    paths: frozenset[str]
+
+    def violation(self, rule: ValidationRule, what: str, said: str, path: Path) -> Violation:
+        line = json_line(self.text, path)
+        return Violation(
+            rule, f"{self.config} has {what} {self.key} that {said}.", self.config, ("data", self.key), line
+        )
+
+
+@dataclass(frozen=True)
+class Dashboard(File):
+    value: dict[str, Any]
+
+    @cached_property
+    def panels(self) -> list[tuple[Path, dict[str, Any]]]:
+        """The panels, with those of folded rows."""
+        listed: list[tuple[Path, dict[str, Any]]] = []
+        for path, panel in _items(self.value, "panels"):
+            listed.append((path, panel))
+            listed += [((*path, *inner), item) for inner, item in _items(panel, "panels")]
+        return listed
+
+    @cached_property
+    def variables(self) -> list[tuple[Path, dict[str, Any]]]:
+        return _items(self.value, "templating", "list")
+
+    @cached_property
+    def annotations(self) -> list[tuple[Path, dict[str, Any]]]:
+        return _items(self.value, "annotations", "list")
+
+
+def targets(panel: dict[str, Any]) -> list[tuple[Path, dict[str, Any]]]:
+    """The queries of a panel."""
+    return _items(panel, "targets")
+
+
+def _items(value: Any, *path: Step) -> list[tuple[Path, dict[str, Any]]]:
+    items = dig(value, *path)
+    return [
+        ((*path, index), item)
+        for index, item in enumerate(items if isinstance(items, list) else [])
+        if isinstance(item, dict)
+    ]
+
+
+def files(environment: Environment) -> Iterator[File]:
+    paths = mount_paths(environment)
+    for config in environment.of_kind("ConfigMap"):
+        for key, text in string_map(config.value.get("data")).items():
+            yield File(config, key, text, frozenset(paths.get((config.namespace, config.name, key), ())))
+
+
+def dashboards(environment: Environment) -> Iterator[Dashboard]:
+    for file in files(environment):
+        if file.key.endswith(".json") and '"panels"' in file.text:
+            value = json_value(file.text)
+            if isinstance(value, dict) and isinstance(value.get("panels"), list):
+                yield Dashboard(file.config, file.key, file.text, file.paths, value)
+
+
+def provisioned(file: File, kind: str) -> list[dict[str, Any]]:
+    """The documents of a file that provisions data sources or the like, by its folder or by what it has."""
+    if not file.key.endswith((".yaml", ".yml")):
+        return []
+    folder = f"/provisioning/{'dashboards' if kind == 'providers' else kind}/"
+    is_there = any(folder in path for path in file.paths)
+    if not is_there and kind not in file.text:
+        return []
+    documents = [document for document in yaml_documents(file.text) if isinstance(document, dict)]
+    return [document for document in documents if is_there or mappings(document.get(kind))]
+
+
+def data_sources(environment: Environment) -> list[dict[str, Any]]:
+    """The data sources that are provisioned."""
+    return [
+        source
+        for file in files(environment)
+        for document in provisioned(file, "datasources")
+        for source in mappings(document.get("datasources"))
+    ]
