@@ -2,7 +2,7 @@
 # Everything else is installed on first use: Python packages into .venv, the rest into the user's cache.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-deps test-compat test-next e2e e2e-full e2e-eks e2e-deps test-images test-cluster bench lint format dist lock validate clean
+.PHONY: help setup run test test-deps test-compat test-next up down e2e e2e-full e2e-eks e2e-deps test-images test-cluster bench lint format dist lock validate clean
 
 # Options of `make run`, `make e2e` and `make bench` ("harness run --help"), and of pytest ("-n 0" turns the workers off).
 ARGS ?=
@@ -50,6 +50,14 @@ e2e-deps: ## Debian or Ubuntu, as root: Docker, its daemon, and what images and 
 	@$(VENV) test
 	@$(BIN)/harness docker install
 	@$(BIN)/harness docker start
+
+up: ## The platform on a kind cluster, its pages open on this machine (ARGS="--port airflow=8081")
+	@$(VENV) test
+	@$(BIN)/harness up $(ARGS)
+
+down: ## Remove that cluster, and close its pages
+	@$(VENV) test
+	@$(BIN)/harness cluster down $(ARGS)
 
 e2e: ## The platform on a kind cluster, through Argo CD, proven from end to end (ARGS="--keep", ARGS="-k gold")
 	@$(VENV) test

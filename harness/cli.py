@@ -54,6 +54,13 @@ COMMANDS: Final = {
     "deploy": Entry(
         "clusters.deploy", _PLATFORM, "Deploy a checkout to a cluster through Argo CD.", "cluster", True
     ),
+    "up": Entry(
+        "clusters.up",
+        _PLATFORM,
+        "Bring the platform up on kind and open its pages on this machine.",
+        "cluster",
+        True,
+    ),
     "e2e": Entry("clusters.e2e", _PLATFORM, "Prove the platform end to end on a kind cluster.", "cluster", True),
     "images": Entry("clusters.images", _PLATFORM, "List, build, pull, load and save the images.", "cluster", True),
     "secrets": Entry("clusters.secrets", _PLATFORM, "Create, rotate and show the platform's Secrets.", "cluster"),

@@ -31,6 +31,7 @@ LAYERS: Final = (
     ("clusters.kind",),
     ("clusters.images", "clusters.secrets"),
     ("clusters.deploy",),
+    ("clusters.up",),
     ("clusters.e2e",),
     ("bench", "doctor", "init"),
     ("cli",),

@@ -19,6 +19,7 @@ import yaml
 from harness.clusters.docker.client import LOOK, containers, docker, known_cause
 from harness.clusters.docker.install import grants_every_capability
 from harness.clusters.kind.config import kind_config
+from harness.clusters.kind.entrance import shut
 from harness.clusters.kind.kubectl import Kubectl, kubectl_program, status_hint
 from harness.clusters.kind.machine import check_machine
 from harness.clusters.kind.node import ready_node_image
@@ -132,7 +133,7 @@ def up(cluster: Cluster, *, api_port: int = 0, on_failure: Callable[[], None] = 
 
 
 def down(cluster: Cluster) -> bool:
-    """Removes a cluster with volumes, kubeconfig and the network when unused; returns whether it existed."""
+    """Removes a cluster with entrance, volumes, kubeconfig and unused network; returns whether it existed."""
     with locked(cluster.folder.parent / f".{cluster.name}.lock"), working(f"removing the cluster {cluster.name}"):
         existed = cluster.exists()
         remove(cluster)
@@ -140,6 +141,7 @@ def down(cluster: Cluster) -> bool:
 
 
 def remove(cluster: Cluster) -> None:
+    shut(cluster.folder)
     held = cluster.containers()
     if held:
         docker("rm", "--force", "--volumes", *held, doing=f"remove the cluster {cluster.name}")

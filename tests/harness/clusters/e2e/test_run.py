@@ -1,8 +1,4 @@
 import io
-import re
-import signal
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +9,6 @@ from harness.clusters.deploy.phases import Phases
 from harness.clusters.e2e import run as suite
 from harness.clusters.kind.cluster import Cluster
 from harness.errors import HarnessError
-from tests.processes import started
 
 
 class FakeCluster(Cluster):
@@ -92,17 +87,6 @@ def test_everything_from_nothing_and_nothing_is_left() -> None:
     ]
     assert "images to the cluster: 0 min 0 s" in said
     assert not there
-
-
-def test_the_quickstart_gives_the_same_commands(repo: Path) -> None:
-    commands = Commands()
-    prove(commands)
-    run = [line for line in commands.run if not line.startswith("pytest")]
-    shown = re.findall(
-        r"^    harness (.+)$", (repo / "docs" / "quickstart.md").read_text(encoding="utf-8"), re.MULTILINE
-    )
-    assert len(shown) == len(run)
-    assert [line for line, command in zip(run, shown, strict=True) if not line.startswith(command)] == []
 
 
 def test_a_kept_cluster_stays() -> None:
@@ -234,25 +218,3 @@ def test_an_interruption_says_what_becomes_of_the_cluster(keep: bool, said: str,
         prove(Interrupted(), keep=keep)
     assert error.value.exit_code == 130
     assert there == left
-
-
-TIDIES_UP = """
-import sys, time
-try:
-    print("works", flush=True)
-    time.sleep(600)
-except KeyboardInterrupt:
-    time.sleep(1)
-    print("tidied up", flush=True)
-"""
-
-
-def test_a_command_that_is_interrupted_may_tidy_up() -> None:
-    module = "harness.clusters.e2e.run"
-    here = f"import sys; from {module} import run_to_its_end as run; run([sys.executable, '-c', sys.argv[1]])"
-    with started([sys.executable, "-c", here, TIDIES_UP], stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "works\n"
-        process.send_signal(signal.SIGINT)
-        assert process.stdout.read() == "tidied up\n"
-    assert process.returncode != 0

@@ -1,0 +1,1 @@
+"""Brings the platform up on kind and opens its pages on this machine (`harness up`)."""
