@@ -2,15 +2,17 @@
 
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
 from harness.errors import HarnessError, UsageError
 
 SYMLINK: Final = "120000"
 SUBMODULE: Final = "160000"
+_NO_SETTINGS: Final[Mapping[str, str]] = MappingProxyType({})
 _FETCH_HINT: Final = (
     "run 'git fetch --unshallow origin' (or in CI check out the whole history, as in fetch-depth: 0), then again"
 )
@@ -127,7 +129,8 @@ class Repository:
             raise UsageError(f"{self.root} is a bare repository without a working tree: name HEAD as well.")
         commit = self._resolved("HEAD")
         entries = self.tree(commit) if commit else {}
-        status = self._git("status", "--porcelain=v2", "-z", "--untracked-files=all", "--no-renames")
+        arguments = ("--porcelain=v2", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=all")
+        status = self._git("status", *arguments, settings=self._without_programs())
         for line in status.split("\0"):
             if line.startswith("? "):
                 path = line[2:]
@@ -192,8 +195,16 @@ class Repository:
         answers.read(1)
         return header, content
 
-    def _git(self, *arguments: str) -> str:
-        done = self._run(*arguments)
+    def _without_programs(self) -> dict[str, str]:
+        """The settings with which git runs no filter that attributes ask for, and no monitor of files."""
+        names = self._try("config", "-z", "--name-only", "--get-regexp", r"^filter\.") or ""
+        filters = {name.rpartition(".")[0] for name in names.split("\0") if name}
+        off = {"clean": "", "process": "", "required": "false"}
+        settings = {f"{name}.{key}": value for name in filters for key, value in off.items()}
+        return {"core.fsmonitor": "false", **settings}
+
+    def _git(self, *arguments: str, settings: Mapping[str, str] = _NO_SETTINGS) -> str:
+        done = self._run(*arguments, settings=settings)
         if done.returncode != 0:
             said = done.stderr.strip().splitlines()
             raise HarnessError(
@@ -214,7 +225,9 @@ class Repository:
             )
         return done
 
-    def _run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    def _run(
+        self, *arguments: str, settings: Mapping[str, str] = _NO_SETTINGS
+    ) -> "subprocess.CompletedProcess[str]":
         try:
             return subprocess.run(
                 ["git", "--no-optional-locks", "-c", "core.quotePath=false", *arguments],
@@ -224,14 +237,21 @@ class Repository:
                 errors="surrogateescape",
                 check=False,
                 stdin=subprocess.DEVNULL,
-                env=_environment(),
+                env=_environment(settings),
             )
         except FileNotFoundError:
             raise HarnessError("git is not installed: install it, then run it again.") from None
 
 
-def _environment() -> dict[str, str]:
-    """The process's own, without what a git hook sets: that would lead to another repository or index."""
+def _environment(settings: Mapping[str, str] = _NO_SETTINGS) -> dict[str, str]:
+    """The process's own, without what a git hook sets: that would lead to another repository or index.
+
+    `settings` are of git's configuration.
+    """
     hooked = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY")
     kept = {key: value for key, value in os.environ.items() if key not in hooked}
-    return kept | {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
+    start = int(kept.get("GIT_CONFIG_COUNT") or 0)
+    for index, (name, value) in enumerate(settings.items(), start):
+        kept |= {f"GIT_CONFIG_KEY_{index}": name, f"GIT_CONFIG_VALUE_{index}": value}
+    count = str(start + len(settings))
+    return kept | {"GIT_CONFIG_COUNT": count, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}

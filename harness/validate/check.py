@@ -328,7 +328,9 @@ def _sorted(findings: list[Finding], root: Path) -> list[Finding]:
 
 def _tracked(root: Path) -> list[Path]:
     """The files that git tracks or would add; without git, the manifests."""
-    command = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listing = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    # A monitor of files is a program that the checkout's configuration names.
+    command = ["git", "-c", "core.fsmonitor=false", "-C", str(root), *listing]
     done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode == 0:
         names = [name.decode("utf-8", "surrogateescape") for name in done.stdout.split(b"\0") if name]

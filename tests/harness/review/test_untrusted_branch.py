@@ -342,6 +342,26 @@ def test_what_the_tree_says_to_git_is_only_read(repo: Any, started: Path) -> Non
     assert started.read_text() == ""
 
 
+def test_no_program_of_a_checkouts_configuration_runs(repo: Any, started: Path) -> None:
+    """Attributes in a branch decide which files a filter of the configuration is run for."""
+    repo.git("init", "-q", "sub")
+    repo.git("-C", "sub", "commit", "-q", "--allow-empty", "-m", "x")
+    repo.commit({".gitattributes": "*.yaml filter=a=b.c diff=evil\n"})
+    program = repo.root / ".git/program"
+    program.write_text(f"#!/bin/sh\necho ran >> {started}\ncat\n")
+    program.chmod(0o755)
+    filters = [f"filter.a=b.c.{name}" for name in ("clean", "smudge", "process")]
+    for folder in (".", "sub"):
+        for name in [*filters, "diff.evil.textconv", "diff.external", "core.fsmonitor", "core.pager"]:
+            repo.git("-C", folder, "config", name, str(program))
+        repo.git("-C", folder, "config", "filter.a=b.c.required", "true")
+    repo.write({**TWO, "sub/x.yaml": "a: b\n"})
+    assert "two (1 changed)" in repo.review().headline
+    assert CliRunner().invoke(app, ["validate", "-C", str(repo.root)]).exit_code in (0, 3)
+    assert CliRunner().invoke(app, ["render", "one", "-C", str(repo.root)]).exit_code == 0
+    assert started.read_text() == ""
+
+
 def bomb(levels: int = 9) -> str:
     text = "a: &a [x, x, x, x, x, x, x, x, x]\n"
     for number in range(levels):
