@@ -7,8 +7,9 @@
 # Options of `make run`, `make e2e` and `make bench` ("harness run --help"), and of pytest ("-n 0" turns the workers off).
 ARGS ?=
 PYTEST_ARGS ?=
-# A file's tests stay in one worker, with its session; more workers than four would be as many Java machines.
-WORKERS := -n logical --maxprocesses 4 --dist loadfile
+# A file's tests stay in one worker, with its session; more workers than four would be as many Java machines. The order
+# is that of tests/conftest.py.
+WORKERS := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # Relative paths throughout, so that the checkout's own path may hold spaces.
 BIN := .venv/bin

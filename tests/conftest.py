@@ -40,6 +40,13 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start what takes minutes first: at the end, one worker would wait for the other."""
+    ranks = {"embedded": 0, "spark": 1}
+    items.sort(key=lambda item: min((ranks.get(mark.name, 2) for mark in item.iter_markers()), default=2))
+
+
 @pytest.fixture(scope="session")
 def repo() -> Path:
     """The checkout's root."""
