@@ -1,7 +1,7 @@
 """Airflow's settings in the environment of containers: names that it does not know, and values that it rejects.
 
-`airflow.json`, beside this file, has the type of each option of the pinned Airflow and its providers, by section; a
-test compares it with what is installed.
+`airflow.json`, beside this file, has the type or the choices of each option of the pinned Airflow and its
+providers, by section; a test compares it with what is installed.
 """
 
 import json
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from harness.errors import closest
 from harness.manifests.images import reference
@@ -30,6 +31,7 @@ _NAME: Final = re.compile(r"AIRFLOW__([A-Z0-9_]+?)__([A-Z0-9_]+)")
 _ALMOST: Final = re.compile(r"AIRFLOW_(?!_|CONN_|VAR_)\w*__\w+|AIRFLOW__[^_]\w*")
 _INDIRECT: Final = re.compile(r"_(?:CMD|SECRET)$")
 """What a name may end in where its value is a command, or the name of a secret."""
+_TIME_ZONES: Final = ("default_timezone", "default_ui_timezone")
 _VALUES: Final = {
     "boolean": (re.compile(r"\s*(?:t|true|1|f|false|0)\s*(?:#.*)?", re.IGNORECASE), "true or false"),
     "integer": (re.compile(r"\s*[-+]?\d[\d_]*\s*"), "a whole number"),
@@ -77,7 +79,21 @@ def problem_of(name: str, value: str | None) -> str:
     kind = options.get(option) or ("string" if _INDIRECT.sub("", match[2]).lower() in options else "")
     if not kind:
         return f"which Airflow does not know{_instead(name, [spelt(section, other) for other in options])}"
-    if value is not None and kind in _VALUES and "$(" not in value:
+    return "" if value is None or "$(" in value else rejected(kind, option, value)
+
+
+def rejected(kind: str | list[str], option: str, value: str) -> str:
+    """Why Airflow rejects a value, as the end of a sentence; empty where it takes it."""
+    if isinstance(kind, list):
+        # An import path, or several executors with names of their own.
+        is_one = not value or value in kind or (option == "executor" and re.search("[.,:]", value))
+        return "" if is_one else f"which has to be {' or '.join(choice for choice in kind if choice)}"
+    if option in _TIME_ZONES and value.strip().lower() not in ("system", "utc"):
+        try:
+            ZoneInfo(value.strip())
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            return "which is no time zone"
+    if kind in _VALUES:
         pattern, expected = _VALUES[kind]
         return "" if pattern.fullmatch(value) else f"which has to be {expected}"
     return ""
@@ -93,7 +109,7 @@ def _instead(name: str, known: list[str]) -> str:
 
 
 @cache
-def settings() -> dict[str, dict[str, str]]:
-    """The type of each option, by section."""
-    known: dict[str, dict[str, str]] = json.loads(FILE.read_text(encoding="utf-8"))
+def settings() -> dict[str, dict[str, str | list[str]]]:
+    """The type or the choices of each option, by section."""
+    known: dict[str, dict[str, str | list[str]]] = json.loads(FILE.read_text(encoding="utf-8"))
     return known

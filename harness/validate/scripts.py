@@ -47,7 +47,7 @@ def readings(environment: Environment) -> Iterator[Reading]:
             if index is not None:
                 # Kubernetes replaces this in a command, before the shell reads it.
                 text = argument[index].replace("$$", "$")
-                at = (*resource.inside, *_argument(resource.value, path, index))
+                at = (*resource.inside, *argument_path(resource.value, path, index))
                 yield Reading(LH316, resource, at, dialect, _plain(text), f"a script that {dialect} cannot read")
 
 
@@ -96,7 +96,8 @@ def _words(value: Any) -> list[str]:
     return value if isinstance(value, list) and all(isinstance(item, str) for item in value) else []
 
 
-def _argument(value: Any, path: Path, index: int) -> Path:
+def argument_path(value: Any, path: Path, index: int) -> Path:
+    """The field of one of a command's words."""
     for step in path:
         value = value[step]
     command = _words(value.get("command"))

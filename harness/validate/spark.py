@@ -1,7 +1,7 @@
-"""Settings of SparkApplications: names that Spark does not know, and values that it rejects.
+"""Settings of Spark: names that it does not know, and values that it rejects.
 
-`spark.txt`, beside this file, has the names in the pinned Spark's classes; one that ends in a dot is the start of
-others. A test compares it with what is installed.
+`spark.txt`, beside this file, has the names in the pinned Spark's classes, each with what its value has to be, as
+Spark itself says; a name that ends in a dot is the start of others. A test compares it with what is installed.
 """
 
 import re
@@ -15,12 +15,13 @@ from harness.errors import closest
 from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.values import dig, mapping, string_map
 from harness.validate.finding import Violation
-from harness.validate.model import Environment
+from harness.validate.model import BuiltResource, Environment
 from harness.validate.rule import ValidationRule
+from harness.validate.scripts import argument_path, commands
 
 LH210: Final = ValidationRule(
     "LH210",
-    "Spark knows the settings of a SparkApplication, and can read their values",
+    "Spark knows its settings, and can read their values",
     "It ignores a name that it does not know, and the driver stops at a value that it cannot read.",
 )
 
@@ -28,8 +29,21 @@ FILE: Final = Path(__file__).with_name("spark.txt")
 VERSION: Final = "3.5"
 _SPECS: Final = {"SparkApplication": ("spec",), "ScheduledSparkApplication": ("spec", "template")}
 _SEVERAL: Final = 10
-_MEMORY: Final = re.compile(r"\d+(?:b|[kmgtp]b?)?", re.IGNORECASE)
-_SWITCH: Final = re.compile(r"true|false", re.IGNORECASE)
+_INTEGER: Final = re.compile(r"[-+]?\d+")
+VALUES: Final = {
+    "boolean": (re.compile(r"true|false", re.IGNORECASE), "true or false"),
+    "int": (_INTEGER, "a whole number"),
+    "long": (_INTEGER, "a whole number"),
+    "double": (re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?[df]?", re.IGNORECASE), "a number"),
+    "bytes": (re.compile(r"-?\d+(?:b|[kmgtp]b?)?", re.IGNORECASE), "a whole number with a unit such as 512m or 2g"),
+    "time": (re.compile(r"-?\d+(?:us|ms|s|m|min|h|d)?", re.IGNORECASE), "a whole number with a unit such as 10s"),
+    # Spark hands it to Java, which knows fewer units than Spark.
+    "heap": (re.compile(r"\d+[kmgt]", re.IGNORECASE), "a whole number with the unit k, m, g or t, such as 512m"),
+    "factor": (re.compile(r"0?\.\d*[1-9]\d*|[1-9]\d*\.?\d*"), "a number above zero, such as 0.1"),
+}
+_MEMORY: Final = {"memory": "bytes", "memoryOverhead": "bytes", "memoryOverheadFactor": "factor"}
+_HEAP: Final = "spark.driver.memory"
+_LINE: Final = re.compile(r"^[ \t]*(spark\.[^\s=:]+)[ \t]*[\s=:][ \t]*(.*?)[ \t]*$", re.MULTILINE)
 
 
 def check(environment: Environment) -> Iterator[Violation]:
@@ -41,21 +55,82 @@ def check(environment: Environment) -> Iterator[Violation]:
             name = ".".join(map(str, path))
             where = (*resource.inside, *(spec_path or ()), *path)
             yield Violation(LH210, f"{resource} sets {name}, {said}.", resource, where)
+        if resource.kind == "ConfigMap":
+            yield from _defaults(resource)
+        elif "spark." in resource.text and not spec_path:
+            yield from _arguments(resource)
+
+
+def _defaults(config: BuiltResource) -> Iterator[Violation]:
+    """What is wrong in a file of defaults, of which each line is a setting."""
+    for key, text in string_map(config.value.get("data")).items():
+        if key not in ("spark-defaults.conf", "spark.properties"):
+            continue
+        for match in _LINE.finditer(text):
+            if said := problem_of(match[1], match[2]):
+                line = text.count("\n", 0, match.start(1)) + 1
+                message = f"{config} sets {match[1]} in {key}, {said}."
+                yield Violation(LH210, message, config, ("data", key), line)
+
+
+def _arguments(resource: BuiltResource) -> Iterator[Violation]:
+    """What is wrong in the settings that a command passes on."""
+    for path, words in commands(resource.value):
+        for index, word in enumerate(words):
+            is_setting = index and words[index - 1] in ("--conf", "-c") and word.startswith("spark.")
+            setting = word if is_setting else word.removeprefix("--conf=") if word.startswith("--conf=") else ""
+            name, equals, value = setting.partition("=")
+            if equals and "$" not in setting and (said := problem_of(name, value)):
+                where = (*resource.inside, *argument_path(resource.value, path, index))
+                yield Violation(LH210, f"{resource} sets {name}, {said}.", resource, where)
 
 
 def problems(spec: dict[str, Any]) -> Iterator[tuple[tuple[Step, ...], str]]:
     """The field of each setting that Spark ignores or rejects, and why, as the end of a sentence."""
     for role in ("driver", "executor"):
-        for field in ("memory", "memoryOverhead"):
+        for field, kind in _MEMORY.items():
             value = dig(spec, role, field)
-            if value is not None and not _MEMORY.fullmatch(str(value)):
-                yield (role, field), f"which has to be a number with a unit such as 512m or 2g, and not {value}"
+            kind = "heap" if (role, field) == ("driver", "memory") else kind
+            if value is not None and (said := rejected(kind, str(value))):
+                yield (role, field), said
+    if (factor := spec.get("memoryOverheadFactor")) is not None and (said := rejected("factor", str(factor))):
+        yield ("memoryOverheadFactor",), said
     version = str(spec.get("sparkVersion") or VERSION)
     for name, value in string_map(spec.get("sparkConf")).items():
-        if name.endswith(".enabled") and not _SWITCH.fullmatch(value):
-            yield ("sparkConf", name), f"which has to be true or false, and not {value}"
-        elif version.startswith(VERSION) and (said := unknown(name)):
+        if version.startswith(VERSION):
+            said = problem_of(name, value)
+        else:
+            said = rejected("boolean", value) if name.endswith(".enabled") else ""
+        if said:
             yield ("sparkConf", name), said
+
+
+def problem_of(name: str, value: str) -> str:
+    """Why Spark ignores or rejects a setting, as the end of a sentence; empty where it reads it.
+
+    >>> problem_of("spark.sql.shuffle.partitions", "many")
+    'which has to be a whole number'
+    """
+    kind = "heap" if name == _HEAP else names().get(name, "")
+    if not kind and name.endswith(".enabled"):
+        kind = "boolean"
+    return unknown(name) or rejected(kind, value)
+
+
+def rejected(kind: str, value: str) -> str:
+    """Why Spark rejects a value of a kind; the sentence does not repeat it, because it may be a secret."""
+    kind, _, limit = kind.partition(" ")
+    if kind in VALUES:
+        pattern, wanted = VALUES[kind]
+        if not pattern.fullmatch(value.strip()):
+            return f"which has to be {wanted}"
+        return f"which has to be at least {limit}" if limit and int(value) < int(limit) else ""
+    if kind in ("exact", "anycase"):
+        given, choices = value, limit.split("|")
+        if kind == "anycase":
+            given, choices = given.upper(), [choice.upper() for choice in choices]
+        return "" if given in choices else f"which has to be {' or '.join(limit.split('|'))}"
+    return ""
 
 
 def unknown(name: str) -> str:
@@ -81,8 +156,10 @@ def _groups() -> frozenset[str]:
 
 
 @cache
-def names() -> frozenset[str]:
-    return frozenset(FILE.read_text(encoding="utf-8").split())
+def names() -> dict[str, str]:
+    """What each setting has to be; empty for anything."""
+    lines = FILE.read_text(encoding="utf-8").splitlines()
+    return {name: kind for name, _, kind in (line.partition(" ") for line in lines)}
 
 
 @cache

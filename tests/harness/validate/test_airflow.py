@@ -9,14 +9,18 @@ import pytest
 from harness.validate.airflow import FILE, problem_of
 
 
-def installed() -> dict[str, dict[str, str]]:
-    """The type of each option that Airflow and its providers declare, with those of old names."""
+def installed() -> dict[str, dict[str, str | list[str]]]:
+    """The type or the choices of each option that Airflow and its providers declare, with those of old names."""
     from airflow.configuration import conf, retrieve_configuration_description
+    from airflow.executors.executor_loader import ExecutorLoader
 
-    known = {
+    known: dict[str, dict[str, str | list[str]]] = {
         section: {option: kind_of(section, option, description) for option, description in body["options"].items()}
         for section, body in retrieve_configuration_description(include_providers=True).items()
     }
+    for (section, option), choices in conf.enums_options.items():
+        known[section][option] = sorted(choices)
+    known["core"]["executor"] = sorted(ExecutorLoader.executors)
     for (section, option), (old_section, old_option, _) in conf.deprecated_options.items():
         if old_section in known:
             known[old_section].setdefault(old_option, known.get(section, {}).get(option, "string"))
@@ -55,6 +59,10 @@ def test_the_list_is_that_of_the_pinned_airflow(request: pytest.FixtureRequest) 
         ("AIRFLOW__CORE__LOAD_EXAMPLES", "no", "has to be true or false"),
         ("AIRFLOW__CORE__LOAD_EXAMPLES", "", "has to be true or false"),
         ("AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME", "1s", "has to be a number"),
+        ("AIRFLOW__LOGGING__LOGGING_LEVEL", "VERBOSE", "has to be CRITICAL or DEBUG or ERROR"),
+        ("AIRFLOW__SCHEDULER__FILE_PARSING_SORT_MODE", "name", "has to be alphabetical or modified_time"),
+        ("AIRFLOW__CORE__EXECUTOR", "KubernetsExecutor", "or KubernetesExecutor or"),
+        ("AIRFLOW__CORE__DEFAULT_TIMEZONE", "Europe/Amsterdm", "is no time zone"),
         ("AIRFLOW__METRICS__STATSD_PROT", "9125", "use AIRFLOW__METRICS__STATSD_PORT"),
     ],
 )
@@ -72,6 +80,10 @@ def test_a_setting_that_airflow_ignores_or_rejects(name: str, value: str, said: 
         ("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD", "cat /run/secrets/database"),
         ("AIRFLOW__WEBSERVER__EXPOSE_CONFIG", "non-sensitive-only"),
         ("AIRFLOW__CORE__FERNET_KEY", None),
+        ("AIRFLOW__LOGGING__CELERY_LOGGING_LEVEL", ""),
+        ("AIRFLOW__CORE__EXECUTOR", "my.company.Executor"),
+        ("AIRFLOW__CORE__DEFAULT_TIMEZONE", "utc"),
+        ("AIRFLOW__CORE__DEFAULT_TIMEZONE", "America/New_York"),
         ("AIRFLOW__CORE__SQL_ALCHEMY_CONN", "an old name"),
         ("AIRFLOW__KUBERNETES_EXECUTOR__NAMESPACE", "orchestrator"),
         ("AIRFLOW__CELERY__BROKER_URL", "of a provider that is not installed"),

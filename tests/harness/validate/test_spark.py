@@ -4,17 +4,23 @@ import importlib.util
 import re
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.validate.spark import FILE, VERSION, problems, unknown
+from harness.validate.spark import FILE, VALUES, VERSION, check, names, problem_of, problems, rejected, unknown
+from tests.harness.validate.made import made
 
 NAME = re.compile(r"spark\.[a-zA-Z][\w-]*(?:\.[\w-]+)*\.?")
 TOO_WIDE = re.compile(r"spark\.(?:app\.initial|mesos|rpc\.io|streaming|sql(?!\.catalog)(?:\.\w+)*)\.")
 """Starts that Spark's code puts names together from, though it knows each of them."""
+CLASSES = (
+    *(f"internal.config.{name}" for name in ("package", "History", "Kryo", "Network", "Python", "Status", "UI")),
+    *("deploy.k8s.Config", "sql.internal.SQLConf", "sql.internal.StaticSQLConf"),
+)
+"""What declares Spark's settings."""
 SIZES = {3: 5, 4: 5, 5: 9, 6: 9, 7: 3, 8: 3, 9: 5, 10: 5, 11: 5, 12: 5, 15: 4, 16: 3, 17: 5, 18: 5, 19: 3, 20: 3}
 """The bytes of a constant of a class, by its tag."""
 
@@ -45,13 +51,62 @@ def installed(jars: Path) -> list[str]:
     return sorted(name for name in found if not TOO_WIDE.fullmatch(name))
 
 
-def test_the_list_is_that_of_the_pinned_spark(request: pytest.FixtureRequest) -> None:
+@pytest.fixture(scope="module")
+def entries() -> Iterator[Callable[[str], Any]]:
+    """Spark's own entries of its configuration, by name."""
+    pytest.importorskip("pyspark")
+    from pyspark.java_gateway import launch_gateway
+
+    gateway = launch_gateway()  # type: ignore[no-untyped-call]  # PySpark's
+    for name in CLASSES:
+        gateway.jvm.java.lang.Class.forName(f"org.apache.spark.{name}$")
+    yield gateway.jvm.org.apache.spark.internal.config.ConfigEntry.findEntry
+    gateway.shutdown()
+    gateway.proc.stdin.close()
+    gateway.proc.wait()
+
+
+def refusal(entry: Any, value: str) -> str:
+    """What Spark says of a value; empty where it takes it."""
+    from py4j.protocol import Py4JJavaError
+
+    try:
+        entry.valueConverter().apply(value)
+    except Py4JJavaError as error:
+        return str(error.java_exception.getMessage()) or "refused"
+    return ""
+
+
+def kind_of(entry: Any) -> str:
+    """What the value of an entry has to be, as spark.txt says it."""
+    said = refusal(entry, "many")
+    if match := re.search(r"should be one of (.+), but was (?i:many)", said):
+        choices = match[1].split(", ")
+        lower = next((choice.lower() for choice in choices if choice != choice.lower()), "")
+        return f"{'anycase' if lower and not refusal(entry, lower) else 'exact'} {'|'.join(choices)}"
+    match = re.search(r"should be (boolean|int|long|double), but was|Failed to parse (byte|time) string", said)
+    kind = "" if match is None else match[1] or {"byte": "bytes", "time": "time"}[match[2]]
+    if kind in ("int", "long") and refusal(entry, "-1"):
+        least = next((number for number in (0, 1) if not refusal(entry, str(number))), None)
+        return kind if least is None else f"{kind} {least}"
+    return kind
+
+
+def with_kinds(found: Iterable[str], entries: Callable[[str], Any]) -> Iterator[str]:
+    for name in found:
+        entry = entries(name)
+        yield f"{name} {kind_of(entry)}".rstrip() if entry is not None else name
+
+
+def test_the_list_is_that_of_the_pinned_spark(
+    request: pytest.FixtureRequest, entries: Callable[[str], Any]
+) -> None:
     spec = importlib.util.find_spec("pyspark")
     if spec is None or spec.origin is None:
         pytest.skip("pyspark is not installed")
     jars = Path(spec.origin).parent / "jars"
     assert list(jars.glob(f"spark-core_*-{VERSION}.*.jar"))
-    current = "\n".join(installed(jars)) + "\n"
+    current = "\n".join(with_kinds(installed(jars), entries)) + "\n"
     if request.config.getoption("--update-goldens"):
         FILE.write_text(current, encoding="utf-8")
     assert FILE.read_text(encoding="utf-8") == current, "--update-goldens updates it"
@@ -97,6 +152,14 @@ def test_a_name_that_spark_or_a_library_knows(name: str) -> None:
         ),
         ({"driver": {"memory": "2Gi"}}, [("driver", "memory")]),
         ({"driver": {"memory": "512m", "memoryOverhead": "384mb"}, "executor": {"memory": "4G"}}, []),
+        # Java has no such unit, and takes a number without one for bytes.
+        ({"driver": {"memory": "512mb"}}, [("driver", "memory")]),
+        ({"driver": {"memory": "512"}, "executor": {"memory": "512mb"}}, [("driver", "memory")]),
+        (
+            {"executor": {"memoryOverheadFactor": "10%"}, "memoryOverheadFactor": "0.2"},
+            [("executor", "memoryOverheadFactor")],
+        ),
+        ({"sparkConf": {"spark.sql.shuffle.partitions": "many"}}, [("sparkConf", "spark.sql.shuffle.partitions")]),
         ({"sparkConf": {"spark.ui.prometheus.enabled": "yes"}}, [("sparkConf", "spark.ui.prometheus.enabled")]),
         ({"sparkConf": {"spark.ui.enabled": "True", "spark.executor.cores": "2"}}, []),
         ({"sparkConf": {"spark.executor.coers": "2"}}, [("sparkConf", "spark.executor.coers")]),
@@ -105,3 +168,86 @@ def test_a_name_that_spark_or_a_library_knows(name: str) -> None:
 )
 def test_settings_of_an_application(spec: dict[str, Any], paths: list[tuple[str, ...]]) -> None:
     assert [path for path, _ in problems(spec)] == paths
+
+
+@pytest.mark.parametrize("kind", ["boolean", "int", "long", "double", "bytes", "time"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("true", "TRUE", "yes", "1", "-1", " 5 ", "1.5", "1e3", ".5", "", "512m", "512mb", "512 mb", "1.5g"),
+        *("2Gi", "10s", "10 s", "1h30m", "5min", "-1s", "3d", "1w", "5us", "2tb", "7b", "many", "0x10", "1_000"),
+    ],
+)
+def test_a_value_is_rejected_where_spark_rejects_it(kind: str, value: str, entries: Callable[[str], Any]) -> None:
+    name = next(name for name, other in names().items() if other.partition(" ")[0] == kind)
+    said = refusal(entries(name), value)
+    is_refused = re.search(r"should be (?:boolean|int|long|double)\b|Failed to parse|must be specified", said)
+    assert bool(rejected(kind, value)) == bool(is_refused), said
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("spark.sql.shuffle.partitions", "many", "has to be a whole number"),
+        ("spark.sql.shuffle.partitions", "0", "has to be at least 1"),
+        ("spark.task.maxFailures", "four", "has to be a whole number"),
+        ("spark.memory.fraction", "60%", "has to be a number"),
+        ("spark.executor.memoryOverhead", "1.5g", "has to be a whole number with a unit"),
+        ("spark.driver.memory", "1gb", "with the unit k, m, g or t"),
+        ("spark.sql.files.maxPartitionBytes", "128MiB", "has to be a whole number with a unit"),
+        ("spark.network.timeout", "2 minutes", "has to be a whole number with a unit such as 10s"),
+        ("spark.dynamicAllocation.executorIdleTimeout", "1h30m", "with a unit such as 10s"),
+        ("spark.sql.adaptive.enabled", "on", "has to be true or false"),
+        ("spark.eventLog.rolling.enabled", "1", "has to be true or false"),
+        ("spark.sql.storeAssignmentPolicy", "ansi", ""),
+        ("spark.sql.storeAssignmentPolicy", "loose", "has to be ANSI or LEGACY or STRICT"),
+        ("spark.sql.sources.partitionOverwriteMode", "dynamc", "has to be DYNAMIC or STATIC"),
+        ("spark.sql.shuffle.partitions", " 200 ", ""),
+        ("spark.executor.memory", "512mb", ""),
+        ("spark.hadoop.fs.s3a.connection.maximum", "many", ""),
+    ],
+)
+def test_a_value(name: str, value: str, said: str) -> None:
+    answer = problem_of(name, value)
+    assert said in answer
+    assert bool(answer) == bool(said)
+
+
+def test_every_kind_is_known() -> None:
+    kinds = {kind.partition(" ")[0] for kind in names().values() if kind}
+    assert kinds == {*VALUES, "exact", "anycase"} - {"heap", "factor"}
+
+
+def test_settings_in_files_and_arguments() -> None:
+    environment = made(
+        """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: spark, namespace: app}
+data:
+  spark-defaults.conf: |
+    # spark.executor.memory many
+    spark.executor.cores    2
+    spark.executor.memory = 1.5g
+    spark.sql.shufle.partitions: 5
+  notes.txt: spark.executor.cores many
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: submit, namespace: app}
+spec:
+  template:
+    spec:
+      containers:
+        - name: submit
+          command: [spark-submit, --conf, spark.executor.cores=two, --conf=spark.ui.enabled=no]
+          args: [-c, spark.task.cpus=1, --conf, spark.executor.cores=$(CORES), local:///job.py, spark.task.cpus=x]
+"""
+    )
+    violations = list(check(environment))
+    assert [(violation.line, violation.message.partition(", ")[0]) for violation in violations[:2]] == [
+        (3, "ConfigMap app/spark sets spark.executor.memory in spark-defaults.conf"),
+        (4, "ConfigMap app/spark sets spark.sql.shufle.partitions in spark-defaults.conf"),
+    ]
+    container = ("spec", "template", "spec", "containers", 0, "command")
+    assert [violation.path for violation in violations[2:]] == [(*container, 2), (*container, 3)]
