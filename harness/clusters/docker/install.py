@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from harness.clusters.docker.registry import answers
 from harness.console import working
 from harness.errors import HarnessError
 from harness.machine.process import run
@@ -23,7 +24,6 @@ PROGRAMS: Final[Mapping[str, str]] = {
     "git": "git",
     "ip": "iproute2",
     "iptables": "iptables",
-    "mmdebstrap": "mmdebstrap",
     "containerd": "containerd",
     "runc": "runc",
 }
@@ -37,6 +37,9 @@ APT: Final = "'apt-get update' tells more; another mirror or a proxy can be set 
 
 def missing_programs() -> list[str]:
     absent = [package for program, package in PROGRAMS.items() if not _which(program)]
+    # It makes the base image where none can be pulled.
+    if not _which("mmdebstrap") and not answers("debian"):
+        absent.append("mmdebstrap")
     return [*absent, "docker.io"] if dockerd_version() is None or dockerd_too_old() else absent
 
 

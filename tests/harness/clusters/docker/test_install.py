@@ -72,6 +72,16 @@ def test_the_machines_own_mirror_is_found_and_the_security_one_is_not() -> None:
     assert install.mirror_of(DEBIAN, "noble") is None
 
 
+@pytest.mark.parametrize(("pulled", "expected"), [(True, []), (False, ["mmdebstrap"])])
+def test_the_base_image_is_made_only_where_none_can_be_pulled(
+    monkeypatch: pytest.MonkeyPatch, pulled: bool, expected: list[str]
+) -> None:
+    monkeypatch.setattr(install, "answers", lambda image: pulled and image == "debian")
+    monkeypatch.setattr(install, "_which", lambda name: None if name == "mmdebstrap" else f"/bin/{name}")
+    monkeypatch.setattr(install, "dockerd_version", lambda: 28)
+    assert install.missing_programs() == expected
+
+
 def test_packages_are_installed_by_name_where_docker_is_new_enough(apt: Path) -> None:
     assert install.install() == ["mmdebstrap", "docker.io"]
     assert calls(apt)[-1].endswith("mmdebstrap docker.io docker-cli docker-buildx")
