@@ -50,6 +50,9 @@ AllowHost = Annotated[
         metavar="HOST",
     ),
 ]
+KustomizeOption = Annotated[
+    list[str] | None, typer.Option(help="Option of `kustomize build`; repeatable.", metavar="OPTION")
+]
 Offline = Annotated[bool, typer.Option("--offline", help="Fetch no remote bases.")]
 Kubeconfig = Annotated[
     Path | None,

@@ -43,5 +43,14 @@ def checkout(folder: Path | None = None) -> Path:
     )
 
 
+def repository(folder: Path | None = None) -> Path:
+    """The repository that a command reads: the nearest folder of a git repository or with overlays/, upward."""
+    start = (folder or Path()).resolve()
+    if not start.is_dir():
+        raise UsageError(f"{start} is not a folder: name a checkout with -C.")
+    tops = (one for one in (start, *start.parents) if (one / ".git").exists() or (one / "overlays").is_dir())
+    return next(tops, start)
+
+
 def _around(start: Path) -> Path | None:
     return next((folder for folder in (start, *start.parents) if (folder / "overlays").is_dir()), None)

@@ -24,7 +24,7 @@ from harness.manifests.explain import explain, invalid_manifests
 from harness.manifests.git_urls import GITHUB
 from harness.manifests.inputs import RemoteReference
 from harness.manifests.kubernetes_yaml import YamlError, check_size, load
-from harness.manifests.problem import Location, Problem
+from harness.manifests.problem import NOT_BUILT, Location, Problem
 from harness.manifests.remote_charts import RemoteCharts
 from harness.manifests.tree import UnreadableError
 from harness.manifests.upstream import NotFetchedError, Remote, mirrors
@@ -44,11 +44,18 @@ class Builder:
     """Builds roots, as many at the same time as there are processors; use it as a context manager."""
 
     def __init__(
-        self, options: Sequence[str] = (), *, hosts: Collection[str] = (), limits: Sequence[str] = ()
+        self,
+        options: Sequence[str] = (),
+        *,
+        hosts: Collection[str] = (),
+        limits: Sequence[str] = (),
+        pinned: bool = False,
     ) -> None:
         """Hosts that are not among `hosts` are asked for nothing; what the cache has of theirs is used.
 
         A host with a scheme is asked for charts as it is written, whatever its address.
+
+        With `pinned`, remote bases have to be pinned to release tags.
 
         `limits` are options of tools/builder that change how much time and memory a root may take.
         """
@@ -56,6 +63,7 @@ class Builder:
         self._hosts = {host for host in hosts if "://" not in host}
         self._charts = RemoteCharts(self._hosts, {*hosts} - self._hosts)
         self._limits = limits
+        self._pinned = pinned
         self._cache = Cache(_CACHE)
         self._read: dict[str, Answer] = {}
         self._unfetched: dict[str, Answer] = {}
@@ -84,6 +92,9 @@ class Builder:
         from harness.machine.tools import tool_folder
 
         version = tool_folder("builder").name
+        if self._pinned:
+            for root in roots:
+                root.inputs.problems += root.inputs.unpinned(root.tree)
         self._add_charts(roots)
         keys = [root.inputs.key(root.tree, version, *self._options) for root in roots]
         answers: dict[str, Answer | Problem] = {}
@@ -142,7 +153,7 @@ class Builder:
             except NotFetchedError as error:
                 answers[key] = Problem(_NOT_FETCHED, f"{str(error).rstrip('.')}.", root.remote_location)
             except (HarnessError, ValueError) as error:
-                answers[key] = Problem("LH101", f"{str(error).rstrip('.')}.", root.remote_location)
+                answers[key] = Problem(NOT_BUILT, f"{str(error).rstrip('.')}.", root.remote_location)
             if len(requests) == most:
                 running.append(self._start(requests))
                 requests = {}
@@ -317,9 +328,7 @@ def build_all(roots: Sequence[Root], *, hosts: Collection[str] = (GITHUB,)) -> l
     Raises:
         HarnessError: The builder is unavailable.
     """
-    for root in roots:
-        root.inputs.problems += root.inputs.unpinned(root.tree)
-    with Builder(hosts=hosts) as builder:
+    with Builder(hosts=hosts, pinned=True) as builder:
         builds = builder.build(roots)
     for build in builds:
         for what, why in build.root.inputs.unrendered.items():

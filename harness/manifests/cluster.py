@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from harness.manifests.environments import overlay
+from harness.manifests.environments import overlay_folder
 from harness.manifests.kubernetes_yaml import YamlError, load
 from harness.manifests.problem import Location, Problem
 from harness.manifests.tree import UnreadableError, working_copy
@@ -40,7 +40,7 @@ class Cluster:
 
 def read(root: Path, environment: str) -> Cluster | Problem:
     """Reads an environment's file, or says why it cannot be read; an environment that has none brings nothing."""
-    file = overlay(root, environment) / FILE
+    file = root / overlay_folder(environment) / FILE
     if not os.path.lexists(file):
         return Cluster()
     tree, path = working_copy(root), file.relative_to(root).as_posix()

@@ -56,6 +56,19 @@ def marked(folder: str) -> str:
     return ""
 
 
+def within(folder: str) -> str:
+    """A path without the environment that it names.
+
+    >>> within("apps/web/overlays/staging"), within("overlays/staging/web"), within("overlays/staging")
+    ('apps/web', 'web', 'staging')
+    """
+    parts = folder.split("/")
+    for index, (part, following) in enumerate(itertools.pairwise(parts)):
+        if part in MARKERS:
+            return "/".join(parts[:index] + parts[index + 2 :]) or following
+    return folder
+
+
 def roots(
     tree: Tree, kustomizations: Kustomizations, settings: Settings, other: Kustomizations | None = None
 ) -> list[DiscoveredRoot]:

@@ -24,6 +24,10 @@ def environments(root: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
+def overlay_folder(environment: str) -> str:
+    return TEST_OVERLAYS.get(environment, f"{OVERLAYS}/{environment}")
+
+
 def overlay(root: Path, environment: str) -> Path:
     """The folder of an environment's overlay.
 

@@ -1,7 +1,6 @@
 """Exemptions: findings that are accepted, each with its reason, in files beside the manifests.
 
-`exemptions.yaml`, in any folder below base/, components/ and overlays/; one in overlays/<env>/ is for that
-environment:
+`exemptions.yaml`, in any folder of manifests; one in overlays/<env>/ or clusters/<env>/ is for that environment:
 
     - rule: LH523                  # one id, or a list
       kind: Job                    # kind, namespace and name of the resource; patterns as in file names
@@ -13,12 +12,13 @@ environment:
 For findings without a resource, `file` is a pattern for the path.
 """
 
+import posixpath
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from harness.manifests.environments import OVERLAYS
+from harness.manifests.discover import marked
 from harness.manifests.kubernetes_yaml import YamlError, parse
 
 FILE: Final = "exemptions.yaml"
@@ -117,5 +117,4 @@ def _rules(item: dict[str, Any]) -> frozenset[str]:
 
 
 def _environment(file: str) -> str:
-    parts = file.split("/")
-    return parts[1] if parts[0] == OVERLAYS and len(parts) > 2 else ""
+    return marked(posixpath.dirname(file))

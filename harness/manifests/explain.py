@@ -11,7 +11,7 @@ from harness.manifests.build import Kustomization
 from harness.manifests.inputs import Inputs, document_of
 from harness.manifests.kubernetes_yaml import YamlError, parse
 from harness.manifests.patches import patches_of
-from harness.manifests.problem import Location, Problem
+from harness.manifests.problem import NOT_BUILT, Location, Problem
 from harness.manifests.secret_values import redact, secret_values
 from harness.manifests.tree import Tree, UnreadableError
 from harness.manifests.values import dig, mapping, sequence, strings
@@ -31,7 +31,14 @@ _NEITHER_PATCH: Final = "{file} has a patch that is neither a strategic merge pa
 _EMPTY_PATCH: Final = "{file} has a patch without 'patch' and 'path'."
 _TWO_PATCHES: Final = "{file} has a patch with 'patch' and 'path': it may have one of them."
 _UNAIMED_PATCH: Final = "{file} has a JSON patch without a target."
-_RULES: Final = {_NOT_YAML: "LH104", _DEFINED_TWICE: "LH108"}
+_NEVER_RUN: Final = "{file} needs the plugin or function {plugin}, which is never run."
+_NOT_ALLOWED: Final = "{root} needs {url}, which is not allowed: see --allow-host."
+_RULES: Final = {
+    _NOT_YAML: "LH104",
+    _DEFINED_TWICE: "LH108",
+    _NEVER_RUN: NOT_BUILT,
+    _NOT_ALLOWED: NOT_BUILT,
+}
 """The rules of the sentences that break another one than LH101."""
 _SENTENCES: Final[tuple[tuple[str, str], ...]] = (
     (
@@ -101,11 +108,11 @@ _SENTENCES: Final[tuple[tuple[str, str], ...]] = (
     ),
     (
         r"(?:.*: )?external plugins disabled; unable to load external plugin '(?P<plugin>[^']*)'",
-        "{file} needs the plugin or function {plugin}, which is never run.",
+        _NEVER_RUN,
     ),
     (
         r".*\b(?P<url>https?://\S+) is not an allowed host.*",
-        "{root} needs {url}, which is not allowed: see --allow-host.",
+        _NOT_ALLOWED,
     ),
     (
         r"(?:.*: )?no repository may be fetched.*",

@@ -119,6 +119,13 @@ class Repository:
             self._trees[commit] = entries
         return dict(self._trees[commit])
 
+    def files(self, folder: Path) -> list[str]:
+        """The files of the working tree below a folder, relative to it: untracked ones too, ignored ones not."""
+        arguments = ("-z", "--cached", "--others", "--exclude-standard", "--", str(folder))
+        listed = self._git("ls-files", *arguments, settings=self._without_programs())
+        paths = [path for path in listed.split("\0") if path]
+        return list(dict.fromkeys(os.path.relpath(self.root / path, folder) for path in paths))
+
     def working_tree(self) -> dict[str, Entry]:
         """The files of the working tree by their path: uncommitted and untracked ones too, ignored ones not.
 

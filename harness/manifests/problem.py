@@ -1,6 +1,12 @@
 """What is wrong with an input, and where: the currency between building, validating and reviewing."""
 
 from dataclasses import dataclass
+from typing import Final
+
+NOT_BUILT: Final = ""
+"""In place of a rule: nothing is broken, but building it would run or ask what may not be run or asked."""
+MISSING_FOLDER: Final = "LH312"
+"""The rule that what an Application deploys exists."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 [tool.harness]
 reference-environment = "production"        # the environment that the others are compared with
+[tool.harness.validate]
+rules = ["policy"]                          # groups of rules, or rules, that are judged besides those for all
 [tool.harness.diff]
 exclude = ["sandbox/**"]                    # kustomizations that are no part of any environment
 kustomize-options = ["--load-restrictor=LoadRestrictionsNone"]
@@ -83,6 +85,7 @@ class Settings:
     parity: tuple[Expected, ...] = ()
     ignore: tuple[Expected, ...] = ()
     reference: str = ""
+    rules: tuple[str, ...] = ()
 
 
 def read(tree: Tree) -> Settings:
@@ -106,6 +109,9 @@ def read(tree: Tree) -> Settings:
         raise _wrong("is not a table")
     if strange := sorted(set(options) - _FIELDS):
         raise _wrong(f"has the unknown field {strange[0]!r} (known: {', '.join(sorted(_FIELDS))})")
+    validation = content.get("validate", {})
+    if not isinstance(validation, dict) or set(validation) - {"rules"}:
+        raise UsageError(f"[tool.harness.validate] in {FILE} takes 'rules' only: see docs/validate.md.")
     environments = options.get("environments", {})
     if not isinstance(environments, dict):
         raise _wrong("has 'environments' that is not a table")
@@ -119,6 +125,7 @@ def read(tree: Tree) -> Settings:
         parity=_expected("parity", options),
         ignore=_expected("ignore", options),
         reference=str(content.get("reference-environment") or ""),
+        rules=_strings("rules", validation.get("rules", [])),
     )
 
 

@@ -6,7 +6,7 @@ Paths are relative to the tree's top, with slashes; the top is `.`.
 import hashlib
 import os
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Final, Protocol
@@ -239,9 +239,9 @@ def git_tree(entries: Mapping[str, Entry], store: Store) -> Tree:
     return Tree(_Known(entries), store, may_link=may_link)
 
 
-def working_copy(root: Path) -> Tree:
-    """The tree of a folder on the disk, whether or not git knows it."""
-    return Tree(_OnDisk(root), Store(root))
+def working_copy(root: Path, paths: Sequence[str] | None = None) -> Tree:
+    """The tree of a folder on the disk, whether or not git knows it; of it, only `paths` are listed."""
+    return Tree(_OnDisk(root, paths), Store(root))
 
 
 class _Known:
@@ -273,8 +273,9 @@ class _Known:
 class _OnDisk:
     """Files of a folder, looked up when asked for."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, paths: Sequence[str] | None = None) -> None:
         self._root = root
+        self._paths = paths
         self._looked_up: dict[str, Entry | None] = {}
 
     def get(self, path: str) -> Entry | None:
@@ -293,6 +294,10 @@ class _OnDisk:
         return (self._root / path).is_dir()
 
     def paths(self, folder: str) -> Iterator[str]:
+        if self._paths is not None:
+            start = "" if folder == "." else f"{folder}/"
+            yield from (path for path in self._paths if path.startswith(start) and self.get(path))
+            return
         for parent, folders, names in os.walk(self._root / folder):
             folders[:] = [name for name in folders if name != ".git"]
             links = [name for name in folders if os.path.islink(os.path.join(parent, name))]  # noqa: PTH114, PTH118 - a path for each of many files is slow

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -175,7 +176,8 @@ def module_folder(module: str, version: str, *, offline: bool = False) -> Path:
     if INSTALLED and not shutil.which("go"):
         raise HarnessError(f"{module}@{version} is fetched with Go, which is not installed: install it.")
     hint = "check the network, or run it where the Go module cache has it"
-    with working(f"fetching {module}@{version}", usually="under a minute"), tempfile.TemporaryDirectory() as empty:
+    announced = nullcontext() if offline else working(f"fetching {module}@{version}", usually="under a minute")
+    with announced, tempfile.TemporaryDirectory() as empty:
         done = subprocess.run(
             [str(go(ROOT / "tools")), "mod", "download", "-json", f"{module}@{version}"],
             cwd=empty,

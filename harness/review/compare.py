@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from harness.manifests.applications.application import Application
 from harness.manifests.applications.policies import NO_DELETION, NO_UPDATE, Policy, policy_of
 from harness.manifests.generated_names import Names, generated_names
 from harness.manifests.pods import images_of
@@ -12,7 +13,6 @@ from harness.manifests.problem import Problem
 from harness.manifests.resource import Identity, Resource
 from harness.manifests.sensitive import masked
 from harness.manifests.values import canonical, dig
-from harness.review.application import Application
 from harness.review.fields import CHECKSUM, GENERATED_NAME, LAYOUT, compare, unmatched
 from harness.review.images import Replaced, paired, table
 from harness.review.locations import Locator

@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from harness.manifests.built_tree import BuiltTree
 from harness.manifests.patterns import covers
 from harness.manifests.settings import FILE
 from harness.review.model import Note
-from harness.review.side import Side
 
 _MOST_NAMES: Final = 5
 _PROSE: Final = (
@@ -24,7 +24,7 @@ _PROSE: Final = (
 """Files that nothing deploys, except from a Helm chart that is rendered."""
 
 
-def uncovered_files(changed: Iterable[str], sides: Sequence[Side], accepted: Sequence[str]) -> list[str]:
+def uncovered_files(changed: Iterable[str], sides: Sequence[BuiltTree], accepted: Sequence[str]) -> list[str]:
     read = {path for side in sides for path in side.read_files()}
     return [path for path in changed if path not in read and not covers(path, [*accepted, *_PROSE])]
 

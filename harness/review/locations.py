@@ -4,14 +4,14 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from harness.manifests.built_tree import BuiltTree
 from harness.manifests.tree import Tree, UnreadableError
 from harness.review.model import SideName, SourceLocation
 from harness.review.risks.context import Change
-from harness.review.side import Side
 
 
 class Locator:
-    def __init__(self, base: Side, head: Side, changed: Sequence[str]) -> None:
+    def __init__(self, base: BuiltTree, head: BuiltTree, changed: Sequence[str]) -> None:
         self._snapshots = {SideName.BASE: base.tree, SideName.HEAD: head.tree}
         self._changed = set(changed)
         self._inputs: dict[tuple[SideName, str], frozenset[str]] = {}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from harness.manifests.applications.application import Application
 from harness.manifests.exemptions import FILE, Exemption, read
 from harness.manifests.expected import DIFFERENT, MISSING, reason_for
 from harness.manifests.generated_names import Names, generated_names
@@ -13,7 +14,6 @@ from harness.manifests.resource import Identity, Resource
 from harness.manifests.settings import Settings
 from harness.manifests.tree import Tree, UnreadableError
 from harness.manifests.values import same
-from harness.review.application import Application
 from harness.review.fieldpath import FieldPath, Inside, Key
 from harness.review.fields import compare, unmatched
 from harness.review.model import Difference, DifferenceStatus, Parity

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from harness.manifests.applications.application import Application
 from harness.manifests.applications.argocd import GROUP, sources_of
 from harness.manifests.applications.projects import permits_destination, permits_kind, permits_source
 from harness.manifests.resource import Resource
 from harness.manifests.values import mapping
-from harness.review.application import Application
 from harness.review.model import Risk
 from harness.review.risks.access import DF616
 from harness.review.risks.context import Change

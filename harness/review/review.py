@@ -12,6 +12,7 @@ from harness.errors import HarnessError, unknown
 from harness.machine.cache import content_key
 from harness.manifests import discover, settings
 from harness.manifests.builder import Builder
+from harness.manifests.built_tree import BuiltTree
 from harness.manifests.cache import Cache
 from harness.manifests.discover import SUFFIXES
 from harness.manifests.git import Repository
@@ -28,7 +29,6 @@ from harness.review.model import ChangeKind, DifferenceStatus, EnvironmentReview
 from harness.review.parity import Declared, Differences, differences, parity
 from harness.review.permissions import review_permissions
 from harness.review.secrecy import passwords_of
-from harness.review.side import Side
 
 WORKING_TREE: Final = "working tree"
 _FORMAT: Final = "1"
@@ -150,7 +150,7 @@ def parity_at(folder: Path, ref: str, left: str, right: str, permissions: Permis
         )
 
 
-def built(repository: Repository, trees: Sequence[Tree], permissions: Permissions) -> list[Side]:
+def built(repository: Repository, trees: Sequence[Tree], permissions: Permissions) -> list[BuiltTree]:
     """The trees, built; the last one is the reviewed one, and the others allow what a build may do."""
     remotes = repository.remotes()
     cache, key = Cache("kustomizations"), content_key(_FORMAT, str(repository.root))
@@ -169,9 +169,9 @@ def built(repository: Repository, trees: Sequence[Tree], permissions: Permission
         options += base.kustomize_options
         hosts |= {*(host.lower() for host in base.hosts), *of_base.hosts()}
     with Builder(options, hosts=hosts) as builder:
-        sides: list[Side] = []
+        sides: list[BuiltTree] = []
         for one in kustomizations:
-            sides.append(Side(one, declared, builder, remotes, sides[-1] if sides else None))
+            sides.append(BuiltTree(one, declared, builder, remotes, sides[-1] if sides else None))
         for side, other in zip(sides, reversed(sides), strict=True):
             side.build(other)
     if len(known) > count:
@@ -179,7 +179,7 @@ def built(repository: Repository, trees: Sequence[Tree], permissions: Permission
     return sides
 
 
-def _names(sides: Sequence[Side], wanted: Sequence[str]) -> list[str]:
+def _names(sides: Sequence[BuiltTree], wanted: Sequence[str]) -> list[str]:
     there = sorted({name for side in sides for name in side.environments})
     if not there:
         raise HarnessError(
@@ -204,7 +204,7 @@ def _unread(unread: Sequence[str]) -> list[Note]:
 
 
 def _parity(
-    sides: Sequence[Side],
+    sides: Sequence[BuiltTree],
     results: Sequence[Result],
     compared: tuple[str, str] | None,
     passwords: frozenset[str],
@@ -237,14 +237,14 @@ def _parity(
 
 
 def _difference(
-    side: Side, left: str, right: str, passwords: frozenset[str], only: frozenset[str] | None = None
+    side: BuiltTree, left: str, right: str, passwords: frozenset[str], only: frozenset[str] | None = None
 ) -> Differences:
     declared = Declared(side.tree, side.settings, (left, right))
     applications = [side.environments.get(name, []) for name in (left, right)]
     return differences(applications[0], applications[1], declared, only, passwords)
 
 
-def _passwords(sides: Sequence[Side]) -> frozenset[str]:
+def _passwords(sides: Sequence[BuiltTree]) -> frozenset[str]:
     """The names of values that schemas of charts and of custom resources declare to be passwords."""
     schemas: list[Any] = []
     definitions: dict[bytes, Resource] = {}

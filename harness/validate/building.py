@@ -1,5 +1,6 @@
 """Findings about building: roots that fail, and manifests that no root reads."""
 
+from collections.abc import Container
 from pathlib import Path
 from typing import Final
 
@@ -8,7 +9,7 @@ from harness.manifests.environments import OVERLAYS, aggregates
 from harness.manifests.exemptions import FILE as EXEMPTIONS
 from harness.manifests.explain import invalid_manifests
 from harness.manifests.inputs import KUSTOMIZATION_NAMES, Kustomizations
-from harness.manifests.problem import Problem
+from harness.manifests.problem import NOT_BUILT, Problem
 from harness.manifests.tree import working_copy
 from harness.validate.exemptions import FOLDERS
 from harness.validate.finding import Finding
@@ -41,7 +42,21 @@ def findings(environments: list[Environment]) -> list[Finding]:
         for environment in environments
         for build in environment.builds
         for problem in build.problems
+        if problem.rule != NOT_BUILT and problem.location.file not in environment.synced
     ]
+
+
+def not_built(environments: list[Environment], rules: Container[str]) -> list[str]:
+    """What was not built without any rule of `rules` being broken, as sentences."""
+    sentences = [f"{note}." for environment in environments for note in environment.not_built]
+    sentences += [
+        f"{problem.location}: {problem.message}"
+        for environment in environments
+        for build in environment.builds
+        for problem in build.problems
+        if problem.rule == NOT_BUILT or (problem.rule == LH107.id and LH107.id not in rules)
+    ]
+    return list(dict.fromkeys(sentences))
 
 
 def finding(problem: Problem, root: Path, environments: tuple[str, ...] = ()) -> Finding:

@@ -1,23 +1,20 @@
 """Validates environments: builds them, evaluates all rules, drops exempted findings, and looks up locations."""
 
-import subprocess
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from harness.errors import unknown
 from harness.manifests import cluster
-from harness.manifests.builder import build_all
 from harness.manifests.catalogue import Catalogue
 from harness.manifests.catalogue import of_checkout as catalogue_of
 from harness.manifests.cluster import Cluster
-from harness.manifests.environments import environments as known_environments
-from harness.manifests.environments import roots
 from harness.manifests.exemptions import Exemption
 from harness.manifests.git_urls import GITHUB
 from harness.manifests.problem import Location, Problem
-from harness.manifests.settings import of_checkout
+from harness.manifests.tree import Tree
 from harness.validate import (
     access,
     airflow,
@@ -30,6 +27,8 @@ from harness.validate import (
     engines,
     exemptions,
     external_secrets,
+    flux,
+    groups,
     kustomizations,
     lua,
     majors,
@@ -52,6 +51,7 @@ from harness.validate import (
     waves,
     workloads,
 )
+from harness.validate.environments import built
 from harness.validate.finding import Finding, Violation
 from harness.validate.locations import Locations
 from harness.validate.model import BuiltResource, Environment
@@ -68,7 +68,9 @@ class Report:
         findings: Every finding that no exemption covers, by file and line.
         exempted: How many findings exemptions cover.
         incomplete: Environments of which a part could not be built.
+        not_built: What else its Applications and roots deploy, as sentences.
         not_judged: What else was not judged, as a sentence for each environment.
+        not_asked: The rules that the checkout's settings do not ask for.
     """
 
     root: Path
@@ -77,34 +79,44 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     exempted: int = 0
     incomplete: list[str] = field(default_factory=list)
+    not_built: list[str] = field(default_factory=list)
     not_judged: list[str] = field(default_factory=list)
+    not_asked: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
     def is_partial(self) -> bool:
-        return bool(self.incomplete or self.not_judged)
+        return bool(self.incomplete or self.not_built or self.not_judged)
 
 
-def validate(root: Path, names: Sequence[str] = (), *, hosts: Collection[str] = (GITHUB,)) -> Report:
+def validate(
+    root: Path, names: Sequence[str] = (), *, hosts: Collection[str] = (GITHUB,), options: Sequence[str] = ()
+) -> Report:
     """Validates environments of a checkout; all of them when none is named.
 
     Raises:
         HarnessError: There is no such environment, or a tool is unavailable.
     """
     start = time.perf_counter()
-    everything = known_environments(root)
+    tree = built(root, names, hosts, options)
+    everything = sorted(tree.environments)
+    for name in names:
+        if name not in everything:
+            raise unknown("environment", name, everything)
     chosen = list(names) or everything
     if not chosen:
         return Report(root, [])
-    parts = {name: roots(root, name) for name in chosen}
-    builds = iter(build_all([part for name in chosen for part in parts[name]], hosts=hosts))
-    environments = [collect(name, root, [next(builds) for _ in parts[name]]) for name in chosen]
+    settings = tree.settings
+    rules = groups.asked(settings.rules)
+    environments = [collect(name, root, tree.environments[name]) for name in chosen]
     report = Report(root, chosen, {environment.name: len(environment.resources) for environment in environments})
-    accepted, problems = exemptions.read(root, RULES)
-    reference = of_checkout(root).reference
+    report.not_asked = sorted(RULES.keys() - rules)
+    accepted, problems = exemptions.read(tree, root, RULES)
+    reference = settings.reference
     problems += building.findings(environments)
+    report.not_built = building.not_built(environments, rules)
     report.incomplete = [
-        environment.name for environment in environments if any(build.problems for build in environment.builds)
+        environment.name for environment in environments if environment.not_built or environment.is_broken
     ]
     clusters = {name: cluster.read(root, name) for name in chosen}
     unread = {name: problem for name, problem in clusters.items() if isinstance(problem, Problem)}
@@ -112,14 +124,17 @@ def validate(root: Path, names: Sequence[str] = (), *, hosts: Collection[str] = 
     complete = set(chosen) >= set(everything)
     catalogue = catalogue_of(root)
     with ThreadPoolExecutor(2) as pool:
-        leaks = pool.submit(engines.credentials, root, _tracked(root))
+        leaks = pool.submit(engines.credentials, root, _files(tree.tree, root))
         everyone = {resource.key: resource for environment in environments for resource in environment.everything}
         broken = schemas.check(list(everyone.values()))
         broken += apiserver.check(list(everyone.values()), broken)
+        variable = flux.unsubstituted(environments, broken)
+        unknown_values = {resource.key for resource in variable}
+        broken = [violation for violation in broken if violation.resource.key not in unknown_values]
         for environment in environments:
             environment.malformed = schemas.malformed(broken)
         violations = list(
-            pool.map(lambda one: list(_judge(one, catalogue, _known(clusters[one.name]))), environments)
+            pool.map(lambda one: list(_judge(one, rules, catalogue, _known(clusters[one.name]))), environments)
         )
         too_large = {problem.file for problem in problems if problem.rule == building.LH106.id}
         problems += [
@@ -138,7 +153,7 @@ def validate(root: Path, names: Sequence[str] = (), *, hosts: Collection[str] = 
     problems += kustomizations.findings(environments, complete=complete)
     problems += [finding for environment in environments for finding in kustomizations.reach(environment)]
     if complete:
-        problems += building.unused_files(root, environments)
+        problems += building.unused_files(root, environments) if building.LH109.id in rules else []
         problems += parity.undeclared(root, everything, reference)
     by_name = {environment.name: environment for environment in environments}
     unclear = {environment.name: _unclear(environment, report.incomplete) for environment in environments}
@@ -147,13 +162,17 @@ def validate(root: Path, names: Sequence[str] = (), *, hosts: Collection[str] = 
     judged = [
         (name, violation)
         for name, violation in judged
-        if violation.rule.id not in unclear[name] and not _is_consequence(violation, by_name[name])
+        if violation.rule.id in rules
+        and violation.rule.id not in unclear[name]
+        and not _is_consequence(violation, by_name[name])
+        and not (violation.rule is schemas.LH201 and violation.resource.key in unknown_values)
     ]
     report.not_judged = [
-        _not_judged(environment, unclear[environment.name])
+        _not_judged(environment, unclear[environment.name] & rules)
         for environment in environments
         if environment.unreadable and environment.name not in report.incomplete
     ]
+    report.not_judged += [flux.not_judged(variable)] if variable else []
     report.not_judged += [
         f"{problem.location.file} cannot be read, so {references.LH313.id} and {references.LH314.id} in {name} "
         "were not judged."
@@ -170,14 +189,17 @@ def validate(root: Path, names: Sequence[str] = (), *, hosts: Collection[str] = 
     problems = [
         problem
         for problem in problems
-        if not _covered(accepted, "", problem.rule, problem.message, _file(problem, root))
+        # Of two in one build, kustomize itself refuses the second.
+        if problem.rule in {*rules, policy.LH108.id}
+        and not _covered(accepted, "", problem.rule, problem.message, _file(problem, root))
     ]
     report.exempted = exempted
     if complete:
-        asked = [one for one in accepted if _was_asked(one, environments, unclear, report.incomplete)]
+        wanted = [one for one in accepted if one.rules <= rules]
+        wanted = [one for one in wanted if _was_asked(one, environments, unclear, report.incomplete)]
         if not parity.is_judged(chosen, reference):
-            asked = [one for one in asked if not one.rules & {parity.LH601.id, parity.LH602.id}]
-        problems += exemptions.unused(asked, root)
+            wanted = [one for one in wanted if not one.rules & {parity.LH601.id, parity.LH602.id}]
+        problems += exemptions.unused(wanted, root)
     report.findings = _sorted([*problems, *_locate(left, root)], root)
     report.seconds = time.perf_counter() - start
     return report
@@ -236,11 +258,14 @@ def _known(cluster: Cluster | Problem) -> Cluster:
     return cluster if isinstance(cluster, Cluster) else Cluster()
 
 
-def _judge(environment: Environment, catalogue: Catalogue, cluster: Cluster) -> Iterator[Violation]:
+def _judge(
+    environment: Environment, rules: Collection[str], catalogue: Catalogue, cluster: Cluster
+) -> Iterator[Violation]:
     made = origins(environment, catalogue)
     yield from references.check(environment, made, cluster)
     yield from custom_references.check(environment, made)
-    yield from waves.check(environment, made)
+    if waves.LH401.id in rules:
+        yield from waves.check(environment, made)
     yield from amounts.check(environment)
     yield from access.check(environment, cluster)
     yield from reach.check(environment, cluster)
@@ -270,11 +295,12 @@ def _judge(environment: Environment, catalogue: Catalogue, cluster: Cluster) -> 
     yield from lua.check(environment)
     yield from dashboards.check(environment)
     yield from provisioning.check(environment)
-    insecure = engines.pod_security(environment.pods)
-    yield from insecure
-    environment.malformed |= {
-        violation.resource.key: [()] for violation in insecure if violation.rule is schemas.LH201
-    }
+    if engines.LH511.id in rules:
+        insecure = engines.pod_security(environment.pods)
+        yield from insecure
+        environment.malformed |= {
+            violation.resource.key: [()] for violation in insecure if violation.rule is schemas.LH201
+        }
     for violation in engines.kube_score(environment):
         if violation.rule is schemas.LH201:
             environment.malformed[violation.resource.key] = [()]
@@ -326,15 +352,5 @@ def _sorted(findings: list[Finding], root: Path) -> list[Finding]:
     )
 
 
-def _tracked(root: Path) -> list[Path]:
-    """The files that git tracks or would add; without git, the manifests."""
-    listing = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    # A monitor of files is a program that the checkout's configuration names.
-    command = ["git", "-c", "core.fsmonitor=false", "-C", str(root), *listing]
-    done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL)
-    if done.returncode == 0:
-        names = [name.decode("utf-8", "surrogateescape") for name in done.stdout.split(b"\0") if name]
-        files = [root / name for name in names]
-    else:
-        files = [path for folder in exemptions.FOLDERS for path in sorted((root / folder).rglob("*"))]
-    return [path for path in files if path.is_file() and not path.is_symlink()]
+def _files(tree: Tree, root: Path) -> list[Path]:
+    return [root / path for path in tree.paths() if tree.is_file(path)]

@@ -9,15 +9,15 @@ from harness.errors import UsageError
 from harness.exits import ExitCode
 from harness.files import write_output
 from harness.inert import one_line, without_commands
-from harness.options import FORMAT, AllowHost, Offline, Root, environment_names, output
-from harness.paths import checkout
+from harness.options import FORMAT, AllowHost, KustomizeOption, Offline, Root, environment_names, output
+from harness.paths import repository
 
 
 def validate(
     environments: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Environments: folders in overlays/; all by default.",
+            help="Environments; all by default.",
             metavar="ENV",
             autocompletion=environment_names,
         ),
@@ -25,12 +25,13 @@ def validate(
     form: Annotated[Literal["text", "json", "sarif", "junit"], FORMAT] = "text",
     target: Annotated[Path | None, output("File to write instead of printing.")] = None,
     allow_host: AllowHost = None,
+    kustomize_option: KustomizeOption = None,
     offline: Offline = False,
     root: Root = None,
 ) -> None:
     """Check overlays: schemas, references, wave order, policy, parity.
 
-    docs/validate.md lists the rules. The exit code is 3 when there are findings.
+    docs/validate.md explains which rules judge which repository. The exit code is 3 when there are findings.
 
     Examples:
         harness validate
@@ -41,10 +42,14 @@ def validate(
     from harness.validate.check import validate as judge
     from harness.validate.output import render, tally
 
-    folder = checkout(root)
-    report = judge(folder, environments or (), hosts=trusted_hosts(folder, allow_host, offline=offline))
+    folder = repository(root)
+    hosts = trusted_hosts(folder, allow_host, offline=offline)
+    report = judge(folder, environments or (), hosts=hosts, options=kustomize_option or ())
     if not report.environments:
-        raise UsageError(f"{folder} has no environment: create a folder with a kustomization below overlays/.")
+        raise UsageError(
+            f"{folder} has no environment, because it has neither a kustomization nor an Application: "
+            "name a checkout with -C."
+        )
     content = render(report, form)
     if target is None:
         typer.echo(without_commands(content), nl=False)

@@ -119,7 +119,7 @@ def kube_score(environment: Environment) -> list[Violation]:
     by_name = {
         (str(value["kind"]), owner.namespace, str(dig(value, "metadata", "name"))): owner for value, owner in scored
     }
-    texts = [json.dumps(value) for value, _ in scored]
+    texts = [json.dumps(value, ensure_ascii=False) for value, _ in scored]  # YAML has no surrogate pairs
     cache = Cache("scores")
     key = content_key(tool_folder("kube-score").name, *sorted(KUBE_SCORE), _FORMAT, *texts)
     answer = cache.get(key)
@@ -212,7 +212,7 @@ def _marks(answer: Any) -> Iterator[list[Any]]:
             if check["check"]["id"] not in KUBE_SCORE or check["skipped"] or check["grade"] > _BAD_GRADE:
                 continue
             comments = [[comment["path"], comment["summary"]] for comment in check["comments"] or []]
-            yield [kind, metadata.get("namespace", ""), metadata["name"], check["check"]["id"], comments]
+            yield [kind, metadata.get("namespace", ""), metadata.get("name", ""), check["check"]["id"], comments]
 
 
 def _container(resource: BuiltResource, container: str) -> tuple[str | int, ...]:

@@ -1,13 +1,15 @@
 """The exemptions of a checkout, and those that are obsolete."""
 
+import posixpath
 from collections.abc import Container
 from pathlib import Path
 from typing import Final
 
+from harness.manifests.built_tree import BuiltTree
 from harness.manifests.environments import OVERLAYS
 from harness.manifests.exemptions import FILE, Exemption, Refused
 from harness.manifests.exemptions import read as read_file
-from harness.manifests.tree import UnreadableError, working_copy
+from harness.manifests.tree import UnreadableError, with_folders
 from harness.validate.finding import Finding
 from harness.validate.rule import ValidationRule
 
@@ -19,12 +21,14 @@ LH902: Final = ValidationRule(
 FOLDERS: Final = ("base", "components", OVERLAYS)
 
 
-def read(root: Path, rules: Container[str]) -> tuple[list[Exemption], list[Finding]]:
+def read(built: BuiltTree, root: Path, rules: Container[str]) -> tuple[list[Exemption], list[Finding]]:
     """The valid exemptions of a checkout, and findings on the invalid ones."""
     exemptions: list[Exemption] = []
     findings: list[Finding] = []
-    tree = working_copy(root)
-    for path in (path for folder in FOLDERS for path in sorted(tree.paths(folder)) if path.endswith(f"/{FILE}")):
+    tree, beside = built.tree, with_folders(built.read_files())
+    for path in sorted(path for path in tree.paths() if posixpath.basename(path) == FILE):
+        if path.partition("/")[0] not in FOLDERS and (posixpath.dirname(path) or ".") not in beside:
+            continue
         file = root / path
         try:
             text = tree.text(tree.resolve(path))

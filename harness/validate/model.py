@@ -1,17 +1,21 @@
 """The model of an environment: its resources, an index, and the pods that they create."""
 
-from collections.abc import Iterator
+import posixpath
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from harness.manifests.applications.application import Application
+from harness.manifests.applications.argocd import sources_of
 from harness.manifests.build import HELM_VALUES, Build
 from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.pods import TEMPLATES, PodTemplate, embedded, matches, pods_of
+from harness.manifests.problem import MISSING_FOLDER, Problem
 from harness.manifests.resource import Resource
 from harness.manifests.scaling import SCALERS, Target, scaled_by
-from harness.manifests.values import dig, mappings
+from harness.manifests.values import dig, mapping, mappings
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -30,6 +34,7 @@ class Environment:
     Attributes:
         malformed: What does not match its schema: fields by the resource's content key.
         embedded: Manifests inside ConfigMaps, which a program submits later (pod templates, SparkApplications).
+        not_built: What its Applications deploy besides, as sentences.
     """
 
     name: str
@@ -38,6 +43,35 @@ class Environment:
     resources: list[BuiltResource] = field(default_factory=list)
     malformed: dict[str, list[tuple[Step, ...]]] = field(default_factory=dict)
     embedded: list[BuiltResource] = field(default_factory=list)
+    not_built: list[str] = field(default_factory=list)
+
+    @cached_property
+    def missing(self) -> set[str]:
+        """The folders that Applications deploy and that do not exist."""
+        return {problem.location.file for problem in self._problems if problem.rule == MISSING_FOLDER}
+
+    @cached_property
+    def synced(self) -> dict[str, tuple["BuiltResource", tuple[Step, ...]]]:
+        """The folders that Applications and Flux's Kustomizations name, and where."""
+        named = {
+            (resource, (*path, "path")): source.get("path")
+            for resource in self.of_kind("Application")
+            for path, source in sources_of(resource.value.get("spec"))
+        }
+        named |= {
+            (resource, ("spec", "path")): dig(resource.value, "spec", "path")
+            for resource in self.of_kind("Kustomization")
+        }
+        return {posixpath.normpath(path): where for where, path in named.items() if isinstance(path, str)}
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether something that exists cannot be built."""
+        return any(problem.rule != MISSING_FOLDER for problem in self._problems)
+
+    @property
+    def _problems(self) -> list[Problem]:
+        return [problem for build in self.builds for problem in build.problems]
 
     @cached_property
     def index(self) -> dict[tuple[str, str, str], BuiltResource]:
@@ -153,13 +187,35 @@ def _overlap(left: tuple[Step, ...], right: tuple[Step, ...]) -> bool:
     return all(one == other for one, other in zip(left, right, strict=False))
 
 
-def environment(name: str, root: Path, builds: list[Build]) -> Environment:
-    collected = Environment(name, root, builds)
-    for build in builds:
-        for item in build.resources:
-            if item.kind == HELM_VALUES and not item.group:
+def deciphered(resource: Resource) -> Resource:
+    """A resource that SOPS has encrypted, without its field, and with values that can be read."""
+    if b'"sops"' not in resource.as_json or not isinstance(resource.value.get("sops"), dict):
+        return resource
+    value = {key: item for key, item in resource.value.items() if key != "sops"}
+    value |= {field: dict.fromkeys(mapping(value[field]), "") for field in ("data", "stringData") if field in value}
+    return Resource.of(value, origin=resource.origin)
+
+
+def environment(name: str, root: Path, applications: Iterable[Application]) -> Environment:
+    """The environment that Applications and roots make up; what several deploy is there once."""
+    applications = list(applications)
+    notes = [note for application in applications for note in application.notes]
+    collected = Environment(name, root, [], not_built=notes)
+    for application in applications:
+        for build in application.builds:
+            if build in collected.builds:
                 continue
-            resource = BuiltResource(item.text, item.as_json, item.kind, item.origin, build=build)
-            collected.resources.append(resource)
-            collected.embedded += embedded(resource)
+            collected.builds.append(build)
+            for item in build.resources:
+                if (item.kind == HELM_VALUES and not item.group) or (
+                    item.origin,
+                    str(item),
+                ) in application.repeated:
+                    continue
+                item = deciphered(item)
+                resource = BuiltResource(item.text, item.as_json, item.kind, item.origin, build=build)
+                if not {"apiVersion", "kind"} <= resource.value.keys():
+                    continue  # another program's file in a folder of manifests
+                collected.resources.append(resource)
+                collected.embedded += embedded(resource)
     return collected

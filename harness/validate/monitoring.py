@@ -52,7 +52,7 @@ def readings(environment: Environment, files: Files) -> Iterator[Reading]:
             continue
         yield Reading(LH204, config, ("data", key), form, text, f"a {key} that {_PROGRAMS[form]} refuses")
     for resource in environment.of_kind("PrometheusRule"):
-        rules = json.dumps(mapping(resource.value.get("spec")))
+        rules = json.dumps(mapping(resource.value.get("spec")), ensure_ascii=False)
         said = "rules that Prometheus refuses"
         yield Reading(LH204, resource, ("spec", "groups"), "rules", rules, said, first=None)
     for config in environment.of_kind("ConfigMap"):
@@ -107,11 +107,10 @@ def files_of(environment: Environment) -> Files:
     for file in mounts:
         arguments = " ".join(strings(file.container.get("command")) + strings(file.container.get("args")))
         used = re.search(rf"--config\.file[= ]{re.escape(file.path)}(?:\s|$)", arguments)
-        program = re.search(
-            "prometheus|alertmanager", f"{file.container.get('image')} {file.container.get('name')}"
-        )
+        names = f"{file.container.get('image')} {file.container.get('name')}"
+        program = re.search(r"(?:^|[/ ])(prometheus|alertmanager)(?=[:@ ]|$)", names)
         if used and program:
-            files[file.config, file.key] = program[0]
+            files[file.config, file.key] = program[1]
         if files.get((file.config, file.key)) == "prometheus":
             for document in yaml_documents(string_map(file.config.value.get("data")).get(file.key, "")):
                 folder = posixpath.dirname(file.path)
@@ -150,7 +149,7 @@ def _targets(
     if isinstance(value, dict):
         title = str(value.get("title") or title)
         source = str(dig(value, "datasource", "type") or source)
-        if isinstance(value.get("expr"), str):
+        if str(value.get("expr") or "").strip():
             yield title, value, source, path
         for key, item in value.items():
             yield from _targets(item, title, source, (*path, key))

@@ -1,6 +1,7 @@
 """A validation's findings as text, JSON, SARIF and JUnit."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree
@@ -9,8 +10,10 @@ from harness.inert import one_line, visible_in_json
 from harness.sarif import Result, SarifRule, log
 from harness.validate.check import Report
 from harness.validate.finding import Finding
+from harness.validate.groups import group_of
 from harness.validate.rules import RULES
 
+_MOST_NAMES: Final = 10
 FORMATS: Final = ("text", "json", "sarif", "junit")
 
 
@@ -28,18 +31,34 @@ def place(finding: Finding, root: Path) -> str:
 
 def tally(report: Report) -> str:
     """One sentence on what was validated and the result."""
-    looked = (
-        ", ".join(f"{name} ({count} resources)" for name, count in report.resources.items()) or "no environment"
-    )
+    looked = _some([f"{name} ({count} resources)" for name, count in report.resources.items()], ", ")
     count = len(report.findings)
     total = "No findings" if not count else "1 finding" if count == 1 else f"{count} findings"
     exempted = f", {report.exempted} exempted with a reason" if report.exempted else ""
     part = ", part not judged" if report.is_partial else ""
-    sentence = f"{total}{exempted}{part}: {looked}, {report.seconds:.1f} s."
+    sentences = [f"{total}{exempted}{part}: {looked}, {report.seconds:.1f} s."]
     if report.incomplete:
-        names = " and ".join(report.incomplete)
-        sentence += f" Part of {names} cannot be built, so what depends on it was not judged."
-    return " ".join([sentence, *report.not_judged])
+        names = _some(report.incomplete, " and ")
+        sentences.append(f"Part of {names} cannot be built, so what depends on it was not judged.")
+    if report.not_built:
+        sentences.append(f"Not built: {_some([one.removesuffix('.') for one in report.not_built], '; ')}.")
+    if report.not_asked:
+        names = " and ".join(dict.fromkeys(_group(rule) for rule in report.not_asked))
+        sentences.append(
+            f"{len(report.not_asked)} rules were not asked ({names}), because [tool.harness.validate] in "
+            "pyproject.toml does not name them."
+        )
+    return " ".join([*sentences, *report.not_judged])
+
+
+def _some(items: Sequence[str], conjunction: str) -> str:
+    more = [f"{len(items) - _MOST_NAMES} more"] if len(items) > _MOST_NAMES + 1 else []
+    return conjunction.join([*(items if not more else items[:_MOST_NAMES]), *more])
+
+
+def _group(rule: str) -> str:
+    group = group_of(RULES[rule])
+    return group.name if group else rule
 
 
 def text(report: Report) -> str:
@@ -66,7 +85,9 @@ def as_json(report: Report) -> str:
         "resources": report.resources,
         "exempted": report.exempted,
         "incomplete": report.incomplete,
+        "not_built": report.not_built,
         "not_judged": report.not_judged,
+        "not_asked": report.not_asked,
         "seconds": round(report.seconds, 3),
         "findings": [
             {

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.manifests.build import Build
-from harness.manifests.environments import overlay
+from harness.manifests.environments import overlay_folder
 from harness.manifests.expected import DIFFERENT, MISSING, reason_for
 from harness.manifests.generated_names import HASH
 from harness.manifests.kubernetes_yaml import Step, YamlError, load
@@ -115,7 +115,7 @@ def summarised(
     for (name, root), resources in whole.items():
         what = f"none of the resources of {root}" if root else "no resources"
         message = f"{name} has {what}: others have {len(resources)}, such as {resources[0]}."
-        file = next(overlay(by_name[name].root, name).glob("[kK]ustomization*"), None)
+        file = next((by_name[name].root / overlay_folder(name)).glob("[kK]ustomization*"), None)
         findings.append(Finding(LH601.id, message, (name,), file=file, line=1))
     return rest, findings
 

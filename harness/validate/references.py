@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
-from harness.manifests.applications.argocd import sources_of
 from harness.manifests.cluster import Cluster
 from harness.manifests.images import reference
 from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.pods import TEMPLATES, matches
+from harness.manifests.problem import MISSING_FOLDER
 from harness.manifests.values import dig, mappings
 from harness.validate.finding import Violation
 from harness.validate.hosts import ServiceNames, names_in, service_names
@@ -50,7 +49,7 @@ LH309: Final = _rule(
 LH310: Final = _rule(
     "LH310", "An image is in its environment's list of images", "Other images cannot be overridden or preloaded."
 )
-LH312: Final = _rule("LH312", "An Application's path exists", "Argo CD has nothing to sync.")
+LH312: Final = _rule(MISSING_FOLDER, "An Application's path exists", "Argo CD has nothing to sync.")
 LH313: Final = _rule("LH313", "A StorageClass exists in its environment", "The claim stays pending.")
 LH314: Final = _rule("LH314", "A PriorityClass that is used exists", "No pod is created.")
 _WORKLOAD_KINDS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"})
@@ -263,12 +262,10 @@ def _storage(environment: Environment, cluster: Cluster) -> Iterator[Violation]:
 
 
 def _applications(environment: Environment) -> Iterator[Violation]:
-    for application in environment.of_kind("Application"):
-        for path, source in sources_of(application.value.get("spec")):
-            named = source.get("path")
-            if isinstance(named, str) and not Path(environment.root, named).is_dir():
-                message = f"{application} syncs {named}, which does not exist here."
-                yield Violation(LH312, message, application, (*path, "path"))
+    for folder, (application, path) in environment.synced.items():
+        if folder in environment.missing:
+            message = f"{application} syncs {folder}, which does not exist here."
+            yield Violation(LH312, message, application, path)
 
 
 def _images(environment: Environment) -> Iterator[Violation]:

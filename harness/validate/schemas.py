@@ -41,7 +41,7 @@ KUBERNETES_VERSIONS: Final = ("1.34.0", "1.35.0", "1.36.0", "1.37.0")
 
 _ERROR: Final = re.compile(r"- at '([^']*)': (.*?)(?=\s+- at '|\s*$)")
 _UNKNOWN: Final = re.compile(r"additional properties (.*) not allowed")
-_FORMAT: Final = "2"
+_FORMAT: Final = "3"
 """Raised when what is cached changes its meaning."""
 _PACKAGE: Final = "kubernetes-validate"
 
@@ -101,7 +101,8 @@ def _conform(resources: list[BuiltResource], crd_schemas: Path) -> dict[str, dic
     errors_of: dict[str, dict[str, str]] = {resource.key: {} for resource in resources}
     with tempfile.TemporaryDirectory(prefix="conform-") as folder:
         for index, resource in enumerate(resources):
-            Path(folder, f"{index}.json").write_text(json.dumps(resource.value), encoding="utf-8")
+            text = json.dumps(resource.value, ensure_ascii=False)  # YAML has no surrogate pairs
+            Path(folder, f"{index}.json").write_text(text, encoding="utf-8")
         with ThreadPoolExecutor(2) as pool:
             answers = pool.map(
                 lambda version: _kubeconform(folder, version, resources, crd_schemas), KUBERNETES_VERSIONS

@@ -41,6 +41,9 @@ def origins(environment: Environment, catalogue: Catalogue) -> Origins:
         if resource.kind in ("Secret", "ConfigMap"):
             fields = ("data", "stringData", "binaryData")
             keys = frozenset(str(key) for field in fields for key in string_map(resource.value.get(field)))
+            if resource.value.get("type") == "kubernetes.io/service-account-token":
+                made[resource.kind, resource.namespace, resource.name] = Origin(None, resource)
+                continue  # a controller fills it
             made[resource.kind, resource.namespace, resource.name] = Origin(keys, resource)
             for namespace in _copies(resource.annotations, environment):
                 made.setdefault((resource.kind, namespace, resource.name), Origin(keys, reflector))

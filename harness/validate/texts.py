@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, Final
 from xml.parsers import expat
 
-from harness.manifests.kubernetes_yaml import TextError, parse
+from harness.manifests.kubernetes_yaml import TextError, YamlError, parse
 from harness.manifests.values import sequence, string_map
 from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource, Environment
@@ -30,6 +30,7 @@ LH317: Final = ValidationRule(
     "The carriage return becomes part of the command or value.",
 )
 
+_TAG: Final = re.compile(r"(?<![^\s\[{,])!\w[\w/.:-]*")
 _PYTHON: Final = re.compile(r"#!.*\bpython")
 CONFLICT: Final = re.compile(r"^<{7} .*?^={7}$.*?^>{7} ", re.MULTILINE | re.DOTALL)
 PLACEHOLDER: Final = re.compile(r"\{\{(?:(?!\{\{).)*?\}\}|\{%(?:(?!\{%).)*?%\}", re.DOTALL)
@@ -124,6 +125,15 @@ def _lower(message: str) -> str:
     return message[:1].lower() + message[1:]
 
 
+def _yaml(text: str) -> None:
+    try:
+        parse(text)
+    except YamlError:
+        if not _TAG.search(text):
+            raise
+        parse(_TAG.sub("", text))  # the program that reads it may know more tags than Kubernetes
+
+
 def _json(text: str) -> None:
     value = json.loads(text, object_pairs_hook=_once)
     if isinstance(value, dict) and "Statement" in value:
@@ -201,7 +211,7 @@ _FORMS: Final = {
 """By the extension of a file."""
 _PARSERS: Final[dict[str, Callable[[str], object]]] = {
     "JSON": _json,
-    "YAML": parse,
+    "YAML": _yaml,
     "TOML": tomllib.loads,
     "ini": _ini,
     "XML": _xml,

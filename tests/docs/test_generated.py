@@ -5,6 +5,8 @@ from harness.exits import ExitCode
 from harness.manifests import catalogue
 from harness.pipeline.mock_api.faults import KINDS, SCOPE, Kind, Option
 from harness.review.risks.rules import RULES as RISK_RULES
+from harness.validate.groups import GROUPS, group_of
+from harness.validate.rule import ValidationRule
 from harness.validate.rules import RULES as VALIDATION_RULES
 from lakehouse.gold import GOLD
 
@@ -48,12 +50,18 @@ def table(*rows: Iterable[str]) -> str:
 
 
 def test_validation_rules(generated: Generated) -> None:
-    def line(rule: str, title: str, why: str, engine: str) -> str:
-        by = "" if engine == "harness" else f" ({engine})"
-        return f"- **{rule}** {title}{by}. *{why}*"
+    def line(rule: ValidationRule) -> str:
+        group = group_of(rule)
+        about = "; ".join([rule.engine] * (rule.engine != "harness") + ([f"`{group.name}`"] if group else []))
+        return f"- **{rule.id}** {rule.title}{f' ({about})' if about else ''}. *{rule.why}*"
 
-    rules = [(rule.id, line(rule.id, rule.title, rule.why, rule.engine)) for rule in VALIDATION_RULES.values()]
+    rules = [(rule.id, line(rule)) for rule in VALIDATION_RULES.values()]
     generated("reference/validation-rules.md", "rules", grouped(rules, VALIDATION_GROUPS))
+
+
+def test_groups_of_validation_rules(generated: Generated) -> None:
+    rows = [(f"`{group.name}`", group.why) for group in GROUPS]
+    generated("validate.md", "groups", table(("group", "what is true of a repository that asks for it"), *rows))
 
 
 def test_risk_rules(generated: Generated) -> None:

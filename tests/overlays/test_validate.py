@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.manifests.applications.application import Application
 from harness.manifests.builder import build_all
 from harness.manifests.catalogue import read
 from harness.manifests.environments import roots
@@ -27,7 +28,7 @@ def test_there_are_no_findings(report: Report) -> None:
 
 def test_the_catalogue_names_who_reads_each_secret(repo: Path) -> None:
     """`readers` is what a rotation is judged by, so it has to be what the manifests say."""
-    built = environment("minikube", repo, build_all(roots(repo, "minikube")))
+    built = environment("minikube", repo, [Application("", "", False, builds=build_all(roots(repo, "minikube")))])
     readers: dict[tuple[str, str], set[str]] = {}
     for resource in (*built.resources, *built.embedded):
         for pod in pods_of(resource):

@@ -10,15 +10,15 @@ from typing import Final
 
 from harness.errors import HarnessError
 from harness.manifests import discover
+from harness.manifests.built_tree import BuiltTree
 from harness.manifests.discover import SUFFIXES, DiscoveredRoot
 from harness.manifests.settings import Settings
 from harness.review.coverage import uncovered_files
-from harness.review.side import Side
 
 _MOST_LISTED: Final = 20
 
 
-def configuration(side: Side) -> str:
+def configuration(side: BuiltTree) -> str:
     """`[tool.harness.diff]` for a built side: what a review accepts, what it leaves out, and the environments."""
     unread = uncovered_files(side.tree.paths(), [side], ())
     read = side.read_files()
@@ -82,7 +82,7 @@ def _ending(path: str) -> str:
     return name[name.rindex(".") :] if "." in name[1:] else ""
 
 
-def _environments(side: Side) -> Iterator[str]:
+def _environments(side: BuiltTree) -> Iterator[str]:
     roots = discover.roots(side.tree, side.kustomizations, side.settings)
     folders: dict[str, set[str]] = defaultdict(set)
     for root in roots:
@@ -98,7 +98,7 @@ def _environments(side: Side) -> Iterator[str]:
         yield f"{sign}{key} = [{', '.join(map(_quoted, paths))}]"
 
 
-def _same(side: Side, roots: Sequence[DiscoveredRoot], environments: Mapping[str, Sequence[str]]) -> bool:
+def _same(side: BuiltTree, roots: Sequence[DiscoveredRoot], environments: Mapping[str, Sequence[str]]) -> bool:
     settings = Settings(environments={name: tuple(paths) for name, paths in environments.items()})
     try:
         configured = discover.roots(side.tree, side.kustomizations, settings)

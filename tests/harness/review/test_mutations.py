@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
+from harness.manifests.applications.application import Application
 from harness.manifests.builder import Builder
+from harness.manifests.built_tree import BuiltTree
 from harness.manifests.git import Repository
 from harness.manifests.git_urls import GITHUB
 from harness.manifests.inputs import Kustomizations
@@ -19,26 +21,24 @@ from harness.manifests.resource import Identity, Resource
 from harness.manifests.settings import read
 from harness.manifests.tree import Store, git_tree
 from harness.paths import ROOT
-from harness.review.application import Application
 from harness.review.compare import Environment
 from harness.review.fields import CHECKSUM, MANAGED, NUMBER, SERVER, compare
 from harness.review.locations import Locator
 from harness.review.pair import ReviewedResource
 from harness.review.risks.context import Change
 from harness.review.risks.judge import judge
-from harness.review.side import Side
 
 pytestmark = pytest.mark.tools
 
 
 @pytest.fixture(scope="module")
-def sides() -> Iterator[tuple[Side, Side]]:
+def sides() -> Iterator[tuple[BuiltTree, BuiltTree]]:
     """Our overlays as they are on disk, rendered twice."""
     built = []
     with Repository(ROOT) as repository, Builder(hosts=[GITHUB]) as builder:
         for _ in range(2):
             tree = git_tree(repository.working_tree(), Store(repository.root, repository))
-            side = Side(Kustomizations(tree, {}), read(tree), builder, repository.remotes())
+            side = BuiltTree(Kustomizations(tree, {}), read(tree), builder, repository.remotes())
             side.build()
             built.append(side)
         yield built[0], built[1]
@@ -81,14 +81,14 @@ def _mutated(value: Any, path: tuple[str | int, ...]) -> Any:
     return _with(value, path, _changed(reduce(getitem, path, value)))
 
 
-def _documents(side: Side) -> Iterator[tuple[str, Application, int, dict[str, Any]]]:
+def _documents(side: BuiltTree) -> Iterator[tuple[str, Application, int, dict[str, Any]]]:
     for environment, applications in side.environments.items():
         for application in applications:
             for index, manifest in enumerate(application.resources()):
                 yield environment, application, index, manifest.value
 
 
-def test_our_environments_are_complete(sides: tuple[Side, Side]) -> None:
+def test_our_environments_are_complete(sides: tuple[BuiltTree, BuiltTree]) -> None:
     folders = {path.name for path in (ROOT / "overlays").iterdir() if path.is_dir()}
     assert set(sides[0].environments) == folders
     for name, applications in sides[0].environments.items():
@@ -110,7 +110,7 @@ def _aggregate(folder: Path) -> bool:
     )
 
 
-def test_each_changed_field_is_reported(sides: tuple[Side, Side]) -> None:
+def test_each_changed_field_is_reported(sides: tuple[BuiltTree, BuiltTree]) -> None:
     count = 0
     seen: set[str] = set()
     missed: list[str] = []
@@ -130,7 +130,7 @@ def test_each_changed_field_is_reported(sides: tuple[Side, Side]) -> None:
     assert count > 10_000
 
 
-def test_each_removed_field_is_reported(sides: tuple[Side, Side]) -> None:
+def test_each_removed_field_is_reported(sides: tuple[BuiltTree, BuiltTree]) -> None:
     missed = []
     for environment, _, _, document in _documents(sides[0]):
         if environment != "minikube" or document["kind"] == "CustomResourceDefinition":
@@ -149,7 +149,7 @@ def _nodes(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str |
             yield from _nodes(item, (*path, step))
 
 
-def test_no_odd_value_in_any_place_ends_a_review(sides: tuple[Side, Side]) -> None:
+def test_no_odd_value_in_any_place_ends_a_review(sides: tuple[BuiltTree, BuiltTree]) -> None:
     source = random.Random(11)
     odd_values = [
         None,
@@ -199,7 +199,7 @@ def _expected_pair(changes: list[Any]) -> bool:
 
 
 def test_a_change_of_every_resource_is_reported_in_its_environment_and_application(
-    sides: tuple[Side, Side],
+    sides: tuple[BuiltTree, BuiltTree],
 ) -> None:
     source = random.Random(7)
     base, head = sides

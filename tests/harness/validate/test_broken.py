@@ -1,6 +1,7 @@
 """Each defect of `broken/` is rejected with its rule, and with no other; each rule has a defect."""
 
 import json
+import re
 import secrets
 import shutil
 from collections.abc import Callable
@@ -71,6 +72,11 @@ def test_every_rule_has_a_defect() -> None:
     assert {name[:5] for name in (*BROKEN, *MADE)} == set(RULES)
 
 
+def declare(root: Path, reference: str) -> None:
+    settings = root / "pyproject.toml"
+    settings.write_text(re.sub('(?<=reference-environment = ")[^"]*', reference, settings.read_text()))
+
+
 def test_environments_are_compared_with_the_reference_environment(sound: Path) -> None:
     extra = sound / "overlays/south/app/extra.yaml"
     config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: app}\n"
@@ -83,14 +89,14 @@ def test_environments_are_compared_with_the_reference_environment(sound: Path) -
     patch = sound / "overlays/south/app/patch.yaml"
     patch.write_text(patch.read_text().replace("metadata:", "metadata:\n  labels: {a: b}", 1))
     for reference, other in (("north", "south"), ("south", "north")):
-        (sound / "pyproject.toml").write_text(f'[tool.harness]\nreference-environment = "{reference}"\n')
+        declare(sound, reference)
         drift = [item for item in validate(sound).findings if item.rule == "LH602"]
         assert {(item.environments, f"{reference} has" in item.message) for item in drift} == {((other,), True)}
 
 
 @pytest.mark.parametrize(("declared", "said"), [("", "not declared"), ("east", "names east, which does not exist")])
 def test_a_missing_reference_environment_is_a_finding(sound: Path, declared: str, said: str) -> None:
-    (sound / "pyproject.toml").write_text(f'[tool.harness]\nreference-environment = "{declared}"\n')
+    declare(sound, declared)
     (finding,) = validate(sound).findings
     assert (finding.rule, said in finding.message) == ("LH603", True)
     assert validate(sound, ("north",)).findings == []

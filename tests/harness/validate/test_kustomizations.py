@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.manifests.applications.application import Application
 from harness.manifests.builder import build_all
 from harness.manifests.environments import roots
 from harness.validate import kustomizations
@@ -22,7 +23,7 @@ def findings(root: Path, more: str, files: dict[str, str] | None = None) -> list
     (root / FILE).write_text(START + more)
     for name, content in (files or {}).items():
         (root / FILE).with_name(name).write_text(content)
-    north = environment("north", root, build_all(roots(root, "north")))
+    north = environment("north", root, [Application("", "", False, builds=build_all(roots(root, "north")))])
     assert not [problem for build in north.builds for problem in build.problems]
     both = [*kustomizations.findings([north], complete=False), *kustomizations.reach(north)]
     return [f"{place(finding, root)}: {finding.message}" for finding in both]

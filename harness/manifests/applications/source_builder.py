@@ -8,18 +8,19 @@ from harness.machine.cache import content_key
 from harness.manifests.applications.deployer import ApplicationSource, Deployer
 from harness.manifests.applications.directories import JSONNET, SKIPPED, selected_files
 from harness.manifests.applications.flux_folders import generated_kustomization
+from harness.manifests.applications.own_repository import OwnRepository
 from harness.manifests.build import Build, Root, plain_manifests
 from harness.manifests.builder import Builder
+from harness.manifests.discover import within
 from harness.manifests.helm.chart import is_chart
 from harness.manifests.helm.flux import FluxChart
 from harness.manifests.helm.release import Release
 from harness.manifests.inputs import Inputs, Kustomizations, chart_inputs
 from harness.manifests.kubernetes_yaml import YamlError
-from harness.manifests.problem import Location, Problem
+from harness.manifests.problem import MISSING_FOLDER, Location, Problem
 from harness.manifests.resource import Resource
 from harness.manifests.tree import UnreadableError
 from harness.manifests.values import canonical, mapping
-from harness.review.own_repository import OwnRepository
 
 _KUSTOMIZATION: Final = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
 
@@ -157,7 +158,7 @@ class SourceBuilder:
     def _root(self, folder: str, source: ApplicationSource, generated: dict[str, Any] | None = None) -> Root:
         inputs = self.kustomizations.inputs(folder, source.edits, generated)
         inputs.is_flux, inputs.after_build = source.is_flux, source.after_build
-        return Root(folder, self.tree, inputs)
+        return Root(within(folder), self.tree, inputs)
 
     def _plain_build(
         self,
@@ -173,7 +174,7 @@ class SourceBuilder:
     def _plain(self, folder: str, source: ApplicationSource) -> Build:
         """Reads a folder of plain manifests, as Argo CD's directory sources do."""
         if not self.tree.is_folder(folder):
-            problem = Problem("LH312", f"{folder} does not exist.", Location(folder))
+            problem = Problem(MISSING_FOLDER, f"{folder} does not exist.", Location(folder))
             return self._plain_build(folder, folder, "missing", problems=[problem])
         problems: list[Problem] = []
         if source.edits:

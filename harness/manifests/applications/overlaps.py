@@ -4,8 +4,8 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from harness.manifests.applications.application import Application
 from harness.manifests.build import Build
-from harness.review.application import Application
 
 
 def included_folders(roots: Iterable[Build], deployed: Iterable[Build]) -> set[str]:

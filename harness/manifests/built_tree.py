@@ -1,4 +1,4 @@
-"""Builds one side of the comparison: every environment, and its Applications at every depth."""
+"""Builds a tree: every environment, and its Applications at every depth."""
 
 import json
 from collections import Counter, defaultdict
@@ -9,20 +9,20 @@ from typing import Any, Final
 
 from harness.manifests import discover
 from harness.manifests.applications import flux, helm_releases
+from harness.manifests.applications.application import Application
 from harness.manifests.applications.deployer import ApplicationSource, Deployer, Reference
 from harness.manifests.applications.deployers import KINDS, SET, deployers
 from harness.manifests.applications.generators import Repository
+from harness.manifests.applications.known_resources import REPOSITORY, KnownResources
+from harness.manifests.applications.overlaps import included_folders, mark_repeated
+from harness.manifests.applications.own_repository import OwnRepository
+from harness.manifests.applications.source_builder import SourceBuilder
 from harness.manifests.build import Build
 from harness.manifests.builder import Builder
 from harness.manifests.inputs import Kustomizations
 from harness.manifests.settings import Settings
 from harness.manifests.tree import UnreadableError
 from harness.manifests.values import dig, mapping
-from harness.review.application import Application
-from harness.review.known_resources import REPOSITORY, KnownResources
-from harness.review.overlaps import included_folders, mark_repeated
-from harness.review.own_repository import OwnRepository
-from harness.review.source_builder import SourceBuilder
 
 _DEEPEST: Final = 10
 """Applications on the way to one; those that deploy a changed copy of themselves have no end."""
@@ -50,8 +50,8 @@ class _Deployed:
     item: _Waiting
 
 
-class Side:
-    """One built side of the comparison."""
+class BuiltTree:
+    """The built environments of a tree, which may be one side of a comparison."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Side:
         settings: Settings,
         builder: Builder,
         remotes: Sequence[str],
-        earlier: "Side | None" = None,
+        earlier: "BuiltTree | None" = None,
     ) -> None:
         """The kustomizations may be those that follow the earlier side's."""
         self.tree: Final = kustomizations.tree
@@ -77,7 +77,7 @@ class Side:
         self._known = KnownResources()
         self._deployers: dict[bytes, list[Deployer]] = earlier._deployers if earlier else {}
 
-    def build(self, other: "Side | None" = None) -> None:
+    def build(self, other: "BuiltTree | None" = None) -> None:
         """Builds everything; a folder that an Application of the earlier side deploys is no root of its own.
 
         `other` is the side that this one is compared with.
