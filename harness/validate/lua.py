@@ -25,6 +25,11 @@ LH206: Final = ValidationRule(
 _KEY: Final = re.compile(r"resource\.customizations\.(health|actions)\.(.+)")
 _ALL: Final = "resource.customizations"
 """The old key, for everything."""
+_CUSTOMIZATION: Final = re.compile(r"resource\.customizations\.([^.]+)\.")
+_CUSTOMIZATIONS: Final = (
+    *("actions", "health", "ignoreDifferences", "ignoreResourceUpdates"),
+    *("knownTypeFields", "useOpenLibs"),
+)
 _ACTIONS: Final[tuple[str, ...]] = ("definitions", "discovery.lua", "mergeBuiltinActions")
 _DEFINITION: Final[tuple[str, ...]] = ("action.lua", "name")
 _DEEPEST: Final = 8
@@ -74,7 +79,15 @@ class Actions:
 
 
 def check(environment: Environment) -> Iterator[Violation]:
-    """Finds actions that Argo CD never offers, because it ignores a part of them."""
+    """Finds customizations that Argo CD ignores, and actions that it never offers."""
+    for config in _settings(environment):
+        for key in string_map(config.value.get("data")):
+            match = _CUSTOMIZATION.match(key)
+            if match and match[1] not in _CUSTOMIZATIONS:
+                close = closest(match[1], _CUSTOMIZATIONS)
+                instead = f"use {close}" if close else f"it knows {', '.join(_CUSTOMIZATIONS)}"
+                message = f"{config} sets {key}, of which Argo CD ignores {match[1]}: {instead}."
+                yield Violation(LH206, message, config, ("data", key))
     for actions in _actions(environment):
         fields = [(name, _ACTIONS) for name in actions.value]
         fields += [(name, _DEFINITION) for item in actions.definitions for name in item]

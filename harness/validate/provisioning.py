@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from harness.errors import closest
-from harness.manifests.values import dig, mapping, mappings
+from harness.manifests.values import mapping, mappings
 from harness.validate.finding import Violation
-from harness.validate.grafana import File, Path, files, provisioned
+from harness.validate.grafana import File, Path, dashboards, files, provisioned
 from harness.validate.model import Environment
 from harness.validate.mounts import mounted_files
 from harness.validate.rule import ValidationRule
@@ -143,23 +143,19 @@ def _provider(environment: Environment, file: File, provider: dict[str, Any], pa
     if options.get("foldersFromFilesStructure") is True and (provider.get("folder") or provider.get("folderUid")):
         said = f"declares provider {name} with a folder, though folders come from its files"
         yield _violation(file, said, (*path, "folder" if provider.get("folder") else "folderUid"))
-    mounts = _mounts_beside(environment, file)
-    if folder and "$" not in folder and mounts and not any(_is_within(folder, mount) for mount in mounts):
-        said = f"reads dashboards from {folder}, where its container mounts nothing"
+    there = _dashboards_beside(environment, file)
+    if folder and "$" not in folder and there and not any(_is_within(path, folder) for path in there):
+        said = f"reads dashboards from {folder}, where its container has none"
         yield _violation(file, said, (*path, "options", "path"))
 
 
-def _mounts_beside(environment: Environment, file: File) -> set[str]:
-    """Where the containers that read a file mount volumes."""
-    return {
-        posixpath.normpath(str(dig(mount, "mountPath")))
-        for mounted in mounted_files(environment)
-        if mounted.config is file.config and mounted.key == file.key
-        for mount in mappings(mounted.container.get("volumeMounts"))
-    }
+def _dashboards_beside(environment: Environment, file: File) -> set[str]:
+    """The dashboards that containers mount which read a file."""
+    mounted = list(mounted_files(environment))
+    readers = [one.container for one in mounted if (one.config.key, one.key) == (file.config.key, file.key)]
+    known = {(one.config.key, one.key) for one in dashboards(environment)}
+    return {one.path for one in mounted if (one.config.key, one.key) in known and one.container in readers}
 
 
-def _is_within(folder: str, mount: str) -> bool:
-    """Whether a folder is below a mount, or has one below it."""
-    one, other = f"{posixpath.normpath(folder)}/", f"{mount}/"
-    return one.startswith(other) or other.startswith(one)
+def _is_within(path: str, folder: str) -> bool:
+    return path.startswith(f"{posixpath.normpath(folder)}/")

@@ -208,16 +208,19 @@ def test_two_data_sources(second: dict[str, Any], said: str) -> None:
     assert [said in violation.message for violation in violations] == ([True] if said else [])
 
 
-@pytest.mark.parametrize(("mounted", "count"), [("/dashboards", 0), ("/dashboards/web", 0), ("/dashboard", 1)])
-def test_dashboards_come_from_where_something_is_mounted(mounted: str, count: int) -> None:
+@pytest.mark.parametrize(
+    ("mounted", "count"), [("/dashboards", 0), ("/dashboards/web", 0), ("/dashboard", 1), ("/", 1)]
+)
+def test_dashboards_come_from_where_they_are_mounted(mounted: str, count: int) -> None:
     mounts = [
         {"name": "c0", "mountPath": "/etc/grafana/provisioning/dashboards"},
-        {"name": "boards", "mountPath": mounted},
+        {"name": "c1", "mountPath": mounted},
     ]
-    volumes = [{"name": name, "configMap": {"name": name}} for name in ("c0", "boards")]
+    volumes = [{"name": name, "configMap": {"name": name}} for name in ("c0", "c1")]
     spec = {"volumes": volumes, "containers": [{"name": "grafana", "volumeMounts": mounts}]}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "app"}, "spec": spec}
-    violations = list(provisioning.check(configs({"files.yaml": provider()}, extra=json.dumps(pod))))
+    files = ({"files.yaml": provider()}, {"web.json": board(PANEL)})
+    violations = list(provisioning.check(configs(*files, extra=json.dumps(pod))))
     assert len(violations) == count
     old = provider().replace('"apiVersion": 1, ', "")
     (violation, *_) = provisioning.check(configs({"files.yaml": old}, extra=json.dumps(pod)))

@@ -479,3 +479,17 @@ def test_a_panel_that_grafana_cannot_show(panel: dict[str, Any], said: str) -> N
 )
 def test_a_panel_that_grafana_shows(text: str) -> None:
     assert violations(config("a", **{"web.json": text})) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("helth.Pod", "ignores helth: use health."),
+        ("ignoreDifference.all", "use ignoreDifferences."),
+        ("actions.Pod", ""),
+    ],
+)
+def test_a_customization_that_argo_cd_ignores(name: str, said: str) -> None:
+    settings = config("argocd-cm", **{f"resource.customizations.{name}": ""})
+    violations_of_name = list(lua.check(Environment("north", Path(), [], [settings])))
+    assert [said in violation.message for violation in violations_of_name] == ([True] if said else [])
