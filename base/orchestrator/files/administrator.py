@@ -7,6 +7,7 @@ opens Flask's application twice), so this asks the security manager itself, once
 import os
 
 from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
+from werkzeug.security import check_password_hash
 
 NAME = "admin"
 
@@ -17,6 +18,9 @@ with get_application_builder() as builder:
     if user is None:
         role = manager.find_role("Admin")
         done = manager.add_user(NAME, "Platform", "Administrator", "admin@localhost", role, password)
+    elif check_password_hash(user.password, password):
+        # Each sync runs this, and a reset would log everybody out.
+        done = True
     else:
         done = manager.reset_password(user.id, password)
     if not done:
