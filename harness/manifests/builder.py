@@ -318,7 +318,7 @@ def _result(root: Root, key: str, answer: Answer | Problem | None) -> Build:
     if said := answer.header.get("error"):
         invalid = [] if _FETCHED in said else invalid_manifests(root.tree, root.inputs)
         problems = invalid or [explain(said, root.tree, root.inputs, _program())]
-        return Build(root, key, problems, unfetched=_FETCHED in said)
+        return Build(root, key, problems, unfetched=bool(_FETCHED in said or _UNRESOLVED.search(said)))
     return Build(root, key, answer=answer)
 
 

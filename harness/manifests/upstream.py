@@ -120,13 +120,13 @@ def mirrors(remotes: Iterable[Remote], *, offline: bool = False) -> dict[str, st
         try:
             repository = _repository(bases, offline=offline).as_uri()
             local |= {url: repository for remote in bases for url in (base_url, remote.clone_url)}
-        except HarnessError:
+        except HarnessError as error:
             if offline:
                 raise NotFetchedError(
                     f"{bases[0].url} is not in the cache, and {GITHUB} is not allowed: see --allow-host"
                 ) from None
             if not _answers(GITHUB):
-                raise
+                raise NotFetchedError(str(error)) from None
     return local
 
 

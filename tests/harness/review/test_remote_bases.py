@@ -66,6 +66,15 @@ def test_what_the_repository_says_is_compared_as_it_is_written(
     assert all("is not fetched" in note.sentence for note in review.notes)
 
 
+@pytest.mark.parametrize("url", ["https://git.invalid/a/b//c?ref=v1.0.0", "https://files.invalid/crds.yaml"])
+def test_what_cannot_be_fetched_is_not_followed_either(repo: Any, url: str) -> None:
+    repo.commit({ROOT: kustomization(url=url)})
+    repo.write({"overlays/prod/web.yaml": PATCH % 0})
+    review = repo.review()
+    assert (review.problems, review.not_followed) == ((), ("prod/overlays/prod",))
+    assert changes(review) == {"Deployment web": [("spec.replicas", 2, 0)]}
+
+
 def test_it_has_an_exit_code_of_its_own(repo: Any) -> None:
     repo.write({"overlays/prod/web.yaml": PATCH % 1})
     with pytest.raises(HarnessError, match=r"1 Application not followed \(prod/overlays/prod\)") as caught:
