@@ -137,6 +137,11 @@ def findings(environments: list[Environment], *, complete: bool) -> Iterator[Fin
     for file, (build, kustomization) in kustomizations.items():
         if root is None or not (complete or file in own):
             continue
+        if repeated := kustomization.document.repeated_key():
+            key, first, second = repeated
+            names = tuple(dict.fromkeys(name for name, _ in scopes[file]))
+            message = f"{file} has the key '{key}' twice, in lines {first} and {second}: only the last one counts."
+            yield Finding(LH110.id, message, names, file=root / file, line=second)
         if not all(scope.is_known for _, scope in scopes[file]):
             continue
         for part in _parts(build, kustomization):

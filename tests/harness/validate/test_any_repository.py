@@ -180,6 +180,29 @@ def test_a_broken_root_is_one_finding_and_the_others_are_judged(tmp_path: Path) 
     assert report.incomplete == ["a", "b"]
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (
+            "resources: [web.yaml]\n",
+            ":2: LH110 overlays/b/kustomization.yaml has the key 'resources' twice",
+        ),
+        ("namspace: x\n", ":2: LH101 overlays/b/kustomization.yaml has the unknown field 'namspace'"),
+        ("namespace: [x]\n", ":2: LH101 overlays/b/kustomization.yaml has the wrong type in 'namespace'"),
+    ],
+)
+def test_a_broken_kustomization_is_one_finding_at_its_line(tmp_path: Path, more: str, said: str) -> None:
+    files = {
+        "overlays/b/kustomization.yaml": kustomization("web.yaml", more=more),
+        "overlays/b/web.yaml": SERVICE,
+        "overlays/c/kustomization.yaml": kustomization("wrong.yaml"),
+        "overlays/c/wrong.yaml": WRONG,
+    }
+    first, second, *_ = validated(repository(tmp_path, files)).stdout.splitlines()
+    assert first.startswith(f"overlays/b/kustomization.yaml{said}")
+    assert second.startswith("overlays/c/wrong.yaml:4: LH201")
+
+
 FLUX = """apiVersion: kustomize.toolkit.fluxcd.io/v1
 kind: Kustomization
 metadata: {name: app, namespace: flux-system}
