@@ -33,6 +33,7 @@ ORDER = (
     "test_monitoring",
     "test_fence",
     "test_gitops",
+    "test_release",
     "test_faults",
 )
 """Modules in the order in which they run: the first proof first, what breaks things last."""

@@ -41,11 +41,7 @@ def as_before(cluster: Kubectl, served: ServedBranch) -> Iterator[None]:
     commit = served.head()
     yield
     served.reset(commit)
-    until(
-        lambda: all(revision(item) == commit and is_ready(item) for item in applications(cluster)) or None,
-        what="every Application follows the first commit again",
-        seconds=SECONDS,
-    )
+    until(served.followed, what="every Application follows the first commit again", seconds=SECONDS)
     assert probe(cluster) is None
 
 
@@ -61,10 +57,6 @@ def applications(cluster: Kubectl) -> list[Object]:
 
 def application(cluster: Kubectl) -> Object:
     return next(item for item in applications(cluster) if item["metadata"]["name"] == APPLICATION)
-
-
-def revision(item: Object) -> str:
-    return str(item["status"].get("sync", {}).get("revision", ""))
 
 
 def probe(cluster: Kubectl) -> Object | None:

@@ -66,6 +66,10 @@ class Airflow:
         """Every DAG by its id, and whether it is paused."""
         return {dag["dag_id"]: bool(dag["is_paused"]) for dag in self._ask("GET", "/dags")["dags"]}
 
+    def tags(self, dag_id: str) -> set[str]:
+        """The tags of a DAG, as the scheduler has last read its file."""
+        return {tag["name"] for tag in self._ask("GET", f"/dags/{dag_id}")["tags"]}
+
     def import_errors(self) -> Sequence[str]:
         return [str(error["stack_trace"]) for error in self._ask("GET", "/importErrors")["import_errors"]]
 

@@ -3,9 +3,17 @@
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from harness.clusters.deploy.causes import is_ready
 from harness.clusters.deploy.git import Scratch, with_files
 from harness.clusters.deploy.served import BRANCH, FOLDER, NAMESPACE, REPOSITORY, SERVER, Served, options
+from harness.clusters.deploy.wait import ARGOCD
+
+
+def revision(application: Mapping[str, Any]) -> str:
+    """The commit that an Application has compared itself with."""
+    return str(application["status"].get("sync", {}).get("revision", ""))
 
 
 class ServedBranch(Served):
@@ -27,6 +35,12 @@ class ServedBranch(Served):
                 commit = with_files(git, "FETCH_HEAD", changes, message)
                 self.push(git, REPOSITORY, f"{commit}:refs/heads/{BRANCH}")
         return commit
+
+    def followed(self) -> bool | None:
+        """For `wait.until`: whether all of Argo CD's Applications have deployed the head and are well."""
+        head = self.head()
+        applications = self.cluster.get("applications.argoproj.io", ARGOCD)
+        return all(is_ready(item) and revision(item) == head for item in applications) or None
 
     def reset(self, commit: str) -> None:
         """Makes an earlier commit the head again, as a force push does."""
