@@ -20,6 +20,7 @@ from harness.machine.tools import module_folder
 MODULES: Final[Mapping[str, str]] = {
     "kindest/node": "k8s.io/kubernetes",
     "ghcr.io/kubeflow/spark-operator/controller": "github.com/kubeflow/spark-operator/v2",
+    "prom/alertmanager": "github.com/prometheus/alertmanager",
     "prom/prometheus": "github.com/prometheus/prometheus",
     "prom/statsd-exporter": "github.com/prometheus/statsd_exporter",
     "quay.io/argoproj/argocd": "github.com/argoproj/argo-cd/v3",

@@ -78,7 +78,7 @@ def _content(secret: Secret) -> str:
 
 def _value(recipe: Recipe) -> str:
     match recipe.kind:
-        case "constant":
+        case "constant" | "setting":
             return _literal(recipe.value)
         case "fernet":
             return '"$(fernet)"'

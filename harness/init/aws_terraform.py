@@ -54,7 +54,7 @@ def _add_secret(secret: Secret, resources: dict[str, dict[str, Any]], local: dic
     for key, recipe in secret.keys.items():
         name = f"{entry}_{_identifier(key)}"
         match recipe.kind:
-            case "constant":
+            case "constant" | "setting":
                 values[key] = re.sub(r"([$%])\{", r"\1\1{", recipe.value)
             case "fernet":
                 _put(resources, "random_bytes", name, {"length": 32})

@@ -14,14 +14,20 @@ from harness.errors import HarnessError, UsageError
 from harness.manifests.kubernetes_yaml import check_size
 
 FILE: Final = Path(__file__).with_name("catalogue.yaml")
-KINDS: Final = ("constant", "alphanumeric", "fernet")
+KINDS: Final = ("constant", "setting", "alphanumeric", "fernet")
+RANDOM: Final = frozenset({"alphanumeric", "fernet"})
 MIN_LENGTH: Final = 16
 """Characters; a random value shorter than this could be guessed."""
 _VERSION: Final = 1
 _NAME: Final = re.compile(r"[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?")
 _KEY: Final = re.compile(r"[-._a-zA-Z0-9]+")
 _SECRET_FIELDS: Final = frozenset({"name", "namespace", "purpose", "keys", "mirrors", "readers", "after_rotation"})
-_FIELDS_OF_KIND: Final = {"constant": {"value"}, "alphanumeric": {"length"}, "fernet": set[str]()}
+_FIELDS_OF_KIND: Final = {
+    "constant": {"value"},
+    "setting": {"value"},
+    "alphanumeric": {"length"},
+    "fernet": set[str](),
+}
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,8 @@ class Recipe:
     """How the value of a key is made.
 
     Attributes:
-        kind: `constant` (a name, not a secret), `alphanumeric` (random letters and digits) or `fernet`.
+        kind: `constant` (a name, not a secret), `setting` (what people set; `value` until then), `alphanumeric`
+            (random letters and digits) or `fernet`.
     """
 
     kind: str

@@ -28,6 +28,7 @@ ORIGINALS: Final = {
     "deepstorage/minio-secrets",
     "database/postgres-secrets",
     "orchestrator/airflow-secrets",
+    "monitoring/alertmanager-secrets",
     "monitoring/grafana-secrets",
     "jupyter/jupyter-secrets",
 }

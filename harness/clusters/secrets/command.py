@@ -64,10 +64,11 @@ def rotate(
         harness secrets rotate minio-spark --key secretKey --context minikube
     """
     from harness.clusters.secrets.work import bring
+    from harness.manifests.catalogue import RANDOM
 
     store, catalogue = _open(context, kubeconfig)
     secret = catalogue.named(name)
-    random = [item for item, recipe in secret.keys.items() if recipe.kind != "constant"]
+    random = [item for item, recipe in secret.keys.items() if recipe.kind in RANDOM]
     if strange := sorted(set(key or ()) - set(random)):
         raise unknown(f"random key of {name}", strange[0], random)
     changes = bring(store, catalogue, secret, frozenset(key or random), dry=dry_run)

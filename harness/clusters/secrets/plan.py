@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from harness.manifests.catalogue import Catalogue, NamespacedName, Recipe, Secret
+from harness.manifests.catalogue import RANDOM, Catalogue, NamespacedName, Recipe, Secret
 from harness.manifests.sensitive import REDACTED
 
 LABELS: Final = {
@@ -66,7 +66,7 @@ class ForeignSecretError(ValueError):
 
 def make(recipe: Recipe) -> bytes:
     """A value; random ones come from the operating system's generator."""
-    if recipe.kind == "constant":
+    if recipe.kind not in RANDOM:
         return recipe.value.encode()
     if recipe.kind == "fernet":
         return base64.urlsafe_b64encode(secrets.token_bytes(_FERNET_BYTES))

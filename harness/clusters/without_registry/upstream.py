@@ -22,6 +22,7 @@ UPSTREAM: Final[Mapping[str, Upstream]] = {
     "kubeflow/spark-operator/controller": Upstream("spark-operator"),
     "library/postgres": Upstream("postgres", ("postgres", "--version")),
     "library/redis": Upstream("redis", ("redis-server", "--version")),
+    "prom/alertmanager": Upstream("alertmanager"),
     "prom/prometheus": Upstream("prometheus", ("prometheus", "--version")),
     "prometheuscommunity/postgres-exporter": Upstream("postgres-exporter"),
     "prom/statsd-exporter": Upstream("statsd-exporter"),

@@ -107,9 +107,9 @@ def test_the_commands_create_what_the_manifests_read(configured: Path, server: P
         assert values[entry].keys() == keys.keys()
         for key, recipe in keys.items():
             value = values[entry][key]
-            assert value not in script or recipe["kind"] == "constant"
+            assert value not in script or "value" in recipe
             match recipe["kind"]:
-                case "constant":
+                case "constant" | "setting":
                     assert value == recipe["value"]
                 case "fernet":
                     assert len(base64.urlsafe_b64decode(value)) == 32
@@ -153,7 +153,7 @@ def test_terraform_has_what_the_manifests_read(configured: Path) -> None:
         values = json.loads(version["secret_string"])
         assert values.keys() == keys.keys()
         for key, recipe in keys.items():
-            if recipe["kind"] == "constant":
+            if "value" in recipe:
                 assert values[key] == recipe["value"]
                 continue
             kind, _, rest = values[key].removeprefix("${").removesuffix("}").partition(".")

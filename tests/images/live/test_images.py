@@ -20,6 +20,7 @@ pytestmark = pytest.mark.docker
 PATIENCE_SECONDS = 300
 # Folder -> command that only tells a version, and what it has to print.
 ANSWERS = {
+    "alertmanager": (("--version",), r"alertmanager, version 0\.\d+"),
     "argocd": (("argocd", "version", "--client"), r"argocd: v3\.3\.0"),
     "kube-state-metrics": (("version",), r"v?2\.\d+\.\d+"),
     "minio": (("minio", "--version"), r"minio version RELEASE\.\d{4}-"),
@@ -225,6 +226,7 @@ def test_the_mocked_api_serves(image: Callable[[str], str], start: Start) -> Non
     [
         ("statsd-exporter", ("--web.listen-address=:9091",), ":9091/-/healthy"),
         ("postgres-exporter", ("--web.listen-address=:9187",), ":9187/"),
+        ("alertmanager", ("--config.file=/dev/null", "--storage.path=/tmp/data"), ":9093/-/ready"),
         ("prometheus", ("--config.file=/dev/null", "--storage.tsdb.path=/tmp/data"), ":9090/-/ready"),
     ],
 )

@@ -23,6 +23,7 @@ def marker(recipe: Recipe) -> bytes:
 
 def test_values_are_as_their_kind_says() -> None:
     assert make(Recipe("constant", "airflow")) == b"airflow"
+    assert make(Recipe("setting", "http://nowhere")) == b"http://nowhere"
     assert len(base64.urlsafe_b64decode(make(Recipe("fernet")))) == 32
     value = make(Recipe("alphanumeric", length=48)).decode()
     assert len(value) == 48
