@@ -95,7 +95,9 @@ def test_our_environments_are_complete(sides: tuple[BuiltTree, BuiltTree]) -> No
         assert [application.problems for application in applications if application.problems] == []
         kustomizations = {path.parent for path in (ROOT / "overlays" / name).rglob("kustomization.yaml")}
         rendered = {ROOT / path for application in applications for path in _read(application)}
-        assert {path for path in kustomizations if not _aggregate(path)} <= rendered
+        # One line of an overlay switches DAGs from git on; until then, nothing reads their component.
+        switched_off = ROOT / "overlays" / name / "git-sync"
+        assert {path for path in kustomizations if not _aggregate(path)} - {switched_off} <= rendered
         assert all(application.argocd for application in applications)
 
 
