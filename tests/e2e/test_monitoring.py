@@ -31,7 +31,7 @@ TARGETS: Final = (
     ("Alertmanager", 'up{namespace="monitoring",app="alertmanager"}', 1),
     ("Prometheus", 'up{job="prometheus"}', 1),
 )
-"""What docs/monitoring.md says is asked: name, series, how many of them there are."""
+"""What docs/reference/metrics.md says is asked: name, series, how many of them there are."""
 
 EMPTY: Final = {
     "dashboard Platform, panel Targets that do not answer (A)": "they all answer",

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 def gauges(figures: Figures) -> dict[str, float]:
     """Metric name -> value; what a failed gate did not reach keeps its former value.
 
-    docs/monitoring.md lists the names and the Prometheus metrics that they become.
+    docs/reference/metrics.md lists the names and the Prometheus metrics that they become.
     """
     values = {
         "lakehouse.records.bronze": figures.bronze,
