@@ -4,6 +4,7 @@ import datetime as dt
 import secrets
 from dataclasses import dataclass
 
+from brewery.contract.decisions import Standing
 from brewery.contract.layout import MANIFEST_NAME, RUN_PREFIX
 from brewery.contract.manifest import Manifest, ManifestError
 from brewery.contract.runs import date_of_folder, newest_first, parse_manifest, run_ids
@@ -141,6 +142,43 @@ def remove_uncommitted(storage: Storage, older_than: dt.timedelta, now: dt.datet
             if not run.committed and run.modified is not None and now - run.modified > older_than:
                 storage.delete(run.path)
                 removed.append(run.path)
+    return removed
+
+
+def remove_superseded(
+    storage: Storage, standing: Standing, older_than: dt.timedelta, now: dt.datetime
+) -> list[str]:
+    """Remove committed runs of a date that a newer one has superseded, which was not refused or discarded.
+
+    Args:
+        storage: The lakehouse.
+        standing: The decisions that hold.
+        older_than: How long ago the newer run was committed: until then an older one may count again.
+        now: Aware time.
+
+    Returns:
+        The removed folders.
+
+    Raises:
+        ManifestInvalidError: A manifest is invalid.
+        StorageError: A folder could not be listed or removed.
+    """
+    removed = []
+    for ingestion_date in list_dates(storage):
+        if len(list_run_ids(storage, ingestion_date)) < 2:
+            continue
+        runs = committed_runs(storage, ingestion_date)
+        for index, run in enumerate(runs):
+            decision = standing.get((ingestion_date, run.run_id))
+            if decision and decision.verdict in ("refused", "discarded"):
+                continue
+            if now - run.finished_at > older_than:
+                for older in runs[index + 1 :]:
+                    # Without its manifest, what an interruption leaves is an uncommitted run.
+                    storage.delete(storage.layout.manifest(ingestion_date, older.run_id))
+                    storage.delete(storage.layout.bronze_run(ingestion_date, older.run_id))
+                    removed.append(storage.layout.bronze_run(ingestion_date, older.run_id))
+            break
     return removed
 
 

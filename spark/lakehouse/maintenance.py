@@ -1,7 +1,8 @@
-"""OPTIMIZE, VACUUM, history and restore of one Delta table."""
+"""OPTIMIZE, VACUUM, checkpoint, history and restore of one Delta table."""
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 
 from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
@@ -69,6 +70,29 @@ def vacuum(spark: SparkSession, path: str, retention_hours: int = MIN_RETENTION_
     table = _table(spark, path)
     with explained(f"vacuum {path}"):
         table.vacuum(float(retention_hours))
+
+
+def checkpoint(spark: SparkSession, path: str) -> None:
+    """Write a checkpoint; Delta then deletes the log files that are older than the table's log retention.
+
+    Raises:
+        LakehouseError: The table does not exist or cannot be written.
+    """
+    _table(spark, path)
+    with explained(f"write a checkpoint of {path}"):
+        jvm: Any = spark._jvm
+        jvm.org.apache.spark.sql.delta.DeltaLog.forTable(spark._jsparkSession, path).checkpoint()
+
+
+def expire(spark: SparkSession, path: str, column: str, before: dt.datetime) -> None:
+    """Delete the rows of a table whose time in a column is earlier.
+
+    Raises:
+        LakehouseError: The table does not exist or cannot be written.
+    """
+    table = _table(spark, path)
+    with explained(f"delete rows of {path}"):
+        table.delete(sf.col(column) < sf.lit(before.isoformat()).cast("timestamp"))
 
 
 def restore(spark: SparkSession, path: str, *, version: int | None = None, at: dt.datetime | None = None) -> int:

@@ -55,6 +55,13 @@ class Files:
         with explained(f"list {path}"):
             return [status.getPath().getName() for status in self._fs.listStatus(self._path(path))]
 
+    def count(self, path: str) -> int:
+        """How many files a folder and those below it have; none if it does not exist."""
+        if not self.exists(path):
+            return 0
+        with explained(f"list {path}"):
+            return int(self._fs.getContentSummary(self._path(path)).getFileCount())
+
     def read_text(self, path: str) -> str:
         with explained(f"read {path}"):
             stream = self._fs.open(self._path(path))

@@ -1,4 +1,4 @@
-"""Both DAGs load, in both deployments, and are what the architecture says."""
+"""The DAGs load, in both deployments, and are what the architecture says; a third is for operations."""
 
 import datetime as dt
 from pathlib import Path
@@ -10,6 +10,7 @@ pytestmark = pytest.mark.airflow
 
 INGESTION = "brewapi-ingestion-validation-minio"
 TRANSFORMATION = "brew-process-transformation"
+MAINTENANCE = "brew-maintenance"
 SPARK_JOBS = ["bronze_to_silver", "silver_to_gold", "quality_gate"]
 
 
@@ -32,8 +33,24 @@ def dags(repo: Path, mode: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, An
     return load(repo)
 
 
-def test_the_two_dags_of_the_architecture_and_no_other(dags: dict[str, Any]) -> None:
-    assert sorted(dags) == [TRANSFORMATION, INGESTION]
+def test_the_two_dags_of_the_architecture_and_the_one_of_operations(dags: dict[str, Any]) -> None:
+    assert sorted(dags) == [MAINTENANCE, TRANSFORMATION, INGESTION]
+
+
+def test_the_maintenance_has_limits_and_is_in_nobodys_way(dags: dict[str, Any], mode: str) -> None:
+    dag = dags[MAINTENANCE]
+    assert sorted(dag.task_ids) == ["clean_airflow_database", "clean_bronze", "maintenance"]
+    assert dag.max_active_runs == 1
+    assert dag.params.dump() == {
+        "retention_hours": 168,
+        "keep_results_days": 90,
+        "keep_superseded_days": 90,
+        "keep_airflow_days": 90,
+    }
+    assert all(not each.outlets for each in dag.tasks)
+    if mode == "kubernetes":
+        assert dag.get_task("maintenance").gives_way
+        assert not any(dags[TRANSFORMATION].get_task(job).gives_way for job in SPARK_JOBS)
 
 
 def test_ingestion_runs_daily_and_never_twice_at_once(dags: dict[str, Any]) -> None:
@@ -80,7 +97,7 @@ def test_retries_start_within_a_minute_and_back_off(dags: dict[str, Any]) -> Non
     """The predecessor's `timedelta(1)` was a day."""
     for dag in dags.values():
         for task in dag.tasks:
-            assert task.retries == 3
+            assert task.retries == (12 if task.task_id == "maintenance" else 3)
             assert dt.timedelta(0) < task.retry_delay <= dt.timedelta(minutes=1)
             assert task.retry_exponential_backoff
             assert task.max_retry_delay <= dt.timedelta(minutes=10)

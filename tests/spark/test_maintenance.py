@@ -2,15 +2,19 @@
 
 import datetime as dt
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as sf
 
+from brewery.contract.claims import CLAIM, claim_name
 from brewery.contract.layout import Layout
 from brewery.contract.limits import Limits
+from brewery.contract.upkeep import Upkeep
 from lakehouse import deltalog, maintenance
-from lakehouse.errors import LakehouseError
+from lakehouse.errors import LakehouseError, TransientError
 from lakehouse.jobs import bronze_to_silver
 from lakehouse.jobs import maintenance as job
 from lakehouse.maintenance import Version
@@ -48,6 +52,38 @@ def test_upkeep_and_time_travel(spark: SparkSession, layout: Layout, bronze: Any
         line.startswith("silver/breweries: version ") and "RESTORE" in line
         for line in job.run(spark, layout, ["history"], table="silver/breweries")
     )
+
+
+def test_quality_results_expire(spark: SparkSession, layout: Layout, bronze: Any, brewery: Make) -> None:
+    bronze.write("2026-03-01", [[brewery("a")]])
+    bronze_to_silver.run(spark, layout)
+    results = spark.read.format("delta").load(layout.quality_results)
+    kept = results.count()
+    old = results.limit(2).withColumn("checked_at", sf.current_timestamp() - sf.expr("interval 91 days"))
+    old.write.format("delta").mode("append").save(layout.quality_results)
+    job.run(spark, layout, keep_results_days=92)
+    assert spark.read.format("delta").load(layout.quality_results).count() == kept + 2
+    lines = job.run(spark, layout)
+    assert "quality/results: 90 days kept" in lines
+    assert spark.read.format("delta").load(layout.quality_results).count() == kept
+    upkeep = Upkeep.from_json(Path(layout.upkeep).read_text(encoding="utf-8"))
+    assert lines[-1] == f"files: {upkeep.files_before} before, {upkeep.files} now"
+    with pytest.raises(LakehouseError, match="cannot be kept for 0 days"):
+        job.run(spark, layout, keep_results_days=0)
+
+
+@pytest.mark.parametrize("action", ["expire", "optimize", "vacuum", "checkpoint", "restore"])
+def test_another_writer_ends_the_maintenance(
+    spark: SparkSession, layout: Layout, bronze: Any, brewery: Make, action: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bronze.write("2026-03-01", [[brewery("a")]])
+    bronze_to_silver.run(spark, layout)
+    claims = Path(layout.claims)
+    claims.mkdir()
+    (claims / claim_name(8)).touch()
+    monkeypatch.setenv(CLAIM, "7")
+    with pytest.raises(TransientError, match="another attempt has taken over"):
+        job.run(spark, layout, [action], table="quality/results", version=0)
 
 
 def test_requests_that_cannot_be_met(spark: SparkSession, layout: Layout) -> None:

@@ -95,6 +95,11 @@ class Layout:
         """JSON file: the newest run's figures for monitoring (`contract.figures`)."""
         return f"{self.root}/quality/figures.json"
 
+    @property
+    def upkeep(self) -> str:
+        """JSON file: what the newest run of the maintenance left (`contract.upkeep`)."""
+        return f"{self.root}/quality/upkeep.json"
+
 
 def is_run_id(text: str) -> bool:
     """Whether a text may be a run id: every character of it is safe in every file system (Hadoop refuses `:`)."""

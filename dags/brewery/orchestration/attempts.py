@@ -18,6 +18,7 @@ ATTEMPT: Final = {"lakehouse/attempt": "spark-job"}
 """Label of the ConfigMaps."""
 _ATTEMPTS: Final = ",".join(f"{key}={value}" for key, value in ATTEMPT.items())
 _PODS: Final = "sparkoperator.k8s.io/launched-by-spark-operator=true"
+_APPLICATION: Final = "sparkoperator.k8s.io/app-name"
 _ENDED: Final = ("Succeeded", "Failed")
 GONE_SECONDS: Final = 120
 """How long the pods of an earlier attempt may take to end: Kubernetes kills them after 30 s."""
@@ -39,7 +40,7 @@ class Attempts:
         """
         self.core.delete_collection_namespaced_config_map(self.namespace, label_selector=_ATTEMPTS)
         deadline = time.monotonic() + GONE_SECONDS
-        while left := self._running():
+        while left := list(self._running()):
             if time.monotonic() > deadline:
                 raise AirflowException(
                     f"The Spark pod {self.namespace}/{left[0]}, which started before this attempt, has not ended "
@@ -47,9 +48,19 @@ class Attempts:
                 )
             time.sleep(1)
 
-    def _running(self) -> list[str]:
+    def others(self, job: str) -> list[str]:
+        """Pods that run for attempts of other jobs."""
+        pods = self._running()
+        return [name for name, application in pods.items() if not application.startswith(f"{job}-")]
+
+    def _running(self) -> dict[str, str]:
+        """Name of each pod that has not ended -> its application."""
         pods = self.core.list_namespaced_pod(self.namespace, label_selector=_PODS).items
-        return [pod.metadata.name for pod in pods if pod.status.phase not in _ENDED]
+        return {
+            pod.metadata.name: (pod.metadata.labels or {}).get(_APPLICATION, "")
+            for pod in pods
+            if pod.status.phase not in _ENDED
+        }
 
     def start(self, name: str, application: Mapping[str, Any]) -> None:
         """Create a SparkApplication, and see to it that its driver goes with it."""

@@ -7,6 +7,7 @@ from airflow.providers.common.compat.sdk import Stats
 
 from brewery.contract.errors import PipelineError
 from brewery.contract.figures import Figures
+from brewery.contract.upkeep import Upkeep
 from brewery.errors import StorageMissingError
 from brewery.orchestration.tasks import open_lakehouse
 from brewery.settings import Settings
@@ -51,6 +52,19 @@ def send_figures(_context: Any) -> None:
         return
     for name, value in gauges(figures).items():
         Stats.gauge(name, value)
+
+
+def send_upkeep(_context: Any) -> None:
+    """Send the effect of the maintenance; a callback of its task, whose result stands whatever happens here."""
+    try:
+        storage = open_lakehouse(Settings.from_env())
+        upkeep = Upkeep.from_json(storage.read(storage.layout.upkeep).decode())
+    except (PipelineError, ValueError) as error:
+        log.warning("The effect of the maintenance was not sent: %s", error)
+        return
+    Stats.gauge("lakehouse.maintenance.files", upkeep.files)
+    Stats.gauge("lakehouse.maintenance.removed_files", upkeep.files_before - upkeep.files)
+    Stats.gauge("lakehouse.maintenance_ended", upkeep.ended)
 
 
 def dag_succeeded(context: Any) -> None:

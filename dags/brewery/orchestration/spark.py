@@ -2,7 +2,7 @@
 
 import datetime as dt
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,35 +17,51 @@ APPLICATION = "spark-application.yaml"
 """The SparkApplication, in `OrchestrationSettings.spark_template_dir`."""
 
 
-def spark_task(job: str, settings: OrchestrationSettings, **arguments: Any) -> BaseOperator:
+def spark_task(
+    job: str,
+    settings: OrchestrationSettings,
+    *,
+    options: Sequence[str] = (),
+    gives_way: bool = False,
+    **arguments: Any,
+) -> BaseOperator:
     """One task for one job of `lakehouse.jobs`.
 
     Args:
         job: Module name within `lakehouse.jobs`; also the task's id.
         settings: Whether Spark runs in this process or on Kubernetes.
+        options: Params of the DAG that the job takes, under the same name.
+        gives_way: The job does not take the place of another one that runs, but fails and keeps its retries.
         **arguments: Of any Airflow operator, such as `outlets` or `on_success_callback`.
     """
     if settings.spark_mode == "kubernetes":
-        return _on_kubernetes(job, settings, arguments)
+        return _on_kubernetes(job, settings, {"options": options, "gives_way": gives_way, **arguments})
     from airflow.providers.common.compat.standard.operators import PythonOperator
 
     return PythonOperator(
         task_id=job,
         python_callable=run_locally,
-        op_kwargs={"job": job},
+        op_kwargs={"job": job, "options": options},
         do_xcom_push=False,
         **arguments,
     )
 
 
-def run_locally(job: str) -> None:
-    """Run a job in this process, in the Spark session that the process shares; raises what `for_airflow` does."""
+def run_locally(job: str, options: Sequence[str] = (), params: Mapping[str, Any] | None = None) -> None:
+    """Run a job in this process, in the Spark session that the process shares; raises what `for_airflow` does.
+
+    Args:
+        job: As for `spark_task`.
+        options: As for `spark_task`.
+        params: Of the DAG's run.
+    """
+    given = {option: (params or {})[option] for option in options}
     from lakehouse.java import java_explained
     from lakehouse.session import get_session
 
     module = importlib.import_module(f"lakehouse.jobs.{job}")
     with for_airflow(), java_explained():
-        module.run(get_session(), Layout(Settings.from_env().lakehouse_uri))
+        module.run(get_session(), Layout(Settings.from_env().lakehouse_uri), **given)
 
 
 def _on_kubernetes(job: str, settings: OrchestrationSettings, arguments: Mapping[str, Any]) -> BaseOperator:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,12 @@ class SparkJobOperator(SparkKubernetesOperator):
     # The file is read when the task runs: where else a DAG is loaded, there is none.
     template_ext = ()  # type: ignore[assignment]  # three endings in the base class
 
-    def __init__(self, *, job: str, **arguments: Any) -> None:
+    def __init__(self, *, job: str, options: Sequence[str] = (), gives_way: bool = False, **arguments: Any) -> None:
+        """For the arguments see `spark_task`."""
         super().__init__(**arguments)
         self.job = job
+        self.options = options
+        self.gives_way = gives_way
 
     def manage_template_specs(self) -> dict[str, Any]:
         """The SparkApplication, with the job as its argument."""
@@ -59,12 +63,19 @@ class SparkJobOperator(SparkKubernetesOperator):
     def get_or_create_spark_crd(self, launcher: CustomObjectLauncher, context: Any) -> V1Pod:
         """Start the job as the only one that may write, and wait for its driver."""
         attempts = Attempts(self.client, self.custom_obj_api, str(self.namespace))
+        if self.gives_way and (others := attempts.others(self.job.replace("_", "-"))):
+            raise AirflowException(
+                f"{self.job} gives way to the Spark pod {self.namespace}/{others[0]}: it is tried again later."
+            )
         attempts.remove()
         ti = context["ti"]
         holder = {"dag": ti.dag_id, "task": ti.task_id, "run": ti.run_id, "try": ti.try_number, "job": self.name}
         with for_airflow():
             claim = take_claim(open_lakehouse(Settings.from_env()), json.dumps(holder))
         launcher.body["spec"]["driver"]["envVars"][CLAIM] = str(claim)
+        launcher.body["spec"]["arguments"] += [
+            f"--{option.replace('_', '-')}={context['params'][option]}" for option in self.options
+        ]
         attempts.start(str(self.name), launcher.body)
         deadline = time.monotonic() + self.startup_timeout_seconds
         while (driver := self.find_spark_job(context)) is None:

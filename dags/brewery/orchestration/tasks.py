@@ -6,10 +6,12 @@ from typing import Final
 
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-from brewery.bronze import remove_uncommitted
+from brewery.bronze import remove_superseded, remove_uncommitted
+from brewery.contract.decisions import standing
 from brewery.ingestion import Progress, ingest
 from brewery.orchestration.failures import for_airflow
 from brewery.orchestration.settings import OrchestrationSettings
+from brewery.quarantine import read_decisions
 from brewery.settings import Settings
 from brewery.storage import Storage
 from brewery.validation import validate
@@ -40,6 +42,26 @@ def validate_date(ingestion_date: dt.date) -> None:
         log.info("Validated: %s", validate(storage, ingestion_date))
         for folder in remove_uncommitted(storage, KEEP_INTERRUPTED, dt.datetime.now(dt.UTC)):
             log.info("Removed what an interrupted run left: %s", folder)
+
+
+def clean_bronze(keep_superseded: dt.timedelta) -> None:
+    """Remove superseded runs, and what interrupted runs left; raises what `for_airflow` does."""
+    now = dt.datetime.now(dt.UTC)
+    with for_airflow():
+        storage = open_lakehouse(Settings.from_env())
+        removed = remove_superseded(storage, standing(read_decisions(storage)), keep_superseded, now)
+        removed += remove_uncommitted(storage, KEEP_INTERRUPTED, now)
+    for folder in removed:
+        log.info("Removed %s", folder)
+    log.info("Removed %s runs from bronze", len(removed))
+
+
+def clean_airflow_database(keep: dt.timedelta) -> None:
+    """Delete runs, task instances and events that are older, as `airflow db clean` does."""
+    import pendulum
+    from airflow.utils.db_cleanup import run_cleanup
+
+    run_cleanup(clean_before_timestamp=pendulum.now("UTC") - keep, confirm=False, skip_archive=True)
 
 
 def open_lakehouse(settings: Settings) -> Storage:

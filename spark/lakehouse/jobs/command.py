@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final, get_args
 
 from brewery.contract import refusal
 from brewery.contract.errors import PipelineError
@@ -19,6 +20,8 @@ from lakehouse.maintenance import MIN_RETENTION_HOURS
 from lakehouse.session import get_session
 
 log = logging.getLogger(__name__)
+
+_ACTIONS: Final = get_args(maintenance.Action)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -39,16 +42,15 @@ def parser() -> argparse.ArgumentParser:
     decide.add_argument("--date", action="append", type=dt.date.fromisoformat, default=[], help="may be repeated")
     decide.add_argument("--by", default="", help="who decides")
     decide.add_argument("--reason", default="", help="why")
-    upkeep = jobs.add_parser("maintenance", help="OPTIMIZE, VACUUM, history, restore")
-    upkeep.add_argument(
-        "actions", nargs="*", default=["optimize", "vacuum"], metavar="optimize|vacuum|history|restore"
-    )
+    upkeep = jobs.add_parser("maintenance", help="expiry, OPTIMIZE, VACUUM, checkpoint; history, restore")
+    upkeep.add_argument("actions", nargs="*", default=maintenance.UPKEEP, metavar="|".join(_ACTIONS))
     upkeep.add_argument("--table", help="one table, for example silver/breweries")
     upkeep.add_argument("--version", type=int, help="version to restore")
     upkeep.add_argument(
         "--timestamp", type=_moment, help="or the time to restore to, ISO 8601 (UTC without offset)"
     )
     upkeep.add_argument("--retention-hours", type=int, default=MIN_RETENTION_HOURS)
+    upkeep.add_argument("--keep-results-days", type=int, default=maintenance.KEEP_RESULTS_DAYS)
     return root
 
 
@@ -101,9 +103,9 @@ def _run(options: argparse.Namespace) -> None:
         raise LakehouseError("Name the lakehouse with --lakehouse or LAKEHOUSE_URI.")
     layout = Layout(options.lakehouse)
     if options.job == "maintenance":
-        unknown = set(options.actions) - {"optimize", "vacuum", "history", "restore"}
+        unknown = set(options.actions) - set(_ACTIONS)
         if unknown:
-            raise LakehouseError(f"There is no action {unknown.pop()}: name optimize, vacuum, history or restore.")
+            raise LakehouseError(f"There is no action {unknown.pop()}: name one of {', '.join(_ACTIONS)}.")
     spark = get_session(f"lakehouse {options.job}")
     given = {name: value for name, value in vars(options).items() if name in VARIABLES.values() and value}
     limits = Limits.from_env({**os.environ, **given})
@@ -124,6 +126,7 @@ def _run(options: argparse.Namespace) -> None:
             version=options.version,
             at=options.timestamp,
             retention_hours=options.retention_hours,
+            keep_results_days=options.keep_results_days,
         )
     for line in lines:
         print(line)  # noqa: T201 - the command's own output

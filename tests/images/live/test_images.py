@@ -98,7 +98,7 @@ def test_airflow_reads_the_dags_and_has_its_providers(image: Callable[[str], str
 
     printed = run(image("airflow"), "python", "-c", script, options=home)
 
-    expected = ["brew-process-transformation", "brewapi-ingestion-validation-minio"]
+    expected = ["brew-maintenance", "brew-process-transformation", "brewapi-ingestion-validation-minio"]
     assert f"DAGS {expected} {{}}" in printed
     assert re.search(r"^2\.11\.", run(image("airflow"), "airflow", "version", options=home), re.MULTILINE)
 

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from brewery.contract.figures import Figures
+from brewery.contract.upkeep import Upkeep
 
 pytestmark = pytest.mark.airflow
 
@@ -104,3 +105,21 @@ def test_a_dag_says_how_its_newest_run_ended(sent: dict[str, float]) -> None:
     assert sent == {"lakehouse.dag_failed.some-dag": 1}
     dag_succeeded(context)
     assert sent == {"lakehouse.dag_failed.some-dag": 0}
+
+
+def test_the_effect_of_the_maintenance_is_sent(
+    tmp_path: Path, sent: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from brewery.orchestration.figures import send_upkeep
+
+    monkeypatch.setenv("LAKEHOUSE_URI", str(tmp_path))
+    send_upkeep({})
+    assert sent == {}
+    (tmp_path / "quality").mkdir()
+    (tmp_path / "quality" / "upkeep.json").write_text(Upkeep(130, 90, 1_700_000_000.5).to_json())
+    send_upkeep({})
+    assert sent == {
+        "lakehouse.maintenance.files": 90,
+        "lakehouse.maintenance.removed_files": 40,
+        "lakehouse.maintenance_ended": 1_700_000_000.5,
+    }

@@ -28,6 +28,19 @@ def ends(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     return expected
 
 
+def test_params_of_the_run_reach_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from brewery.orchestration.spark import run_locally
+    from lakehouse import session
+    from lakehouse.jobs import maintenance
+
+    given: dict[str, object] = {}
+    monkeypatch.setattr(session, "get_session", lambda: None)
+    monkeypatch.setattr(maintenance, "run", lambda _spark, _layout, **options: given.update(options))
+    monkeypatch.setenv("LAKEHOUSE_URI", str(tmp_path))
+    run_locally("maintenance", ("retention_hours",), {"retention_hours": 336, "other": 1})
+    assert given == {"retention_hours": 336}
+
+
 def test_only_what_may_heal_keeps_the_retries(ends: type[Exception]) -> None:
     from brewery.orchestration.spark import run_locally
 

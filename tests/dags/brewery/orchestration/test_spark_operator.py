@@ -120,7 +120,15 @@ def run(operator: Any) -> Callable[..., None]:
         operator.client.read_namespaced_pod.side_effect = read
         instance = MagicMock(dag_id="submit", task_id="bronze_to_silver", map_index=-1, try_number=1, run_id="r1")
         dag = MagicMock(parent_dag=None)
-        operator.execute({"ti": instance, "task_instance": instance, "run_id": "r1", "dag": dag})
+        operator.execute(
+            {
+                "ti": instance,
+                "task_instance": instance,
+                "run_id": "r1",
+                "dag": dag,
+                "params": {"retention_hours": 336},
+            }
+        )
 
     return execute
 
@@ -287,6 +295,40 @@ def test_an_attempt_waits_for_the_end_of_earlier_pods_before_it_claims(
     operator.client.list_namespaced_pod.side_effect = pods
     run({"state": "RUNNING"}, SUCCEEDED)
     assert left == []
+
+
+def pod_of(application: str) -> V1Pod:
+    labels = {"sparkoperator.k8s.io/app-name": application}
+    return V1Pod(metadata=V1ObjectMeta(name=f"{application}-driver", labels=labels), status=PENDING.status)
+
+
+def test_a_job_that_gives_way_leaves_another_ones_attempt_alone(
+    operator: Any, run: Callable[..., None], tmp_path: Path
+) -> None:
+    from airflow.exceptions import AirflowException, AirflowFailException
+
+    operator.gives_way = True
+    operator.client.list_namespaced_pod.return_value = V1PodList(items=[pod_of("silver-to-gold-y")])
+    sentence = "^bronze_to_silver gives way to the Spark pod processing/silver-to-gold-y-driver: it is tried again"
+    with pytest.raises(AirflowException, match=sentence) as caught:
+        run({"state": "RUNNING"}, SUCCEEDED)
+    assert not isinstance(caught.value, AirflowFailException)
+    assert not operator.client.delete_collection_namespaced_config_map.called
+    assert not (tmp_path / "_claims").exists()
+
+
+def test_a_job_that_gives_way_replaces_its_own_earlier_attempt(operator: Any, run: Callable[..., None]) -> None:
+    operator.gives_way = True
+    earlier = V1PodList(items=[pod_of("bronze-to-silver-z")])
+    operator.client.list_namespaced_pod.side_effect = [earlier, earlier, V1PodList(items=[])]
+    run({"state": "RUNNING"}, SUCCEEDED)
+    assert operator.client.delete_collection_namespaced_config_map.called
+
+
+def test_params_of_the_run_become_options_of_the_job(operator: Any, run: Callable[..., None]) -> None:
+    operator.options = ("retention_hours",)
+    run({"state": "RUNNING"}, SUCCEEDED)
+    assert submitted(operator)["spec"]["arguments"] == ["bronze_to_silver", "--retention-hours=336"]
 
 
 def test_an_attempt_fails_in_a_sentence_where_an_earlier_pod_does_not_end(
