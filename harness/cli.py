@@ -62,7 +62,9 @@ COMMANDS: Final = {
         True,
     ),
     "e2e": Entry("clusters.e2e", _PLATFORM, "Prove the platform end to end on a kind cluster.", "cluster", True),
-    "images": Entry("clusters.images", _PLATFORM, "List, build, pull, load and save the images.", "cluster", True),
+    "images": Entry(
+        "clusters.images", _PLATFORM, "List, build, pull, load, save and release the images.", "cluster", True
+    ),
     "secrets": Entry("clusters.secrets", _PLATFORM, "Create, rotate and show the platform's Secrets.", "cluster"),
     "cluster": Entry("clusters.kind", _PLATFORM, "Run a kind cluster on this machine.", "cluster", True),
     "docker": Entry("clusters.docker", _MACHINE, "Install, start and stop Docker."),

@@ -182,6 +182,7 @@ def test_every_format_comes_with_its_files(machine: Machine, repository: Path) -
 def test_it_renders_and_validates_a_foreign_checkout(machine: Machine, repository: Path) -> None:
     rendered = machine.run(repository, "render", "production", "-o", "-")
     assert "replicas: 5" in rendered.stdout
+    (repository / "pyproject.toml").write_text('[tool.harness.validate]\nrules = ["policy"]\n')
     validated = machine.run(repository, "validate", "--format", "json")
     assert validated.returncode == ExitCode.ATTENTION, validated.stderr
     assert '"rule": "LH5' in validated.stdout

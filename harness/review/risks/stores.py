@@ -186,6 +186,7 @@ def _is_unknown_store(change: Change) -> bool:
         and any(
             any(map(_CLAIM_TEMPLATES.fullmatch, names)) or (_SIZES.fullmatch(names[-1]) and _within_storage(names))
             for names, _ in flat(change.old.get("spec"))
+            if names
         )
     )
 

@@ -1,16 +1,43 @@
-"""Stands in for the AWS CLI: the same words, sent to the server that AWS_ENDPOINT_URL names."""
+"""Stands in for the AWS CLI: the same words, sent to the server that AWS_ENDPOINT_URL names.
 
+The program `aws` only passes its words on to a server of this process: loading boto3 for each call of a script
+takes a second.
+"""
+
+import contextlib
 import json
 import re
 import sys
+import tempfile
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from socketserver import StreamRequestHandler, ThreadingUnixStreamServer
 
 import boto3
 import botocore.exceptions
 import jmespath  # type: ignore[import-untyped]
 
+_STDIN = "file:///dev/stdin"
+_CLIENT = f"""\
+#!{sys.executable} -IS
+import json, socket, sys
+with socket.socket(socket.AF_UNIX) as server:
+    server.connect({{path!r}})
+    text = sys.stdin.read() if {_STDIN!r} in sys.argv else ""
+    server.sendall(json.dumps([sys.argv[1:], text]).encode() + b"\\n")
+    output, error = json.loads(server.makefile().read())
+sys.stdout.write(output)
+sys.exit(error or 0)
+"""
 
-def main(words: list[str]) -> None:
+
+def answer(words: list[str], stdin: str) -> str:
+    """What the command prints.
+
+    Raises:
+        ClientError: The server refuses.
+    """
     assert words[0] == "--region"
     region, service, operation, *options = words[1:]
     values = {name.removeprefix("--"): value for name, value in zip(options[::2], options[1::2], strict=True)}
@@ -23,15 +50,35 @@ def main(words: list[str]) -> None:
     members["client-id-list"] = "ClientIDList"
     arguments = {}
     for name, value in values.items():
-        text = Path(value.removeprefix("file://")).read_text() if value.startswith("file://") else value
+        text = stdin if value == _STDIN else value
         is_list = shape.members[members[name]].type_name == "list"
         arguments[members[name]] = text.split() if is_list else text
-    answer = jmespath.search(query, getattr(client, method)(**arguments))
-    sys.stdout.write(answer if form == "text" else json.dumps(answer, default=str))
+    found = jmespath.search(query, getattr(client, method)(**arguments))
+    return str(found) if form == "text" else json.dumps(found, default=str)
 
 
-if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except botocore.exceptions.ClientError as error:
-        sys.exit(str(error))
+class _Handler(StreamRequestHandler):
+    def handle(self) -> None:
+        words, stdin = json.loads(self.rfile.readline())
+        try:
+            said = (answer(words, stdin), "")
+        except botocore.exceptions.ClientError as error:
+            said = ("", str(error))
+        self.wfile.write(json.dumps(said).encode())
+
+
+@contextlib.contextmanager
+def aws_cli() -> Iterator[Path]:
+    """A folder with the program `aws`, which works while the block runs."""
+    # The path of a socket has at most 107 bytes; pytest's folders may be longer.
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "socket"
+        program = Path(folder) / "aws"
+        program.write_text(_CLIENT.format(path=str(path)), encoding="utf-8")
+        program.chmod(0o755)
+        with ThreadingUnixStreamServer(str(path), _Handler) as server:
+            thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+            thread.start()
+            yield program.parent
+            server.shutdown()
+            thread.join()

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from harness.errors import HarnessError, UsageError
 from harness.manifests.builder import build_all
 from harness.manifests.environments import roots
 from harness.paths import ROOT
+from tests.harness.init.aws_cli import aws_cli
 from tests.harness.init.test_init import EKS, run
 from tests.s3_server import s3_server
 
@@ -67,22 +67,17 @@ def statements(policy: Resource) -> set[str]:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A server of AWS's API with a cluster `lake`; a folder with the `aws` that calls it."""
     monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    program = tmp_path / "bin" / "aws"
-    program.parent.mkdir()
-    script = Path(__file__).with_name("aws_cli.py")
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} {script} "$@"\n', encoding="utf-8")
-    program.chmod(0o755)
-    with s3_server() as url:
+    with s3_server() as url, aws_cli() as programs:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
         boto3.client("eks", REGION).create_cluster(
             name="lake", roleArn=f"arn:aws:iam::{ACCOUNT}:role/cluster", resourcesVpcConfig={}
         )
-        yield program.parent
+        yield programs
 
 
 def execute(script: str, programs: Path) -> "subprocess.CompletedProcess[str]":

@@ -5,7 +5,7 @@ import copy
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from harness.manifests.applications.deployers import deployers
@@ -67,6 +67,7 @@ SHAPES = st.dictionaries(st.sampled_from(NAMES), JSON, max_size=5)
 
 
 @settings(max_examples=400)
+@example(("external-secrets.io/v1", "ExternalSecret"), {"spec": False}, {})
 @given(st.sampled_from(KINDS), SHAPES, SHAPES)
 def test_any_shape(kind: tuple[str, str], left: dict[str, Any], right: dict[str, Any]) -> None:
     values = [{"apiVersion": kind[0], "kind": kind[1], **shape} for shape in (left, right)]

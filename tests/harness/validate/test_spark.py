@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -55,12 +56,15 @@ def installed(jars: Path) -> list[str]:
 def entries() -> Iterator[Callable[[str], Any]]:
     """Spark's own entries of its configuration, by name."""
     pytest.importorskip("pyspark")
+    from py4j import protocol
     from pyspark.java_gateway import launch_gateway
 
     gateway = launch_gateway()  # type: ignore[no-untyped-call]  # PySpark's
     for name in CLASSES:
         gateway.jvm.java.lang.Class.forName(f"org.apache.spark.{name}$")
-    yield gateway.jvm.org.apache.spark.internal.config.ConfigEntry.findEntry
+    # A session of this process, even an earlier one, has errors converted by its own gateway.
+    with mock.patch("py4j.java_gateway.get_return_value", protocol.get_return_value):
+        yield gateway.jvm.org.apache.spark.internal.config.ConfigEntry.findEntry
     gateway.shutdown()
     gateway.proc.stdin.close()
     gateway.proc.wait()
