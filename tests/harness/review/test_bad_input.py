@@ -124,6 +124,12 @@ BROKEN: list[tuple[dict[str, str | bytes], str]] = [
     ({"kustomization.yaml": b"resources: [\xff]\n"}, "is not UTF-8 at byte 12"),
     ({"service.yaml": "kind: [\n"}, "overlays/one/service.yaml is not valid YAML"),
     ({"service.yaml": b"\x00\x01\xfe\xff binary"}, "overlays/one/service.yaml is not UTF-8 at byte 2"),
+    ({"service.yaml": SERVICE.format("one").encode("utf-16")}, "overlays/one/service.yaml is not UTF-8 at byte 0"),
+    (
+        {"service.yaml": SERVICE.format("o\0e")},
+        "service.yaml is not valid YAML: it contains a character that YAML does not allow",
+    ),
+    ({"kustomization.yaml": "resources: [service.yaml]\n".encode("utf-16")}, "kustomization.yaml is not UTF-8"),
     ({"service.yaml": "name: only\n"}, "overlays/one/service.yaml has a resource without metadata"),
     ({"kustomization.yaml": "resources: [../one]\n"}, "include each other: overlays/one → overlays/one"),
     ({"kustomization.yaml": "resources: [../../..]\n"}, "../../.. is outside the repository"),
