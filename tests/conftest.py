@@ -54,6 +54,17 @@ def repo() -> Path:
 
 
 @pytest.fixture
+def tree(repo: Path, tmp_path: Path) -> Path:
+    """A copy of what makes up environments, to change."""
+    for folder in ("base", "components", "overlays"):
+        shutil.copytree(repo / folder, tmp_path / folder)
+    for file in ("pyproject.toml", "harness/manifests/catalogue.yaml"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(repo / file, tmp_path / file)
+    return tmp_path
+
+
+@pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     """Compares a text with goldens/NAME beside the test's file; `--update-goldens` writes it instead."""
     folder = request.path.parent / "goldens"

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from harness.errors import closest
 from harness.validate.finding import Violation
-from harness.validate.grafana import Dashboard, Path, dashboards, data_sources, targets
+from harness.validate.grafana import Dashboard, FieldPath, dashboards, data_sources, targets
 from harness.validate.model import Environment
 from harness.validate.readers import Reading
 from harness.validate.rule import ValidationRule
@@ -78,7 +78,7 @@ def check(environment: Environment) -> Iterator[Violation]:
         yield from _references(one, names, has_default=has_default or not sources)
 
 
-def _violation(rule: ValidationRule, one: Dashboard, said: str, path: Path) -> Violation:
+def _violation(rule: ValidationRule, one: Dashboard, said: str, path: FieldPath) -> Violation:
     return one.violation(rule, "a dashboard", said, path)
 
 
@@ -95,7 +95,7 @@ def _twice(every: list[Dashboard]) -> Iterator[Violation]:
                     LH318, one, f"has the {field} {text}, as {other.key} of {other.config} has", (field,)
                 )
                 break
-        paths: dict[Any, list[Path]] = {}
+        paths: dict[Any, list[FieldPath]] = {}
         for path, panel in one.panels:
             if panel.get("id") is not None:
                 paths.setdefault(str(panel["id"]), []).append((*path, "id"))
@@ -144,7 +144,7 @@ def _unshown(one: Dashboard, plugins: str) -> Iterator[Violation]:
                 yield _violation(LH320, one, f"has a query without an expression in {_title(panel)}", place)
 
 
-def _beyond_the_edge(one: Dashboard, path: Path, panel: dict[str, Any]) -> Iterator[Violation]:
+def _beyond_the_edge(one: Dashboard, path: FieldPath, panel: dict[str, Any]) -> Iterator[Violation]:
     position = panel.get("gridPos")
     if isinstance(position, dict):
         x, width = position.get("x"), position.get("w")
@@ -154,7 +154,7 @@ def _beyond_the_edge(one: Dashboard, path: Path, panel: dict[str, Any]) -> Itera
             yield _violation(LH320, one, said, (*path, "gridPos"))
 
 
-def _misspelt(one: Dashboard, what: str, value: dict[str, Any], path: Path, where: str) -> Iterator[Violation]:
+def _misspelt(one: Dashboard, what: str, value: dict[str, Any], path: FieldPath, where: str) -> Iterator[Violation]:
     for key in sorted(value.keys() - _KEYS[what]):
         if close := closest(key, _KEYS[what] - value.keys(), 0.75):
             yield _violation(LH320, one, f"sets {key}{where}, which Grafana ignores: use {close}", (*path, key))
@@ -186,7 +186,7 @@ def _references(one: Dashboard, sources: set[str], *, has_default: bool) -> Iter
 
 
 def _undeclared(
-    one: Dashboard, values: list[tuple[Path, Any]], declared: set[str], where: str
+    one: Dashboard, values: list[tuple[FieldPath, Any]], declared: set[str], where: str
 ) -> Iterator[Violation]:
     told: set[str] = set()
     for path, text in (item for place, value in values for item in _texts(value, place)):
@@ -199,7 +199,7 @@ def _undeclared(
 
 
 def _unknown_sources(
-    one: Dashboard, items: list[tuple[Path, dict[str, Any]]], sources: set[str], where: str
+    one: Dashboard, items: list[tuple[FieldPath, dict[str, Any]]], sources: set[str], where: str
 ) -> Iterator[Violation]:
     told: set[str] = set()
     for path, item in items:
@@ -231,7 +231,7 @@ def _plugins(environment: Environment) -> str:
     )
 
 
-def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+def _texts(value: Any, path: FieldPath) -> Iterator[tuple[FieldPath, str]]:
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, dict):

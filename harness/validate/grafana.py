@@ -13,7 +13,7 @@ from harness.validate.mounts import mount_paths
 from harness.validate.parsed import json_line, json_value, yaml_documents
 from harness.validate.rule import ValidationRule
 
-Path = tuple[Step, ...]
+FieldPath = tuple[Step, ...]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class File:
     text: str
     paths: frozenset[str]
 
-    def violation(self, rule: ValidationRule, what: str, said: str, path: Path) -> Violation:
+    def violation(self, rule: ValidationRule, what: str, said: str, path: FieldPath) -> Violation:
         line = json_line(self.text, path)
         return Violation(
             rule, f"{self.config} has {what} {self.key} that {said}.", self.config, ("data", self.key), line
@@ -37,29 +37,29 @@ class Dashboard(File):
     value: dict[str, Any]
 
     @cached_property
-    def panels(self) -> list[tuple[Path, dict[str, Any]]]:
+    def panels(self) -> list[tuple[FieldPath, dict[str, Any]]]:
         """The panels, with those of folded rows."""
-        listed: list[tuple[Path, dict[str, Any]]] = []
+        listed: list[tuple[FieldPath, dict[str, Any]]] = []
         for path, panel in _items(self.value, "panels"):
             listed.append((path, panel))
             listed += [((*path, *inner), item) for inner, item in _items(panel, "panels")]
         return listed
 
     @cached_property
-    def variables(self) -> list[tuple[Path, dict[str, Any]]]:
+    def variables(self) -> list[tuple[FieldPath, dict[str, Any]]]:
         return _items(self.value, "templating", "list")
 
     @cached_property
-    def annotations(self) -> list[tuple[Path, dict[str, Any]]]:
+    def annotations(self) -> list[tuple[FieldPath, dict[str, Any]]]:
         return _items(self.value, "annotations", "list")
 
 
-def targets(panel: dict[str, Any]) -> list[tuple[Path, dict[str, Any]]]:
+def targets(panel: dict[str, Any]) -> list[tuple[FieldPath, dict[str, Any]]]:
     """The queries of a panel."""
     return _items(panel, "targets")
 
 
-def _items(value: Any, *path: Step) -> list[tuple[Path, dict[str, Any]]]:
+def _items(value: Any, *path: Step) -> list[tuple[FieldPath, dict[str, Any]]]:
     items = dig(value, *path)
     return [
         ((*path, index), item)

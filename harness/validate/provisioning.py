@@ -8,9 +8,9 @@ from typing import Any, Final
 from harness.errors import closest
 from harness.manifests.values import mapping, mappings
 from harness.validate.finding import Violation
-from harness.validate.grafana import File, Path, dashboards, files, provisioned
+from harness.validate.grafana import FieldPath, File, dashboards, files, provisioned
 from harness.validate.model import Environment
-from harness.validate.mounts import mounted_files
+from harness.validate.mounts import MountedFile, mounted_files
 from harness.validate.rule import ValidationRule
 
 LH321: Final = ValidationRule(
@@ -59,6 +59,8 @@ def check(environment: Environment) -> Iterator[Violation]:
     """Finds settings that Grafana ignores or refuses."""
     defaults: dict[str, str] = {}
     seen: dict[tuple[str, str, str], str] = {}
+    mounted = list(mounted_files(environment))
+    known = {(one.config.key, one.key) for one in dashboards(environment)}
     for file in files(environment):
         for kind in _FILES:
             for document in provisioned(file, kind):
@@ -70,7 +72,7 @@ def check(environment: Environment) -> Iterator[Violation]:
                     continue
                 yield from _settings(file, document, _FILES[kind], ())
                 for index, item in enumerate(mappings(document.get(kind))):
-                    path: Path = (kind, index)
+                    path: FieldPath = (kind, index)
                     if kind == "datasources":
                         yield from _settings(file, item, _SOURCE, path)
                         yield from _data_source(file, item, path)
@@ -78,14 +80,14 @@ def check(environment: Environment) -> Iterator[Violation]:
                     else:
                         yield from _settings(file, item, _PROVIDER, path)
                         yield from _settings(file, mapping(item.get("options")), _OPTIONS, (*path, "options"))
-                        yield from _provider(environment, file, item, path)
+                        yield from _provider(file, item, path, _dashboards_beside(file, mounted, known))
 
 
-def _violation(file: File, said: str, path: Path) -> Violation:
+def _violation(file: File, said: str, path: FieldPath) -> Violation:
     return file.violation(LH321, "a provisioning file", said, path)
 
 
-def _settings(file: File, value: dict[str, Any], known: dict[str, str], path: Path) -> Iterator[Violation]:
+def _settings(file: File, value: dict[str, Any], known: dict[str, str], path: FieldPath) -> Iterator[Violation]:
     for key, item in value.items():
         kind = known.get(key)
         if kind is None:
@@ -100,7 +102,7 @@ def _settings(file: File, value: dict[str, Any], known: dict[str, str], path: Pa
                 yield _violation(file, f"sets {key}, which has to be {wanted}", (*path, key))
 
 
-def _data_source(file: File, source: dict[str, Any], path: Path) -> Iterator[Violation]:
+def _data_source(file: File, source: dict[str, Any], path: FieldPath) -> Iterator[Violation]:
     name, kind = source.get("name"), str(source.get("type") or "")
     for field in ("name", "type"):
         if not source.get(field):
@@ -116,7 +118,11 @@ def _data_source(file: File, source: dict[str, Any], path: Path) -> Iterator[Vio
 
 
 def _again(
-    file: File, source: dict[str, Any], path: Path, defaults: dict[str, str], seen: dict[tuple[str, str, str], str]
+    file: File,
+    source: dict[str, Any],
+    path: FieldPath,
+    defaults: dict[str, str],
+    seen: dict[tuple[str, str, str], str],
 ) -> Iterator[Violation]:
     """What two data sources of an organisation share."""
     organisation, name = str(source.get("orgId") or 1), str(source.get("name"))
@@ -133,7 +139,7 @@ def _again(
                 return
 
 
-def _provider(environment: Environment, file: File, provider: dict[str, Any], path: Path) -> Iterator[Violation]:
+def _provider(file: File, provider: dict[str, Any], path: FieldPath, there: set[str]) -> Iterator[Violation]:
     name, options = provider.get("name"), mapping(provider.get("options"))
     folder = str(options.get("path") or "")
     if provider.get("type") not in (None, "", "file"):
@@ -143,17 +149,14 @@ def _provider(environment: Environment, file: File, provider: dict[str, Any], pa
     if options.get("foldersFromFilesStructure") is True and (provider.get("folder") or provider.get("folderUid")):
         said = f"declares provider {name} with a folder, though folders come from its files"
         yield _violation(file, said, (*path, "folder" if provider.get("folder") else "folderUid"))
-    there = _dashboards_beside(environment, file)
     if folder and "$" not in folder and there and not any(_is_within(path, folder) for path in there):
         said = f"reads dashboards from {folder}, where its container has none"
         yield _violation(file, said, (*path, "options", "path"))
 
 
-def _dashboards_beside(environment: Environment, file: File) -> set[str]:
-    """The dashboards that containers mount which read a file."""
-    mounted = list(mounted_files(environment))
+def _dashboards_beside(file: File, mounted: list[MountedFile], known: set[tuple[str, str]]) -> set[str]:
+    """The dashboards, of those known, that containers mount which read a file."""
     readers = [one.container for one in mounted if (one.config.key, one.key) == (file.config.key, file.key)]
-    known = {(one.config.key, one.key) for one in dashboards(environment)}
     return {one.path for one in mounted if (one.config.key, one.key) in known and one.container in readers}
 
 

@@ -24,7 +24,7 @@ _CALL: Final = r"(?:^|[\s;&|(])(?:\.|source|(?:\S*/)?(\w*sh))\s+(?:-\w+\s+)*%s(?
 _LINES: Final = re.compile(r"[^\n]")
 _NO_PODS: Final = frozenset({"ConfigMap", "Secret", "CustomResourceDefinition"})
 
-Path = tuple[Step, ...]
+FieldPath = tuple[Step, ...]
 Called = tuple[str, str, int | None]
 """A dialect, with the path of a script or the index of the argument that is one."""
 
@@ -80,7 +80,7 @@ def _plain(text: str) -> str:
     return PLACEHOLDER.sub(lambda match: "0" + _LINES.sub("", match[0]), text)
 
 
-def commands(value: Any, path: Path = ()) -> Iterator[tuple[Path, list[str]]]:
+def commands(value: Any, path: FieldPath = ()) -> Iterator[tuple[FieldPath, list[str]]]:
     """The commands in a value, each with its arguments: of containers, probes and hooks, whatever holds them."""
     if isinstance(value, dict):
         if words := [word for field in ("command", "args") for word in _words(value.get(field))]:
@@ -96,7 +96,7 @@ def _words(value: Any) -> list[str]:
     return value if isinstance(value, list) and all(isinstance(item, str) for item in value) else []
 
 
-def argument_path(value: Any, path: Path, index: int) -> Path:
+def argument_path(value: Any, path: FieldPath, index: int) -> FieldPath:
     """The field of one of a command's words."""
     for step in path:
         value = value[step]

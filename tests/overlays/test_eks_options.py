@@ -1,6 +1,5 @@
 """What the EKS overlay offers and leaves out: switched on as docs/eks.md says, it is rendered and valid."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +15,6 @@ from harness.validate.command import validate
 pytestmark = pytest.mark.tools
 
 Resource = dict[str, Any]
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    for folder in ("base", "components", "overlays"):
-        shutil.copytree(ROOT / folder, tmp_path / folder)
-    for file in ("pyproject.toml", "harness/manifests/catalogue.yaml"):
-        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / file, tmp_path / file)
-    return tmp_path
 
 
 def edit(file: Path, before: str, after: str) -> None:
