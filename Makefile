@@ -7,9 +7,8 @@
 # Options of `make run`, `make e2e` and `make bench` ("harness run --help"), and of pytest ("-n 0" turns the workers off).
 ARGS ?=
 PYTEST_ARGS ?=
-# A file's tests stay in one worker, with its session; more workers than four would be as many Java machines. The order
-# is that of tests/conftest.py.
-WORKERS := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# A file's tests stay in one worker, with its session. The number of workers and the order are those of tests/conftest.py.
+WORKERS := -n logical --dist loadfile --no-loadscope-reorder
 
 # Relative paths throughout, so that the checkout's own path may hold spaces.
 BIN := .venv/bin

@@ -1,10 +1,12 @@
 """A lakehouse as the pipeline leaves it, written by delta-rs: no JVM. And a browser to look at pages with."""
 
 import datetime as dt
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pyarrow as pa
 import pytest
@@ -134,6 +136,13 @@ def _day(number: int, **figures: int) -> Row:
 def _rejected(day: int, run_id: str, brewery_id: str | None, *reasons: str) -> Row:
     run = {"ingestion_date": _DAYS[day - 1], "run_id": run_id, "source_file": "page-00001.jsonl.gz"}
     return {**run, "id": brewery_id, "raw": '{"id": null}', "reasons": list(reasons)}
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _no_daemon() -> Iterator[None]:
+    """No test here may need Docker's daemon, not even where one happens to run."""
+    with mock.patch.dict(os.environ, DOCKER_HOST="unix:///nonexistent/docker.sock"):
+        yield
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from harness.clusters.images import release, work
+from harness.clusters.images import build, release, work
 from harness.clusters.images.command import app
 from harness.clusters.images.wanted import Wanted, wanted
 from harness.clusters.images.work import Origin, Plan
@@ -50,7 +50,8 @@ class Machine:
         self.log: list[str] = []
         self.refuses = False
         monkeypatch.setattr("harness.clusters.images.command.require_daemon", lambda: None)
-        monkeypatch.setattr(work, "image_label", lambda *_: None)
+        for module in (build, work):
+            monkeypatch.setattr(module, "image_label", lambda *_: None)
         monkeypatch.setattr(release, "image_id", lambda name: "sha256:1" if name in self.docker else None)
         monkeypatch.setattr(release, "ensure_base", lambda **_: "sha256:base")
         monkeypatch.setattr(release, "answers", lambda image: image.startswith("registry.acme.io/"))
