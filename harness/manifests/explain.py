@@ -2,11 +2,13 @@
 
 import posixpath
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from harness.errors import closest
 from harness.manifests.build import Kustomization
 from harness.manifests.inputs import Inputs, document_of
 from harness.manifests.kubernetes_yaml import YamlError, parse
@@ -14,7 +16,7 @@ from harness.manifests.patches import patches_of
 from harness.manifests.problem import NOT_BUILT, Location, Problem
 from harness.manifests.secret_values import redact, secret_values
 from harness.manifests.tree import Tree, UnreadableError
-from harness.manifests.values import dig, mapping, sequence, strings
+from harness.manifests.values import dig, mapping, mappings, sequence, strings
 
 _ID: Final = r"(?P<kind>\w+)\.[^/\"]*/(?P<name>[^\"\s:;]+?)(?:\.[^.\"\s:;]*)?"
 """Kustomize's name for a resource, such as `Role.v1.rbac.authorization.k8s.io/reader.jobs`."""
@@ -24,6 +26,8 @@ _DEFINED_TWICE: Final = "{kind} {name} is defined twice."
 _NO_PATCH_TARGET: Final = "No resource matches the patch for {kind} {name}."
 _OPERATION_FAILS: Final = "The JSON patch cannot {operation} {field}: {what}."
 _NO_SOURCE: Final = "A replacement takes its value from {kind} {name}, which does not exist."
+_NO_FIELD: Final = "A replacement takes {field} from {kind} {name}, which does not have it."
+_NO_TARGET_FIELD: Final = "A replacement sets {field}, which its target does not have."
 _NOTHING_TO_MERGE: Final = "A generator cannot merge with {kind} {name}, which does not exist."
 _LITERAL: Final = "{file} has a literal that is not KEY=VALUE."
 _FILE_ENTRY: Final = "{file} has an entry of 'files' that is neither FILE nor KEY=FILE."
@@ -95,6 +99,15 @@ _SENTENCES: Final[tuple[tuple[str, str], ...]] = (
         _NOTHING_TO_MERGE,
     ),
     (
+        r"(?:.*: )?fieldPath `(?P<field>[^`]*)` is missing for replacement source (?P<kind>\w+)\.\S*?/"
+        r"(?P<name>[^.\s]+)\S*",
+        _NO_FIELD,
+    ),
+    (
+        r"(?:.*: )?unable to find field [\"`](?P<field>[^\"`]*)[\"`] in replacement target.*",
+        _NO_TARGET_FIELD,
+    ),
+    (
         rf"nothing selected by {_ID}(?::.*)?",
         _NO_SOURCE,
     ),
@@ -130,10 +143,6 @@ _SENTENCES: Final[tuple[tuple[str, str], ...]] = (
     (
         r"no 'git' program on path.*",
         "{remote} cannot be fetched, because git is not on the PATH: install git, then run it again.",
-    ),
-    (
-        r".*env source files: \[(?P<reference>[^\]]*)\]: line .* has invalid utf8 bytes.*",
-        "{reference} is not UTF-8: save it as UTF-8, or name it in 'files'.",
     ),
     (r"remote chart (?P<chart>.*?): (?P<what>.*)", "The Helm chart {chart} cannot be rendered: {what}."),
     (r"chart (?P<chart>.*?): (?P<what>.*)", "The Helm chart in {chart} cannot be rendered: {what}."),
@@ -189,7 +198,11 @@ def explain(said: str, tree: Tree, inputs: Inputs, program: Path) -> Problem:
             if named and named[1] in inputs.files:
                 file, details["line"] = named[1], named[2]
             line = details.get("line") or _line_of(tree, file, str(details.get("field") or ""))
-            culprit = _culprit(tree, file, sentence, match.groupdict())
+            culprit = (
+                _of_replacement(tree, inputs, **match.groupdict())
+                if sentence in (_NO_FIELD, _NO_TARGET_FIELD)
+                else _culprit(tree, file, sentence, match.groupdict())
+            )
             break
     else:
         rule, message = "LH101", f"kustomize cannot build {folder}: {shown(text).rstrip('.')}."
@@ -272,6 +285,34 @@ def _culprit(tree: Tree, file: str, sentence: str, said: dict[str, Any]) -> Loca
             if is_culprit and is_culprit(mapping(item), said):
                 return kustomization.location(field, index)
     return None
+
+
+def _of_replacement(tree: Tree, inputs: Inputs, field: str, kind: str = "", name: str = "") -> Location | None:
+    """The variable that a missing source probably is, else the line that names the field."""
+    lines: dict[str, Location] = {}
+    for path in _variables_of(tree, inputs, name) if kind in ("ConfigMap", "Secret") else ():
+        with suppress(UnreadableError, KeyError):
+            for number, line in enumerate(tree.text(path).splitlines(), 1):
+                lines[line.partition("=")[0].strip()] = Location(path, number)
+    if close := closest(field.removeprefix("data."), lines, 0.7):
+        return lines[close]
+    written = re.compile(rf"(?<![\w.\\]){re.escape(field)}(?![\w.\\])")
+    for path in (*inputs.kustomizations, *inputs.manifests):
+        with suppress(UnreadableError, KeyError):
+            text = tree.text(tree.resolve(path))
+            if match := written.search(text):
+                return Location(path, text.count("\n", 0, match.start()) + 1)
+    return None
+
+
+def _variables_of(tree: Tree, inputs: Inputs, name: str) -> Iterator[str]:
+    """The files of variables of the generators of a name."""
+    for file in inputs.kustomizations:
+        document = document_of(tree, file)
+        for field in _GENERATORS:
+            for item in mappings(dig(document and document.value, field)):
+                for path in (*strings(item.get("envs")), str(item.get("env"))) if item.get("name") == name else ():
+                    yield posixpath.normpath(posixpath.join(posixpath.dirname(file), path))
 
 
 def _repeated_key(tree: Tree, inputs: Inputs) -> Problem | None:

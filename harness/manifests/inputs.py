@@ -396,10 +396,12 @@ class Kustomizations:
         direct.links |= set(links)
         if self.tree.is_file(path):
             direct.files.add(path)
-            if what != "data":
+            if what not in ("data", "variables"):
                 direct.manifests.append(path)
             try:
                 self.tree.oid(path)
+                if what == "variables":
+                    self.tree.text(path)
             except UnreadableError as error:
                 direct.problems.append(error.problem(Location(path)))
         elif what == "base" and self.tree.is_folder(path):
@@ -481,7 +483,7 @@ def references(fields: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Step, ...
     """Everything that a kustomization's fields refer to.
 
     Yields:
-        (reference, path of the field, what it must be: base, manifest or data).
+        (reference, path of the field, what it must be: base, manifest, variables or data).
     """
 
     def items(name: str) -> Iterator[tuple[tuple[Step, ...], Any]]:
@@ -510,7 +512,7 @@ def references(fields: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Step, ...
                 for file in item.get("files") or []:
                     yield str(file).partition("=")[2] or str(file), where, "data"
                 for file in [*(item.get("envs") or []), *([item["env"]] if "env" in item else [])]:
-                    yield str(file), where, "data"
+                    yield str(file), where, "variables"
     openapi = fields.get("openapi")
     if isinstance(openapi, dict) and isinstance(openapi.get("path"), str):
         yield openapi["path"], ("openapi", "path"), "data"

@@ -19,6 +19,7 @@ from yaml.composer import Composer, ComposerError
 
 Step = str | int
 """One step into a document: a key of a mapping, or an index of a sequence."""
+FieldPath = tuple[Step, ...]
 
 _PLAIN: Final = "plain"
 """The tag of scalars that are neither quoted nor tagged: what they are is seen from their text."""
@@ -48,6 +49,7 @@ _DEEPEST: Final = 128
 """Levels of nesting; the schemas of the largest definitions have half of them."""
 _MOST_VALUES: Final = 1_000_000
 """Values that a document with aliases may stand for."""
+_SCALAR_TAG: Final = re.compile(r"(?<![^\s\[{,])!!(?:bool|float|int|null)[ \t]+(?=\S)")
 _ANCHOR_AGAIN: Final = "second occurrence"
 _ALIASES: Final = re.compile(r"\*[\w-]")
 _INDENTED: Final = re.compile(rf"^[ -]{{{_DEEPEST},}}", re.MULTILINE)
@@ -142,6 +144,11 @@ def parse(text: str) -> tuple[Document, ...]:
 
 def load(text: str) -> list[Any]:
     return [document.value for document in _documents(text)]
+
+
+def untagged(text: str) -> str:
+    """A text without the tags of scalars: kustomize leaves them where a replacement puts another type."""
+    return _SCALAR_TAG.sub("", text)
 
 
 def check_size(text: str) -> None:

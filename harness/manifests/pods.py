@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeVar
 
 from harness.manifests.images import images_in
-from harness.manifests.kubernetes_yaml import Step, YamlError, load
+from harness.manifests.kubernetes_yaml import Step, YamlError, load, untagged
 from harness.manifests.resource import Resource
 from harness.manifests.values import dig, mapping, mappings, sequence, string_map
 
@@ -157,10 +157,7 @@ def embedded(parent: R) -> Iterator[R]:
     for key, text in string_map(parent.value.get("data")).items():
         if not key.endswith((".yaml", ".yml", ".json")) or not _MANIFEST.search(text):
             continue
-        try:
-            documents = load(text)
-        except YamlError:
-            continue  # A template with placeholders is no manifest yet.
+        documents = _documents(text)
         if not any(dig(value, "kind") in (*TEMPLATES, *_SPARK) for value in documents):
             continue
         for index, value in enumerate(documents):
@@ -169,6 +166,15 @@ def embedded(parent: R) -> Iterator[R]:
                 yield replace(
                     parent, text=own.text, as_json=own.as_json, kind=own.kind, inside=inside, parent=parent
                 )
+
+
+def _documents(text: str) -> list[Any]:
+    for form in (text, untagged(text)):
+        try:
+            return load(form)
+        except YamlError:
+            continue
+    return []  # A template with placeholders is no manifest yet.
 
 
 def images_of(resource: Resource) -> Iterator[str]:

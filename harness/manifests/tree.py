@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, Protocol
 
+from harness.manifests.encodings import is_utf_16
 from harness.manifests.git import SUBMODULE, SYMLINK, Entry, Repository
 from harness.manifests.problem import Location, Problem
 
@@ -185,10 +186,13 @@ class Tree:
         """
         content = self.content(path)
         try:
-            return content.decode("utf-8")
+            text = content.decode("utf-8")
         except UnicodeDecodeError as error:
             location = Location(path, content.count(b"\n", 0, error.start) + 1)
             raise UnreadableError(f"{path} is not UTF-8 at byte {error.start}", "LH105", location) from None
+        if "\0" in text and is_utf_16(content):
+            raise UnreadableError(f"{path} is not UTF-8, but UTF-16", "LH105", Location(path, 1))
+        return text
 
     def changed(self, other: "Tree") -> list[str]:
         """The paths whose content, mode or existence differs, sorted."""

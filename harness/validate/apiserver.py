@@ -13,7 +13,6 @@ from harness.errors import HarnessError
 from harness.machine.cache import content_key
 from harness.machine.process import telling_line
 from harness.manifests.cache import Cache
-from harness.manifests.custom_resources import CRD_MODULES, definitions_of
 from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.pods import pods_of
 from harness.manifests.values import dig, mapping, mappings, sequence
@@ -21,7 +20,7 @@ from harness.validate import answers
 from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource, Pod
 from harness.validate.rule import ValidationRule
-from harness.validate.schemas import LH201
+from harness.validate.schemas import LH201, Definitions
 
 LH203: Final = ValidationRule(
     "LH203", "The API server accepts a resource", "It cannot be created, and no sync succeeds.", engine="apiserver"
@@ -55,16 +54,11 @@ def check(resources: Sequence[BuiltResource], malformed: Sequence[Violation]) ->
     reported: dict[str, set[tuple[Step, ...]]] = {}
     for violation in malformed:
         reported.setdefault(violation.resource.key, set()).add(violation.path)
-    crds = [resource for resource in resources if resource.kind == "CustomResourceDefinition"]
-    modules = sorted({resource.group for resource in resources} & CRD_MODULES.keys())
-    pins = [":".join(CRD_MODULES[group]) for group in modules]
-    state = content_key(tool_folder("apiserver").name, *sorted({crd.key for crd in crds}), *pins)
-
-    def ask(new: Sequence[BuiltResource]) -> dict[str, list[Refusal]]:
-        definitions = [crd.value for crd in crds] + [crd for group in modules for crd in definitions_of(group)]
-        return _refusals(new, definitions, reported.keys())
-
-    known = answers.about(resources, Cache("apiserver"), state, ask)
+    definitions = Definitions(resources)
+    state = content_key(tool_folder("apiserver").name, definitions.key)
+    known = answers.about(
+        resources, Cache("apiserver"), state, lambda new: _refusals(new, definitions.values(), reported.keys())
+    )
     return [
         violation
         for resource in resources

@@ -24,7 +24,11 @@ LH103: Final = ValidationRule(
 LH104: Final = ValidationRule(
     "LH104", "Every manifest is YAML", "One broken file stops syncing the whole Application."
 )
-LH105: Final = ValidationRule("LH105", "Every manifest is UTF-8", "The API server accepts nothing else.")
+LH105: Final = ValidationRule(
+    "LH105",
+    "Every manifest, and every text in a ConfigMap or Secret, is UTF-8",
+    "The API server accepts no other manifest, and a program reads a zero after each letter.",
+)
 LH106: Final = ValidationRule(
     "LH106", "No file is too large for a manifest", "etcd rejects objects of more than 1.5 MB."
 )

@@ -24,6 +24,7 @@ from harness.validate import (
     building,
     custom_references,
     dashboards,
+    encodings,
     engines,
     exemptions,
     external_secrets,
@@ -119,8 +120,8 @@ def validate(
         environment.name for environment in environments if environment.not_built or environment.is_broken
     ]
     clusters = {name: cluster.read(root, name) for name in chosen}
-    unread = {name: problem for name, problem in clusters.items() if isinstance(problem, Problem)}
-    problems += [building.finding(problem, root, (name,)) for name, problem in unread.items()]
+    unread_clusters = {name: problem for name, problem in clusters.items() if isinstance(problem, Problem)}
+    problems += [building.finding(problem, root, (name,)) for name, problem in unread_clusters.items()]
     complete = set(chosen) >= set(everything)
     catalogue = catalogue_of(root)
     with ThreadPoolExecutor(2) as pool:
@@ -156,8 +157,9 @@ def validate(
         problems += building.unused_files(root, environments) if building.LH109.id in rules else []
         problems += parity.undeclared(root, everything, reference)
     by_name = {environment.name: environment for environment in environments}
+    settings_refused = {violation.resource.key for _, violation in judged if violation.rule is spark.LH210}
     unclear = {environment.name: _unclear(environment, report.incomplete) for environment in environments}
-    for name in unread:
+    for name in unread_clusters:
         unclear[name] |= {references.LH313.id, references.LH314.id}
     judged = [
         (name, violation)
@@ -166,6 +168,7 @@ def validate(
         and violation.rule.id not in unclear[name]
         and not _is_consequence(violation, by_name[name])
         and not (violation.rule is schemas.LH201 and violation.resource.key in unknown_values)
+        and not (_is_of_spark_pod(violation) and violation.resource.key in settings_refused)
     ]
     report.not_judged = [
         _not_judged(environment, unclear[environment.name] & rules)
@@ -176,7 +179,7 @@ def validate(
     report.not_judged += [
         f"{problem.location.file} cannot be read, so {references.LH313.id} and {references.LH314.id} in {name} "
         "were not judged."
-        for name, problem in unread.items()
+        for name, problem in unread_clusters.items()
     ]
     left = [
         (name, violation)
@@ -200,7 +203,13 @@ def validate(
         if not parity.is_judged(chosen, reference):
             wanted = [one for one in wanted if not one.rules & {parity.LH601.id, parity.LH602.id}]
         problems += exemptions.unused(wanted, root)
-    report.findings = _sorted([*problems, *_locate(left, root)], root)
+    unbuilt = {(problem.file, problem.line) for problem in problems if problem.rule == building.LH101.id}
+    located = [
+        finding
+        for finding in _locate(left, root)
+        if finding.rule != unread.LH212.id or (finding.file, finding.line) not in unbuilt
+    ]
+    report.findings = _sorted([*problems, *located], root)
     report.seconds = time.perf_counter() - start
     return report
 
@@ -220,6 +229,11 @@ def _is_consequence(violation: Violation, environment: Environment) -> bool:
     return violation.rule.is_about_absence and not environment.is_readable(violation.resource)
 
 
+def _is_of_spark_pod(violation: Violation) -> bool:
+    """Whether the API server cannot read a pod, which is made of settings that may be to blame."""
+    return violation.rule is schemas.LH201 and violation.path[-1:] in (("driver",), ("executor",))
+
+
 def _not_judged(environment: Environment, rules: set[str]) -> str:
     names = " and ".join(map(str, environment.unreadable))
     is_are, it = ("is", "it") if len(environment.unreadable) == 1 else ("are", "them")
@@ -236,7 +250,7 @@ def _was_asked(
         or exemption.rules & unclear[environment.name]
         or any(exemption.is_about(_facts(resource)) for resource in environment.unreadable)
         for environment in environments
-        if exemption.environment in ("", environment.name)
+        if exemption.environment in ("", environment.name) or exemption.rules & {parity.LH601.id, parity.LH602.id}
     )
 
 
@@ -268,25 +282,23 @@ def _judge(
         yield from waves.check(environment, made)
     yield from amounts.check(environment)
     yield from access.check(environment, cluster)
-    yield from reach.check(environment, cluster)
-    yield from scraping.check(environment)
+    files = monitoring.files_of(environment)
+    read = list(_read(environment, files))
+    yield from read
+    refused = {
+        (violation.resource, str(violation.path[1])) for violation in read if violation.rule is monitoring.LH204
+    } & {file for file, form in files.items() if form == "prometheus"}
+    targets = scraping.targets_of(environment, refused)
+    yield from reach.check(environment, cluster, targets)
+    # What a configuration discovers is not known until Prometheus takes it.
+    yield from [] if refused else scraping.check(environment, targets)
     yield from external_secrets.check(environment, catalogue)
     yield from placeholders.check(environment)
     yield from workloads.check(environment, made)
     yield from policy.check(environment)
     yield from projects.check(environment, cluster)
     yield from metrics.check(environment)
-    files = monitoring.files_of(environment)
-    yield from readers.judge(
-        [
-            *monitoring.readings(environment, files),
-            *lua.readings(environment),
-            *scripts.readings(environment),
-            *dashboards.readings(environment),
-        ],
-        monitoring.knowledge(environment, files),
-        monitoring.LH205,
-    )
+    yield from encodings.check(environment)
     yield from texts.check(environment)
     yield from argocd.check(environment)
     yield from airflow.check(environment)
@@ -307,6 +319,19 @@ def _judge(
         yield violation
 
 
+def _read(environment: Environment, files: monitoring.Files) -> Iterator[Violation]:
+    yield from readers.judge(
+        [
+            *monitoring.readings(environment, files),
+            *lua.readings(environment),
+            *scripts.readings(environment),
+            *dashboards.readings(environment),
+        ],
+        monitoring.knowledge(environment, files),
+        monitoring.LH205,
+    )
+
+
 def _for_each(violations: Iterable[Violation], environments: list[Environment]) -> Iterator[tuple[str, Violation]]:
     """Repeats a violation for each environment that has the same resource."""
     by_key: dict[str, list[Violation]] = {}
@@ -319,21 +344,21 @@ def _for_each(violations: Iterable[Violation], environments: list[Environment]) 
 
 
 def _locate(violations: list[tuple[str, Violation]], root: Path) -> Iterator[Finding]:
-    """Looks up where violations are; those of one entry of `images` are one finding."""
+    """Looks up where violations are; those of one entry of `images`, or of one replaced value, are one finding."""
     locations: dict[str, Locations] = {}
-    of_image: dict[tuple[str, str, Location], list[Finding]] = {}
+    of_source: dict[tuple[str, str, Location], list[Finding]] = {}
     for name, violation in violations:
-        location = locations.setdefault(name, Locations()).locate(
-            violation.resource, violation.path, violation.line
-        )
+        known = locations.setdefault(name, Locations())
+        location = known.locate(violation.resource, violation.path, violation.line)
         file, resource = root / location.file, str(violation.resource)
         finding = Finding(violation.rule.id, violation.message, (name,), resource, file, location.line)
         kustomizations_read = violation.resource.build.root.inputs.kustomizations
-        if violation.path[-1:] == ("image",) and location.file in kustomizations_read:
-            of_image.setdefault((name, violation.rule.id, location), []).append(finding)
+        is_image = violation.path[-1:] == ("image",) and location.file in kustomizations_read
+        if is_image or known.is_source(location):
+            of_source.setdefault((name, violation.rule.id, location), []).append(finding)
         else:
             yield finding
-    for first, *others in of_image.values():
+    for first, *others in of_source.values():
         more = f" (and {len(others)} more)" if others else ""
         yield replace(first, message=f"{first.message.removesuffix('.')}{more}.")
 

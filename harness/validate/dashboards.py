@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from harness.errors import closest
+from harness.manifests.kubernetes_yaml import FieldPath
 from harness.validate.finding import Violation
-from harness.validate.grafana import Dashboard, FieldPath, dashboards, data_sources, targets
+from harness.validate.grafana import DURATION, Dashboard, File, dashboards, data_sources, targets
 from harness.validate.model import Environment
 from harness.validate.readers import Reading
 from harness.validate.rule import ValidationRule
@@ -68,14 +69,17 @@ def readings(environment: Environment) -> Iterator[Reading]:
 def check(environment: Environment) -> Iterator[Violation]:
     """Finds dashboards that replace each other, references in them that lead nowhere, and panels without data."""
     every = list(dashboards(environment))
-    sources = data_sources(environment)
-    names = {str(source[field]) for source in sources for field in ("name", "uid") if source.get(field)}
+    provisioned = data_sources(environment)
+    sources = [source for _, source in provisioned]
     has_default = any(str(source.get("isDefault")).lower() in ("true", "1") for source in sources)
     plugins = _plugins(environment)
     yield from _twice(every)
     for one in every:
         yield from _unshown(one, plugins)
-        yield from _references(one, names, has_default=has_default or not sources)
+        yield from _references(one, has_default=has_default or not sources)
+    if provisioned:
+        names = {str(source[field]) for source in sources for field in ("name", "uid") if source.get(field)}
+        yield from _unknown_sources(every, names, provisioned[0][0])
 
 
 def _violation(rule: ValidationRule, one: Dashboard, said: str, path: FieldPath) -> Violation:
@@ -113,6 +117,9 @@ def _unshown(one: Dashboard, plugins: str) -> Iterator[Violation]:
     if not _UID.fullmatch(str(one.value.get("uid") or "")):
         yield _violation(LH320, one, "has a uid that is not of 1 to 40 letters, digits, _ and -", ("uid",))
     yield from _misspelt(one, "dashboard", one.value, (), "")
+    refresh = one.value.get("refresh")
+    if isinstance(refresh, str) and refresh not in ("", "auto") and not DURATION.fullmatch(refresh):
+        yield _violation(LH320, one, "sets refresh, which has to be a duration such as 30s", ("refresh",))
     for path, variable in one.variables:
         kind = str(variable.get("type"))
         if kind not in _VARIABLES:
@@ -128,6 +135,7 @@ def _unshown(one: Dashboard, plugins: str) -> Iterator[Violation]:
                 LH320, one, f"has a {_title(panel)} of the unknown type {kind}: {instead}", (*path, "type")
             )
         yield from _beyond_the_edge(one, path, panel)
+        yield from _durations(one, path, panel)
         misspelt = list(_misspelt(one, "panel", panel, path, f" in {_title(panel)}"))
         yield from misspelt
         if not queries and not misspelt and kind in _PANELS - _WITHOUT_DATA and not panel.get("libraryPanel"):
@@ -154,23 +162,29 @@ def _beyond_the_edge(one: Dashboard, path: FieldPath, panel: dict[str, Any]) -> 
             yield _violation(LH320, one, said, (*path, "gridPos"))
 
 
+def _durations(one: Dashboard, path: FieldPath, panel: dict[str, Any]) -> Iterator[Violation]:
+    items = [((*path, name), panel.get(name)) for name in ("interval", "timeFrom", "timeShift")]
+    items += [((*path, *inner, "interval"), target.get("interval")) for inner, target in targets(panel)]
+    for place, value in items:
+        if value and "$" not in str(value) and not DURATION.fullmatch(str(value)):
+            said = f"sets {place[-1]} in {_title(panel)}, which has to be a duration such as 30s"
+            yield _violation(LH320, one, said, place)
+
+
 def _misspelt(one: Dashboard, what: str, value: dict[str, Any], path: FieldPath, where: str) -> Iterator[Violation]:
     for key in sorted(value.keys() - _KEYS[what]):
         if close := closest(key, _KEYS[what] - value.keys(), 0.75):
             yield _violation(LH320, one, f"sets {key}{where}, which Grafana ignores: use {close}", (*path, key))
 
 
-def _references(one: Dashboard, sources: set[str], *, has_default: bool) -> Iterator[Violation]:
+def _references(one: Dashboard, *, has_default: bool) -> Iterator[Violation]:
     declared = {str(variable.get("name")) for _, variable in one.variables}
     for path, item in (*one.variables, *one.annotations):
-        what = f"variable ${item.get('name')}" if path[0] == "templating" else f"annotation '{item.get('name')}'"
-        yield from _unknown_sources(one, [(path, item)], sources, what)
-        yield from _undeclared(one, [(path, item.get("query"))], declared, what)
+        yield from _undeclared(one, [(path, item.get("query"))], declared, _described(path, item))
     for path, panel in one.panels:
         queries = [((*path, *inner), target) for inner, target in targets(panel)]
         texts = [((*path, field), panel.get(field)) for field in ("title", "datasource")]
         yield from _undeclared(one, [*texts, *queries], declared, _title(panel))
-        yield from _unknown_sources(one, [(path, panel), *queries], sources, _title(panel))
         repeated = panel.get("repeat")
         if isinstance(repeated, str) and repeated and repeated not in declared:
             said = f"repeats {_title(panel)} by ${repeated}, which it does not declare"
@@ -198,16 +212,38 @@ def _undeclared(
                 yield _violation(LH319, one, f"uses ${name} in {where}, which it does not declare", path)
 
 
-def _unknown_sources(
-    one: Dashboard, items: list[tuple[FieldPath, dict[str, Any]]], sources: set[str], where: str
-) -> Iterator[Violation]:
-    told: set[str] = set()
-    for path, item in items:
-        name = _source(item)
-        if sources and name and name not in sources | _BUILT_IN | told and not _VARIABLE.match(name):
-            told.add(name)
-            said = f"reads data source {name} in {where}, which nothing provisions"
-            yield _violation(LH319, one, said, (*path, "datasource"))
+def _unknown_sources(every: list[Dashboard], names: set[str], file: File) -> Iterator[Violation]:
+    """One for each dashboard; where several read the same, what provisions data sources is to blame."""
+    unknown: dict[str, dict[Dashboard, list[tuple[FieldPath, str]]]] = {}
+    for one in every:
+        for path, name, where in _sources_read(one):
+            if name not in names | _BUILT_IN and not _VARIABLE.match(name):
+                unknown.setdefault(name, {}).setdefault(one, []).append((path, where))
+    for name, readers in unknown.items():
+        if len(readers) > 1:
+            said = f"lacks the data source {name}, which {next(iter(readers)).key} and {len(readers) - 1} more read"
+            yield file.violation(LH319, "a provisioning file", said, ("datasources", 0, "uid"))
+            continue
+        for one, places in readers.items():
+            path, where = places[0]
+            others = len({where for _, where in places}) - 1
+            said = f"reads data source {name} in {where}{f' and {others} more' if others else ''}"
+            yield _violation(LH319, one, f"{said}, which nothing provisions", path)
+
+
+def _sources_read(one: Dashboard) -> Iterator[tuple[FieldPath, str, str]]:
+    """The field, the name and the reader of each data source."""
+    readers = [(path, item, _described(path, item)) for path, item in (*one.variables, *one.annotations)]
+    for path, panel in one.panels:
+        readers.append((path, panel, _title(panel)))
+        readers += [((*path, *inner), target, _title(panel)) for inner, target in targets(panel)]
+    for path, item, where in readers:
+        if name := _source(item):
+            yield (*path, "datasource"), name, where
+
+
+def _described(path: FieldPath, item: dict[str, Any]) -> str:
+    return f"variable ${item.get('name')}" if path[0] == "templating" else f"annotation '{item.get('name')}'"
 
 
 def _title(panel: dict[str, Any]) -> str:

@@ -5,7 +5,6 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -166,22 +165,27 @@ def _legible(resource: BuiltResource, environment: Environment) -> dict[str, Any
 def _score(texts: list[str]) -> dict[str, Any]:
     """kube-score's results: `marks`, and `unread` with the index and error of each unreadable resource.
 
-    One resource that it cannot read keeps it from reading any, so those are sought one by one and left out.
+    One resource that it cannot read keeps it from reading any, so those are sought, half by half, and left out.
     """
     marks, said = _kube_score(texts)
     if marks is not None:
         return {"marks": marks, "unread": []}
-    with ThreadPoolExecutor(2) as pool:
-        unread = [
-            (index, said)
-            for index, (marks, said) in enumerate(pool.map(lambda text: _kube_score([text]), texts))
-            if marks is None
-        ]
+    unread = list(_unread(texts, 0))
     bad = {index for index, _ in unread}
     marks, said = _kube_score([text for index, text in enumerate(texts) if index not in bad])
     if marks is None:
         raise HarnessError(f"kube-score failed ({said}): run 'harness doctor'.")
     return {"marks": marks, "unread": unread}
+
+
+def _unread(texts: list[str], first: int) -> Iterator[tuple[int, str]]:
+    marks, said = _kube_score(texts)
+    if marks is None and len(texts) == 1:
+        yield first, said
+    elif marks is None:
+        middle = len(texts) // 2
+        yield from _unread(texts[:middle], first)
+        yield from _unread(texts[middle:], first + middle)
 
 
 def _kube_score(texts: list[str]) -> tuple[list[list[Any]] | None, str]:

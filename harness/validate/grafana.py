@@ -1,11 +1,12 @@
 """What Grafana reads from ConfigMaps: dashboards, and the files that provision it."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
-from harness.manifests.kubernetes_yaml import Step
+from harness.manifests.kubernetes_yaml import FieldPath, Step
 from harness.manifests.values import dig, mappings, string_map
 from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource, Environment
@@ -13,7 +14,8 @@ from harness.validate.mounts import mount_paths
 from harness.validate.parsed import json_line, json_value, yaml_documents
 from harness.validate.rule import ValidationRule
 
-FieldPath = tuple[Step, ...]
+DURATION: Final = re.compile(r"[<>]?\d+|[<>]?(?:\d+(?:ms|[smhdwMy]))+")
+"""As Grafana writes one; seconds without a unit."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class File:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dashboard(File):
     value: dict[str, Any]
 
@@ -95,10 +97,10 @@ def provisioned(file: File, kind: str) -> list[dict[str, Any]]:
     return [document for document in documents if is_there or mappings(document.get(kind))]
 
 
-def data_sources(environment: Environment) -> list[dict[str, Any]]:
-    """The data sources that are provisioned."""
+def data_sources(environment: Environment) -> list[tuple[File, dict[str, Any]]]:
+    """The data sources that are provisioned, each with its file."""
     return [
-        source
+        (file, source)
         for file in files(environment)
         for document in provisioned(file, "datasources")
         for source in mappings(document.get("datasources"))

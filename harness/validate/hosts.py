@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from harness.manifests.kubernetes_yaml import Step
+from harness.manifests.kubernetes_yaml import FieldPath
 from harness.manifests.values import dig, mappings, sequence, string_map
 from harness.validate.model import BuiltResource, Environment, Pod
 
@@ -64,16 +64,19 @@ class PodText:
         config: The ConfigMap that has it, and its key; None where it is in the pod's own manifest.
     """
 
-    path: tuple[Step, ...]
+    path: FieldPath
     value: str
     first: bool = False
     config: tuple[BuiltResource, str] | None = None
 
-
-def names_in(environment: Environment, pod: Pod) -> Iterator[tuple[tuple[Step, ...], str, bool]]:
-    """The texts in which a pod may name Services: (path, text, whether only an init container reads it)."""
-    for text in texts_of(environment, pod):
-        yield text.path, text.value, text.first
+    def place(self, pod: Pod, name: str, port: int | None) -> tuple[BuiltResource, FieldPath, int | None]:
+        """The resource and the field that name a Service, and the line of the text in it."""
+        if self.config is None:
+            return pod.owner, self.path, None
+        config, key = self.config
+        named = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])" + (rf".*:{port}\b" if port else ""))
+        lines = enumerate(self.value.splitlines(), 1)
+        return config, ("data", key), next((number for number, line in lines if named.search(line)), None)
 
 
 def texts_of(environment: Environment, pod: Pod) -> Iterator[PodText]:

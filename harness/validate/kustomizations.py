@@ -16,6 +16,7 @@ from harness.manifests.tree import UnreadableError
 from harness.manifests.values import dig, mapping, mappings, sequence, string_map
 from harness.validate.finding import Finding
 from harness.validate.model import Environment
+from harness.validate.replacements import replacements_of
 from harness.validate.rule import ValidationRule
 
 LH110: Final = ValidationRule(
@@ -245,37 +246,6 @@ def _selecting(selector: dict[str, Any], rejected: Iterable[dict[str, Any]] = ()
 
 def _containing(text: str) -> Callable[[Scope], bool]:
     return lambda scope: text in scope.text
-
-
-def replacements_of(
-    build: Build, kustomization: Kustomization
-) -> Iterator[tuple[dict[str, Any], Callable[..., Location]]]:
-    """The replacements of a kustomization, each with what locates a field of it."""
-    for index, item in enumerate(sequence(kustomization.fields.get("replacements"))):
-        path = mapping(item).get("path")
-        if path is None:
-            yield mapping(item), lambda *field, index=index: kustomization.location("replacements", index, *field)
-        elif isinstance(path, str):
-            yield from _in_file(build, kustomization, path)
-
-
-def _in_file(
-    build: Build, kustomization: Kustomization, path: str
-) -> Iterator[tuple[dict[str, Any], Callable[..., Location]]]:
-    tree = build.root.tree
-    try:
-        file = tree.resolve(posixpath.join(posixpath.dirname(kustomization.file), path))
-        documents = parse(tree.text(file))
-    except (YamlError, UnreadableError, KeyError):
-        return
-    for document in documents:
-        listed = isinstance(document.value, list)
-        for index, item in enumerate(document.value if listed else [document.value]):
-            start = (index,) if listed else ()
-            yield (
-                mapping(item),
-                lambda *field, start=start, document=document: Location(file, document.locate((*start, *field))[0]),
-            )
 
 
 def _described(selector: dict[str, Any]) -> str:

@@ -5,38 +5,48 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
-from harness.manifests.build import Build, Kustomization, Root
+from harness.manifests.build import Build, Kustomization
 from harness.manifests.generated_names import HASH
 from harness.manifests.images import reference
-from harness.manifests.kubernetes_yaml import Document, Step, YamlError, parse
+from harness.manifests.kubernetes_yaml import Document, FieldPath, Step, YamlError, parse, untagged
 from harness.manifests.patches import Patch, patches_of, steps_of
 from harness.manifests.problem import Location
 from harness.manifests.resource import Resource
 from harness.manifests.tree import UnreadableError
 from harness.manifests.values import dig, mapping, mappings, strings
 from harness.validate.model import BuiltResource
+from harness.validate.replacements import Replaced, replaced
 
-Path = tuple[Step, ...]
+_SPACE_AND_QUOTES: Final = re.compile(r"[\s'\"]")
 
 
 class RootLocations:
-    """The locations in one root, read on demand."""
+    """The locations in one root, read on demand.
 
-    def __init__(self, root: Root) -> None:
-        self._root = root
+    Attributes:
+        sources: The locations so far of values that replacements take from there.
+    """
 
-    def locate(self, resource: Resource, path: Path = ()) -> Location:
+    def __init__(self, build: Build) -> None:
+        self.sources: set[Location] = set()
+        self._build = build
+        self._root = build.root
+
+    def locate(self, resource: Resource, path: FieldPath = ()) -> Location:
         """The file and line of a field of a resource.
 
-        It is the patch or other field of a kustomization that sets it. Otherwise, it is the document with the
-        resource's kind and name (its manifest, or a patch of it) that has most of the path; of two that have as
-        much, the later one, nearer to the overlay. What no file here holds comes from a generator, else from an
-        upstream base: then it is the line that names that.
+        It is what a replacement takes the value from, or the patch or other field of a kustomization that sets it.
+        Otherwise, it is the document with the resource's kind and name (its manifest, or a patch of it) that has
+        most of the path; of two that have as much, the later one, nearer to the overlay. What no file here holds
+        comes from a generator, else from an upstream base: then it is the line that names that.
         """
-        kind, name = resource.kind, HASH.sub("", resource.name)
         path = _named(resource.value, path)
+        return self.source(resource, path) or self._written(resource, path)
+
+    def _written(self, resource: Resource, path: FieldPath) -> Location:
+        kind, name = resource.kind, HASH.sub("", resource.name)
         if path and (setter := self._setter(resource, path)):
             return setter
         best: tuple[int, Location] | None = None
@@ -48,6 +58,23 @@ class RootLocations:
             return best[1]
         generated = self._generator(kind, name, path)
         return generated or (best[1] if best else self._root.remote_location)
+
+    def source(self, resource: Resource, path: FieldPath, line: int | None = None) -> Location | None:
+        """Where a replacement takes a field from; with `line`, what that line of the text in the field holds."""
+        for one in self._replaced:
+            if one.is_for(resource) and (one.is_at(resource, path, line) if line else one.covers(resource, path)):
+                kind, name, field = one.source
+                built = [item for item in self._build.of_kind(kind) if name in (item.name, HASH.sub("", item.name))]
+                # What a build leaves out can be a source as well.
+                read = built[0] if built else Resource.of({"kind": kind, "metadata": {"name": name}})
+                location = self._written(read, field)
+                self.sources.add(location)
+                return location
+        return None
+
+    @cached_property
+    def _replaced(self) -> list[Replaced]:
+        return list(replaced(self._build))
 
     @cached_property
     def _documents(self) -> dict[tuple[str, str], list[tuple[str, Document]]]:
@@ -73,7 +100,7 @@ class RootLocations:
         )
         return [(one, list(patches_of(self._root.tree, one))[::-1]) for one in applied]
 
-    def _setter(self, resource: Resource, path: Path) -> Location | None:
+    def _setter(self, resource: Resource, path: FieldPath) -> Location | None:
         """What sets a path in a kustomization: its patches, and after them its other fields."""
         steps = steps_of(resource.value, path)
         names = {resource.name, HASH.sub("", resource.name)}
@@ -87,7 +114,7 @@ class RootLocations:
                     return location
         return None
 
-    def _generator(self, kind: str, name: str, path: Path) -> Location | None:
+    def _generator(self, kind: str, name: str, path: FieldPath) -> Location | None:
         """The generator of a resource, or what it takes a key from."""
         field = {"ConfigMap": "configMapGenerator", "Secret": "secretGenerator"}.get(kind, "")
         generators = [
@@ -96,14 +123,14 @@ class RootLocations:
             for index, item in enumerate(mappings(kustomization.fields.get(field)))
             if item.get("name") == name
         ]
-        if len(path) > 1 and path[0] == "data":
+        if len(path) > 1 and path[0] in ("data", "binaryData"):
             for kustomization, index, item in generators:
                 if location := self._key(kustomization, (field, index), item, str(path[1])):
                     return location
         return next((kustomization.location(field, index) for kustomization, index, _ in generators), None)
 
     def _key(
-        self, kustomization: Kustomization, where: Path, generator: dict[str, Any], key: str
+        self, kustomization: Kustomization, where: FieldPath, generator: dict[str, Any], key: str
     ) -> Location | None:
         folder = posixpath.dirname(kustomization.file)
         for index, literal in enumerate(strings(generator.get("literals"))):
@@ -129,7 +156,7 @@ class RootLocations:
                 return
 
 
-def _named(value: Any, path: Path) -> Path:
+def _named(value: Any, path: FieldPath) -> FieldPath:
     """A path with the names of items, where they are unique, instead of indexes, which patches do not share."""
     named: list[Step] = []
     for step in path:
@@ -141,7 +168,7 @@ def _named(value: Any, path: Path) -> Path:
     return tuple(named)
 
 
-def _setting(fields: dict[str, Any], resource: Resource, path: Path) -> Path | None:
+def _setting(fields: dict[str, Any], resource: Resource, path: FieldPath) -> FieldPath | None:
     """The entry of a kustomization that sets a path of a resource."""
     if path[-1] == "image":
         image = reference(str(_value(resource.value, path)))
@@ -164,7 +191,7 @@ def _setting(fields: dict[str, Any], resource: Resource, path: Path) -> Path | N
     return None
 
 
-def _value(value: Any, path: Path) -> Any:
+def _value(value: Any, path: FieldPath) -> Any:
     for step in path:
         if isinstance(value, list) and isinstance(step, str):
             value = next((item for item in value if dig(item, "name") == step), None)
@@ -178,33 +205,55 @@ class Locations:
         self._roots: dict[str, RootLocations] = {}
 
     def of(self, build: Build) -> RootLocations:
-        return self._roots.setdefault(build.folder, RootLocations(build.root))
+        return self._roots.setdefault(build.folder, RootLocations(build))
 
-    def locate(self, resource: BuiltResource, path: Path = (), text_line: int | None = None) -> Location:
+    def is_source(self, location: Location) -> bool:
+        """Whether several fields may have their value from there."""
+        return any(location in root.sources for root in self._roots.values())
+
+    def locate(self, resource: BuiltResource, path: FieldPath = (), text_line: int | None = None) -> Location:
         """The file and line of a field of a resource; for one inside a ConfigMap, those of the text there.
 
         With `text_line`, the line of the text that the field holds: in a file of its own, or in a block.
         """
         if resource.parent is not None:
             return self._embedded(resource, resource.parent, path, text_line)
-        location = self.of(resource.build).locate(resource, path)
-        return self._inside(resource, location, text_line) if text_line else location
+        root = self.of(resource.build)
+        if text_line and (source := root.source(resource, path, text_line)):
+            return source
+        location = root.locate(resource, path)
+        return self._inside(resource, path, location, text_line) if text_line else location
 
     def _embedded(
-        self, resource: BuiltResource, parent: BuiltResource, path: Path, text_line: int | None
+        self, resource: BuiltResource, parent: BuiltResource, path: FieldPath, text_line: int | None
     ) -> Location:
         *holder, index = resource.inside
         own = path[len(resource.inside) :] if path[: len(resource.inside)] == resource.inside else path
+        if index == 0 and (source := self.of(parent.build).source(parent, (*holder, *own))):
+            return source
         text = str(dig(parent.value, *holder))
-        documents = parse(text)
+        documents = parse(untagged(text))
         line = documents[int(index)].locate(_named(resource.value, own))[0] if int(index) < len(documents) else 1
         return self.locate(parent, tuple(holder), _line_within(text, line, text_line))
 
-    def _inside(self, resource: BuiltResource, location: Location, text_line: int) -> Location:
+    def _inside(self, resource: BuiltResource, path: FieldPath, location: Location, text_line: int) -> Location:
         root = resource.build.root
         if location.file not in (*root.inputs.manifests, *root.inputs.kustomizations):
-            return Location(location.file, text_line) if location.line == 1 else location
+            if location.line != 1:
+                return location
+            built = str(dig(resource.value, *path))
+            return Location(location.file, _same_line(root.tree.text(location.file), built, text_line))
         return Location(location.file, _line_within(root.tree.text(location.file), location.line or 1, text_line))
+
+
+def _same_line(source: str, built: str, line: int) -> int:
+    """The line of a file that became a line of a text, which kustomize may have written without blank lines."""
+    before = [_SPACE_AND_QUOTES.sub("", one) for one in built.splitlines()[:line]]
+    wanted = before[-1] if before else ""
+    after = enumerate(source.splitlines(), 1)
+    same = [number for number, one in after if _SPACE_AND_QUOTES.sub("", one) == wanted]
+    nth = before.count(wanted)
+    return same[nth - 1] if wanted and nth <= len(same) else line
 
 
 def _line_within(text: str, line: int, text_line: int | None) -> int:

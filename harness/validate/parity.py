@@ -14,7 +14,7 @@ from harness.manifests.build import Build
 from harness.manifests.environments import overlay_folder
 from harness.manifests.expected import DIFFERENT, MISSING, reason_for
 from harness.manifests.generated_names import HASH
-from harness.manifests.kubernetes_yaml import Step, YamlError, load
+from harness.manifests.kubernetes_yaml import Step, YamlError, load, untagged
 from harness.manifests.settings import FILE as SETTINGS
 from harness.manifests.values import dig
 from harness.validate.finding import Finding, Violation
@@ -168,7 +168,7 @@ def _manifest(value: Any, path: tuple[Step, ...]) -> Any:
         and str(path[-1]).endswith((".yaml", ".yml"))
     ):
         try:
-            return load(value)
+            return load(untagged(value))
         except YamlError:
             return value
     return value

@@ -1,11 +1,13 @@
-"""Texts inside resources, parsed for rules that read on: `texts` reports what cannot be parsed."""
+"""Texts inside resources, parsed once for all rules that read on: `texts` reports what cannot be parsed."""
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from harness.manifests.kubernetes_yaml import Step, YamlError, load, parse
 
 
+@lru_cache(maxsize=1_000)
 def yaml_documents(text: str) -> list[Any]:
     """The documents of a YAML text; none of one that is not YAML."""
     try:
@@ -14,6 +16,7 @@ def yaml_documents(text: str) -> list[Any]:
         return []
 
 
+@lru_cache(maxsize=1_000)
 def json_value(text: str) -> Any:
     """The value of a JSON text; None for one that is not JSON, or nested beyond what can be read."""
     try:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from harness.errors import closest
+from harness.manifests.kubernetes_yaml import FieldPath
 from harness.manifests.values import mapping, mappings
 from harness.validate.finding import Violation
-from harness.validate.grafana import FieldPath, File, dashboards, files, provisioned
+from harness.validate.grafana import DURATION, File, dashboards, files, provisioned
 from harness.validate.model import Environment
 from harness.validate.mounts import MountedFile, mounted_files
 from harness.validate.rule import ValidationRule
@@ -19,11 +20,13 @@ LH321: Final = ValidationRule(
     "It ignores a name that it does not know, and does not start with a value that it cannot read.",
 )
 
-_TEXT, _NUMBER, _SWITCH, _OBJECT = "text", "number", "switch", "object"
+_TEXT, _NUMBER, _SWITCH, _OBJECT, _DURATION, _METHOD = "text", "number", "switch", "object", "duration", "method"
 _VALUES: Final = {
     _NUMBER: (re.compile(r"[-+]?\d+"), "a whole number"),
     _SWITCH: (re.compile(r"1|0|t|f|true|false", re.IGNORECASE), "true or false"),
     _TEXT: (re.compile(r".*", re.DOTALL), "a text"),
+    _DURATION: (DURATION, "a duration such as 30s"),
+    _METHOD: (re.compile(r"GET|POST"), "GET or POST"),
 }
 _SOURCE: Final = {
     **dict.fromkeys(("name", "type", "access", "url", "user", "database", "basicAuthUser", "uid"), _TEXT),
@@ -32,6 +35,14 @@ _SOURCE: Final = {
     **dict.fromkeys(("jsonData", "secureJsonData"), _OBJECT),
     **{"correlations": "", "apiVersion": _TEXT},
 }
+_JSON_DATA: Final = {
+    **dict.fromkeys(("timeInterval", "queryTimeout", "incrementalQueryOverlapWindow"), _DURATION),
+    **dict.fromkeys(("timeout", "maxLines", "seriesLimit"), _NUMBER),
+    **dict.fromkeys(("tlsAuth", "tlsAuthWithCACert", "tlsSkipVerify", "oauthPassThru", "manageAlerts"), _SWITCH),
+    **dict.fromkeys(("incrementalQuerying", "disableMetricsLookup", "sigV4Auth"), _SWITCH),
+    "httpMethod": _METHOD,
+}
+"""Of several data sources; each has more of its own."""
 _PROVIDER: Final = {
     **dict.fromkeys(("name", "type", "folder", "folderUid"), _TEXT),
     **dict.fromkeys(("disableDeletion", "editable", "allowUiUpdates"), _SWITCH),
@@ -75,6 +86,8 @@ def check(environment: Environment) -> Iterator[Violation]:
                     path: FieldPath = (kind, index)
                     if kind == "datasources":
                         yield from _settings(file, item, _SOURCE, path)
+                        settings = mapping(item.get("jsonData"))
+                        yield from _settings(file, settings, _JSON_DATA, (*path, "jsonData"), are_all=False)
                         yield from _data_source(file, item, path)
                         yield from _again(file, item, path, defaults, seen)
                     else:
@@ -87,13 +100,16 @@ def _violation(file: File, said: str, path: FieldPath) -> Violation:
     return file.violation(LH321, "a provisioning file", said, path)
 
 
-def _settings(file: File, value: dict[str, Any], known: dict[str, str], path: FieldPath) -> Iterator[Violation]:
+def _settings(
+    file: File, value: dict[str, Any], known: dict[str, str], path: FieldPath, *, are_all: bool = True
+) -> Iterator[Violation]:
     for key, item in value.items():
         kind = known.get(key)
         if kind is None:
-            close = closest(key, known)
+            close = closest(key, known) if are_all else closest(key, known, 0.85)
             instead = f"use {close}" if close else f"it knows {', '.join(sorted(known))}"
-            yield _violation(file, f"sets {key}, which Grafana does not know: {instead}", (*path, key))
+            if close or are_all:
+                yield _violation(file, f"sets {key}, which Grafana does not know: {instead}", (*path, key))
         elif kind == _OBJECT and item is not None and not isinstance(item, dict):
             yield _violation(file, f"sets {key}, which has to be an object", (*path, key))
         elif kind in _VALUES and item is not None and "$" not in str(item):

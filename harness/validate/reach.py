@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 from harness.manifests.cluster import Cluster
-from harness.manifests.kubernetes_yaml import Step
+from harness.manifests.kubernetes_yaml import FieldPath
 from harness.manifests.traffic import DIRECTIONS, Endpoint, Port, allowed, permitted, restricting
 from harness.manifests.values import dig, mappings
 from harness.validate.access import callers_of, has_token
@@ -15,7 +15,7 @@ from harness.validate.finding import Violation
 from harness.validate.hosts import ServiceNames, service_names, texts_of
 from harness.validate.model import BuiltResource, Environment, Pod
 from harness.validate.rule import ValidationRule
-from harness.validate.scraping import discovered
+from harness.validate.scraping import Targets
 
 _KINDS: Final = frozenset({"NetworkPolicy", "Namespace", "labels"})
 
@@ -42,6 +42,7 @@ LH715: Final = _rule(
     "LH715", "Network policies allow connections from and to the outside that are declared", "They time out."
 )
 
+_WAYS: Final = {"ingress": "in", "egress": "out", "": "out or in"}
 _DNS: Final = Endpoint("kube-system", {"k8s-app": "kube-dns"}, {"kubernetes.io/metadata.name": "kube-system"})
 _URL: Final = re.compile(
     r"\b([a-z][a-z0-9+]*)://(?:[^\s/@\"']*@)?([a-z0-9-]+(?:\.[a-z0-9-]+)+)(?::(\d+))?(?=[/\s\"',?]|$)"
@@ -67,16 +68,17 @@ class Connection:
     source: Endpoint
     targets: tuple[tuple[Endpoint, tuple[Port, ...]], ...]
     resource: BuiltResource
-    path: tuple[Step, ...] = ()
+    path: FieldPath = ()
+    line: int | None = None
     shared: tuple[str, ...] = ()
 
 
-def check(environment: Environment, cluster: Cluster) -> Iterator[Violation]:
+def check(environment: Environment, cluster: Cluster, targets: Targets) -> Iterator[Violation]:
     """Finds declared connections that no policy allows, each cause once."""
     policies = environment.of_kind("NetworkPolicy")
     values = [policy.value for policy in policies]
     blocked: dict[tuple[Any, ...], list[Connection]] = {}
-    connections = [(one, list(_blocked(values, one))) for one in _connections(environment, cluster)]
+    connections = [(one, _blocked(values, one)) for one in _connections(environment, cluster, targets)]
     used = {one.shared for one, keys in connections if one.shared and not keys}
     for connection, keys in connections:
         for key in keys if connection.shared not in used else ():
@@ -84,17 +86,26 @@ def check(environment: Environment, cluster: Cluster) -> Iterator[Violation]:
     for (rule, direction, namespace, server, ports), stopped in blocked.items():
         clients = list(dict.fromkeys(connection.client for connection in stopped))
         more = f" and {len(clients) - 1} more" if len(clients) > 1 else ""
-        way = "in" if direction == "ingress" else "out"
         port = " or ".join(map(str, ports))
         message = (
             f"{clients[0]}{more} connect{'' if more else 's'} to {server}, "
-            f"which no NetworkPolicy of {namespace} lets {way} on {port}."
+            f"which no NetworkPolicy of {namespace} lets {_WAYS[direction]} on {port}."
         )
         yield Violation(rule, message, *_location(policies, direction, stopped[0]))
 
 
-def _blocked(policies: list[dict[str, Any]], connection: Connection) -> Iterator[tuple[Any, ...]]:
+def _blocked(policies: list[dict[str, Any]], connection: Connection) -> list[tuple[Any, ...]]:
     """Where a connection is stopped: (rule, direction, namespace, server, ports)."""
+    stopped = list(_stopped(policies, connection))
+    if len({direction for _, direction, *_ in stopped}) == len(DIRECTIONS):
+        # No policy knows of it, so it is not the policies that are wrong.
+        rule, _, _, server, ports = stopped[0]
+        namespaces = " or ".join(dict.fromkeys(namespace for _, _, namespace, *_ in stopped))
+        return [(rule, "", namespaces, server, ports)]
+    return stopped
+
+
+def _stopped(policies: list[dict[str, Any]], connection: Connection) -> Iterator[tuple[Any, ...]]:
     for target, ports in connection.targets:
         ends = {"egress": (connection.source, target), "ingress": (target, connection.source)}
         for direction in DIRECTIONS:
@@ -105,23 +116,25 @@ def _blocked(policies: list[dict[str, Any]], connection: Connection) -> Iterator
 
 def _location(
     policies: list[BuiltResource], direction: str, connection: Connection
-) -> tuple[BuiltResource, tuple[Step, ...]]:
+) -> tuple[BuiltResource, FieldPath, int | None]:
     """A policy with this peer, or one for these pods; otherwise what declares the connection."""
     near: list[BuiltResource] = []
-    for target, _ in connection.targets:
+    for target, _ in connection.targets if direction else ():
         own, peer = (connection.source, target) if direction == "egress" else (target, connection.source)
         for policy in policies:
             if not restricting([policy.value], direction, own):
                 continue
             traffic = allowed(policy.value, direction)
             if any(one.peer is not None and one.has_peer(peer, own.namespace) for one in traffic):
-                return policy, ("spec", direction)
+                return policy, ("spec", direction), None
             if traffic and dig(policy.value, "spec", "podSelector"):
                 near.append(policy)
-    return (near[0], ("spec", direction)) if near else (connection.resource, connection.path)
+    if near:
+        return near[0], ("spec", direction), None
+    return connection.resource, connection.path, connection.line
 
 
-def _connections(environment: Environment, cluster: Cluster) -> Iterator[Connection]:
+def _connections(environment: Environment, cluster: Cluster, targets: Targets) -> Iterator[Connection]:
     services, callers = service_names(environment), callers_of(environment)
     for pod in environment.pods:
         if pod.owner.kind == "PodTemplate":
@@ -134,7 +147,7 @@ def _connections(environment: Environment, cluster: Cluster) -> Iterator[Connect
         if (pod.namespace, pod.account) in callers and has_token(environment, pod):
             api = (Endpoint(outside="private"), tuple(map(Port, cluster.api_ports)))
             yield own(LH714, server="the API server", targets=(api,), path=pod.spec_path)
-        for target, port in dict.fromkeys(discovered(environment, pod)):
+        for target, port in targets.get(pod, ()):
             end = (end_of(environment, target), (_port(target, port, "TCP"),))
             yield own(LH712, server=str(target.owner), targets=(end,), path=pod.spec_path)
     yield from _of_applications(environment)
@@ -147,18 +160,22 @@ def _named(
     """The connections to what a pod's texts name."""
     for text in texts_of(environment, pod):
         variable = text.config[1] if text.config and "." not in text.config[1] else ""
-        own_here = partial(own, path=text.path, shared=(pod.namespace, variable) if variable else ())
+        shared = (pod.namespace, variable) if variable else ()
         for namespace, name, port in services.named(text.value, pod.namespace):
             service = environment.get("Service", namespace, name)
             if service is not None:
                 server = f"{service}" + (f":{port}" if port else "")
-                yield own_here(LH711, server=server, targets=tuple(_behind(environment, service, port, pod)))
+                targets = tuple(_behind(environment, service, port, pod))
+                resource, path, line = text.place(pod, name, port)
+                yield own(
+                    LH711, server=server, targets=targets, resource=resource, path=path, line=line, shared=shared
+                )
         # A file may have links that nobody follows.
         for scheme, host, number in _URL.findall(text.value) if variable or not text.config else ():
             port = int(number) if number else _PORTS.get(scheme)
             if port is not None and not _is_inside(environment, host):
                 outside = (Endpoint(outside="public"), (Port(port),))
-                yield own_here(LH715, server=f"{host}:{port}", targets=(outside,))
+                yield own(LH715, server=f"{host}:{port}", targets=(outside,), path=text.path, shared=shared)
 
 
 def _is_inside(environment: Environment, host: str) -> bool:

@@ -1,11 +1,12 @@
 """Asks the code of the programs that read texts whether they would accept them (`tools/texts`)."""
 
+import itertools
 import json
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from harness.errors import HarnessError
 from harness.machine.cache import content_key
@@ -16,6 +17,8 @@ from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource
 from harness.validate.parsed import json_line
 from harness.validate.rule import ValidationRule
+
+_AGAIN: Final = re.compile(r"\b(?:multiple|repeated|twice|duplicate)\b")
 
 
 @dataclass(frozen=True)
@@ -108,11 +111,19 @@ def line_of(text: str, detail: str) -> int | None:
     >>> line_of("a: b\nfor: 10 days\n", 'unknown unit " days" in duration "10 days"')
     2
     """
-    lines = text.splitlines()
-    for quoted in reversed(re.findall(r'"([^"]+)"', detail)):
-        numbers = [
-            number for number, line in enumerate(lines, 1) if re.search(rf"(?<!\w){re.escape(quoted)}(?!\w)", line)
-        ]
-        if len(numbers) == 1:
-            return numbers[0]
+    quoted = reversed(re.findall(r'"([^"]+)"|`(?:\^\(\?s?:)?(.+?)(?:\)\$)?`', detail))
+    named = re.findall(r"[a-z]+(?: [a-z]+)+", detail)
+    patterns = [rf"(?<!\w){re.escape(plain or pattern)}(?!\w)" for plain, pattern in quoted]
+    # `scrape timeout greater than scrape interval` is about the first of the two.
+    patterns += [rf"^\W*{words}:" for phrase in named for words in _keys(phrase)]
+    for pattern in patterns:
+        numbers = [number for number, line in enumerate(text.splitlines(), 1) if re.search(pattern, line)]
+        if len(numbers) == 1 or (numbers and _AGAIN.search(detail)):
+            return numbers[-1]
     return None
+
+
+def _keys(phrase: str) -> list[str]:
+    """The keys of two words that a phrase may name."""
+    words = phrase.split()
+    return [f"{first}_{second}" for first, second in itertools.pairwise(words)]

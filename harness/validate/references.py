@@ -11,7 +11,7 @@ from harness.manifests.pods import TEMPLATES, matches
 from harness.manifests.problem import MISSING_FOLDER
 from harness.manifests.values import dig, mappings
 from harness.validate.finding import Violation
-from harness.validate.hosts import ServiceNames, names_in, service_names
+from harness.validate.hosts import ServiceNames, service_names, texts_of
 from harness.validate.model import BuiltResource, Environment, Pod
 from harness.validate.rule import ValidationRule
 from harness.validate.secrets import Origins
@@ -132,20 +132,22 @@ def _pod(environment: Environment, pod: Pod, origins: Origins, cluster: Cluster)
 
 def _hosts(environment: Environment, pod: Pod, services: ServiceNames) -> Iterator[Violation]:
     seen: set[tuple[str, str, int | None]] = set()
-    for path, text, _ in names_in(environment, pod):
-        for namespace, name, port in services.named(text, pod.namespace):
+    for text in texts_of(environment, pod):
+        for namespace, name, port in services.named(text.value, pod.namespace):
             if (namespace, name, port) in seen:
                 continue
             seen.add((namespace, name, port))
             service = environment.get("Service", namespace, name)
             if service is None:
                 if namespace in environment.namespaces:
-                    message = f"{pod.owner} names {name}.{namespace}, a Service that does not exist."
-                    yield Violation(LH306, message, pod.owner, path)
+                    resource, path, line = text.place(pod, name, port)
+                    message = f"{resource} names {name}.{namespace}, a Service that does not exist."
+                    yield Violation(LH306, message, resource, path, line)
             elif port is not None and port not in _ports(service):
                 offered = ", ".join(map(str, sorted(_ports(service)))) or "none"
-                message = f"{pod.owner} uses port {port} of Service {namespace}/{name}, which offers {offered}."
-                yield Violation(LH307, message, pod.owner, path)
+                resource, path, line = text.place(pod, name, port)
+                message = f"{resource} uses port {port} of Service {namespace}/{name}, which offers {offered}."
+                yield Violation(LH307, message, resource, path, line)
 
 
 def _ports(service: BuiltResource) -> set[int]:

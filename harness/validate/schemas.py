@@ -46,6 +46,24 @@ _FORMAT: Final = "3"
 _PACKAGE: Final = "kubernetes-validate"
 
 
+class Definitions:
+    """What defines the custom resources in use: their manifests, else the operator's Go module."""
+
+    def __init__(self, resources: Sequence[BuiltResource]) -> None:
+        self._deployed = [item for item in resources if item.kind == "CustomResourceDefinition"]
+        groups = {str(dig(item.value, "spec", "group")) for item in self._deployed}
+        self._modules = sorted(({item.group for item in resources} & CRD_MODULES.keys()) - groups)
+
+    @property
+    def key(self) -> str:
+        pins = [":".join(CRD_MODULES[group]) for group in self._modules]
+        return content_key(*sorted({item.key for item in self._deployed}), *pins)
+
+    def values(self) -> list[dict[str, Any]]:
+        modules = (definition for group in self._modules for definition in definitions_of(group))
+        return [*(item.value for item in self._deployed), *modules]
+
+
 def check(resources: Sequence[BuiltResource]) -> list[Violation]:
     """Validates resources against their schemas.
 
@@ -54,11 +72,7 @@ def check(resources: Sequence[BuiltResource]) -> list[Violation]:
     """
     from harness.machine.tools import tool_folder
 
-    crds = [resource for resource in resources if resource.kind == "CustomResourceDefinition"]
-    groups = {resource.group for resource in resources}
-    deployed = {str(dig(crd.value, "spec", "group")) for crd in crds}
-    modules = sorted(group for group in groups & CRD_MODULES.keys() if group not in deployed)
-    schemas = _crd_schemas(crds, modules)
+    schemas = _crd_schemas(Definitions(resources))
     state = content_key(
         tool_folder("kubeconform").name, _package_version(), schemas.name, *KUBERNETES_VERSIONS, _FORMAT
     )
@@ -206,12 +220,11 @@ def bundle(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any
     return bundled | {"$defs": needed}
 
 
-def _crd_schemas(crds: list[BuiltResource], modules: list[str]) -> Path:
+def _crd_schemas(definitions: Definitions) -> Path:
     """A folder with a strict JSON schema for each version of each custom resource."""
-    pins = [":".join(CRD_MODULES[group]) for group in modules]
 
     def build(aside: Path) -> None:
-        for definition in [crd.value for crd in crds] + [crd for group in modules for crd in definitions_of(group)]:
+        for definition in definitions.values():
             for version in dig(definition, "spec", "versions") or []:
                 schema = dig(version, "schema", "openAPIV3Schema")
                 if isinstance(schema, dict):
@@ -220,8 +233,7 @@ def _crd_schemas(crds: list[BuiltResource], modules: list[str]) -> Path:
                     path.parent.mkdir(exist_ok=True)
                     path.write_text(json.dumps(custom_schema(schema)), encoding="utf-8")
 
-    key = content_key(*sorted({crd.key for crd in crds}), *pins)
-    target = cache_root() / "manifests" / f"crds-{key}"
+    target = cache_root() / "manifests" / f"crds-{definitions.key}"
     target.parent.mkdir(parents=True, exist_ok=True)
     return built(target, build)
 

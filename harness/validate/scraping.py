@@ -1,13 +1,13 @@
 """What Prometheus scrapes: the pods that its configuration discovers, by their labels and annotations."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any, Final
 
 from harness.manifests.values import dig, mappings, string_map, strings
 from harness.validate.finding import Violation
 from harness.validate.hosts import texts_of
-from harness.validate.model import Environment, Pod
+from harness.validate.model import BuiltResource, Environment, Pod
 from harness.validate.parsed import yaml_documents
 from harness.validate.rule import ValidationRule
 
@@ -19,6 +19,9 @@ LH716: Final = ValidationRule(
     provided_by=frozenset({"ConfigMap"}),
 )
 
+Targets = dict[Pod, list[tuple[Pod, int]]]
+"""What each pod discovers by the configuration that it reads: pods and their ports."""
+
 _SCRAPE: Final = "prometheus.io/scrape"
 _BY_ANNOTATION: Final = "annotation_prometheus_io_scrape"
 _META: Final = "__meta_kubernetes_"
@@ -28,7 +31,7 @@ _ADDRESS: Final = "pod"
 _ENDPOINTS: Final = ("endpoints", "endpointslice")
 
 
-def check(environment: Environment) -> Iterator[Violation]:
+def check(environment: Environment, targets: Targets) -> Iterator[Violation]:
     """Finds pods whose annotation asks for what no configuration of Prometheus does."""
     configured = any(
         _BY_ANNOTATION in text
@@ -37,17 +40,23 @@ def check(environment: Environment) -> Iterator[Violation]:
     )
     if not configured:
         return
-    scraped = {pod.owner for prometheus in environment.pods for pod, _ in discovered(environment, prometheus)}
+    scraped = {pod.owner for discovered in targets.values() for pod, _ in discovered}
     for pod in environment.pods:
         if string_map(pod.metadata.get("annotations")).get(_SCRAPE) == "true" and pod.owner not in scraped:
             message = f"{pod.owner} asks to be scraped, and Prometheus does not discover it on any of its ports."
             yield Violation(LH716, message, pod.owner, (*pod.path, "metadata", "annotations"))
 
 
-def discovered(environment: Environment, prometheus: Pod) -> Iterator[tuple[Pod, int]]:
-    """What a pod discovers by the configuration that it reads: pods and their ports."""
+def targets_of(environment: Environment, refused: Container[tuple[BuiltResource, str]] = ()) -> Targets:
+    """The targets by the configurations that Prometheus does not refuse."""
+    return {pod: list(dict.fromkeys(_discovered(environment, pod, refused))) for pod in environment.pods}
+
+
+def _discovered(
+    environment: Environment, prometheus: Pod, refused: Container[tuple[BuiltResource, str]]
+) -> Iterator[tuple[Pod, int]]:
     for text in texts_of(environment, prometheus):
-        if text.config is None or "scrape_configs:" not in text.value:
+        if text.config is None or text.config in refused or "scrape_configs:" not in text.value:
             continue
         documents = yaml_documents(text.value)
         for job in (job for document in documents for job in mappings(dig(document, "scrape_configs"))):

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from harness.manifests.kubernetes_yaml import Step
+from harness.manifests.kubernetes_yaml import FieldPath
 from harness.manifests.values import string_map
 from harness.validate.model import Environment
 from harness.validate.mounts import mounted_files
@@ -24,7 +24,6 @@ _CALL: Final = r"(?:^|[\s;&|(])(?:\.|source|(?:\S*/)?(\w*sh))\s+(?:-\w+\s+)*%s(?
 _LINES: Final = re.compile(r"[^\n]")
 _NO_PODS: Final = frozenset({"ConfigMap", "Secret", "CustomResourceDefinition"})
 
-FieldPath = tuple[Step, ...]
 Called = tuple[str, str, int | None]
 """A dialect, with the path of a script or the index of the argument that is one."""
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, Final
 from xml.parsers import expat
 
-from harness.manifests.kubernetes_yaml import TextError, YamlError, parse
+from harness.manifests.kubernetes_yaml import TextError, YamlError, parse, untagged
 from harness.manifests.values import sequence, string_map
 from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource, Environment
@@ -45,8 +45,15 @@ _ARN: Final = "arn:aws:s3:::"
 def check(environment: Environment) -> Iterator[Violation]:
     """Finds texts that do not parse."""
     uses = mount_paths(environment)
+    judged = {
+        (item.parent.key, item.inside[1])
+        for item in environment.embedded
+        if item.parent and item.key in environment.malformed
+    }
     for config in environment.of_kind("ConfigMap"):
         for key, text in string_map(config.value.get("data")).items():
+            # The type of a value is judged by the schema of a manifest.
+            text = untagged(text) if (config.key, key) in judged else text
             names = (key, *sorted(uses.get((config.namespace, config.name, key), ())))
             yield from _judge(config, key, text, names)
 

@@ -27,7 +27,7 @@ from harness.manifests.applications.policies import HOOK
 from harness.manifests.pods import pods_of
 from harness.manifests.values import dig, mappings
 from harness.validate.finding import Violation
-from harness.validate.hosts import ServiceNames, names_in, service_names
+from harness.validate.hosts import ServiceNames, service_names, texts_of
 from harness.validate.model import BuiltResource, Environment, Pod
 from harness.validate.policy import LH108
 from harness.validate.references import uses
@@ -251,16 +251,16 @@ def _services(
     resource = pod.owner
     seen: set[tuple[str, str]] = set()
     reasons = dict(_reasons(resource))
-    for path, text, first in names_in(environment, pod):
-        for namespace, name, _ in services.named(text, pod.namespace):
+    for text in texts_of(environment, pod):
+        for namespace, name, _ in services.named(text.value, pod.namespace):
             service = environment.get("Service", namespace, name)
             if service is None or (namespace, name) in seen:
                 continue
             selector = dig(service.value, "spec", "selector")
             behind = environment.selected(namespace, {"matchLabels": selector}) if selector else []
             reason = reasons.get(f"{name}.{namespace}")
-            is_command = path[-1] in ("command", "args")
-            waits = (first or resource.kind == "Job") and (is_command or not reason)
+            is_command = text.path[-1] in ("command", "args")
+            waits = (text.first or resource.kind == "Job") and (is_command or not reason)
             where = f"Service {namespace}/{name}"
             claim = (
                 f"cannot complete before {where} responds"
@@ -280,7 +280,7 @@ def _services(
             elif not reason:
                 where = f"{where} ({order.tell(late[0].needed)})"
                 message = f"{resource} ({order.tell(resource)}) names {where}, without a reason in {LATER}."
-                yield late[0], Violation(LH402, message, resource, path)
+                yield late[0], Violation(LH402, message, resource, text.path)
 
 
 def _reasons(resource: BuiltResource) -> Iterator[tuple[str, str]]:

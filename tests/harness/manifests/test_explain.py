@@ -33,6 +33,19 @@ def problem(folder: Path, kustomization: str, files: dict[str, str]) -> Problem:
     ("kustomization", "files", "expected"),
     [
         (
+            "resources: [service.yaml]\nconfigMapGenerator:\n- {name: a, envs: [a.env]}\nreplacements:\n"
+            "- source: {kind: ConfigMap, name: a, fieldPath: data.PORT}\n"
+            "  targets: [{select: {kind: Service}, fieldPaths: [spec.ports.0.port]}]\n",
+            {"top/a.env": "OTHER=1\nPROT=80\n"},
+            "top/a.env:2: A replacement takes data.PORT from ConfigMap a, which does not have it.",
+        ),
+        (
+            "resources: [service.yaml]\nreplacements:\n- source: {kind: Service, name: s}\n  targets:\n"
+            "  - select: {kind: Service}\n    fieldPaths:\n    - spec.tpye\n",
+            {},
+            "top/kustomization.yaml:7: A replacement sets spec.tpye, which its target does not have.",
+        ),
+        (
             "namePrefix: x\nresource: [x]\n",
             {},
             "top/kustomization.yaml:2: top/kustomization.yaml has the unknown field 'resource'.",
@@ -194,7 +207,8 @@ def test_an_env_file_that_is_not_utf_8_is_named_without_its_bytes(tmp_path: Path
     (tmp_path / "top").mkdir()
     (tmp_path / "top/a.env").write_bytes(b"\xff=hunter2")
     rejected = problem(tmp_path, "secretGenerator: [{name: x, envs: [a.env]}]\n", {})
-    assert rejected.message == "a.env is not UTF-8: save it as UTF-8, or name it in 'files'."
+    assert str(rejected.location) == "top/a.env:1"
+    assert rejected.message == "top/a.env is not UTF-8 at byte 0."
 
 
 @pytest.mark.parametrize("secret", ["hunter2", "path", "git", "program"])

@@ -1,5 +1,6 @@
 """Bad input is one sentence in bounded time, and the rest is judged."""
 
+import base64
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -121,3 +122,44 @@ def test_a_chart_that_is_not_rendered_is_said(sound: Path) -> None:
         ["north"],
         True,
     )
+
+
+ENCODINGS = {
+    "marked": lambda text: text.encode("utf-16"),
+    "little": lambda text: text.encode("utf-16-le"),
+    "big": lambda text: text.encode("utf-16-be"),
+}
+GENERATORS = "configMapGenerator:\n  - {name: more, namespace: app, envs: [a.env], files: [a.properties]}\n"
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.env", "KEY=value\nOTHER=value\n"),
+        ("a.properties", "key = value\nother = value\n"),
+        ("extra.yaml", CONFIG),
+        ("kustomization.yaml", "resources: [extra.yaml]\n"),
+    ],
+)
+def test_utf_16_is_found_in_its_file(sound: Path, encoding: str, name: str, text: str) -> None:
+    app = sound / "overlays/north/app"
+    (app / "kustomization.yaml").write_text((app / "kustomization.yaml").read_text() + GENERATORS)
+    for sound_name, content in (("a.env", "KEY=value\n"), ("a.properties", "key = value\n")):
+        (app / sound_name).write_text(content)
+    assert validate(sound, ("north",)).findings == []
+    (app / name).write_bytes(ENCODINGS[encoding](text))
+    (finding,) = validate(sound, ("north",)).findings
+    assert (finding.file, finding.line) == (app / name, 1)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("kind", ["Secret", "ConfigMap"])
+def test_utf_16_in_base64_is_found_at_its_key(sound: Path, encoding: str, kind: str) -> None:
+    field = "data" if kind == "Secret" else "binaryData"
+    value = base64.b64encode(ENCODINGS[encoding]("key = value\n")).decode()
+    metadata = f"apiVersion: v1\nkind: {kind}\nmetadata: {{name: more, namespace: app}}\n"
+    manifest = f"{metadata}{field}:\n  other: AAECAwQF\n  text: {value}\n"
+    (sound / EXTRA).write_text((sound / EXTRA).read_text() + f"---\n{manifest}")
+    findings = [finding for finding in validate(sound, ("north",)).findings if finding.rule == "LH105"]
+    assert [(finding.file, finding.line) for finding in findings] == [(sound / EXTRA, 14)]

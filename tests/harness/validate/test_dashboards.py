@@ -67,6 +67,14 @@ def test_a_sound_dashboard() -> None:
         ({"datasource": None}, "LH319", "names no data source in panel 'Panel', and none is the default."),
         ({"datasource": "${DS_METRICS}"}, "LH319", "uses $DS_METRICS in panel 'Panel', which it does not declare."),
         ({"datasource": {"uid": "metric"}}, "LH319", "reads data source metric in panel 'Panel', which nothing"),
+        ({"interval": "30 seconds"}, "LH320", "sets interval in panel 'Panel', which has to be a duration"),
+        ({"timeFrom": "an hour"}, "LH320", "sets timeFrom in panel 'Panel', which has to be a duration"),
+        ({"timeShift": "1 day"}, "LH320", "sets timeShift in panel 'Panel', which has to be a duration"),
+        (
+            {"targets": [{"expr": "up", "interval": "1minute"}]},
+            "LH320",
+            "sets interval in panel 'Panel', which has to be a duration",
+        ),
         ({"repeat": "node"}, "LH319", "repeats panel 'Panel' by $node, which it does not declare."),
     ],
 )
@@ -86,6 +94,8 @@ def test_a_panel(changes: dict[str, Any], rule: str, said: str) -> None:
         {"targets": None, "libraryPanel": {"uid": "shared"}},
         {"datasource": None, "targets": [{"expr": "up", "datasource": {"uid": "metrics"}}]},
         {"description": "a", "links": [], "transparent": True, "interval": "1m", "maxDataPoints": 5},
+        {"interval": "$interval", "timeFrom": "7d", "timeShift": "1h30m"},
+        {"interval": ">10s", "targets": [{"expr": "up", "interval": ""}]},
         {"targets": [{"expr": "up", "exemplar": True, "instant": True, "range": False, "editorMode": "code"}]},
     ],
 )
@@ -97,6 +107,7 @@ def test_a_panel_that_is_shown(changes: dict[str, Any]) -> None:
     ("fields", "rule", "said"),
     [
         ({"title": ""}, "LH320", "has no title."),
+        ({"refresh": "30 seconds"}, "LH320", "sets refresh, which has to be a duration such as 30s."),
         ({"uid": "web page"}, "LH320", "has a uid that is not of 1 to 40"),
         ({"uid": "a" * 41}, "LH320", "has a uid that is not of 1 to 40"),
         ({"templatin": {"list": []}}, "LH320", "sets templatin, which Grafana ignores: use templating."),
@@ -145,6 +156,23 @@ def test_two_dashboards_of_one_uid_are_one_finding() -> None:
     assert "has the uid web, as a.json" in violation.message
 
 
+def test_a_data_source_that_all_dashboards_read_is_missing_where_data_sources_are() -> None:
+    files = {"a.json": board(PANEL), "b.json": board(PANEL, uid="b", title="B")}
+    sources = {"sources.yaml": SOURCES.replace("uid: metrics", "uid: metrcs")}
+    (violation,) = dashboards.check(configs(files, sources))
+    assert violation.message == (
+        "ConfigMap app/c1 has a provisioning file sources.yaml that lacks the data source metrics, "
+        "which a.json and 1 more read."
+    )
+    assert (violation.path, violation.line) == (("data", "sources.yaml"), 3)
+
+
+def test_a_data_source_that_many_panels_read_is_one_finding() -> None:
+    panels = [PANEL | {"title": title, "datasource": {"uid": "gone"}} for title in ("A", "B", "C")]
+    (violation,) = dashboards.check(configs({"a.json": board(*panels), "sources.yaml": SOURCES}))
+    assert "reads data source gone in panel 'A' and 2 more, which nothing provisions." in violation.message
+
+
 def source(**fields: Any) -> str:
     one = {"name": "Metrics", "type": "prometheus", "url": "http://a"} | fields
     one = {key: value for key, value in one.items() if value is not None}
@@ -164,6 +192,13 @@ def provider(**fields: Any) -> str:
         (source(editable="never"), "sets editable, which has to be true or false."),
         (source(orgId="main"), "sets orgId, which has to be a whole number."),
         (source(jsonData="timeInterval"), "sets jsonData, which has to be an object."),
+        (source(jsonData={"timeInterval": "30 seconds"}), "sets timeInterval, which has to be a duration such as"),
+        (source(jsonData={"queryTimeout": "one minute"}), "sets queryTimeout, which has to be a duration"),
+        (source(jsonData={"httpMethod": "PUT"}), "sets httpMethod, which has to be GET or POST."),
+        (source(jsonData={"tlsSkipVerify": "yes"}), "sets tlsSkipVerify, which has to be true or false."),
+        (source(jsonData={"timeIntervall": "30s"}), "which Grafana does not know: use timeInterval."),
+        (source(jsonData={"timeInterval": "1m30s", "httpMethod": "GET", "ownSetting": {"a": 1}}), ""),
+        (source(jsonData={"timeInterval": "$INTERVAL"}), ""),
         (source(url=["http://a"]), "sets url, which has to be a text."),
         (source(url=None), "declares data source Metrics without a url."),
         (source(name=None), "declares a data source without a name."),

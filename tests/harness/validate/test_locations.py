@@ -143,3 +143,17 @@ def test_a_query_is_located_at_its_line(sound: Path, text: str, line: int) -> No
     )
     (sound / NORTH).with_name(name).write_text(text)
     assert places(validate(sound, ("north",)), "LH311") == [f"overlays/north/app/{name}:{line}"]
+
+
+@pytest.mark.parametrize(
+    ("url", "rule", "said"),
+    [
+        ("http://web.app.svc:81/", "LH307", "ConfigMap app/web-"),
+        ("http://absent.app.svc/", "LH306", "names absent.app, a Service that does not exist."),
+    ],
+)
+def test_a_service_in_a_mounted_text_is_located_at_its_line(sound: Path, url: str, rule: str, said: str) -> None:
+    (sound / "base/app/settings.yaml").write_text(f"answer: 42\nother: web\nurl: {url}\n")
+    (finding,) = validate(sound).findings
+    assert (finding.rule, place(finding, sound)) == (rule, "base/app/settings.yaml:3")
+    assert said in finding.message

@@ -76,7 +76,8 @@ def denied(*namespaces: str) -> str:
 
 
 def findings(text: str, cluster: Cluster | None = None) -> list[tuple[str, str]]:
-    violations = reach.check(made(NAMESPACES + text), cluster or Cluster())
+    environment = made(NAMESPACES + text)
+    violations = reach.check(environment, cluster or Cluster(), scraping.targets_of(environment))
     return [(violation.rule.id, violation.message) for violation in violations]
 
 
@@ -151,7 +152,8 @@ def test_one_cause_is_one_finding() -> None:
 
 def test_a_finding_is_at_the_policy_that_has_the_peer() -> None:
     text = client(URL) + SERVER + ALLOWED.replace("port: sql", "port: 1")
-    (violation,) = reach.check(made(NAMESPACES + text), Cluster())
+    environment = made(NAMESPACES + text)
+    (violation,) = reach.check(environment, Cluster(), scraping.targets_of(environment))
     assert (str(violation.resource), violation.path) == ("NetworkPolicy store/in", ("spec", "ingress"))
 
 
@@ -305,7 +307,8 @@ def test_a_pod_that_asks_to_be_scraped_is_discovered(old: str, new: str, scraped
         '{scrape: "true", port: "9187"}', '{prometheus.io/scrape: "true", prometheus.io/port: "9187"}'
     )
     assert old in text
-    assert len(list(scraping.check(made(text.replace(old, new) if old else text)))) == (not scraped)
+    environment = made(text.replace(old, new) if old else text)
+    assert len(list(scraping.check(environment, scraping.targets_of(environment)))) == (not scraped)
 
 
 def test_drivers_and_executors_reach_each_other() -> None:
