@@ -16,6 +16,9 @@ from harness.paths import ROOT
 from harness.pipeline.embedded.events import Event, Failed, Finished, read_events
 from harness.pipeline.embedded.guard import STOP_SECONDS
 
+WORKER = "harness.pipeline.embedded.worker"
+"""The module that is the worker's program."""
+
 
 def run_worker(
     ingestion_date: date,
@@ -43,7 +46,7 @@ def run_worker(
                 [
                     sys.executable,
                     "-m",
-                    "harness.pipeline.embedded.worker",
+                    WORKER,
                     ingestion_date.isoformat(),
                     *map(str, passed),
                 ],

@@ -14,13 +14,14 @@ from tests.processes import started
 class Cli:
     """`harness run` into one lakehouse."""
 
-    def __init__(self, repo: Path, lakehouse: Path) -> None:
+    def __init__(self, repo: Path, lakehouse: Path, program: tuple[str, ...] = ("-m", "harness")) -> None:
         self.repo = repo
         self.lakehouse = lakehouse
+        self.program = program
 
     def start(self, *options: str, **environ: str) -> AbstractContextManager["subprocess.Popen[str]"]:
         return started(
-            [sys.executable, "-m", "harness", "run", "--lakehouse", str(self.lakehouse), *options],
+            [sys.executable, *self.program, "run", "--lakehouse", str(self.lakehouse), *options],
             cwd=self.repo,
             env={**os.environ, "COLUMNS": "200", **environ},
             stdin=subprocess.DEVNULL,
@@ -50,6 +51,12 @@ class Cli:
         # What is refused would be refused again.
         assert "starts again" not in done.stderr
         return errors[0].removeprefix("error: ")
+
+
+@pytest.fixture
+def idle(repo: Path, tmp_path: Path) -> Cli:
+    """The command, whose worker does no work: without Airflow and Spark it is there within a second."""
+    return Cli(repo, tmp_path / "lakehouse", ("-m", "tests.harness.pipeline.embedded.idle"))
 
 
 @pytest.fixture(scope="module")

@@ -5,27 +5,25 @@ The tests of this module build on each other, in order: one lakehouse, as a user
 
 import datetime as dt
 import json
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
 from deltalake import DeltaTable
 
+from harness.pipeline.mock_api.generator import Generator
 from harness.pipeline.mock_api.server import MockApi
 from lakehouse.gold import GOLD
 from tests.harness.pipeline.embedded.conftest import Cli
-from tests.live import frames
+from tests.harness.pipeline.embedded.stopping import LATER, PATIENT, assert_ended, running, stop
 from tests.oracle.gold import GOLD as ORACLE
 from tests.oracle.lakehouse import Day, Expected
-from tests.processes import wait_for
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
-pytestmark = [pytest.mark.embedded, pytest.mark.spark, pytest.mark.airflow, pytest.mark.xdist_group("embedded")]
+pytestmark = [pytest.mark.embedded, pytest.mark.spark, pytest.mark.airflow]
 
 FLAWS = (
     "duplicates:count=7",
@@ -33,7 +31,7 @@ FLAWS = (
     "bad-coordinates:kind=half-missing,share=0.05",
     "new-field:field=rating",
 )
-DATES = ("2025-01-01", "2025-01-02")
+DATES = (dt.date(2025, 1, 1), dt.date(2025, 1, 2))
 
 
 @pytest.fixture(scope="module")
@@ -52,89 +50,92 @@ def answers(api: MockApi) -> list[dict[str, Any]]:
     return records
 
 
-@pytest.fixture(scope="module")
-def days(api: MockApi) -> list[list[dict[str, Any]]]:
-    """The answers of both days; leaves the server at day 0."""
-    totals = []
-    for day in (0, 1):
-        api.day = day
-        totals.append(answers(api))
-    api.day = 0
-    return totals
-
-
-@pytest.fixture(scope="module")
-def spark(spark_variables: None) -> "SparkSession":
-    from lakehouse.session import get_session
-
-    return get_session()
+def answered(api: MockApi, day: int) -> Day:
+    """Everything that the API says on a day, which it goes on saying."""
+    api.day = day
+    return Day(DATES[day], answers(api))
 
 
 def gold_version(cli: Cli, table: str) -> int:
     return DeltaTable(str(cli.lakehouse / "gold" / table)).version()
 
 
-def test_an_interrupted_first_run_leaves_nothing_and_says_so(
-    cli: Cli, api: MockApi, days: list[list[dict[str, Any]]]
+def assert_gold(cli: Cli, *days: Day) -> None:
+    """Every gold table has the columns, types and rows that these answers come to."""
+    expected = Expected(days)
+    assert GOLD.keys() == ORACLE.keys()
+    for name, oracle in ORACLE.items():
+        table = DeltaTable(str(cli.lakehouse / "gold" / name))
+        types = {field.name: field.type.type for field in table.schema().fields}
+        wanted = dict(column.split() for column in oracle.schema.replace("bigint", "long").split(", "))
+        assert types == wanted, name
+        rows = [{column: row[column] for column in types} for row in expected.gold(name)]
+        assert sorted(map(str, table.to_pyarrow_table().to_pylist())) == sorted(map(str, rows)), name
+
+
+@pytest.fixture(scope="module")
+def first(api: MockApi) -> Day:
+    day = answered(api, 0)
+    (entry,) = Expected([day]).ledger
+    assert entry.duplicates
+    assert entry.rejected
+    return day
+
+
+def test_an_interrupted_first_run_leaves_nothing_and_a_second_one_is_told_who_writes_by_whatever_path(
+    cli: Cli, api: MockApi, repo: Path
 ) -> None:
-    # The ingestion waits for as long as the second run takes to start.
-    api.add_faults("rate-limit:retry_after=1800")
-    patient = {"BREWERY_RETRY_AFTER_MAX": "3600", "BREWERY_PAGE_DEADLINE": "3600"}
-    with cli.start("--api", f"{api.url}/v1", "--date", DATES[0], **patient) as process:
-        wait_for(lambda: "429" in api.stats()["by_status"], "refused request of the ingestion")
-        second = cli.fail(4, "--api", f"{api.url}/v1")
-        assert str(process.pid) in second
-        process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate()
-    assert process.returncode == 130
+    api.add_faults(LATER)
+    with cli.start("--api", f"{api.url}/v1", "--date", str(DATES[0]), **PATIENT) as front:
+        processes = running(front.pid, api=api)
+        link = cli.lakehouse.parent / "link"
+        link.symlink_to(cli.lakehouse)
+        for path in (str(link), f"{cli.lakehouse}/", os.path.relpath(cli.lakehouse, repo), f"{link}/../link/."):
+            sentence = cli.fail(4, "--lakehouse", path, "--api", f"{api.url}/v1")
+            assert f"process {front.pid}, since 20" in sentence
+            assert f"harness run --lakehouse {cli.lakehouse} --api" in sentence
+            assert f"`kill {front.pid}`" in sentence
+        link.unlink()
+        stderr = stop(front, signal.SIGINT)
+        assert not any(process.is_running() for process in processes)
+    assert front.returncode == 130
+    assert stderr.count("error: ") == 1
     assert "Interrupted: the lakehouse keeps what was committed" in stderr
     assert "Traceback" not in stderr
-    assert not list((cli.lakehouse / "bronze").rglob("_manifest.json"))
+    # Not even pages that nothing commits.
+    assert not list(cli.lakehouse.rglob("page-*"))
     assert not (cli.lakehouse / "gold").exists()
+    assert_ended(processes, cli.lakehouse)
     api.clear_faults()
     api.add_faults(*FLAWS)
 
 
-def test_two_days_succeed(cli: Cli, api: MockApi, days: list[list[dict[str, Any]]]) -> None:
-    for day, date in enumerate(DATES):
-        api.day = day
-        printed = cli.succeed("--api", f"{api.url}/v1", "--date", date)
-        assert f"({date})" in printed
+def test_a_first_day_succeeds(cli: Cli, api: MockApi, first: Day) -> None:
+    printed = cli.succeed("--api", f"{api.url}/v1", "--date", str(first.date))
+    assert f"({first.date})" in printed
     report = cli.lakehouse.parent / "report.html"
     assert f"Report: {report}" in printed
     assert "<svg" in report.read_text()
+    (manifest,) = cli.lakehouse.rglob("_manifest.json")
+    assert json.loads(manifest.read_text())["records"] == len(first.records)
+    assert_gold(cli, first)
 
 
-def test_bronze_holds_what_the_api_said(cli: Cli, days: list[list[dict[str, Any]]]) -> None:
-    for date, records in zip(DATES, days, strict=True):
-        (manifest,) = (cli.lakehouse / "bronze" / "breweries" / f"ingestion_date={date}").rglob("_manifest.json")
-        assert json.loads(manifest.read_text())["records"] == len(records)
+def test_a_file_alone_decides_what_the_next_day_brings(cli: Cli, first: Day, tmp_path: Path) -> None:
+    whole = {record["id"]: dict(record) for record in first.records if "country" in record}
+    renamed, _gone, *others = whole.values()
+    records = [{**renamed, "name": "Renamed"}, *others, Generator(5).brewery(0)]
+    file = tmp_path / "breweries.json"
+    file.write_text(json.dumps(records))
+    printed = cli.succeed("--data", str(file))
+    assert f"({DATES[1]}): +1 ~1 −1, 0 rejected" in printed  # noqa: RUF001 - a minus sign
+    assert_gold(cli, first, Day(DATES[1], records))
 
 
-@pytest.mark.parametrize("table", GOLD)
-def test_gold_is_what_the_answers_come_to(
-    cli: Cli, days: list[list[dict[str, Any]]], spark: "SparkSession", table: str
-) -> None:
-    expected = Expected(
-        [Day(dt.date.fromisoformat(date), answers) for date, answers in zip(DATES, days, strict=True)]
-    )
-    assert expected.ledger[0].duplicates
-    assert expected.ledger[0].rejected
-    actual = frames.read(spark, str(cli.lakehouse / "gold" / table), ORACLE[table].schema)
-    frames.assert_same(actual, frames.gold(spark, expected, table))
-
-
-def test_a_day_taken_again_changes_no_figure(cli: Cli, api: MockApi) -> None:
-    def figures() -> list[list[Any]]:
-        return [
-            sorted(map(str, DeltaTable(str(cli.lakehouse / "gold" / table)).to_pyarrow_table().to_pylist()))
-            for table in GOLD
-        ]
-
-    before = figures()
-    api.day = 1
-    cli.succeed("--api", f"{api.url}/v1", "--date", DATES[1])
-    assert figures() == before
+def test_a_day_taken_again_is_replaced(cli: Cli, api: MockApi, first: Day) -> None:
+    second = answered(api, 1)
+    cli.succeed("--api", f"{api.url}/v1", "--date", str(second.date))
+    assert_gold(cli, first, second)
     assert len(list((cli.lakehouse / "bronze").rglob("_manifest.json"))) == 3
 
 
@@ -162,14 +163,8 @@ def test_a_damaged_page_is_named_and_nothing_moves(cli: Cli, api: MockApi) -> No
     )
     assert sentence.startswith("ingest_to_bronze failed")
     assert "page 2" in sentence
-    assert {table: gold_version(cli, table) for table in GOLD} == versions
-
-
-def test_an_api_that_is_down_is_one_sentence(cli: Cli) -> None:
-    once = {"BREWERY_ATTEMPTS": "1", "BREWERY_TASK_RETRIES": "0"}
-    sentence = cli.fail(1, "--api", "http://127.0.0.1:9/v1", "--date", "2025-01-03", **once)
-    assert "127.0.0.1:9" in sentence
     assert "The log is" in sentence
+    assert {table: gold_version(cli, table) for table in GOLD} == versions
 
 
 @pytest.mark.parametrize(
