@@ -2,7 +2,7 @@
 # Everything else is installed on first use: Python packages into .venv, the rest into the user's cache.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-deps test-compat test-next up down e2e e2e-full e2e-eks e2e-deps test-images test-cluster bench lint format dist lock validate clean
+.PHONY: help setup run test test-pipeline test-deps test-compat test-next up down e2e e2e-full e2e-eks e2e-deps test-images test-cluster bench lint format dist lock validate clean
 
 # Options of `make run`, `make e2e` and `make bench` ("harness run --help"), and of pytest ("-n 0" turns the workers off).
 ARGS ?=
@@ -25,14 +25,18 @@ setup: ## Install all that `make test` needs, ahead of time (packages, Java, jar
 	@$(VENV) test
 	@$(BIN)/harness setup --all
 
-test: ## Linters, types and every test that needs no Docker (PYTEST_ARGS="-k silver")
+test: ## Linters, types and every test that needs neither Docker nor a whole pipeline run (PYTEST_ARGS="-k silver")
 	@$(VENV) test
 	@status=0; \
 	$(BIN)/ruff check || status=1; \
 	$(BIN)/ruff format --check || status=1; \
 	$(BIN)/mypy || status=1; \
-	$(BIN)/python -m pytest $(WORKERS) $(PYTEST_ARGS) || status=1; \
+	$(BIN)/python -m pytest $(WORKERS) -m 'not embedded' $(PYTEST_ARGS) || status=1; \
 	exit $$status
+
+test-pipeline: ## Runs of the whole pipeline on this machine: days, stops, an object store, the quickstart
+	@$(VENV) test
+	@$(BIN)/python -m pytest $(WORKERS) -m embedded $(PYTEST_ARGS)
 
 test-deps: ## Debian or Ubuntu, as root: the browser and promtool that some tests skip without
 	apt-get update -qq

@@ -57,7 +57,6 @@ def shows(expected: str, actual: str) -> bool:
                 pytest.mark.embedded,
                 pytest.mark.spark,
                 pytest.mark.airflow,
-                pytest.mark.xdist_group("embedded"),
             ],
         ),
         pytest.param("2. Review a change", marks=pytest.mark.tools),
