@@ -6,14 +6,17 @@ from typing import Any, Final
 from harness.manifests.quantity import quantity
 from harness.manifests.values import canonical, dig, mapping, mappings, strings
 from harness.review.fieldpath import Key
+from harness.review.pair import ReviewedResource
 from harness.review.risks.context import Change, Judgement, Specification
+from harness.review.risks.kinds import BUCKETS, is_store, kept_by, makes_claims
 from harness.review.risks.rule import high, low
 from harness.review.risks.schemas import narrowings
+from harness.review.risks.syncing import DF610
 
 DF101: Final = high(
     "DF101", "Volume claim removed", "The claim is deleted, with reclaim policy Delete its data as well."
 )
-DF102: Final = high("DF102", "Volume claim shrinks", "Kubernetes refuses a smaller claim; a new one starts empty.")
+DF102: Final = high("DF102", "Volume claim or storage shrinks", "It is refused; a new volume starts empty.")
 DF103: Final = high("DF103", "Immutable field of a volume claim changes", "It must be recreated, without its data.")
 DF104: Final = high("DF104", "Immutable field of a StatefulSet changes", "It must be deleted and recreated.")
 DF105: Final = high("DF105", "Namespace removed", "Everything in it is deleted, volume claims included.")
@@ -28,7 +31,7 @@ DF107: Final = high(
 DF108: Final = high("DF108", "Bucket or database removed", "Its content may be deleted with it.")
 DF109: Final = high("DF109", "Retention is shortened", "A later removal deletes data that was retained.")
 DF110: Final = high("DF110", "A workload's volume is replaced", "It starts with other data or none.")
-DF111: Final = low("DF111", "Volume claim grows", "It cannot be shrunk again.")
+DF111: Final = low("DF111", "Volume claim or storage grows", "It cannot be shrunk again.")
 
 _UPDATABLE: Final = frozenset(
     {
@@ -42,84 +45,13 @@ _UPDATABLE: Final = frozenset(
     }
 )
 """The fields of a StatefulSet's spec that the API server lets change."""
-_STORES: Final = frozenset(
-    {
-        "Cassandra",
-        "CassandraDatacenter",
-        "CephBlockPool",
-        "CephCluster",
-        "CephFilesystem",
-        "CephObjectStore",
-        "ClickHouseInstallation",
-        "ClickHouseKeeperInstallation",
-        "CloudSQLInstance",
-        "Cluster",
-        "CrdbCluster",
-        "DBCluster",
-        "DBInstance",
-        "DatabaseInstance",
-        "Dragonfly",
-        "Druid",
-        "Elasticsearch",
-        "EtcdCluster",
-        "FlexibleServer",
-        "InfluxDB",
-        "InnoDBCluster",
-        "K8ssandraCluster",
-        "Kafka",
-        "KafkaNodePool",
-        "Kubegres",
-        "MariaDB",
-        "MongoDB",
-        "MongoDBCommunity",
-        "MySQL",
-        "MysqlCluster",
-        "Neo4j",
-        "OpenSearchCluster",
-        "PerconaPGCluster",
-        "PerconaServerMongoDB",
-        "PerconaServerMySQL",
-        "PerconaXtraDBCluster",
-        "PersistentVolume",
-        "PersistentVolumeClaim",
-        "PostgreSQL",
-        "Postgres",
-        "PostgresCluster",
-        "QdrantCluster",
-        "RDSCluster",
-        "RDSInstance",
-        "RabbitmqCluster",
-        "Redis",
-        "RedisCluster",
-        "RedisFailover",
-        "SGCluster",
-        "SQLInstance",
-        "ScyllaCluster",
-        "SolrCloud",
-        "StatefulSet",
-        "Tenant",
-        "TidbCluster",
-        "Valkey",
-        "Vault",
-        "VolumeSnapshot",
-        "YBCluster",
-        "ZookeeperCluster",
-        "postgresql",
-    }
-)
-"""Kinds that hold data."""
 _MOST_NARROWINGS: Final = 5
-_BUCKETS: Final = frozenset({"Bucket", "BucketClaim", "ObjectBucketClaim", "Database", "S3Bucket", "KafkaTopic"})
-
-
-def is_store(kind: str) -> bool:
-    return kind in _STORES or kind in _BUCKETS
 
 
 def check(change: Change) -> Iterator[Judgement]:
     gone = change.gone
     if gone is not None:
-        yield from _gone(change, gone.kind, str(gone.identity))
+        yield from _gone(change, gone)
     if change.before is None or change.after is None or change.replaced:
         return
     if change.kind == "PersistentVolumeClaim":
@@ -134,24 +66,27 @@ def check(change: Change) -> Iterator[Judgement]:
         yield from _volumes(pod)
 
 
-def _gone(change: Change, kind: str, name: str) -> Iterator[Judgement]:
+def _gone(change: Change, gone: ReviewedResource) -> Iterator[Judgement]:
+    kind, name = gone.kind, str(gone.identity)
     if kind == "PersistentVolumeClaim":
         yield DF101, f"{name} is deleted, with its data unless its volume is retained", ""
     elif kind == "Namespace":
         yield DF105, f"{name} is deleted, with everything in it", ""
     elif kind == "CustomResourceDefinition":
         yield DF106, f"{name} is deleted, and every resource of that kind with it", ""
-    elif kind in _BUCKETS:
+    elif not is_store(kind, gone.group) and not makes_claims(gone):
+        return
+    elif why := kept_by(change.old):
+        yield DF610, f"{name} is deleted, but its data stays: {why}", ""
+    elif kind in BUCKETS:
         yield DF108, f"{name} is deleted; its content may be deleted with it", ""
-    elif kind in _STORES:
-        claims = mappings(dig(change.old, "spec", "volumeClaimTemplates"))
-        if kind != "StatefulSet":
-            yield DF107, f"{name} is deleted; its data may be deleted with it", ""
-        elif claims:
-            names = ", ".join(str(dig(claim, "metadata", "name")) for claim in claims)
-            yield DF107, f"{name} is deleted; its volume claims ({names}) are orphaned or deleted", ""
-        else:
-            yield DF107, f"{name} is deleted", ""
+    elif kind != "StatefulSet":
+        yield DF107, f"{name} is deleted; its data may be deleted with it", ""
+    elif claims := mappings(dig(change.old, "spec", "volumeClaimTemplates")):
+        names = ", ".join(str(dig(claim, "metadata", "name")) for claim in claims)
+        yield DF107, f"{name} is deleted; its volume claims ({names}) are orphaned or deleted", ""
+    else:
+        yield DF107, f"{name} is deleted", ""
 
 
 def _claim(change: Change) -> Iterator[Judgement]:

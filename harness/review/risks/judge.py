@@ -7,7 +7,7 @@ from typing import Final
 from harness.errors import UsageError
 from harness.review.fields import Fields
 from harness.review.model import Level, Risk
-from harness.review.risks import access, data, delivery, running, stores, syncing
+from harness.review.risks import access, data, delivery, protection, running, stores, syncing
 from harness.review.risks.context import Change, Check, Judgement
 from harness.review.risks.defaults import without_defaults
 from harness.review.risks.rule import RiskRule
@@ -16,7 +16,17 @@ from harness.review.risks.running import DF311
 from harness.review.risks.syncing import DF610
 
 _REMOVALS: Final = (
-    *(data.DF101, data.DF105, data.DF106, data.DF107, data.DF108, access.DF207, access.DF213, running.DF306),
+    *(
+        data.DF101,
+        data.DF105,
+        data.DF106,
+        data.DF107,
+        data.DF108,
+        protection.DF114,
+        access.DF207,
+        access.DF213,
+        running.DF306,
+    ),
     *(running.DF308, syncing.DF601, delivery.DF703, delivery.DF705, delivery.DF802),
 )
 """Rules that a removal meets."""
@@ -25,6 +35,7 @@ _CHECKS: Final[tuple[Check, ...]] = (
     access.check,
     running.check,
     stores.check,
+    protection.check,
     syncing.check,
     delivery.check,
 )

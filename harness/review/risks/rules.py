@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from harness.review.risks import access, data, delivery, running, stores, syncing
+from harness.review.risks import access, data, delivery, protection, running, stores, syncing
 from harness.review.risks.rule import RiskRule
 
 _NAMES: Final = {
     name: rule
-    for module in (data, access, running, stores, syncing, delivery)
+    for module in (data, access, running, protection, stores, syncing, delivery)
     for name, rule in vars(module).items()
 }
 

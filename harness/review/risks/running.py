@@ -10,6 +10,7 @@ from harness.manifests.scaling import scaled_by, target_of
 from harness.manifests.values import canonical, dig, mapping, string_map
 from harness.review.images import replaced
 from harness.review.risks.context import Change, Judgement, Specification
+from harness.review.risks.protection import protects
 from harness.review.risks.rule import high, low, medium
 
 DF301: Final = low("DF301", "Pods restart", "The pod template changes, so its pods are replaced.")
@@ -60,8 +61,9 @@ _REPLACE: Final = ("Replace", "Force")
 
 
 def check(change: Change) -> Iterator[Judgement]:
-    if change.gone is not None and change.gone.kind in _WORKLOADS and change.gone.kind != "StatefulSet":
-        yield DF308, f"{change.gone.identity} is deleted", ""
+    gone = change.gone
+    if gone is not None and gone.kind in _WORKLOADS and gone.kind != "StatefulSet" and not protects(gone):
+        yield DF308, f"{gone.identity} is deleted", ""
     if change.replaced:
         assert change.before is not None  # noqa: S101 - a replaced resource has both
         yield DF311, f"{change.before.identity} is deleted, and {change.name} replaces it", ""
@@ -100,7 +102,8 @@ def _workload(change: Change) -> Iterator[Judgement]:
     if change.kind == "CronJob":
         for name in ("schedule", "timeZone", "suspend", "concurrencyPolicy", "startingDeadlineSeconds"):
             before, after = (dig(value, "spec", name) for value in (change.old, change.new))
-            if change.touches("spec", name):
+            stops_copies = name == "suspend" and after is True and protects(change.resource)
+            if change.touches("spec", name) and not stops_copies:
                 yield DF312, f"{change.name}: {name} {_shown(before)} → {_shown(after)}", f"spec.{name}"
     if change.kind == "ConfigMap" and change.touches("data") and not _named_by_hash(change):
         yield DF307, f"Pods that read {change.name} only at start-up keep the old values", "data"

@@ -4,19 +4,23 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from harness.manifests.applications import flux, helm_releases
+from harness.manifests.applications import flux
 from harness.manifests.build import HELM_VALUES
 from harness.manifests.images import reference, version
 from harness.manifests.quantity import duration, quantity
 from harness.manifests.values import dig, mappings, strings
 from harness.review.lists import BUILT_IN
 from harness.review.risks.context import Change, Judgement, Specification
-from harness.review.risks.data import DF102, DF103, DF107, DF109, DF110, DF111, is_store
-from harness.review.risks.leaves import Leaf, flat, leaves_of
+from harness.review.risks.data import DF102, DF103, DF107, DF109, DF110, DF111
+from harness.review.risks.kinds import SIZES, STORAGE, is_store, is_within_storage, kept_by
+from harness.review.risks.leaves import Leaf, leaves_of
 from harness.review.risks.rule import high
 from harness.review.risks.running import DF501, DF502, DF503
 
 DF112: Final = high("DF112", "Persistence is turned off", "Data is lost whenever the pod is recreated.")
+DF113: Final = high(
+    "DF113", "Partitions are removed", "A topic must be recreated, without its data, to have fewer of them."
+)
 DF405: Final = high(
     "DF405", "A store's major version changes", "It may not read the data on its volume, and there is no way back."
 )
@@ -35,14 +39,11 @@ _POSTGRES: Final = re.compile(r"pg(\d+)")
 _COUNTED_ELSEWHERE: Final = (("spec", "replicas"), ("spec", "minReplicas"), ("spec", "maxReplicas"))
 _IMAGE_NAMES: Final = ("image", "imageName")
 _TAG_NAMES: Final = ("tag", "imageTag")
-_DEPLOYERS: Final = ("argoproj.io", flux.GROUP, helm_releases.GROUP)
-"""Groups of resources whose removal is judged by what they deploy."""
-_CLAIM_TEMPLATES: Final = re.compile(r"(?i)\w*volumeClaimTemplates?|pvc(?:Template|Spec)s?")
 _CLAIM_TYPES: Final = ("persistent-claim", "pvc")
 _VERSION_NAMES: Final = re.compile(r"(?i)(?!api|min|schema|ssl|tls)\w*version")
 
 _POLICY: Final = re.compile(
-    r"(?i).*(?:deletion|delete|deleting|reclaim|retention|removal|cleanup|teardown|termination|prune|finaliz\w*)-?policy"
+    r"(?i).*(?:deletion|delete|deleting|reclaim|retention|removal|cleanup|teardown|termination|prune|reconcile|finaliz\w*)-?policy"
     r"|whenDeleted|whenScaled|onDelete|on-delete"
 )
 _KEEPING: Final = re.compile(
@@ -66,8 +67,8 @@ _KEPT_FOR: Final = re.compile(
 """How long or how many copies of data are kept."""
 _NAMED_CLAIMS: Final = re.compile(r"(?i)existing(?:Claim|Volume)\w*|\w*claimName|pvcName|volume(?:Handle|Name)")
 """Fields that name the claim or the volume whose data is used."""
-_SIZES: Final = re.compile(r"(?i)size|storage|volumeSize|diskSize|storageSize|capacity")
-_STORAGE: Final = re.compile(r"(?i)storage|volume|persistence|persistent|pvc|disk|claim|walStorage|data")
+_VAGUE_SIZES: Final = ("size", "capacity")
+_PARTITIONS: Final = re.compile(r"(?i)(?:num_?|number_?of_?)?partitions?(?:_?count)?|num\w*shards|shardCount")
 _CLASSES: Final = re.compile(r"(?i)storage-?class(?:Name)?")
 _COUNTS: Final = re.compile(
     r"(?i)instances|\w*replicas|count|members|nodes|shards|replica(?:s?Per\w+|Count)|servers|numberOfInstances|clusterSize"
@@ -86,8 +87,6 @@ _FOLDER_FLAGS: Final = re.compile(
 
 
 def check(change: Change) -> Iterator[Judgement]:
-    if change.gone is not None and _is_unknown_store(change):
-        yield DF107, f"{change.gone.identity} is deleted; its data may be deleted with it", ""
     if change.before is None or change.after is None or change.replaced:
         return
     leaves = list(leaves_of(change))
@@ -102,6 +101,9 @@ def check(change: Change) -> Iterator[Judgement]:
 
 
 def _retention(change: Change, leaves: list[Leaf]) -> Iterator[Judgement]:
+    kept_for = kept_by(change.old)
+    if kept_for and not kept_by(change.new) and (path := change.touches("spec", "managementPolicies")):
+        yield DF109, f"{change.name} no longer has {kept_for}", path
     for leaf in leaves:
         before, after = (value if isinstance(value, str) else "" for value in (leaf.before, leaf.after))
         kept = _KEEPING.fullmatch(before) and not _KEEPING.fullmatch(after)
@@ -125,7 +127,7 @@ def _persistence(change: Change, leaves: list[Leaf]) -> Iterator[Judgement]:
     for leaf in leaves:
         above = leaf.names[-2] if len(leaf.names) > 1 else ""
         off = leaf.name == "enabled" and _PERSISTENT.fullmatch(above) and str(leaf.after).lower() == "false"
-        volatile = leaf.name == "type" and _STORAGE.fullmatch(above) and leaf.after in _MEMORY_ONLY
+        volatile = leaf.name == "type" and STORAGE.fullmatch(above) and leaf.after in _MEMORY_ONLY
         if off or volatile:
             yield (
                 DF112,
@@ -143,12 +145,17 @@ def _custom(change: Change, leaves: list[Leaf]) -> Iterator[Judgement]:
         elif leaf.before is not None and _NAMED_CLAIMS.fullmatch(leaf.name):
             now = leaf.after or "nothing"
             yield DF110, f"{change.name} uses {now} instead of {leaf.before} ({leaf.path})", leaf.path
-        storage = _within_storage(leaf.names) or _holds_claims(leaf.names)
+        storage = is_within_storage(leaf.names) or _holds_claims(leaf.names)
         old, new = quantity(leaf.before), quantity(leaf.after)
-        if _SIZES.fullmatch(leaf.name) and (storage or leaf.name not in ("size", "capacity")):
-            if old is not None and new is not None and isinstance(leaf.before, str):
+        exact = leaf.name not in _VAGUE_SIZES
+        if SIZES.fullmatch(leaf.name) and (storage or exact):
+            if old is not None and new is not None and (exact or isinstance(leaf.before, str)):
                 rule, word = (DF102, "shrinks") if new < old else (DF111, "grows")
                 yield rule, f"A volume of {change.name} {word} from {leaf.before} to {leaf.after}", leaf.path
+            elif old is not None and leaf.after is None and exact:
+                yield DF110, f"{change.name} no longer has {leaf.path} ({leaf.before})", leaf.path
+        elif _PARTITIONS.fullmatch(leaf.name) and old is not None and new is not None and new < old:
+            yield DF113, f"{change.name}: {leaf.path} {leaf.before} → {leaf.after}", leaf.path
         elif _CLASSES.fullmatch(leaf.name):
             yield DF103, f"{change.name} changes {leaf.path}, which is immutable for its volumes", leaf.path
         elif _counts(change, leaf):
@@ -161,7 +168,9 @@ def _custom(change: Change, leaves: list[Leaf]) -> Iterator[Judgement]:
         names = [step for step in path if isinstance(step, str)]
         if field.after is None and field.before is not None and not field.secret:
             whole = isinstance(field.before, dict | list)
-            volume = _holds_claims(tuple(names)) or (is_store(change.kind) and _STORAGE.fullmatch(str(path[-1])))
+            volume = _holds_claims(tuple(names)) or (
+                is_store(change.kind, change.resource.group) and STORAGE.fullmatch(str(path[-1]))
+            )
             if whole and volume:
                 yield DF110, f"{change.name} no longer has {field.path}", field.path
             elif isinstance(field.before, dict) and not isinstance(path[-1], str) and _claims_in(field.before):
@@ -178,23 +187,6 @@ def _holds_claims(names: tuple[str, ...]) -> bool:
     )
 
 
-def _is_unknown_store(change: Change) -> bool:
-    """Whether a resource of an operator makes volume claims, whatever its kind."""
-    return (
-        change.resource.group not in (*BUILT_IN, *_DEPLOYERS)
-        and not is_store(change.kind)
-        and any(
-            any(map(_CLAIM_TEMPLATES.fullmatch, names)) or (_SIZES.fullmatch(names[-1]) and _within_storage(names))
-            for names, _ in flat(change.old.get("spec"))
-            if names
-        )
-    )
-
-
-def _within_storage(names: tuple[str, ...]) -> bool:
-    return any(map(_STORAGE.fullmatch, names[:-1]))
-
-
 def _is_shorter(leaf: Leaf) -> bool:
     """Whether data is kept for less time, or in fewer copies; a negative number is no limit."""
     old, new = duration(leaf.before), duration(leaf.after)
@@ -205,7 +197,9 @@ def _is_shorter(leaf: Leaf) -> bool:
 
 def _versioned_store(change: Change, leaf: Leaf) -> str:
     """The store whose version a field is; empty if it is none's."""
-    if is_store(change.kind) and (leaf.name in _IMAGE_NAMES or _VERSION_NAMES.fullmatch(leaf.name)):
+    if is_store(change.kind, change.resource.group) and (
+        leaf.name in _IMAGE_NAMES or _VERSION_NAMES.fullmatch(leaf.name)
+    ):
         return change.kind.lower()
     if leaf.name in _IMAGE_NAMES:
         named = [reference(str(leaf.before)).repository]
@@ -224,7 +218,7 @@ def _claims_in(value: dict[str, Any]) -> bool:
 
 def _counts(change: Change, leaf: Leaf) -> bool:
     named = _COUNTS.fullmatch(leaf.name) and leaf.names not in _COUNTED_ELSEWHERE
-    return bool(named) or (leaf.name == "size" and is_store(change.kind))
+    return bool(named) or (leaf.name == "size" and is_store(change.kind, change.resource.group))
 
 
 def _count(change: Change, leaf: Leaf) -> Iterator[Judgement]:

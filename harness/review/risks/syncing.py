@@ -20,7 +20,7 @@ from harness.manifests.build import HELM_VALUES
 from harness.manifests.values import canonical, dig, sequence, string_map, strings
 from harness.review.fieldpath import path_text
 from harness.review.risks.context import Change, Judgement
-from harness.review.risks.data import is_store
+from harness.review.risks.kinds import is_store
 from harness.review.risks.rule import high, low, medium
 
 DF601: Final = high(
@@ -289,7 +289,10 @@ def _guards(change: Change) -> Iterator[Judgement]:
 
 def _options(change: Change) -> Iterator[Judgement]:
     """Options that make syncs replace a resource, or look away from it."""
-    holds_data = is_store(change.kind) or change.kind in ("Namespace", "CustomResourceDefinition")
+    holds_data = is_store(change.kind, change.resource.group) or change.kind in (
+        "Namespace",
+        "CustomResourceDefinition",
+    )
     before, after = (sync_options(_annotations(value)) for value in (change.old, change.new))
     path = path_text(("metadata", "annotations", SYNC_OPTIONS))
     for name in _REPLACING:
