@@ -13,6 +13,7 @@ import yaml
 from tests.conftest import ROOT
 
 HERE = Path(__file__).parent
+TESTS = sorted(HERE.glob("*.test.yaml"))
 RUNBOOKS = sorted((ROOT / "docs" / "runbooks").glob("*.md"))
 
 
@@ -64,8 +65,11 @@ def test_the_configuration_is_valid(promtool: str, monitoring: Path, tmp_path: P
     run(promtool, "check", "config", "--syntax-only", str(monitoring / "prometheus-config.yaml"))
 
 
-def test_alerts_fire_when_they_should_and_only_then(promtool: str, monitoring: Path, tmp_path: Path) -> None:
-    text = (HERE / "rules.test.yaml").read_text(encoding="utf-8").replace("RULES/", f"{monitoring / 'rules'}/")
+@pytest.mark.parametrize("file", TESTS, ids=lambda file: file.name)
+def test_alerts_fire_when_they_should_and_only_then(
+    promtool: str, monitoring: Path, tmp_path: Path, file: Path
+) -> None:
+    text = file.read_text(encoding="utf-8").replace("RULES/", f"{monitoring / 'rules'}/")
     tests = yaml.safe_load(text)
     for group in tests["tests"]:
         group["external_labels"] = {"repository": "https://git.test/team/platform.git"}
@@ -120,7 +124,7 @@ def test_a_snapshot_that_goes_bad_is_reported_before_the_gate_refuses_it(monitor
 
 
 def test_every_alert_has_a_test_and_says_what_to_do(monitoring: Path) -> None:
-    tested = (HERE / "rules.test.yaml").read_text(encoding="utf-8")
+    tested = "".join(file.read_text(encoding="utf-8") for file in TESTS)
     for _, rule in alerts(monitoring):
         name = rule["alert"]
         # Families of alerts are tested together: by name, or by the prefix that they share.
