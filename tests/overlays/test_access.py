@@ -51,6 +51,8 @@ def may(overlay: Any, account: str, verb: str, resource: str, where: str) -> boo
         ("management/reflector", "update", "secrets", "processing"),
         ("management/reflector", "update", "secrets", "jupyter"),
         ("monitoring/prometheus", "list", "pods", "orchestrator"),
+        ("monitoring/prometheus", "list", "nodes", "*"),
+        ("monitoring/prometheus", "get", "nodes/metrics", "*"),
         ("cicd/argocd-application-controller", "create", "deployments", "orchestrator"),
     ],
 )
@@ -77,6 +79,7 @@ def test_what_is_needed_is_allowed(overlay: Any, account: str, verb: str, resour
         ("management/reflector", "update", "secrets", "deepstorage"),
         ("management/reflector", "update", "secrets", "cicd"),
         ("monitoring/prometheus", "get", "secrets", "monitoring"),
+        ("monitoring/prometheus", "get", "nodes/proxy", "*"),
         ("monitoring/kube-state-metrics", "list", "secrets", "monitoring"),
         ("cicd/argocd-application-controller", "get", "secrets", "deepstorage"),
         ("cicd/argocd-application-controller", "update", "clusterroles", "cicd"),
@@ -128,6 +131,17 @@ def test_prometheus_discovers_pods_in_every_namespace_in_which_it_is_bound(overl
     jobs = {job["job_name"]: job for job in yaml.safe_load(text)["scrape_configs"]}
     (discovery,) = jobs["pods"]["kubernetes_sd_configs"]
     assert set(discovery["namespaces"]["names"]) == bound(overlay, "prometheus-discovery")
+
+
+@pytest.mark.parametrize("job", ["cadvisor", "kubelet"])
+def test_of_kubelets_the_same_namespaces_are_kept_as_of_kube_state_metrics(overlay: Any, job: str) -> None:
+    text = overlay.one("ConfigMap", "prometheus-config", "monitoring")["data"]["prometheus-config.yaml"]
+    (rules,) = [
+        one["metric_relabel_configs"] for one in yaml.safe_load(text)["scrape_configs"] if one["job_name"] == job
+    ]
+    (kept,) = [rule for rule in rules if rule.get("source_labels") == ["namespace"]]
+    assert kept["action"] == "keep"
+    assert set(kept["regex"].split("|")) == bound(overlay, "kube-state-metrics-reader")
 
 
 def test_a_token_is_mounted_only_where_the_api_is_called(overlay: Any) -> None:

@@ -47,8 +47,10 @@ def written(repo: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
         files.add(path)
     names = (root / NAMES).read_text(encoding="utf-8")
     destination = next(line for line in names.splitlines(keepends=True) if "namespace: cicd}" in line)
-    names = names.replace("cicd,", "catalog,cicd,").replace(
-        destination, destination.replace("cicd", "catalog") + destination
+    names = (
+        names.replace("cicd,", "catalog,cicd,")
+        .replace("cicd|", "catalog|cicd|")
+        .replace(destination, destination.replace("cicd", "catalog") + destination)
     )
     (root / NAMES).write_text(names, encoding="utf-8")
     for listing, content in listings(root):
