@@ -11,7 +11,7 @@ from harness.clusters.kind.kubectl import Kubectl
 from tests.live.platform import Platform
 from tests.live.prometheus import Prometheus
 from tests.live.proof import ALERT, INGESTION, Proof, Taken
-from tests.live.queries import Query, panels, rules, selectors
+from tests.live.queries import Query, annotations, panels, rules, selectors
 from tests.live.wait import until
 
 pytestmark = pytest.mark.e2e
@@ -30,6 +30,8 @@ TARGETS: Final = (
     ("kube-state-metrics", 'up{namespace="monitoring",app="kube-state-metrics"}', 1),
     ("Alertmanager", 'up{namespace="monitoring",app="alertmanager"}', 1),
     ("Prometheus", 'up{job="prometheus"}', 1),
+    ("the node's kubelet", 'up{job="kubelet"}', 1),
+    ("containers, from the kubelet", 'up{job="cadvisor"}', 1),
 )
 """What docs/reference/metrics.md says is asked: name, series, how many of them there are."""
 
@@ -38,6 +40,8 @@ EMPTY: Final = {
     "dashboard Platform, panel Restarts (A)": "nothing has restarted",
     "dashboard Spark, panel Failed in 24 hours (A)": "no application has failed",
     "dashboard Storage, panel Errors of the object store (B)": "MinIO had no error of its own",
+    "dashboard Storage, panel Volumes (A)": "the volumes here are folders, which kubelet does not measure",
+    "dashboard Storage, panel Volumes in 4 days (A)": "as above",
 }
 """Panels that may be empty on a healthy platform, and why."""
 
@@ -46,6 +50,10 @@ UNSEEN: Final = {
     "spark_application_failure_count": "appears with the first application that fails",
     "spark_executor_failure_count": "appears with the first executor that fails",
     "minio_s3_requests_5xx_errors_total": "appears with the first error of MinIO's own",
+    "kubelet_volume_stats_available_bytes": "the volumes here are folders, which kubelet does not measure",
+    "kubelet_volume_stats_capacity_bytes": "as above",
+    "kubelet_volume_stats_inodes": "as above",
+    "kubelet_volume_stats_inodes_free": "as above",
 }
 """Metrics that a healthy platform does not have yet, and why."""
 
@@ -150,7 +158,11 @@ def test_a_panel_has_data(prometheus: Prometheus, failed: None, panel: Query) ->
         assert prometheus.query(panel.expression) or prometheus.query(past)
 
 
-@pytest.mark.parametrize("rule", rules(BASE / "prometheus" / "rules"), ids=lambda query: query.where)
+@pytest.mark.parametrize(
+    "rule",
+    rules(BASE / "prometheus" / "rules") + annotations(BASE / "grafana" / "dashboards"),
+    ids=lambda query: query.where,
+)
 def test_a_rule_reads_series_that_exist(prometheus: Prometheus, failed: None, rule: Query) -> None:
     wanted = selectors(prometheus.tree(rule.expression))
     assert wanted or rule.expression == "vector(1)"

@@ -32,15 +32,33 @@ class Selector:
 
 
 def panels(folder: Path) -> list[Query]:
-    """The queries of all panels of the Grafana dashboards in a folder."""
+    """The queries of all panels of the Grafana dashboards in a folder, with all that their variables may choose."""
     queries = []
-    for file in sorted(folder.glob("*.json")):
-        dashboard = json.loads(file.read_text(encoding="utf-8"))
+    for dashboard in _dashboards(folder):
         for panel in _panels(dashboard["panels"]):
             for target in panel.get("targets", []):
                 where = f"dashboard {dashboard['title']}, panel {panel['title']}"
-                queries.append(Query(f"{where} ({target['refId']})", target["expr"]))
+                queries.append(Query(f"{where} ({target['refId']})", _with_all(target["expr"], dashboard)))
     return queries
+
+
+def annotations(folder: Path) -> list[Query]:
+    """The queries of all annotations, in the same way."""
+    return [
+        Query(f"dashboard {dashboard['title']}, annotation {item['name']}", _with_all(item["expr"], dashboard))
+        for dashboard in _dashboards(folder)
+        for item in dashboard["annotations"]["list"]
+    ]
+
+
+def _dashboards(folder: Path) -> Iterator[Any]:
+    return (json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.json")))
+
+
+def _with_all(expression: str, dashboard: Mapping[str, Any]) -> str:
+    for variable in dashboard["templating"]["list"]:
+        expression = expression.replace(f"${variable['name']}", variable.get("allValue", ""))
+    return expression
 
 
 def _panels(panels: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:

@@ -2,13 +2,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.live.queries import Query, Selector, panels, rules, selectors
+from tests.live.queries import Query, Selector, annotations, panels, rules, selectors
 
 
 def test_panels_are_found_within_rows_too(tmp_path: Path) -> None:
     within = {"title": "Size", "targets": [{"refId": "A", "expr": "x"}]}
     dashboard = {
         "title": "Pipeline",
+        "templating": {"list": []},
         "panels": [
             {"title": "Age", "targets": [{"refId": "A", "expr": "up"}, {"refId": "B", "expr": "down"}]},
             {"type": "row", "title": "More", "panels": [within]},
@@ -21,6 +22,18 @@ def test_panels_are_found_within_rows_too(tmp_path: Path) -> None:
         Query("dashboard Pipeline, panel Age (B)", "down"),
         Query("dashboard Pipeline, panel Size (A)", "x"),
     ]
+
+
+def test_a_variable_stands_for_all_that_it_may_choose(tmp_path: Path) -> None:
+    dashboard = {
+        "title": "Pipeline",
+        "templating": {"list": [{"name": "dag", "allValue": ".*"}, {"name": "address"}]},
+        "annotations": {"list": [{"name": "Runs", "expr": 'x{dag=~"$dag"} > 0'}]},
+        "panels": [{"title": "Age", "targets": [{"refId": "A", "expr": 'up{dag=~"$dag"}'}]}],
+    }
+    (tmp_path / "pipeline.json").write_text(json.dumps(dashboard), encoding="utf-8")
+    assert panels(tmp_path) == [Query("dashboard Pipeline, panel Age (A)", 'up{dag=~".*"}')]
+    assert annotations(tmp_path) == [Query("dashboard Pipeline, annotation Runs", 'x{dag=~".*"} > 0')]
 
 
 def test_alerts_and_recordings_are_found(tmp_path: Path) -> None:
