@@ -1,6 +1,7 @@
 """JSON values of manifests: looking into them whatever they are, and comparing them."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from harness.manifests.kubernetes_yaml import Step
@@ -15,6 +16,14 @@ def dig(value: Any, *path: Step) -> Any:
             value = value[step]
         else:
             return None
+    return value
+
+
+def dig_named(value: Any, path: Iterable[Step]) -> Any:
+    """The value at a path in which a text stands for the item of a list with that `name`."""
+    for step in path:
+        is_name = isinstance(value, list) and isinstance(step, str)
+        value = next((item for item in value if dig(item, "name") == step), None) if is_name else dig(value, step)
     return value
 
 

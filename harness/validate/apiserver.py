@@ -13,8 +13,9 @@ from harness.errors import HarnessError
 from harness.machine.cache import content_key
 from harness.machine.process import telling_line
 from harness.manifests.cache import Cache
-from harness.manifests.kubernetes_yaml import Step
+from harness.manifests.kubernetes_yaml import FieldPath, Step
 from harness.manifests.pods import pods_of
+from harness.manifests.quantity import quantity
 from harness.manifests.values import dig, mapping, mappings, sequence
 from harness.validate import answers
 from harness.validate.finding import Violation
@@ -37,6 +38,13 @@ _ALLOCATED: Final = ("spec.healthCheckNodePort", _REQUIRED)
 _PRIVILEGED: Final = "disallowed by cluster policy"
 """What API servers refuse only without --allow-privileged; all that run in clusters have it."""
 _UNREADABLE: Final = "Decode"
+_LIMIT: Final = re.compile(r"must be less than or equal to (\S+) limit")
+_AMOUNTS: Final = frozenset({"averageValue", "divisor", "maxSize", "sizeLimit", "storage"})
+_AMOUNTS_BY_NAME: Final = frozenset(
+    {"capacity", "default", "defaultRequest", "hard", "limits", "max", "maxLimitRequestRatio", "min", "requests"}
+    | {"overhead", "podFixed"}
+)
+"""Fields whose own fields are amounts."""
 
 
 def check(resources: Sequence[BuiltResource], malformed: Sequence[Violation]) -> list[Violation]:
@@ -114,6 +122,11 @@ def _violation(resource: BuiltResource, refusal: Refusal, reported: set[tuple[St
     if (field, reason) == _ALLOCATED or detail.endswith(_PRIVILEGED):
         return
     steps = steps_of(field)
+    if limited := _LIMIT.search(detail):
+        steps = (*steps, limited[1])
+    if reason == _UNREADABLE and "quantities must match" in detail and not role:
+        steps = next(_no_quantities(resource.value), ())
+        field = ".".join(map(str, steps))
     missing = reason == _REQUIRED and steps[:-1] in reported
     if reported and (not steps or steps in reported or missing):
         return
@@ -127,6 +140,19 @@ def _violation(resource: BuiltResource, refusal: Refusal, reported: set[tuple[St
     )
     rule = LH201 if reason == _UNREADABLE else LH203
     yield Violation(rule, f"{subject} is refused: {where}{said.rstrip('.')}.", resource, path)
+
+
+def _no_quantities(value: Any, path: FieldPath = ()) -> Iterator[FieldPath]:
+    """The fields that hold an amount and cannot be read: the API server names none of them."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            is_amount = key in _AMOUNTS or (path and path[-1] in _AMOUNTS_BY_NAME)
+            if is_amount and isinstance(item, str) and quantity(item) is None:
+                yield (*path, key)
+            yield from _no_quantities(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _no_quantities(item, (*path, index))
 
 
 def steps_of(field: str) -> tuple[Step, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.errors import unknown
 from harness.manifests import cluster
+from harness.manifests.applications.argocd import WAVE
 from harness.manifests.catalogue import Catalogue
 from harness.manifests.catalogue import of_checkout as catalogue_of
 from harness.manifests.cluster import Cluster
@@ -161,6 +162,9 @@ def validate(
     unclear = {environment.name: _unclear(environment, report.incomplete) for environment in environments}
     for name in unread_clusters:
         unclear[name] |= {references.LH313.id, references.LH314.id}
+    waveless = {name: violation.resource for name, violation in judged if _is_about_wave(violation)}
+    for name in waveless:
+        unclear[name] |= {waves.LH401.id, waves.LH402.id}
     judged = [
         (name, violation)
         for name, violation in judged
@@ -174,6 +178,11 @@ def validate(
         _not_judged(environment, unclear[environment.name] & rules)
         for environment in environments
         if environment.unreadable and environment.name not in report.incomplete
+    ]
+    report.not_judged += [
+        f"The wave of {resource} cannot be read, so LH401 and LH402 in {name} were not judged."
+        for name, resource in waveless.items()
+        if waves.LH401.id in rules
     ]
     report.not_judged += [flux.not_judged(variable)] if variable else []
     report.not_judged += [
@@ -229,6 +238,10 @@ def _is_consequence(violation: Violation, environment: Environment) -> bool:
     return violation.rule.is_about_absence and not environment.is_readable(violation.resource)
 
 
+def _is_about_wave(violation: Violation) -> bool:
+    return violation.rule is argocd.LH207 and violation.path[-1:] == (WAVE,)
+
+
 def _is_of_spark_pod(violation: Violation) -> bool:
     """Whether the API server cannot read a pod, which is made of settings that may be to blame."""
     return violation.rule is schemas.LH201 and violation.path[-1:] in (("driver",), ("executor",))
@@ -278,7 +291,9 @@ def _judge(
     made = origins(environment, catalogue)
     yield from references.check(environment, made, cluster)
     yield from custom_references.check(environment, made)
-    if waves.LH401.id in rules:
+    ignored = list(argocd.check(environment))
+    yield from ignored
+    if waves.LH401.id in rules and not any(map(_is_about_wave, ignored)):
         yield from waves.check(environment, made)
     yield from amounts.check(environment)
     yield from access.check(environment, cluster)
@@ -300,7 +315,6 @@ def _judge(
     yield from metrics.check(environment)
     yield from encodings.check(environment)
     yield from texts.check(environment)
-    yield from argocd.check(environment)
     yield from airflow.check(environment)
     yield from unread.check(environment)
     yield from spark.check(environment)

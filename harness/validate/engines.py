@@ -5,6 +5,7 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from harness.machine.process import telling_line
 from harness.manifests.cache import Cache
 from harness.manifests.pods import pods_of
 from harness.manifests.tree import MAX_BYTES
-from harness.manifests.values import dig
+from harness.manifests.values import dig, dig_named
 from harness.validate.finding import Finding, Violation
 from harness.validate.model import BuiltResource, Environment, Pod
 from harness.validate.rule import ValidationRule
@@ -114,7 +115,11 @@ def kube_score(environment: Environment) -> list[Violation]:
         for resource in environment.resources
         if resource.kind != "CustomResourceDefinition"
     ]
-    scored += [(_as_job(pod), owner) for owner in environment.sound if owner.parent for pod in pods_of(owner)]
+    scored += [
+        (_as_job(pod if environment.is_readable(owner) else _bare(pod)), owner)
+        for owner in environment.embedded
+        for pod in pods_of(owner)
+    ]
     by_name = {
         (str(value["kind"]), owner.namespace, str(dig(value, "metadata", "name"))): owner for value, owner in scored
     }
@@ -128,6 +133,7 @@ def kube_score(environment: Environment) -> list[Violation]:
     violations = [
         Violation(LH201, f"{scored[index][1]} cannot be read: {said}.", scored[index][1])
         for index, said in answer["unread"]
+        if scored[index][1].key not in environment.malformed
     ]
     for kind, namespace, name, check, comments in answer["marks"]:
         marked = by_name.get((kind, namespace, name))
@@ -146,6 +152,11 @@ def kube_score(environment: Environment) -> list[Violation]:
     return violations
 
 
+def _bare(pod: Pod) -> Pod:
+    """A pod of which only the labels can be read: others select it."""
+    return replace(pod, spec={"containers": [{"name": "main", "image": "main"}]})
+
+
 def _legible(resource: BuiltResource, environment: Environment) -> dict[str, Any]:
     """A resource without what is malformed in it: others refer to the rest, which must be there."""
     fields = environment.malformed.get(resource.key)
@@ -153,12 +164,14 @@ def _legible(resource: BuiltResource, environment: Environment) -> dict[str, Any
         return resource.value
     value: dict[str, Any] = copy.deepcopy(resource.value)
     for path in fields:
-        holder = dig(value, *path[:-1])
+        holder = dig_named(value, path[:-1])
         if isinstance(holder, dict) and path:
             holder.pop(path[-1], None)
         elif isinstance(holder, list) and path:
-            # Later items must keep their index.
-            holder[int(path[-1])] = {} if isinstance(holder[int(path[-1])], dict) else None
+            for index, item in enumerate(holder):
+                if path[-1] in (index, dig(item, "name")):
+                    # Later items must keep their index.
+                    holder[index] = {} if isinstance(item, dict) else None
     return value
 
 

@@ -15,7 +15,7 @@ from harness.manifests.patches import Patch, patches_of, steps_of
 from harness.manifests.problem import Location
 from harness.manifests.resource import Resource
 from harness.manifests.tree import UnreadableError
-from harness.manifests.values import dig, mapping, mappings, strings
+from harness.manifests.values import dig, dig_named, mapping, mappings, strings
 from harness.validate.model import BuiltResource
 from harness.validate.replacements import Replaced, replaced
 
@@ -50,7 +50,10 @@ class RootLocations:
         if path and (setter := self._setter(resource, path)):
             return setter
         best: tuple[int, Location] | None = None
-        for file, document in self._documents.get((kind, resource.name)) or self._documents.get((kind, name), []):
+        named = self._documents.get((kind, resource.name)) or self._documents.get((kind, name), [])
+        here = [item for item in named if _namespace(item[1]) in ("", resource.namespace)]
+        # A kustomization may have moved it to another namespace.
+        for file, document in here or named:
             line, depth = document.locate(path)
             if best is None or depth >= best[0]:
                 best = (depth, Location(file, line))
@@ -156,6 +159,10 @@ class RootLocations:
                 return
 
 
+def _namespace(document: Document) -> str:
+    return str(dig(document.value, "metadata", "namespace") or "")
+
+
 def _named(value: Any, path: FieldPath) -> FieldPath:
     """A path with the names of items, where they are unique, instead of indexes, which patches do not share."""
     named: list[Step] = []
@@ -171,7 +178,7 @@ def _named(value: Any, path: FieldPath) -> FieldPath:
 def _setting(fields: dict[str, Any], resource: Resource, path: FieldPath) -> FieldPath | None:
     """The entry of a kustomization that sets a path of a resource."""
     if path[-1] == "image":
-        image = reference(str(_value(resource.value, path)))
+        image = reference(str(dig_named(resource.value, path)))
         for index, item in enumerate(mappings(fields.get("images"))):
             if image.repository == str(item.get("newName") or item.get("name")):
                 return "images", index
@@ -189,15 +196,6 @@ def _setting(fields: dict[str, Any], resource: Resource, path: FieldPath) -> Fie
             if path[-2] == "labels" and path[-1] in mapping(item.get("pairs")):
                 return "labels", index, "pairs", path[-1]
     return None
-
-
-def _value(value: Any, path: FieldPath) -> Any:
-    for step in path:
-        if isinstance(value, list) and isinstance(step, str):
-            value = next((item for item in value if dig(item, "name") == step), None)
-        else:
-            value = dig(value, step)
-    return value
 
 
 class Locations:

@@ -18,6 +18,8 @@ from harness.validate.model import BuiltResource
 from harness.validate.parsed import json_line
 from harness.validate.rule import ValidationRule
 
+_LEAST: Final = 4
+"""Letters of a quotation that is not closed."""
 _AGAIN: Final = re.compile(r"\b(?:multiple|repeated|twice|duplicate)\b")
 
 
@@ -114,6 +116,8 @@ def line_of(text: str, detail: str) -> int | None:
     quoted = reversed(re.findall(r'"([^"]+)"|`(?:\^\(\?s?:)?(.+?)(?:\)\$)?`', detail))
     named = re.findall(r"[a-z]+(?: [a-z]+)+", detail)
     patterns = [rf"(?<!\w){re.escape(plain or pattern)}(?!\w)" for plain, pattern in quoted]
+    if len(tail := detail.rpartition(": ")[2]) >= _LEAST:
+        patterns.append(re.escape(tail))
     # `scrape timeout greater than scrape interval` is about the first of the two.
     patterns += [rf"^\W*{words}:" for phrase in named for words in _keys(phrase)]
     for pattern in patterns:

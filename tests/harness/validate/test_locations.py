@@ -157,3 +157,48 @@ def test_a_service_in_a_mounted_text_is_located_at_its_line(sound: Path, url: st
     (finding,) = validate(sound).findings
     assert (finding.rule, place(finding, sound)) == (rule, "base/app/settings.yaml:3")
     assert said in finding.message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("requests: {cpu: 10m, memory: 16Mi", "requests: {cpu: 200m, memory: 16Mi", "            requests:"),
+        ("memory: 32Mi", "memory: 32MiB", "            limits:"),
+    ],
+)
+def test_an_amount_that_the_api_server_refuses_is_one_finding_at_its_field(
+    sound: Path, old: str, new: str, line: str
+) -> None:
+    web = sound / "base/app/web.yaml"
+    rewrite(web, old, new)
+    (finding,) = validate(sound).findings
+    assert web.read_text().splitlines()[(finding.line or 0) - 1].startswith(line)
+
+
+def test_of_two_resources_of_one_name_the_one_in_its_namespace_is_located(sound: Path) -> None:
+    extra = sound / "overlays/north/app/extra.yaml"
+    more = "---\napiVersion: v1\nkind: Service\nmetadata: {{name: more, namespace: {}}}\nspec:\n  ports: {}\n"
+    text = more.format("app", "[{port: x}]") + more.format("misc", "[{port: 80}]")
+    extra.write_text(extra.read_text() + text)
+    assert places(validate(sound, ("north",)), "LH201") == ["overlays/north/app/extra.yaml:13"]
+
+
+def test_a_wave_that_cannot_be_read_is_one_finding(sound: Path) -> None:
+    rewrite(sound / "base/cicd/applications/misc.yaml", WAVE.format(1), WAVE.format("first"))
+    report = validate(sound)
+    assert [place(finding, sound) for finding in report.findings] == ["base/cicd/applications/misc.yaml:6"]
+    assert report.not_judged == [
+        f"The wave of Application cicd/misc cannot be read, so LH401 and LH402 in {name} were not judged."
+        for name in ("north", "south")
+    ]
+
+
+def test_a_policy_for_pods_of_which_only_the_labels_can_be_read_is_no_finding(sound: Path) -> None:
+    extra = sound / "overlays/north/app/extra.yaml"
+    pod = "{apiVersion: v1, kind: Pod, metadata: {name: t, labels: {app: task}}, spec: {restartPolicy: No}}"
+    policy = (
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: task, namespace: app}\n"
+        "spec: {podSelector: {matchLabels: {app: task}}, ingress: [{}]}\n"
+    )
+    extra.write_text(f"{extra.read_text()}  pod.yaml: '{pod}'\n---\n{policy}")
+    assert {finding.rule for finding in validate(sound, ("north",)).findings} == {"LH201"}

@@ -115,6 +115,12 @@ def scrape(*lines: str) -> str:
         ("p.yaml", scrape("kubernetes_sd_configs: [{role: pods}]"), 'unknown Kubernetes SD role "pods"', 3),
         ("p.yaml", scrape("scrape_timeout: 2m"), "timeout greater than scrape interval", 2),
         ("p.yaml", scrape() + "  - job_name: a\n", "multiple scrape configs with job name", 3),
+        (
+            "alertmanager.yml",
+            "route:\n  receiver: a\n  matchers: ['severity=\"critical']\nreceivers: [{name: a}]\n",
+            "unescaped double quote",
+            3,
+        ),
         ("alertmanager.yml", "route: {receiver: a}\nreceivers: [{name: b}]\n", 'undefined receiver "a"', 1),
     ],
 )
