@@ -11,6 +11,7 @@ from harness.manifests.applications.application import Application
 from harness.manifests.applications.argocd import sources_of
 from harness.manifests.build import HELM_VALUES, Build
 from harness.manifests.kubernetes_yaml import Step
+from harness.manifests.patches import patches_of
 from harness.manifests.pods import TEMPLATES, PodTemplate, embedded, matches, pods_of
 from harness.manifests.problem import MISSING_FOLDER, Problem
 from harness.manifests.resource import Resource
@@ -196,6 +197,13 @@ def deciphered(resource: Resource) -> Resource:
     return Resource.of(value, origin=resource.origin)
 
 
+def _patches(build: Build) -> set[str]:
+    tree = build.root.tree
+    return {
+        patch.file for one in build.root.kustomizations for patch in patches_of(tree, one) if patch.file != one.file
+    }
+
+
 def environment(name: str, root: Path, applications: Iterable[Application]) -> Environment:
     """The environment that Applications and roots make up; what several deploy is there once."""
     applications = list(applications)
@@ -206,7 +214,10 @@ def environment(name: str, root: Path, applications: Iterable[Application]) -> E
             if build in collected.builds:
                 continue
             collected.builds.append(build)
+            patches = _patches(build) if build.as_written else set()
             for item in build.resources:
+                if item.origin in patches:
+                    continue  # a part of a resource that is not at hand
                 if (item.kind == HELM_VALUES and not item.group) or (
                     item.origin,
                     str(item),

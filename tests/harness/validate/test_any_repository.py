@@ -237,6 +237,25 @@ def test_what_is_not_built_is_named_and_no_finding(tmp_path: Path, name: str, co
     assert result.stdout.startswith("No findings, part not judged: ")
 
 
+def test_a_patch_of_a_base_that_is_not_at_hand_is_no_resource(tmp_path: Path) -> None:
+    patch = (
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {template: {spec: {containers: []}}}\n"
+    )
+    files = {
+        "overlays/x/kustomization.yaml": kustomization(f"'{REMOTE}'", more="patches: [{path: patch.yaml}]\n"),
+        "overlays/x/patch.yaml": patch,
+        "overlays/y/kustomization.yaml": kustomization(
+            f"'{REMOTE}'", "wrong.yaml", more="patchesStrategicMerge: [patch.yaml]\n"
+        ),
+        "overlays/y/patch.yaml": patch,
+        "overlays/y/wrong.yaml": WRONG,
+    }
+    report = validate(repository(tmp_path, files))
+    assert [(finding.rule, finding.file) for finding in report.findings] == [
+        ("LH201", tmp_path / "overlays/y/wrong.yaml")
+    ]
+
+
 def test_a_folder_that_does_not_exist_is_a_finding(tmp_path: Path) -> None:
     files = {"clusters/x/deployed.yaml": FLUX.replace("path: app", "path: ./absent")}
     (finding,) = validate(repository(tmp_path, files)).findings
