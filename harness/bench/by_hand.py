@@ -1,7 +1,8 @@
 """`python -m harness.bench.by_hand BRONZE_RUN LAKEHOUSE DATE`: bronze to gold in DuckDB and delta-rs; prints JSON.
 
-The same tables as somebody would write them by hand, in one process: with cleaning, rejection, deduplication and
-history columns, but without a manifest, checksums, gates, or repair after an interruption.
+The same rows as the pipeline's, as somebody would write them by hand, in one process: with cleaning, rejection,
+deduplication, hashes and history columns, but without a manifest, checksums, gates, a change data feed, new fields
+of the source, or repair after an interruption. Each day writes the whole table.
 """
 
 import json
@@ -13,10 +14,20 @@ from typing import Final
 import duckdb
 from deltalake import DeltaTable, write_deltalake
 
-from brewery.contract.fields import COORDINATE_FIELDS, REQUIRED_FIELDS, SOURCE_FIELDS, TEXT_FIELDS
+from brewery.contract.fields import (
+    COORDINATE_FIELDS,
+    DEPRECATED_FIELDS,
+    REQUIRED_FIELDS,
+    SOURCE_FIELDS,
+    TEXT_FIELDS,
+)
 from harness.bench.spark_stages import peak_bytes
 from lakehouse.gold import GOLD
 from lakehouse.gold_table import BREWERY_COUNT, GoldTable
+from lakehouse.records import BLANKS
+
+_READ: Final = ("source_file", "run_id", "raw_hash", "coordinates_status", "record_hash")
+"""What a row of silver has of its record, beside the fields."""
 
 _COORDINATES: Final = (
     "longitude between -180 and 180 and latitude between -90 and 90 and "
@@ -25,62 +36,91 @@ _COORDINATES: Final = (
 
 
 def _snapshot(db: duckdb.DuckDBPyConnection, bronze_run: Path) -> None:
-    columns = ", ".join(f"'{name}': 'VARCHAR'" for name in SOURCE_FIELDS)
-    cleaned = ", ".join(f"nullif(trim(nfc_normalize({name})), '') as {name}" for name in TEXT_FIELDS)
+    fields = json.dumps(dict.fromkeys(SOURCE_FIELDS, "VARCHAR"))
+    cleaned = ", ".join(f"cleaned(record.{name}) as {name}" for name in (*TEXT_FIELDS, *DEPRECATED_FIELDS))
+    numbers = ", ".join(f"try_cast(record.{name} as double) as {name}" for name in COORDINATE_FIELDS)
+    filled = ", ".join(f"coalesce({new}, {old}) as {new}" for old, new in DEPRECATED_FIELDS.items())
     reasons = ", ".join(f"case when {name} is null then 'missing:{name}' end" for name in REQUIRED_FIELDS)
-    numbers = ", ".join(f"try_cast({name} as double) as {name}" for name in COORDINATE_FIELDS)
     content = ", ".join((*TEXT_FIELDS[1:], *COORDINATE_FIELDS))
+    # Trimming a list of characters takes longer than all the rest: only where a text may need it.
     db.execute(f"""
-        create temp table parsed as
-        select {cleaned}, {numbers}, parse_filename(filename) as source_file
-        from read_json('{bronze_run}/page-*.jsonl.gz', format='newline_delimited', columns={{{columns}}},
-                       filename=true)
+        create temp macro cleaned(text) as nullif(
+            case when ord(text) between 33 and 126 and ord(right(text, 1)) between 33 and 126
+                 then nfc_normalize(text) else trim(nfc_normalize(text), {_literal(BLANKS)}) end, '')
     """)
     db.execute(f"""
         create temp table judged as
-        select * replace (lower(brewery_type) as brewery_type,
+        with lines as (
+            select line, parse_filename(filename) as source_file, row_number() over () as position
+            from read_csv('{bronze_run}/page-*.jsonl.gz', columns={{'line': 'VARCHAR'}}, auto_detect=false,
+                          header=false, delim='\x1f', quote='', escape='', filename=true)
+        ),
+        records as (
+            select json_transform(line, '{fields}') as record, unhex(md5(line)) as raw_hash, * from lines
+        ),
+        parsed as (
+            select {cleaned}, {numbers}, record.longitude is not null or record.latitude is not null as given,
+                   raw_hash, source_file, position, line
+            from records
+        )
+        select * exclude ({", ".join(DEPRECATED_FIELDS)}, given, line)
+                 replace ({filled}, lower(brewery_type) as brewery_type,
                           case when {_COORDINATES} then longitude end as longitude,
                           case when {_COORDINATES} then latitude end as latitude),
-               case when longitude is null and latitude is null then 'missing'
-                    when {_COORDINATES} then 'valid' else 'invalid' end as coordinates_status,
-               list_filter([{reasons}], lambda reason: reason is not null) as reasons
+               case when {_COORDINATES} then 'valid' when given then 'invalid' else 'missing' end
+                   as coordinates_status,
+               list_filter([{reasons}], lambda reason: reason is not null) as reasons,
+               case when len(reasons) > 0 then line end as raw
         from parsed
     """)
     db.execute(f"""
         create temp table snapshot as
-        select * exclude (reasons), (hash({content}) >> 1)::bigint as record_hash from judged where len(reasons) = 0
-        qualify row_number() over (partition by id order by source_file desc) = 1
+        select * exclude (reasons, raw, position), {_literal(bronze_run.name.removeprefix("run_id="))} as run_id,
+               (hash({content}) >> 1)::bigint as record_hash
+        from judged where len(reasons) = 0
+        qualify row_number() over (partition by id order by position desc) = 1
     """)
 
 
-def _silver(db: duckdb.DuckDBPyConnection, table: str, date: str) -> None:
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _silver(db: duckdb.DuckDBPyConnection, root: str, date: str) -> None:
+    table = f"{root}/silver/breweries"
     if not DeltaTable.is_deltatable(table):
         db.execute(f"""
             create temp table silver as
-            select *, date '{date}' as first_seen, date '{date}' as last_seen, true as is_current,
+            select *, date '{date}' as first_seen, null::date as last_seen, true as is_current,
                    'added' as last_change, date '{date}' as last_change_on, date '{date}' as ingestion_date
             from snapshot
         """)
     else:
-        before = DeltaTable(table).to_pyarrow_dataset()
-        db.register("before", before)
-        content = ", ".join(
-            f"case when s.id is null then b.{name} else s.{name} end as {name}"
-            for name in (*TEXT_FIELDS, *COORDINATE_FIELDS, "source_file", "coordinates_status", "record_hash")
+        db.register("before", DeltaTable(table).to_pyarrow_dataset())
+        days = DeltaTable(f"{root}/gold/daily_changes").to_pyarrow_table(columns=["ingestion_date"])
+        newest = max(days["ingestion_date"].to_pylist())
+        # As in the pipeline's table, a row says when its line was read first.
+        stays = "s.raw_hash = b.raw_hash and b.is_current"
+        kept = ", ".join(
+            f"case when s.id is null or {stays} then b.{name} else {new} end as {name}"
+            for name, new in {
+                **{name: f"s.{name}" for name in (*TEXT_FIELDS, *COORDINATE_FIELDS, *_READ)},
+                "ingestion_date": f"date '{date}'",
+            }.items()
         )
         db.execute(f"""
             create temp table silver as
-            select {content},
+            select {kept},
                    coalesce(b.first_seen, date '{date}') as first_seen,
-                   case when s.id is null then b.last_seen else date '{date}' end as last_seen,
+                   case when s.id is not null then null when b.is_current then date '{newest}' else b.last_seen
+                        end as last_seen,
                    s.id is not null as is_current,
                    case when b.id is null or (s.id is not null and not b.is_current) then 'added'
                         when s.id is null and b.is_current then 'removed'
                         when s.record_hash <> b.record_hash then 'changed' else b.last_change end as last_change,
                    case when b.id is null or s.id is null and b.is_current or s.id is not null and not b.is_current
                              or s.record_hash <> b.record_hash then date '{date}'
-                        else b.last_change_on end as last_change_on,
-                   case when s.id is null then b.ingestion_date else date '{date}' end as ingestion_date
+                        else b.last_change_on end as last_change_on
             from snapshot s full join before b on s.id = b.id
         """)
     write_deltalake(table, db.table("silver").to_arrow_reader(), mode="overwrite")
@@ -131,7 +171,7 @@ def main(bronze_run: Path, root: str, date: str) -> None:
         _snapshot(db, bronze_run)
         rejected = db.sql("select * from judged where len(reasons) > 0")
         write_deltalake(f"{root}/silver/breweries_rejected", rejected.to_arrow_reader(), mode="append")
-        _silver(db, f"{root}/silver/breweries", date)
+        _silver(db, root, date)
         _gold(db, root, date)
     seconds = time.monotonic() - started
     sys.stdout.write(json.dumps({"seconds": seconds, "peak_bytes": peak_bytes("self")}) + "\n")
