@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import json
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Final
@@ -15,6 +16,9 @@ from lakehouse import records
 
 BROADCAST_IDS: Final = 200_000
 """So many ids still fit in every task's memory (about 20 MB)."""
+
+_BITS_OF_AN_ID: Final = 4
+"""At least so many bits of the table in `among`: of the other ids, less than a quarter meets the condition."""
 
 
 def _digest(*modules: ModuleType) -> str:
@@ -147,3 +151,33 @@ def changes(accepted: DataFrame, rejected: DataFrame, before: DataFrame) -> Data
     write = (sf.col("_change") != "kept") | sf.col("_last_seen").isNotNull()
     changed = joined.select(ids, *others, "_last_seen", change.alias("_change")).where("_change is not null")
     return changed.withColumn("_write", write).drop("_last_seen")
+
+
+def among(column: str, changes: DataFrame, rows: int) -> Column:
+    """A condition that every `id` of `changes` meets, and few others: it looks up a hash in a table of bits.
+
+    Delta's MERGE joins with an outer join from the source, for which Spark shuffles all rows of the target; with
+    this condition, only those that meet it.
+
+    Args:
+        column: Name of the id that is looked up.
+        changes: The rows.
+        rows: Their number.
+    """
+    if rows > BROADCAST_IDS:
+        return sf.lit(True)
+    bits = max(64, 1 << (rows * _BITS_OF_AN_ID - 1).bit_length())
+    words = [0] * (bits // 64)
+    marked = changes.selectExpr(f"{_slot('id', bits)} as slot").selectExpr(
+        "shiftright(slot, 6) as word", "shiftleft(1L, cast(slot & 63 as int)) as bit"
+    )
+    for row in marked.groupBy("word").agg(sf.expr("bit_or(bit)").alias("bits")).collect():
+        words[row["word"]] = row["bits"]
+    slot = _slot(column, bits)
+    # Constant for the optimiser, which reads it once; and shorter in the commit than a call with each word.
+    table = f"from_json('{json.dumps(words, separators=(',', ':'))}', 'array<bigint>')"
+    return sf.expr(f"getbit({table}[cast(shiftright({slot}, 6) as int)], cast({slot} & 63 as int)) = 1")
+
+
+def _slot(column: str, bits: int) -> str:
+    return f"(xxhash64({column}) & {bits - 1}L)"

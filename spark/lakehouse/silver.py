@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from delta.tables import DeltaTable
-from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as sf
 
@@ -171,8 +170,9 @@ def merge(lakehouse: Lakehouse, manifest: Manifest, snapshot: Snapshot) -> Ledge
         affected = snapshot.affected
         if affected is None:
             affected = comparison.states(silver, sf.col("is_current"))
-        changes = comparison.changes(snapshot.accepted, snapshot.rejected, affected)
-        changes = changes.persist(StorageLevel.MEMORY_AND_DISK)
+        # Not cached: after the commit, Delta plans every cached query again that reads the table.
+        changes = comparison.changes(snapshot.accepted, snapshot.rejected, affected).localCheckpoint()
+        snapshot.release()
         counted = changes.groupBy("_change", "_write").count().collect()
     counts = Counter[str]()
     for row in counted:
@@ -182,12 +182,12 @@ def merge(lakehouse: Lakehouse, manifest: Manifest, snapshot: Snapshot) -> Ledge
         lakehouse.writing(f"merge into the table {path}"),
         tables.commit_metadata(lakehouse.spark, mark(manifest, snapshot, counts["kept"]).to_json()),
     ):
-        _merge(lakehouse, manifest, changes.where("_write"), [name for name in silver.columns if name not in _OWN])
-    changes.unpersist()
+        columns = [name for name in silver.columns if name not in _OWN]
+        _merge(lakehouse, manifest, changes.where("_write"), columns, written)
     return _entry(lakehouse, manifest, snapshot, counts, written)
 
 
-def _merge(lakehouse: Lakehouse, manifest: Manifest, changes: DataFrame, new: Sequence[str]) -> None:
+def _merge(lakehouse: Lakehouse, manifest: Manifest, changes: DataFrame, new: Sequence[str], written: int) -> None:
     date = sf.lit(manifest.ingestion_date)
     before = held(lakehouse)
     content: dict[str, Column] = {
@@ -219,7 +219,9 @@ def _merge(lakehouse: Lakehouse, manifest: Manifest, changes: DataFrame, new: Se
         "last_seen": sf.lit(before.mark.ingestion_date if before else None).cast("date"),
     }
     target = DeltaTable.forPath(lakehouse.spark, lakehouse.path(SILVER_BREWERIES))
-    builder: Any = target.alias("t").merge(changes.alias("s"), "t.id = s.id")
+    candidates = comparison.among("t.id", changes, written)
+    source = sf.broadcast(changes) if written <= comparison.BROADCAST_IDS else changes
+    builder: Any = target.alias("t").merge(source.alias("s"), (sf.col("t.id") == sf.col("s.id")) & candidates)
     (
         builder.whenMatchedUpdate("s._change = 'removed'", removal)
         .whenMatchedUpdate("s._change = 'kept'", {"last_seen": _no_date()})

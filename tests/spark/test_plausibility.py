@@ -5,6 +5,7 @@
 import json
 import random
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -136,6 +137,17 @@ def test_each_kind_of_implausible_value_is_named_and_nothing_else(spark: SparkSe
     assert wrong == []
 
 
+def test_every_row_that_has_a_warning_is_looked_at(spark: SparkSession, brewery: Make) -> None:
+    cases = [(kind, changes) for kind, those in IMPLAUSIBLE.items() for changes in those]
+    rows = [brewery(f"id-{number}", **changes) for number, (_, changes) in enumerate(cases)]
+    schema = ", ".join(f"`{name}` {'double' if name.endswith('tude') else 'string'}" for name in rows[0])
+    frame = spark.createDataFrame([list(row.values()) for row in rows], schema).selectExpr(
+        "*", "true as is_current"
+    )
+    counted = plausibility.implausible_rows(frame, plausibility.implausible(past(rows)))
+    assert {kind: count for kind, (count, _) in counted.items()} == Counter(kind for kind, _ in cases)
+
+
 def test_the_value_says_what_is_wrong(spark: SparkSession, brewery: Make) -> None:
     rows = [
         brewery("sign", **{**OREGON, "latitude": -45.5}),
@@ -162,10 +174,13 @@ def test_the_rule_for_mojibake_is_ftfys(spark: SparkSession) -> None:
     texts = ["".join(chance.choices(alphabet, k=chance.randint(1, 5))) for _ in range(4000)]
     texts += ["Bräu", "Ã©", "Cœ", "œ1", "a Â b", "Ã b", "#[&]", "naïve café"]
     frame = spark.createDataFrame([[text] for text in texts], "text string").selectExpr(
-        "text", f"text rlike {plausibility._literal(plausibility.mojibake())} as bad"
+        "text",
+        f"text rlike {plausibility._literal(plausibility.mojibake())} as bad",
+        f"text rlike {plausibility._literal(plausibility._SUSPICIOUS)} as suspicious",
     )
-    differs = [row["text"] for row in frame.collect() if row["bad"] != is_bad(row["text"])]
-    assert differs == []
+    judged = frame.collect()
+    assert [row["text"] for row in judged if row["bad"] != is_bad(row["text"])] == []
+    assert [row["text"] for row in judged if row["bad"] and not row["suspicious"]] == []
 
 
 @pytest.mark.parametrize(

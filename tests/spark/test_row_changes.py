@@ -72,6 +72,36 @@ def test_a_day_writes_what_it_changes(
         assert sum(add["deletionVector"]["cardinality"] for add in written if add.get("deletionVector")) == 2
 
 
+def test_few_rows_meet_the_condition_that_every_change_meets(spark: SparkSession) -> None:
+    ids = spark.range(50_000).selectExpr("concat('id-', id) as id")
+    for rows in (0, 1, 17, 4_000):
+        changes = ids.limit(rows)
+        condition = comparison.among("id", changes, rows)
+        assert changes.where(condition).count() == rows
+        assert ids.where(condition).count() <= rows + 50_000 / 4
+
+
+def test_no_cached_query_reads_silver_while_it_changes(
+    spark: SparkSession, layout: Layout, bronze: Any, brewery: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state: Any = spark._jsparkSession
+    cached = []
+    merge = silver._merge
+
+    def watched(*arguments: Any) -> None:
+        cached.append(not state.sharedState().cacheManager().isEmpty())
+        merge(*arguments)
+
+    monkeypatch.setattr(silver, "_merge", watched)
+    bronze.write(D1, [[brewery("a"), brewery("b")]])
+    bronze.write(D2, [[brewery("b", name="New"), brewery("c")]])
+    bronze_to_silver.run(spark, layout, ANY)
+    monkeypatch.setattr(silver, "WORTH_COMPARING", 1_000)
+    bronze.write(D3, [[brewery("b"), brewery("d")]])
+    bronze_to_silver.run(spark, layout, ANY)
+    assert cached == [False, False]
+
+
 def test_a_day_without_changes_is_a_commit_without_files(
     spark: SparkSession, layout: Layout, bronze: Any, lake: Any, brewery: Make
 ) -> None:
@@ -227,8 +257,8 @@ def test_a_commit_that_lost_rows_is_refused(
     bronze.write(D2, [[brewery("a", name="New"), brewery("b", name="New")]])
     merge = silver._merge
 
-    def losing(lakehouse: Any, manifest: Any, changes: Any, new: Any) -> None:
-        merge(lakehouse, manifest, changes.where("id <> 'b'"), new)
+    def losing(lakehouse: Any, manifest: Any, changes: Any, new: Any, written: int) -> None:
+        merge(lakehouse, manifest, changes.where("id <> 'b'"), new, written)
 
     monkeypatch.setattr(silver, "_merge", losing)
     with pytest.raises(LakehouseError, match=r"wrote 1 rows of silver instead of 2: restore the version before 1"):

@@ -1,5 +1,7 @@
 """Session settings: from the environment, and what they do to the files that a job writes."""
 
+import shlex
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -58,6 +60,21 @@ def test_further_options_of_java_are_added() -> None:
     config = session_config({"SPARK_JAVA_OPTIONS": "-XX:SharedArchiveFile=/a.jsa"})
     options = config["spark.driver.extraJavaOptions"].split()
     assert {"-XX:SharedArchiveFile=/a.jsa", "-XX:+UseParallelGC"} <= set(options)
+
+
+@pytest.mark.spark
+def test_java_compiles_for_many_records_what_rows_go_through(spark: SparkSession) -> None:
+    properties: Any = spark._jvm
+    java = Path(properties.java.lang.System.getProperty("java.home")) / "bin" / "java"
+    options = shlex.split(session_config({"SPARK_EXPECTED_RECORDS": "1000000"})["spark.driver.extraJavaOptions"])
+    shown = subprocess.run(
+        [java, *options, "-XX:+CompilerDirectivesPrint", "-version"], capture_output=True, text=True, check=True
+    ).stdout
+    # Java shows first which directive it looks at first.
+    rows, others = [block for block in shown.split("Directive:") if "c2 directives" in block][:2]
+    assert "org/apache/spark/unsafe/*.*" in rows
+    assert "Exclude:false" in rows.split("c2 directives")[1]
+    assert "Exclude:true" in others.split("c2 directives")[1]
 
 
 @pytest.mark.spark

@@ -39,15 +39,29 @@ _ZERO: Final = "latitude = 0 or longitude = 0 or (abs(latitude) < 0.01 and abs(l
 
 # Characters that nobody types and nobody sees: controls, zero-width and bidirectional marks, private use.
 _INVISIBLE: Final = r"[\x00-\x1f\x7f\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069\ue000-\uf8ff]"
-# One by one, because Java looks up single characters in a table, and compares with each range.
-_ODD_ASCII: Final = "[" + "".join(f"\\x{code:02x}" for code in (*range(0x20), *map(ord, "&<?\\"), 0x7F)) + "]"
+# What mojibake nearly always has: two characters in a row that are not ASCII, or one of a few.
+_UNUSUAL: Final = r"[^\x00-\x7f]{2}|[ÃÂ] |[Œœ]"
+# Nearly every character is plain. Those stand one by one, because Java looks up single ones in a table, and
+# compares with each range; only what is not plain is looked at again.
+_PLAIN: Final = "".join(f"\\x{code:02x}" for code in range(0x20, 0x7F) if code not in b"&<?\\")
+_SUSPICIOUS: Final = (
+    rf"[^{_PLAIN}](?:"
+    + "|".join(
+        (
+            r"(?<=[\x00-\x1f&<?\\\x7f-\x9f\u200b\u202a-\u202e\u2060-\u2069\ue000-\uffffŒœ])",
+            r"(?<=[ÃÂ]) ",
+            r"(?<=[^\x00-\x7f])[\x80-\u2e7f]",
+        )
+    )
+    + ")"
+)
 _MARKUP: Final = (
     r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});"
     r"|</?[A-Za-z!][^<>]*>|\\u[0-9a-fA-F]{4}|\\[nrt\"]"
 )
 _LETTER_OR_DIGIT: Final = r"[\p{L}\p{N}]"
 _DIGIT: Final = r"\p{Nd}"
-_NO_DIGITS: Final = r"\P{Nd}+"
+_PHONE: Final = r"^(?:\P{Nd}*+\p{Nd}){3,20}+\P{Nd}*+\z"
 _WEBSITE: Final = r"^(?:[hH][tT][tT][pP][sS]?://)?[^\s/?#@:.]+(?:\.[^\s/?#@:.]+)+\.?(?::[0-9]+)?(?:[/?#]\S*)?$"
 
 
@@ -133,8 +147,7 @@ def implausible(past: Past) -> dict[str, Implausible]:
             "name",
         ),
         "phone_is_a_number": _when(
-            f"length(regexp_replace(phone, {_literal(_NO_DIGITS)}, '')) not between 3 and 20"
-            f" or {_matches('phone', '[0-9][eE][+]?[0-9]')}",
+            f"not {_matches('phone', _PHONE)} or {_matches('phone', '[0-9][eE][+]?[0-9]')}",
             "phone",
         ),
         "postal_code_is_a_code": _when(
@@ -154,8 +167,8 @@ def mojibake() -> str:
 
     ftfy writes it with blanks and comments, which Java would also leave out within brackets.
     """
-    # To try all alternatives takes long. Nearly all of them need two characters in a row that are not ASCII.
-    result = ["(?Ums)(?=[\\x80-\\x9f]|.{0,2}(?:[^\\x00-\\x7f]{2}|[ÃÂ] |[Œœ]))(?:"]
+    # To try all alternatives takes long.
+    result = [f"(?Ums)(?=[\\x80-\\x9f]|.{{0,2}}(?:{_UNUSUAL}))(?:"]
     symbols = iter(BADNESS_RE.pattern)
     in_brackets = False
     for symbol in symbols:
@@ -281,8 +294,7 @@ def implausible_rows(
     """
     conditions = [f"({warning.condition})" for warning in warnings.values() if not warning.of_odd_text]
     of_odd_text = " or ".join(warning.condition for warning in warnings.values() if warning.of_odd_text)
-    odd = f"octet_length({_joined()}) <> length({_joined()}) or {_matches(_joined(), _ODD_ASCII)}"
-    suspicious = " or ".join([*conditions, f"({odd}) and ({of_odd_text})"])
+    suspicious = " or ".join([*conditions, f"{_matches(_joined(' '), _SUSPICIOUS)} and ({of_odd_text})"])
     shown = ", ".join(
         f"struct('{name}' as warning, substring({warning.value}, 1, {_SHOWN}) as value)"
         for name, warning in warnings.items()
