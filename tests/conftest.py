@@ -40,6 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """One more than processors: a worker waits for its Java machine a third of the time."""
     return min(4, (os.cpu_count() or 1) + 1)
