@@ -34,7 +34,9 @@ def pipeline(spark_variables: None, tmp_path_factory: pytest.TempPathFactory) ->
     from lakehouse.session import get_session
 
     root = tmp_path_factory.mktemp("lakehouse")
-    spark = get_session("tests", {"SPARK_MASTER": "local[2]", "SPARK_DRIVER_MEMORY": "1g"})
+    spark = get_session(
+        "tests", {"SPARK_MASTER": "local[2]", "SPARK_DRIVER_MEMORY": "1g", "SPARK_EXPECTED_RECORDS": "450"}
+    )
     for key, value in QUICK.items():
         spark.conf.set(key, value)
     days = []

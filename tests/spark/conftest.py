@@ -41,7 +41,9 @@ def spark(spark_variables: None) -> Iterator[SparkSession]:
     """The jobs' own session, with as few shuffle partitions as tables of ten rows need."""
     from lakehouse.session import get_session
 
-    session = get_session("tests", {"SPARK_MASTER": "local[2]", "SPARK_DRIVER_MEMORY": "1g"})
+    session = get_session(
+        "tests", {"SPARK_MASTER": "local[2]", "SPARK_DRIVER_MEMORY": "1g", "SPARK_EXPECTED_RECORDS": "100"}
+    )
     session.conf.set("spark.sql.shuffle.partitions", "1")
     # Plans of ten rows have nothing to adapt to, and each stage would be planned again.
     session.conf.set("spark.sql.adaptive.enabled", "false")

@@ -1,6 +1,7 @@
 """Write, audit, publish: gold changes only when every expectation holds."""
 
 import datetime as dt
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from brewery.contract.manifest import Manifest
 from lakehouse.errors import LakehouseError
 from lakehouse.gold import GOLD
 from lakehouse.jobs import bronze_to_silver, quality_gate, quarantine, silver_to_gold
+from tests.spark.conftest import Bronze
 
 pytestmark = pytest.mark.spark
 
@@ -24,15 +26,25 @@ Make = Callable[..., dict[str, Any]]
 D1, D2 = "2026-03-01", "2026-03-02"
 
 
-@pytest.fixture
-def day_one(spark: SparkSession, layout: Layout, bronze: Any, brewery: Make) -> Manifest:
-    """Gold of one day is published; the manifest of that day."""
-    manifest: Manifest = bronze.write(
-        D1, [[brewery("a"), brewery("b", brewery_type="brewpub", phone=None, state_province=None)]]
-    )
+@pytest.fixture(scope="module")
+def published(
+    spark: SparkSession, brewery: Make, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Layout, Manifest]:
+    """A lakehouse in which gold of one day is published; the manifest of that day."""
+    layout = Layout(str(tmp_path_factory.mktemp("published") / "lake house"))
+    records = [brewery("a"), brewery("b", brewery_type="brewpub", phone=None, state_province=None)]
+    manifest = Bronze(layout).write(D1, [records])
     bronze_to_silver.run(spark, layout)
     silver_to_gold.run(spark, layout)
     quality_gate.run(spark, layout)
+    return layout, manifest
+
+
+@pytest.fixture
+def day_one(layout: Layout, published: tuple[Layout, Manifest]) -> Manifest:
+    """A copy of that lakehouse, to change; the manifest of its day."""
+    original, manifest = published
+    shutil.copytree(original.root, layout.root)
     return manifest
 
 
