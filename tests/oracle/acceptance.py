@@ -27,11 +27,20 @@ _HEADER: Final = (
 )
 
 
+class _RefusedError(ValueError):
+    """Why a repository is not reviewed at all, as when there is nothing in it that is deployed."""
+
+
 @dataclass
 class Row:
-    """What came of one repository; seconds of processor time and memory are those of the largest review."""
+    """What came of one repository; seconds of processor time and memory are those of the largest review.
+
+    Attributes:
+        refused: Why there is no review.
+    """
 
     repository: str
+    refused: str = ""
     commits: int = 0
     roots: int = 0
     changed: int = 0
@@ -43,6 +52,8 @@ class Row:
     megabytes: int = 0
 
     def __str__(self) -> str:
+        if self.refused:
+            return f"| {self.repository} | {self.refused} |{' |' * 8}"
         counts = (self.commits, self.roots, self.changed, len(self.unreported), len(self.falsely), self.unbuilt)
         measured = (f"{self.cold:.1f}", f"{self.warm:.1f}", str(self.megabytes))
         return f"| {' | '.join([self.repository, *map(str, counts), *measured])} |"
@@ -56,7 +67,10 @@ def main() -> None:
     options = parser.parse_args()
     rows = []
     for clone in sorted(path for path in options.folder.iterdir() if options.only in path.name):
-        rows.append(_judge(clone, options.commits))
+        try:
+            rows.append(_judge(clone, options.commits))
+        except _RefusedError as error:
+            rows.append(Row(clone.name, str(error)))
         print(_HEADER, *rows, sep="\n", flush=True)  # noqa: T201 - a program
     sys.exit(any(row.unreported or row.falsely for row in rows))
 
@@ -96,12 +110,17 @@ def _review(clone: Path, commit: str, folder: Path) -> tuple[dict[str, Any], flo
             (cache / program).symlink_to(cache_root() / program)
     target = folder / "review.json"
     command = [sys.executable, "-m", "harness", "diff", f"{commit}~", commit, "-C", str(clone), "--direct"]
-    process = subprocess.Popen(
-        [*command, "--format", "json", "-o", str(target)],
-        env={**os.environ, "HARNESS_CACHE_DIR": str(cache)},
-        stderr=subprocess.DEVNULL,
-    )
-    _, _, usage = os.wait4(process.pid, 0)
+    target.unlink(missing_ok=True)
+    said = folder / "said.txt"
+    with said.open("w", encoding="utf-8") as errors:
+        process = subprocess.Popen(
+            [*command, "--format", "json", "-o", str(target)],
+            env={**os.environ, "HARNESS_CACHE_DIR": str(cache)},
+            stderr=errors,
+        )
+        _, _, usage = os.wait4(process.pid, 0)
+    if not target.exists():
+        raise _RefusedError(said.read_text(encoding="utf-8").strip())
     review: dict[str, Any] = json.loads(target.read_text(encoding="utf-8"))
     return review, usage.ru_utime + usage.ru_stime, usage.ru_maxrss // 1024
 
