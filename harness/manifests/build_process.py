@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +17,12 @@ from harness.manifests.build import Answer
 from harness.manifests.inputs import RemoteReference
 
 CRASHED: Final = "kustomize crashed"
+_CAUSES: Final = {
+    b"stack overflow": "limit: it nests or calls itself without an end",
+    b"out of memory": "limit: it takes more memory than a root may take",
+}
+"""What Go says when it ends a process, and what that means."""
+_FATAL: Final = re.compile(rb"fatal error: .*?(stack overflow|out of memory)")
 _GRACE_SECONDS: Final = 2
 
 
@@ -120,10 +128,10 @@ class BuildProcess:
         for _ in requests:
             answer = Answer(process.stdout.readline())
             if not answer.line.endswith(b"\n"):
-                self._end()
+                cause = self._end()
                 if answers or process is used:
                     return answers
-                return [Answer(json.dumps({"resources": [], "error": CRASHED}).encode())]
+                return [Answer(json.dumps({"resources": [], "error": cause}).encode())]
             if refused := answer.header.get("refused"):
                 raise HarnessError(
                     f"The options of kustomize cannot be used ({refused}): see docs/diff.md.",
@@ -143,20 +151,22 @@ class BuildProcess:
             self._end()
         if self._process is None:
             # A group of its own: what it starts can be ended with it.
+            self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the end of the process
             self._process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=with_certificates(os.environ),
+                stderr=self._said,
+                env={**with_certificates(os.environ), "GOTRACEBACK": "none"},
                 process_group=0,
             )
         return self._process
 
-    def _end(self) -> None:
+    def _end(self) -> str:
+        """Ends the process; returns why it had ended by itself, if it had."""
         process, self._process = self._process, None
         if process is None:
-            return
+            return CRASHED
         try:
             if process.stdin is not None:
                 process.stdin.close()
@@ -169,3 +179,7 @@ class BuildProcess:
             process.wait()
         if process.stdout is not None:
             process.stdout.close()
+        with self._said as said:
+            said.seek(0)
+            fatal = _FATAL.search(said.read())
+        return _CAUSES[fatal[1]] if fatal else CRASHED

@@ -144,8 +144,11 @@ _SENTENCES: Final[tuple[tuple[str, str], ...]] = (
         r"no 'git' program on path.*",
         "{remote} cannot be fetched, because git is not on the PATH: install git, then run it again.",
     ),
-    (r"remote chart (?P<chart>.*?): (?P<what>.*)", "The Helm chart {chart} cannot be rendered: {what}."),
-    (r"chart (?P<chart>.*?): (?P<what>.*)", "The Helm chart in {chart} cannot be rendered: {what}."),
+    (
+        r"remote chart (?P<chart>.*?): (?:limit: )?(?P<what>.*)",
+        "The Helm chart {chart} cannot be rendered: {what}.",
+    ),
+    (r"chart (?P<chart>.*?): (?:limit: )?(?P<what>.*)", "The Helm chart in {chart} cannot be rendered: {what}."),
     (r"limit: (?P<what>.*)", "{root} cannot be built: {what}."),
     (r"kustomize crashed.*", "kustomize crashed while it built {root}."),
 )

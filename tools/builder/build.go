@@ -31,8 +31,14 @@ type resource struct {
 	JSON   int  `json:"json"`
 }
 
-// deepest is how deep a resource may be nested; whoever reads the answer must not run out of stack.
-const deepest = 128
+const (
+	// deepest is how deep a resource may be nested; whoever reads the answer must not run out of stack.
+	deepest = 128
+	// largest is how many bytes a resource may have: etcd takes 1.5 MB for one object.
+	largest = 3_000_000
+	// mostMade is how many bytes an answer may have; whoever reads it must not run out of memory.
+	mostMade = 64 << 20
+)
 
 var (
 	builtInSchema = openapi.GetSchemaVersion()
@@ -157,6 +163,9 @@ func (a *answer) add(described resource, name string, asJSON []byte) error {
 	if nesting(asJSON) > deepest {
 		return fmt.Errorf("limit: %s %s is nested more than %d levels deep", described.Kind, name, deepest)
 	}
+	if len(asJSON) > largest {
+		return fmt.Errorf("limit: %s %s has %d bytes, more than a cluster stores", described.Kind, name, len(asJSON))
+	}
 	asYAML, err := yaml.JSONToYAML(asJSON)
 	if err != nil {
 		return err
@@ -164,6 +173,9 @@ func (a *answer) add(described resource, name string, asJSON []byte) error {
 	described.YAML, described.JSON = len(asYAML), len(asJSON)
 	a.Resources = append(a.Resources, described)
 	a.payload = append(append(a.payload, asYAML...), asJSON...)
+	if len(a.payload) > mostMade {
+		return fmt.Errorf("limit: it makes more than %d MB of manifests", mostMade>>20)
+	}
 	return nil
 }
 

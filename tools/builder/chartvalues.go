@@ -13,8 +13,6 @@ import (
 	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
 	"sigs.k8s.io/kustomize/kyaml/yaml/merge2"
 	"sigs.k8s.io/yaml"
-
-	"github.com/Masterminds/sprig/v3"
 )
 
 // values is one layer of a chart's values; a later layer wins.
@@ -134,11 +132,7 @@ func (c *helmRelease) releaseName() (string, error) {
 	if c.Template == "" {
 		return c.Name, nil
 	}
-	functions := sprig.TxtFuncMap()
-	for name, function := range constantFunctions() {
-		functions[name] = function
-	}
-	parsed, err := template.New("name").Funcs(functions).Parse(c.Template)
+	parsed, err := template.New("name").Funcs(sprigFunctions()).Parse(c.Template)
 	if err != nil {
 		return "", err
 	}

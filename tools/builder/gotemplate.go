@@ -30,6 +30,7 @@ type filled struct {
 
 const (
 	longestText = 1 << 20
+	mostFilled  = 10 << 20
 	longestName = 253
 )
 
@@ -39,13 +40,23 @@ var (
 	errTwoNames = errors.New("two keys of a mapping become the same")
 )
 
-// applicationSetFunctions are those that Argo CD gives to the templates of ApplicationSets: sprig's, without what
-// tells of the machine, and its own.
-func applicationSetFunctions() template.FuncMap {
+// sprigFunctions are sprig's, without what tells of the machine, and with constants for what is made up.
+func sprigFunctions() template.FuncMap {
 	named := sprig.TxtFuncMap()
+	for name, function := range constantFunctions() {
+		if _, known := named[name]; known {
+			named[name] = function
+		}
+	}
 	for _, name := range []string{"env", "expandenv", "getHostByName"} {
 		delete(named, name)
 	}
+	return named
+}
+
+// applicationSetFunctions are those that Argo CD gives to the templates of ApplicationSets.
+func applicationSetFunctions() template.FuncMap {
+	named := sprigFunctions()
 	named["normalize"] = normalize
 	named["slugify"] = slugify
 	named["toYaml"] = func(value any) (string, error) {
@@ -62,11 +73,31 @@ func applicationSetFunctions() template.FuncMap {
 }
 
 func fillAll(wanted *fillings) answer {
-	results := make([]filled, 0, len(wanted.Each))
+	results, made := make([]filled, 0, len(wanted.Each)), 0
 	for _, one := range wanted.Each {
-		results = append(results, fill(one, wanted.Options))
+		result := fill(one, wanted.Options)
+		if made += sizeOf(result.Value); made > mostFilled {
+			return answer{Error: fmt.Sprintf("limit: it makes more than %d MB", mostFilled>>20)}
+		}
+		results = append(results, result)
 	}
 	return answer{Filled: results}
+}
+
+func sizeOf(value any) (size int) {
+	switch value := value.(type) {
+	case string:
+		return len(value)
+	case []any:
+		for _, item := range value {
+			size += sizeOf(item)
+		}
+	case map[string]any:
+		for key, item := range value {
+			size += len(key) + sizeOf(item)
+		}
+	}
+	return size
 }
 
 func fill(one filling, options []string) (result filled) {

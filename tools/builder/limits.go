@@ -71,6 +71,13 @@ func processorTime() time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
+// boundMemory has the kernel refuse what is far above the limit: Go maps terabytes in one step, during which nobody
+// watches.
+func boundMemory(bytes int64) {
+	limit := syscall.Rlimit{Cur: uint64(2 * bytes), Max: uint64(2 * bytes)}
+	_ = syscall.Setrlimit(syscall.RLIMIT_DATA, &limit) // where it may not be set, limits.watch remains
+}
+
 func memory() int64 {
 	samples := []metrics.Sample{{Name: totalMemory}, {Name: returned}}
 	metrics.Read(samples)

@@ -88,6 +88,9 @@ func main() {
 	flag.Parse()
 	debug.SetGCPercent(gcPercent)
 	debug.SetMemoryLimit(*megabytes << 20 * 3 / 4)
+	// What calls itself without an end is known by its stack before it is known by its memory.
+	debug.SetMaxStack(int(*megabytes << 20 / 4))
+	boundMemory(*megabytes << 20)
 	replies := &replies{out: os.Stdout}
 	// What kustomize prints must not get between the answers.
 	os.Stdout = os.Stderr

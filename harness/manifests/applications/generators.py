@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from harness.manifests.applications.templates import Filled, FillGo, Filling, Parameters, fill_names, flat, go_text
+from harness.manifests.applications.templates import Filled, FillGo, Filling, Names, Parameters, flat, go_text
 from harness.manifests.globs import path_match
 from harness.manifests.kubernetes_yaml import YamlError, load
 from harness.manifests.tree import UnreadableError
@@ -57,11 +57,12 @@ class Templates:
         self.is_go = bool(spec.get("goTemplate"))
         self._options = strings(spec.get("goTemplateOptions"))
         self._fill = repository.fill
+        self._names = Names()
 
     def fill(self, fillings: Sequence[Filling], *, strict: bool = False) -> list[Filled]:
         """Fills values, each with its own parameters; `strict` takes a missing parameter for an error."""
         if not self.is_go:
-            return [(fill_names(value, parameters), "") for value, parameters in fillings]
+            return [self._names.fill(value, parameters) for value, parameters in fillings]
         others = [option for option in self._options if not option.startswith("missingkey=")]
         options = [*others, "missingkey=error"] if strict else self._options
         return self._fill(fillings, options) if fillings else []

@@ -14,23 +14,45 @@ Filled = tuple[Any, str]
 FillGo = Callable[[Sequence[Filling], Sequence[str]], list[Filled]]
 """Fills Go templates, with options such as `missingkey=error`."""
 
+_MOST_FILLED: Final = 10 << 20
+"""Bytes that the parameters of an ApplicationSet may make in all, as in tools/builder."""
 _NAME: Final = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _MOST_DIGITS: Final = 6
 """Digits before the point, above which Go writes an exponent."""
 
 
-def fill_names(value: Any, parameters: Parameters) -> Any:
-    """Replaces `{{name}}` in all texts; what no parameter is called stays as it is, as in Argo CD."""
-    if isinstance(value, str):
-        return _NAME.sub(lambda match: _named(parameters, match), value)
-    if isinstance(value, dict):
-        return {fill_names(key, parameters): fill_names(item, parameters) for key, item in value.items()}
-    return [fill_names(item, parameters) for item in value] if isinstance(value, list) else value
+class _TooLongError(ValueError):
+    """Parameters make more text than any ApplicationSet needs."""
 
 
-def _named(parameters: Parameters, match: re.Match[str]) -> str:
-    filled = parameters.get(match[1].strip())
-    return filled if isinstance(filled, str) else match[0]
+class Names:
+    """Fills names in double braces, which may make so much text in all."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_FILLED
+
+    def fill(self, value: Any, parameters: Parameters) -> Filled:
+        """Replaces `{{name}}` in all texts; what no parameter is called stays as it is, as in Argo CD."""
+        try:
+            return self._filled(value, parameters), ""
+        except _TooLongError:
+            return None, f"its templates make more than {_MOST_FILLED >> 20} MB"
+
+    def _filled(self, value: Any, parameters: Parameters) -> Any:
+        if isinstance(value, str):
+            return _NAME.sub(lambda match: self._named(parameters, match), value)
+        if isinstance(value, dict):
+            return {self._filled(key, parameters): self._filled(item, parameters) for key, item in value.items()}
+        return [self._filled(item, parameters) for item in value] if isinstance(value, list) else value
+
+    def _named(self, parameters: Parameters, match: re.Match[str]) -> str:
+        filled = parameters.get(match[1].strip())
+        if not isinstance(filled, str):
+            return match[0]
+        self._left -= len(filled)
+        if self._left < 0:
+            raise _TooLongError
+        return filled
 
 
 def flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
