@@ -1,4 +1,4 @@
-"""Code reaches the platform by git alone: a commit with changed code and its image's new tag.
+"""Code reaches the platform by git alone: a commit with changed code and its image's new tag, and a revert.
 
 A registry would have the image before the commit; here it is copied to the node. Nothing else touches the cluster.
 """
@@ -42,6 +42,7 @@ class Developer:
     def __init__(self, tree: Path, served: ServedBranch) -> None:
         self.tree = tree
         self.served = served
+        self.first = served.head()
         # From here on, tags change with what changes.
         release("minikube", tree, None)
 
@@ -70,9 +71,9 @@ def developer(cluster: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Ite
         shutil.copytree(ROOT / folder, tree / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tree)
     served = ServedBranch(cluster)
-    commit = served.head()
-    yield Developer(tree, served)
-    served.reset(commit)
+    developer = Developer(tree, served)
+    yield developer
+    served.reset(developer.first)
     until(served.followed, what="every Application follows the first commit again", seconds=SECONDS)
 
 
@@ -140,3 +141,17 @@ def test_a_commit_that_changes_a_spark_job_runs(
     taken = proof.finish(Shown(2), run)
     [task] = [task for task in proof.tasks(taken.transformation) if task.task_id == "bronze_to_silver"]
     assert MARK in platform.airflow.log(taken.transformation, task)
+
+
+def test_a_revert_is_a_rollback(platform: Platform, developer: Developer, timed: Callable[[str], None]) -> None:
+    assert shown(platform)
+    developer.served.revert(developer.first)
+    timed("push")
+
+    until(lambda: True if shown(platform) is False else None, what="the scheduler has the old DAG", seconds=SECONDS)
+    timed("the scheduler has the old DAG")
+    until(developer.served.followed, what="every Application follows the revert", seconds=SECONDS)
+    timed("Argo CD has deployed it")
+    [settings] = platform.cluster.get("configmaps", "orchestrator", "--field-selector=metadata.name=spark-settings")
+    before = tags.images(OVERLAY, developer.served.read(OVERLAY.as_posix()))["lakehouse/spark"]
+    assert settings["data"]["SPARK_IMAGE"] == str(before)

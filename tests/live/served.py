@@ -36,6 +36,12 @@ class ServedBranch(Served):
                 self.push(git, REPOSITORY, f"{commit}:refs/heads/{BRANCH}")
         return commit
 
+    def revert(self, commit: str) -> None:
+        """Commits the files of an earlier commit again, as a revert of all later ones does."""
+        who = ("-c", "user.name=developer", "-c", "user.email=developer@localhost")
+        words = ("commit-tree", f"{commit}^{{tree}}", "-p", BRANCH, "-m", f"Revert to {commit[:8]}")
+        self.reset(self._git(*who, *words, doing=f"revert to {commit[:8]}").strip())
+
     def followed(self) -> bool | None:
         """For `wait.until`: whether all of Argo CD's Applications have deployed the head and are well."""
         head = self.head()
