@@ -25,7 +25,8 @@ def review_image(tmp_path_factory: pytest.TempPathFactory) -> str:
     shutil.copy(ROOT / "requirements/review.txt", context / "requirements")
     secret = ["--secret", f"id=ca-bundle,src={bundle}"] if (bundle := ca_bundle(os.environ)) else []
     ensure_base(pull=True)
-    name = "lakehouse/review:test"
+    # Not under lakehouse/, which tests/cluster takes for images that run on Kubernetes.
+    name = "harness-review:test"
     arguments: list[str | Path] = ["--file", ROOT / "ci/Containerfile", *secret, "--tag", name, context]
     docker("build", "--quiet", *arguments, doing="build the review's image")
     return name
