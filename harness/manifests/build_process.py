@@ -17,12 +17,15 @@ from harness.manifests.build import Answer
 from harness.manifests.inputs import RemoteReference
 
 CRASHED: Final = "kustomize crashed"
+_NESTED: Final = "limit: it nests or calls itself without an end"
+_TOO_LARGE: Final = "limit: it takes more memory than a root may take"
 _CAUSES: Final = {
-    b"stack overflow": "limit: it nests or calls itself without an end",
-    b"out of memory": "limit: it takes more memory than a root may take",
+    re.compile(rb"fatal error: .*stack overflow"): _NESTED,
+    re.compile(rb"fatal error: .*(out of memory|cannot (allocate|map|reserve)|newosproc)"): _TOO_LARGE,
+    # Of Go's runtime itself, where memory ran out: a nil pointer in a program is "[signal SIGSEGV …" of a panic.
+    re.compile(rb"^SIGSEGV", re.MULTILINE): _TOO_LARGE,
 }
 """What Go says when it ends a process, and what that means."""
-_FATAL: Final = re.compile(rb"fatal error: .*?(stack overflow|out of memory)")
 _GRACE_SECONDS: Final = 2
 
 
@@ -181,5 +184,5 @@ class BuildProcess:
             process.stdout.close()
         with self._said as said:
             said.seek(0)
-            fatal = _FATAL.search(said.read())
-        return _CAUSES[fatal[1]] if fatal else CRASHED
+            last_words = said.read()
+        return next((cause for pattern, cause in _CAUSES.items() if pattern.search(last_words)), CRASHED)

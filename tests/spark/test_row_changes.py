@@ -85,6 +85,8 @@ def test_no_cached_query_reads_silver_while_it_changes(
     spark: SparkSession, layout: Layout, bronze: Any, brewery: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state: Any = spark._jsparkSession
+    # Tests before this one may have left queries in the session's cache.
+    spark.catalog.clearCache()
     cached = []
     merge = silver._merge
 

@@ -63,6 +63,27 @@ def test_its_code_is_formatted_and_tested() -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    ("last_words", "cause"),
+    [
+        ("fatal error: runtime: out of memory", "memory"),
+        ("fatal error: runtime: cannot allocate memory", "memory"),
+        ("fatal error: runtime: cannot map pages in arena address space", "memory"),
+        ("runtime: may need to increase max user processes\nfatal error: newosproc", "memory"),
+        ("SIGSEGV: segmentation violation\nPC=0x437c1d m=2 sigcode=1 addr=0x0", "memory"),
+        ("runtime: goroutine stack exceeds limit\nfatal error: stack overflow", "without an end"),
+        ("panic: runtime error\n[signal SIGSEGV: segmentation violation code=0x1]", CRASHED),
+        ("panic: fatal mistake: out of memory", CRASHED),
+    ],
+)
+def test_what_go_says_last_is_the_cause(tmp_path: Path, last_words: str, cause: str) -> None:
+    program = tmp_path / "builder"
+    program.write_text(f"#!/bin/sh\nread line\ncat >&2 <<'WORDS'\n{last_words}\nWORDS\nexit 2\n")
+    program.chmod(0o755)
+    (answer,) = BuildProcess(program).build([SMALL])
+    assert cause in answer.header["error"]
+
+
 def test_it_ends_when_it_is_closed_though_it_builds() -> None:
     process = BuildProcess(tool("builder"))
     started = process._started()
