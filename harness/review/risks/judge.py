@@ -16,18 +16,20 @@ from harness.review.risks.running import DF311
 from harness.review.risks.syncing import DF610
 
 _REMOVALS: Final = (
-    *(
-        data.DF101,
-        data.DF105,
-        data.DF106,
-        data.DF107,
-        data.DF108,
-        protection.DF114,
-        access.DF207,
-        access.DF213,
-        running.DF306,
-    ),
-    *(running.DF308, syncing.DF601, delivery.DF703, delivery.DF705, delivery.DF802),
+    data.DF101,
+    data.DF105,
+    data.DF106,
+    data.DF107,
+    data.DF108,
+    protection.DF114,
+    access.DF207,
+    access.DF213,
+    running.DF306,
+    running.DF308,
+    syncing.DF601,
+    delivery.DF703,
+    delivery.DF705,
+    delivery.DF802,
 )
 """Rules that a removal meets."""
 _CHECKS: Final[tuple[Check, ...]] = (
