@@ -1,6 +1,5 @@
 """The architecture's tables, row by row: each row is there in what the overlays render."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -32,7 +31,7 @@ def template(overlay: Any) -> dict[str, Any]:
 
 
 def environment(overlay: Any) -> dict[str, str]:
-    data: dict[str, str] = overlay.one("ConfigMap", "airflow-worker-environment", "orchestrator")["data"]
+    data: dict[str, str] = overlay.one("ConfigMap", "airflow-environment", "orchestrator")["data"]
     return data
 
 
@@ -70,10 +69,9 @@ def test_everybody_reaches_minio_at_the_internal_endpoint(overlay: Any) -> None:
     assert template(overlay)["spec"]["sparkConf"]["spark.hadoop.fs.s3a.endpoint"] == endpoint
     service = overlay.one("Service", "minio", "deepstorage")
     assert 9000 in [port["port"] for port in service["spec"]["ports"]]
-    scheduler = overlay.one("Deployment", "airflow-scheduler", "orchestrator")
-    [container] = scheduler["spec"]["template"]["spec"]["containers"]
-    connection = next(item["value"] for item in container["env"] if item["name"] == "AIRFLOW_CONN_MINIO")
-    assert json.loads(connection)["extra"]["endpoint_url"] == endpoint
+    assert environment(overlay)["AWS_ENDPOINT_URL_S3"] == endpoint
+    [container] = overlay.one("Deployment", "jupyterlab", "jupyter")["spec"]["template"]["spec"]["containers"]
+    assert {"name": "AWS_ENDPOINT_URL", "value": endpoint} in container["env"]
 
 
 def test_minio_has_a_load_balancer_on_9000_and_nothing_else_has_one(overlay: Any) -> None:

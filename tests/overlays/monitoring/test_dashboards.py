@@ -39,6 +39,8 @@ def test_what_can_be_chosen() -> None:
     chosen = {file.stem: set(variables(json.loads(file.read_text("utf-8")), "query")) for file in FILES}
     assert chosen == {
         "airflow": {"dag"},
+        "database": set(),
+        "object-store": set(),
         "pipeline": {"dag"},
         "platform": {"namespace", "application"},
         "spark": {"task"},
