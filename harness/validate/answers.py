@@ -7,6 +7,7 @@ from harness.manifests.cache import Cache
 from harness.validate.model import BuiltResource
 
 _KEPT: Final = 5_000
+"""Answers about resources that are no more."""
 
 
 def about(
@@ -27,5 +28,7 @@ def about(
     new = list({resource.key: resource for resource in resources if resource.key not in known}.values())
     if new:
         known |= ask(new)
-        cache.put(state, dict(list(known.items())[-_KEPT:]))
+        current = {resource.key for resource in resources}
+        older = [key for key in known if key not in current][-_KEPT:]
+        cache.put(state, {key: known[key] for key in (*older, *current)})
     return known

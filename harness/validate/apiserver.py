@@ -27,9 +27,19 @@ LH203: Final = ValidationRule(
     "LH203", "The API server accepts a resource", "It cannot be created, and no sync succeeds.", engine="apiserver"
 )
 
-Refusal = list[str]
-"""The role of the Spark pod that it is about, else empty; field, reason and detail, as the API server has them."""
+LH213: Final = ValidationRule(
+    "LH213",
+    "A resource needs no feature gate that is off by default",
+    "The API server refuses it.",
+    engine="apiserver",
+)
 
+Refusal = list[Any]
+"""The role of the Spark pod that it is about, else empty; field, reason and detail, as the API server has them;
+whether it would accept that with feature gates that are off by default."""
+
+VERSION: Final[FieldPath] = ("apiVersion",)
+"""The field of a resource whose version is served no more."""
 _STEP: Final = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
 _LONGEST: Final = 400
 _REQUIRED: Final = "FieldValueRequired"
@@ -38,6 +48,7 @@ _ALLOCATED: Final = ("spec.healthCheckNodePort", _REQUIRED)
 _PRIVILEGED: Final = "disallowed by cluster policy"
 """What API servers refuse only without --allow-privileged; all that run in clusters have it."""
 _UNREADABLE: Final = "Decode"
+_REMOVED: Final = "Removed"
 _LIMIT: Final = re.compile(r"must be less than or equal to (\S+) limit")
 _AMOUNTS: Final = frozenset({"averageValue", "divisor", "maxSize", "sizeLimit", "storage"})
 _AMOUNTS_BY_NAME: Final = frozenset(
@@ -92,7 +103,7 @@ def _refusals(
     refusals: dict[str, list[Refusal]] = {resource.key: [] for resource in resources}
     for said in json.loads(done.stdout):
         key, role, _ = asked[said["index"]]
-        refusals[key].append([role, said["field"], said["reason"], said["detail"]])
+        refusals[key].append([role, said["field"], said["reason"], said["detail"], said["gated"]])
     return refusals
 
 
@@ -118,7 +129,7 @@ def _as_pod(pod: Pod) -> dict[str, Any]:
 
 
 def _violation(resource: BuiltResource, refusal: Refusal, reported: set[tuple[Step, ...]]) -> Iterator[Violation]:
-    role, field, reason, detail = refusal
+    role, field, reason, detail, gated = refusal
     if (field, reason) == _ALLOCATED or detail.endswith(_PRIVILEGED):
         return
     steps = steps_of(field)
@@ -128,7 +139,7 @@ def _violation(resource: BuiltResource, refusal: Refusal, reported: set[tuple[St
         steps = next(_no_quantities(resource.value), ())
         field = ".".join(map(str, steps))
     missing = reason == _REQUIRED and steps[:-1] in reported
-    if reported and (not steps or steps in reported or missing):
+    if reported and reason != _REMOVED and (not steps or steps in reported or missing):
         return
     said = detail if len(detail) <= _LONGEST else f"{detail[: _LONGEST // 2]} … {detail[-_LONGEST // 2 :]}"
     subject = f"{resource} {role}".strip()
@@ -138,7 +149,7 @@ def _violation(resource: BuiltResource, refusal: Refusal, reported: set[tuple[St
         if role
         else _by_name(resource.value, steps)
     )
-    rule = LH201 if reason == _UNREADABLE else LH203
+    rule = LH201 if reason == _UNREADABLE else LH213 if gated else LH203
     yield Violation(rule, f"{subject} is refused: {where}{said.rstrip('.')}.", resource, path)
 
 

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Final
 
 from harness.manifests import cluster
+from harness.manifests.build import Build
 from harness.manifests.environments import OVERLAYS, aggregates
 from harness.manifests.exemptions import FILE as EXEMPTIONS
 from harness.manifests.explain import invalid_manifests
+from harness.manifests.helm.chart import CHART
 from harness.manifests.inputs import KUSTOMIZATION_NAMES, Kustomizations
 from harness.manifests.problem import NOT_BUILT, Problem
 from harness.manifests.tree import working_copy
@@ -40,14 +42,32 @@ LH109: Final = ValidationRule(
 )
 
 
+_TEMPLATES: Final = frozenset({"template", "templates", "scaffold", "scaffolds", "skeleton", "skeletons"})
+"""Folders of what is copied and filled in before anybody builds it."""
+
+
 def findings(environments: list[Environment]) -> list[Finding]:
     return [
         finding(problem, environment.root, (environment.name,))
         for environment in environments
         for build in environment.builds
         for problem in build.problems
-        if problem.rule != NOT_BUILT and problem.location.file not in environment.synced
+        if problem.rule != NOT_BUILT
+        and problem.location.file not in environment.synced
+        and not _completed(environment, build, problem)
     ]
+
+
+def _completed(environment: Environment, build: Build, problem: Problem) -> str:
+    """What completes a root that nothing here deploys before it is built; empty for nothing that is known of."""
+    if problem.rule not in (LH101.id, LH103.id, LH104.id) or build.folder in environment.synced:
+        return ""
+    steps = build.folder.split("/")
+    if not _TEMPLATES.isdisjoint(steps) or "{{" in build.folder:
+        return "so it is taken for a template"
+    if problem.rule == LH103.id and build.root.tree.is_file(f"{build.folder}/{CHART}"):
+        return "so a plugin is taken to make it from the chart there"
+    return ""
 
 
 def not_built(environments: list[Environment], rules: Container[str]) -> list[str]:
@@ -59,6 +79,13 @@ def not_built(environments: list[Environment], rules: Container[str]) -> list[st
         for build in environment.builds
         for problem in build.problems
         if problem.rule == NOT_BUILT or (problem.rule == LH107.id and LH107.id not in rules)
+    ]
+    sentences += [
+        f"{problem.location}: {problem.message.removesuffix('.')}, {why}"
+        for environment in environments
+        for build in environment.builds
+        for problem in build.problems
+        if (why := _completed(environment, build, problem))
     ]
     return list(dict.fromkeys(sentences))
 

@@ -1,10 +1,12 @@
 """Validates environments: builds them, evaluates all rules, drops exempted findings, and looks up locations."""
 
+import re
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 from harness.errors import unknown
 from harness.manifests import cluster
@@ -60,6 +62,9 @@ from harness.validate.model import BuiltResource, Environment
 from harness.validate.model import environment as collect
 from harness.validate.rules import RULES
 from harness.validate.secrets import origins
+
+_COMPLETED: Final = re.compile(r": Required value|: got null, want |: missing propert")
+"""What patches complete, or the namespace of a kustomization: neither is applied where a remote base is missing."""
 
 
 @dataclass
@@ -129,7 +134,10 @@ def validate(
         leaks = pool.submit(engines.credentials, root, _files(tree.tree, root))
         everyone = {resource.key: resource for environment in environments for resource in environment.everything}
         broken = schemas.check(list(everyone.values()))
-        broken += apiserver.check(list(everyone.values()), broken)
+        refused = apiserver.check(list(everyone.values()), broken)
+        removed = {violation.resource.key for violation in refused if violation.path == apiserver.VERSION}
+        broken = [item for item in broken if item.rule is not schemas.LH202 or item.resource.key not in removed]
+        broken += refused
         variable = flux.unsubstituted(environments, broken)
         unknown_values = {resource.key for resource in variable}
         broken = [violation for violation in broken if violation.resource.key not in unknown_values]
@@ -185,6 +193,7 @@ def validate(
         if waves.LH401.id in rules
     ]
     report.not_judged += [flux.not_judged(variable)] if variable else []
+    report.not_judged += kustomizations.not_judged(environments)
     report.not_judged += [
         f"{problem.location.file} cannot be read, so {references.LH313.id} and {references.LH314.id} in {name} "
         "were not judged."
@@ -354,7 +363,8 @@ def _for_each(violations: Iterable[Violation], environments: list[Environment]) 
     for environment in environments:
         for resource in environment.everything:
             for violation in by_key.get(resource.key, ()):
-                yield environment.name, replace(violation, resource=resource)
+                if not (resource.build.as_written and _COMPLETED.search(violation.message)):
+                    yield environment.name, replace(violation, resource=resource)
 
 
 def _locate(violations: list[tuple[str, Violation]], root: Path) -> Iterator[Finding]:

@@ -147,7 +147,7 @@ def _unshown(one: Dashboard, plugins: str) -> Iterator[Violation]:
             kinds = [
                 item.get("datasource", {}) for item in (target, panel) if isinstance(item.get("datasource"), dict)
             ]
-            is_query = kinds and kinds[0].get("type") == "prometheus"
+            is_query = kind not in _WITHOUT_DATA and kinds and kinds[0].get("type") == "prometheus"
             if is_query and not misspelt and not str(target.get("expr") or "").strip():
                 yield _violation(LH320, one, f"has a query without an expression in {_title(panel)}", place)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from harness.manifests.build import Build, Kustomization
+from harness.manifests.build import Build, Kustomization, Root
 from harness.manifests.generated_names import HASH
 from harness.manifests.kubernetes_yaml import YamlError, parse
 from harness.manifests.patches import patches_of, selects
@@ -98,7 +98,13 @@ class Scope:
     def is_known(self) -> bool:
         """Whether all of it is seen before the build changes it."""
         inputs = self.build.root.inputs
-        return not self.build.problems and not inputs.remotes and not inputs.charts
+        return not self.build.problems and not inputs.remotes and not inputs.charts and not self.empty
+
+    @cached_property
+    def empty(self) -> list[str]:
+        """The manifests that hold nothing: something else fills them before a build that counts."""
+        root = self.build.root
+        return [file for file in root.inputs.manifests if _is_empty(root, file)]
 
     def selects(self, selector: dict[str, Any], rejected: Iterable[dict[str, Any]] = ()) -> bool:
         return any(
@@ -117,6 +123,18 @@ class Scope:
             _holds(str(selector.get(field) or ""), string_map(dig(value, "metadata", where)))
             for field, where in (("labelSelector", "labels"), ("annotationSelector", "annotations"))
         )
+
+
+def not_judged(environments: list[Environment]) -> list[str]:
+    """What parts of kustomizations change is not known where a manifest is empty."""
+    return [
+        f"{file} is empty, so whether all parts of {build.root.inputs.kustomization} change something "
+        f"({LH110.id}) was not judged."
+        for environment in environments
+        for build in environment.builds
+        for file in Scope(build).empty
+        if not build.problems
+    ]
 
 
 def findings(environments: list[Environment], *, complete: bool) -> Iterator[Finding]:
@@ -238,6 +256,14 @@ def _parts(build: Build, kustomization: Kustomization) -> Iterator[Part]:
     if fields.get("generatorOptions") and not any(fields.get(name) for name in _GENERATORS):
         what = "'generatorOptions' is for the generators of its own kustomization, which has none"
         yield Part(what, kustomization.location("generatorOptions"), lambda _: False)
+
+
+def _is_empty(root: Root, file: str) -> bool:
+    try:
+        lines = root.tree.text(file).splitlines()
+    except UnreadableError:
+        return False
+    return all(line.partition("#")[0].strip() in ("", "---", "...") for line in lines)
 
 
 def _selecting(selector: dict[str, Any], rejected: Iterable[dict[str, Any]] = ()) -> Callable[[Scope], bool]:

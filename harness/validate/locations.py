@@ -60,7 +60,17 @@ class RootLocations:
         if best and best[0] == len(path):
             return best[1]
         generated = self._generator(kind, name, path)
-        return generated or (best[1] if best else self._root.remote_location)
+        return generated or (best[1] if best else self._renamed(resource, path) or self._root.remote_location)
+
+    def _renamed(self, resource: Resource, path: FieldPath) -> Location | None:
+        """Where the one resource of its kind is in the file that it comes from: its name there has a variable."""
+        same = [
+            Location(file, document.locate(path)[0])
+            for (kind, _), documents in self._documents.items()
+            for file, document in documents
+            if (kind, file) == (resource.kind, resource.origin)
+        ]
+        return same[0] if len(same) == 1 else None
 
     def source(self, resource: Resource, path: FieldPath, line: int | None = None) -> Location | None:
         """Where a replacement takes a field from; with `line`, what that line of the text in the field holds."""

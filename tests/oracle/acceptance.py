@@ -9,7 +9,6 @@ and again with a full one. Then both sides are built whole, and what the review 
 import argparse
 import functools
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -17,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from harness.machine.cache import cache_root
 from harness.machine.tools import tool
 from tests.oracle.manifests import Folder, compare, truth
+from tests.oracle.measured import measured
 
 _HEADER: Final = (
     "| repository | commits | roots | changed | unreported | falsely | not built | cold s | warm s | MB |\n"
@@ -103,26 +102,14 @@ def _judge(clone: Path, count: int) -> Row:
 
 def _review(clone: Path, commit: str, folder: Path) -> tuple[dict[str, Any], float, int]:
     """The review of a commit, the seconds of processor time, and the megabytes of the largest process."""
-    cache = folder / "cache"
-    cache.mkdir(exist_ok=True)
-    for program in ("go", "packages"):
-        if not (cache / program).exists():
-            (cache / program).symlink_to(cache_root() / program)
     target = folder / "review.json"
-    command = [sys.executable, "-m", "harness", "diff", f"{commit}~", commit, "-C", str(clone), "--direct"]
     target.unlink(missing_ok=True)
-    said = folder / "said.txt"
-    with said.open("w", encoding="utf-8") as errors:
-        process = subprocess.Popen(
-            [*command, "--format", "json", "-o", str(target)],
-            env={**os.environ, "HARNESS_CACHE_DIR": str(cache)},
-            stderr=errors,
-        )
-        _, _, usage = os.wait4(process.pid, 0)
+    arguments = ["diff", f"{commit}~", commit, "-C", str(clone), "--direct", "--format", "json", "-o", str(target)]
+    done = measured(arguments, folder)
     if not target.exists():
-        raise _RefusedError(said.read_text(encoding="utf-8").strip())
+        raise _RefusedError(done.said)
     review: dict[str, Any] = json.loads(target.read_text(encoding="utf-8"))
-    return review, usage.ru_utime + usage.ru_stime, usage.ru_maxrss // 1024
+    return review, done.seconds, done.megabytes
 
 
 @functools.lru_cache(maxsize=1)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -27,11 +28,14 @@ type refusal struct {
 	Field  string `json:"field"`
 	Reason string `json:"reason"`
 	Detail string `json:"detail"`
+	// Gated tells that the API server would accept it with feature gates that are off by default.
+	Gated bool `json:"gated"`
 }
 
 // create reads {"definitions": [CustomResourceDefinition], "resources": [resource as JSON text]}, and writes an array
 // of {"index", "field", "reason", "detail"}, one for each cause to refuse a resource; the reason of a resource that
-// cannot be decoded is "Decode". A resource of a kind that neither Kubernetes nor a definition has is passed over.
+// cannot be decoded is "Decode", of a version that is served no more "Removed". A resource of a kind that neither
+// Kubernetes nor a definition has is passed over.
 func create(in io.Reader, out io.Writer) error {
 	var asked request
 	if err := json.NewDecoder(in).Decode(&asked); err != nil {
@@ -40,16 +44,36 @@ func create(in io.Reader, out io.Writer) error {
 	custom := customKindsOf(asked.Definitions)
 	refusals := []refusal{}
 	for index, text := range asked.Resources {
-		object, strategy, err := read([]byte(text), custom)
-		if err != nil {
-			refusals = append(refusals, refusal{index, "", "Decode", err.Error()})
-		} else if strategy != nil {
-			for _, cause := range causes(admit(object, strategy)) {
-				refusals = append(refusals, refusal{index, cause.Field, string(cause.Type), cause.Message})
-			}
+		refusals = append(refusals, refusalsOf(index, []byte(text), custom)...)
+	}
+	if err := openGates(); err != nil {
+		return err
+	}
+	remaining := map[int][]refusal{}
+	for place, refused := range refusals {
+		if _, known := remaining[refused.Index]; !known {
+			remaining[refused.Index] = refusalsOf(refused.Index, []byte(asked.Resources[refused.Index]), custom)
 		}
+		refusals[place].Gated = !slices.Contains(remaining[refused.Index], refused)
 	}
 	return json.NewEncoder(out).Encode(refusals)
+}
+
+func refusalsOf(index int, text []byte, custom customKinds) []refusal {
+	if detail := removed(text); detail != "" {
+		return []refusal{{Index: index, Field: "apiVersion", Reason: "Removed", Detail: detail}}
+	}
+	object, strategy, err := read(text, custom)
+	if err != nil {
+		return []refusal{{Index: index, Reason: "Decode", Detail: err.Error()}}
+	}
+	refusals := []refusal{}
+	if strategy != nil {
+		for _, cause := range causes(admit(object, strategy)) {
+			refusals = append(refusals, refusal{index, cause.Field, string(cause.Type), cause.Message, false})
+		}
+	}
+	return refusals
 }
 
 // read decodes a resource and sets its defaults.

@@ -237,6 +237,102 @@ def test_what_is_not_built_is_named_and_no_finding(tmp_path: Path, name: str, co
     assert result.stdout.startswith("No findings, part not judged: ")
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("hack/templates/web/kustomization.yaml", kustomization("../base"), "a template"),
+        ("skeleton/kustomization.yaml", "resources: [{% if x %}a.yaml{% endif %}]\n", "a template"),
+        ("new/{{ name }}/kustomization.yaml", kustomization("web.yaml"), "a template"),
+        ("plugins/web/kustomization.yaml", kustomization("all.yaml"), "from the chart there"),
+    ],
+)
+def test_what_is_completed_before_it_is_built_is_named_and_no_finding(
+    tmp_path: Path, name: str, content: str, why: str
+) -> None:
+    files = {name: content, "plugins/web/Chart.yaml": "name: web\n"}
+    files |= {"overlays/y/kustomization.yaml": kustomization("web.yaml"), "overlays/y/web.yaml": SERVICE}
+    report = validate(repository(tmp_path, files))
+    (said,) = report.not_built
+    assert (report.findings, said.startswith(f"{name}:"), said.endswith(why)) == ([], True, True)
+
+
+def test_a_template_that_is_deployed_is_none(tmp_path: Path) -> None:
+    files = {
+        "clusters/one/web.yaml": application("templates/web"),
+        "templates/web/kustomization.yaml": kustomization("../base"),
+    }
+    report = validate(repository(tmp_path, files))
+    assert ([finding.rule for finding in report.findings], report.not_built) == (["LH103"], [])
+
+
+def test_what_a_manifest_that_is_still_empty_lacks_is_not_judged(tmp_path: Path) -> None:
+    patch = "patches: [{target: {kind: Deployment}, patch: '- {op: remove, path: /spec}'}]\n"
+    files = {
+        "clusters/x/kustomization.yaml": kustomization("generated.yaml", "web.yaml", more=patch),
+        "clusters/x/generated.yaml": "---\n# Written when the cluster is set up.\n",
+        "clusters/x/web.yaml": SERVICE,
+    }
+    report = validate(repository(tmp_path, files))
+    assert report.findings == []
+    assert report.not_judged == [
+        "clusters/x/generated.yaml is empty, so whether all parts of clusters/x/kustomization.yaml change "
+        "something (LH110) was not judged."
+    ]
+    (tmp_path / "clusters/x/generated.yaml").write_text(SERVICE.replace("web", "other"))
+    assert [finding.rule for finding in validate(tmp_path).findings] == ["LH110"]
+
+
+def test_what_a_kustomization_completes_is_not_missed_where_its_base_is_not_at_hand(tmp_path: Path) -> None:
+    binding = (
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {name: web}\n"
+        "roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: web}\n"
+        "subjects: [{kind: ServiceAccount, name: web}]\n"
+    )
+    files = {
+        "overlays/x/kustomization.yaml": kustomization(f"'{REMOTE}'", "web.yaml", more="namespace: web\n"),
+        "overlays/x/web.yaml": binding,
+    }
+    assert validate(repository(tmp_path, files)).findings == []
+    files["overlays/x/kustomization.yaml"] = kustomization("web.yaml")
+    (finding,) = validate(repository(tmp_path, files)).findings
+    assert "subjects[0].namespace: Required value" in finding.message
+
+
+COMPONENT = """apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: '${APP}'}
+spec: {minReplicas: 3, maxReplicas: 2, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}
+"""
+
+
+def test_what_a_variable_names_is_found_in_its_file(tmp_path: Path) -> None:
+    substitute = "{path: app, components: [../part], targetNamespace: web, postBuild: {substitute: {APP: shop}}, "
+    files = {
+        "clusters/x/flux.yaml": FLUX.replace("{path: app, ", substitute).replace(
+            "postBuild: {substitute: {PORT: '80'}}", "prune: true"
+        ),
+        "app/kustomization.yaml": kustomization("web.yaml"),
+        "app/web.yaml": SERVICE,
+        "part/kustomization.yaml": f"kind: Component\n{kustomization('scale.yaml')}",
+        "part/scale.yaml": COMPONENT,
+    }
+    (finding,) = validate(repository(tmp_path, files)).findings
+    assert (finding.file, finding.line) == (tmp_path / "part/scale.yaml", 4)
+
+
+@pytest.mark.parametrize("kind", ["Validating", "Mutating"])
+def test_a_policy_with_parameters_is_accepted(tmp_path: Path, kind: str) -> None:
+    policy = (
+        f"apiVersion: admissionregistration.k8s.io/v1\nkind: {kind}AdmissionPolicyBinding\nmetadata: {{name: x}}\n"
+        "spec: {policyName: x, validationActions: [Deny], "
+        "paramRef: {name: x, namespace: x, parameterNotFoundAction: Deny}}\n"
+    )
+    if kind == "Mutating":
+        policy = policy.replace("/v1", "/v1beta1").replace("validationActions: [Deny], ", "")
+    files = {"app/kustomization.yaml": kustomization("x.yaml"), "app/x.yaml": policy}
+    assert validate(repository(tmp_path, files)).findings == []
+
+
 def test_a_patch_of_a_base_that_is_not_at_hand_is_no_resource(tmp_path: Path) -> None:
     patch = (
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {template: {spec: {containers: []}}}\n"

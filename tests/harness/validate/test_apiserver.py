@@ -346,6 +346,41 @@ def test_what_the_schemas_found_is_not_reported_twice_and_hides_nothing_else() -
     assert left.path == ("spec", "volumeMode")
 
 
+OLD: Final = """
+apiVersion: apiextensions.k8s.io/v1beta1
+kind: CustomResourceDefinition
+metadata: {name: ranges.example.org}
+spec: {group: example.org, version: v1, scope: Namespaced, names: {kind: Range, plural: ranges}}
+---
+apiVersion: batch/v1beta1
+kind: CronJob
+metadata: {name: nightly}
+spec: {schedule: never}
+---
+apiVersion: policy/v1beta1
+kind: PodDisruptionBudget
+metadata: {name: web}
+spec: {minAvailable: -1}
+"""
+
+
+def test_a_version_that_is_served_no_more_is_the_one_cause() -> None:
+    said = [violation.message for violation in apiserver.check(list(map(resource, load(OLD))), [])]
+    assert said == [
+        "CustomResourceDefinition ranges.example.org is refused: apiVersion: apiextensions.k8s.io/v1beta1 is not "
+        "served since Kubernetes 1.22: use apiextensions.k8s.io/v1.",
+        "CronJob nightly is refused: apiVersion: batch/v1beta1 is not served since Kubernetes 1.25: use batch/v1.",
+        "PodDisruptionBudget web is refused: apiVersion: policy/v1beta1 is not served since Kubernetes 1.25: "
+        "use policy/v1.",
+    ]
+
+
+@pytest.mark.parametrize(("field", "value", "rule"), [("minReplicas", 0, "LH213"), ("maxReplicas", 0, "LH203")])
+def test_what_a_feature_gate_allows_is_told_from_what_none_does(field: str, value: int, rule: str) -> None:
+    (violation, *_) = apiserver.check([changed("HorizontalPodAutoscaler", f"spec.{field}", value)], [])
+    assert violation.rule.id == rule
+
+
 def test_one_resource_that_cannot_be_decoded_does_not_hide_the_others() -> None:
     text = json.dumps(SOUND["Deployment"]).replace('"web"', "7", 1)
     broken = [resource(json.loads(text)), changed("CronJob", "spec.schedule", "never")]
