@@ -75,7 +75,7 @@ def check(environment: Environment) -> Iterator[Violation]:
     plugins = _plugins(environment)
     yield from _twice(every)
     for one in every:
-        yield from _unshown(one, plugins)
+        yield from _unshown(one, plugins, is_provisioned=bool(provisioned))
         yield from _references(one, has_default=has_default or not sources)
     if provisioned:
         names = {str(source[field]) for source in sources for field in ("name", "uid") if source.get(field)}
@@ -111,7 +111,7 @@ def _twice(every: list[Dashboard]) -> Iterator[Violation]:
                 yield _violation(LH318, one, f"has two panels with the id {number}", again[0])
 
 
-def _unshown(one: Dashboard, plugins: str) -> Iterator[Violation]:
+def _unshown(one: Dashboard, plugins: str, *, is_provisioned: bool) -> Iterator[Violation]:
     if not str(one.value.get("title") or "").strip():
         yield _violation(LH320, one, "has no title", ())
     if not _UID.fullmatch(str(one.value.get("uid") or "")):
@@ -131,9 +131,10 @@ def _unshown(one: Dashboard, plugins: str) -> Iterator[Violation]:
         if kind not in _PANELS and not panel.get("libraryPanel") and (not kind or kind not in plugins):
             close = closest(kind, _PANELS)
             instead = f"use {close}" if close else "no plugin of that name is installed"
-            yield _violation(
-                LH320, one, f"has a {_title(panel)} of the unknown type {kind}: {instead}", (*path, "type")
-            )
+            said = f"has a {_title(panel)} of the unknown type {kind}: {instead}"
+            # Which plugins are installed is only known of a Grafana that is there and reads it.
+            if close or not kind or one.paths or is_provisioned:
+                yield _violation(LH320, one, said, (*path, "type"))
         yield from _beyond_the_edge(one, path, panel)
         yield from _durations(one, path, panel)
         misspelt = list(_misspelt(one, "panel", panel, path, f" in {_title(panel)}"))
@@ -172,7 +173,7 @@ def _durations(one: Dashboard, path: FieldPath, panel: dict[str, Any]) -> Iterat
 
 
 def _misspelt(one: Dashboard, what: str, value: dict[str, Any], path: FieldPath, where: str) -> Iterator[Violation]:
-    for key in sorted(value.keys() - _KEYS[what]):
+    for key in sorted(value.keys() - _KEYS[what] - {"id"}):
         if close := closest(key, _KEYS[what] - value.keys(), 0.75):
             yield _violation(LH320, one, f"sets {key}{where}, which Grafana ignores: use {close}", (*path, key))
 

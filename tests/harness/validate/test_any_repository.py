@@ -389,6 +389,29 @@ def test_what_a_cluster_accepts_is_accepted(tmp_path: Path, manifest: str) -> No
     assert validate(repository(tmp_path, files)).findings == []
 
 
+DASHBOARD = """apiVersion: v1
+kind: ConfigMap
+metadata: {name: x}
+data:
+  d.json: |
+    {"id": 22, "title": "x", "panels": [
+    {"id": 1, "type": "some-plugin-panel", "targets": [{"refId": "A", "expr": "up"}]},
+    {"id": 2, "type": "dashlist", "datasource": {"type": "prometheus"}, "targets": [{"refId": "A"}]},
+    {"id": 3, "type": "timeseries", "targets": [{"refId": "A", "expr": "up"}]}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"), [("", "", 0), ("timeseries", "timeserie", 9), ("dashlist", "timeseries", 8)]
+)
+def test_a_dashboard_for_a_grafana_elsewhere_is_judged_by_itself(
+    tmp_path: Path, old: str, new: str, line: int
+) -> None:
+    files = {"app/kustomization.yaml": kustomization("x.yaml"), "app/x.yaml": DASHBOARD.replace(old, new)}
+    report = validate(repository(tmp_path, files))
+    assert [(finding.rule, finding.line) for finding in report.findings] == [("LH320", line)] * bool(line)
+
+
 def test_a_repository_without_environments_says_so(tmp_path: Path) -> None:
     result = validated(repository(tmp_path, {"README.md": "nothing"}))
     assert isinstance(result.exception, UsageError)
