@@ -29,6 +29,7 @@ from harness.paths import INSTALLED
 
 GO_LOCK: Final = REQUIREMENTS / "go.txt"
 _NOT_IN_STD: Final = "is not in std"
+_STANDARD_LIBRARY: Final = "standard-library"
 _LEAST_ROOM: Final = 50_000_000
 LDFLAGS: Final = "-s -w"
 """No symbol table and no debugging information: a third less."""
@@ -63,6 +64,7 @@ def programs(
         if caches:
             # Otherwise Go makes what it unpacks read-only, and it could not be removed.
             command.append("-modcacherw")
+            _start_from(_standard_library(module), on_the_way / "objects")
         usually = "1 to 3 minutes" if users_caches else "up to 20 minutes"
         with working(f"compiling {names}", usually=usually) as say:
             run(
@@ -92,11 +94,40 @@ def _no_room(said: str, names: str) -> HarnessError | None:
     )
 
 
+def _standard_library(module: Path) -> Path:
+    """Go's cache with the compiled standard library and nothing else; compiled on first use.
+
+    Modules have caches of their own, which are removed after the build; without this folder each of them compiles
+    the standard library, which takes 75 s of CPU.
+    """
+
+    def build(aside: Path) -> None:
+        with working("compiling Go's standard library", usually="under 2 minutes"):
+            run(
+                [go(module), "build", "-trimpath", "std"],
+                doing="build Go's standard library",
+                hint="the installation of Go may be incomplete",
+                env=go_environment() | {"GOCACHE": str(aside)},
+                cwd=module,
+                explain=lambda said: _no_room(said, "Go's standard library"),
+            )
+
+    return built(_programs_root() / f"{_STANDARD_LIBRARY}-{content_key(go_identity(module))}", build)
+
+
+def _start_from(objects: Path, cache: Path) -> None:
+    """Links compiled objects into a cache of Go, unless a build that was interrupted has left one."""
+    if not cache.exists():
+        shutil.copytree(objects, cache, copy_function=os.link)
+
+
 def forget_interrupted() -> None:
     """Removes what interrupted or failed builds have left; a build that is running keeps its files."""
     for leftover in _on_the_way().glob("*"):
         if not is_being_built(_programs_root() / leftover.name):
             shutil.rmtree(leftover, ignore_errors=True)
+    for library in _programs_root().glob(f"{_STANDARD_LIBRARY}-*"):
+        shutil.rmtree(library, ignore_errors=True)
 
 
 def _on_the_way() -> Path:

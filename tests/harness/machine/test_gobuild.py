@@ -52,6 +52,8 @@ def fake_go(folder: Path, version: str, *, fails: bool = False) -> Path:
     return program(
         folder / "go",
         f'if [ "$1" = version ]; then echo "go version go{version} linux/amd64"; exit; fi\n'
+        'if [ "$3" = std ]; then echo compiled >> "$HARNESS_CACHE_DIR/std"; touch "$GOCACHE/std"; exit; fi\n'
+        'ls "$GOCACHE" >> "$HARNESS_CACHE_DIR/found"\n'
         'mkdir -p "$GOCACHE" "$GOMODCACHE/x@v1" && touch "$GOCACHE/object" "$GOMODCACHE/x@v1/x.go"\n'
         # As Go does with what it unpacks, unless it is told otherwise.
         'case "$*" in *-modcacherw*) ;; *) chmod a-w "$GOMODCACHE/x@v1" ;; esac\n'
@@ -199,6 +201,18 @@ def test_what_was_fetched_and_compiled_stays_only_until_the_programs_are_there(
     programs(module, {"greet": "example.org/hello"}, users_caches=True)
     assert (own / "object").is_file()
     assert (modules / "x@v1/x.go").is_file()
+
+
+def test_modules_share_the_compiled_standard_library(module: Path, use_go: UseGo, tmp_path: Path) -> None:
+    use_go("1.26.0")
+    for name in ("hello", "greet"):
+        programs(module, {name: "example.org/hello"})
+    assert (tmp_path / "cache" / "std").read_text() == "compiled\n"
+    assert (tmp_path / "cache" / "found").read_text() == "std\nstd\n"
+
+    (library,) = (tmp_path / "cache" / "go").glob("standard-library-*")
+    gobuild.forget_interrupted()
+    assert not library.exists()
 
 
 def test_what_interrupted_builds_have_left_can_go(module: Path, use_go: UseGo, tmp_path: Path) -> None:
