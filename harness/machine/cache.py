@@ -41,7 +41,9 @@ def content_key(*parts: str | bytes | Path) -> str:
     """16 hexadecimal digits of the SHA-256 over texts and files, in order."""
     digest = hashlib.sha256()
     for part in parts:
-        content = part.read_bytes() if isinstance(part, Path) else part.encode() if isinstance(part, str) else part
+        # A file's name may be no UTF-8.
+        text = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        content = text.read_bytes() if isinstance(text, Path) else text
         digest.update(len(content).to_bytes(8, "big") + content)
     return digest.hexdigest()[:16]
 

@@ -288,14 +288,20 @@ class _OnDisk:
         return self._looked_up[path]
 
     def _look_up(self, file: Path) -> Entry | None:
-        if file.is_symlink():
-            return Entry(SYMLINK, "")
-        if file.is_file():
-            return Entry("100755" if os.access(file, os.X_OK) else "100644", "")
+        try:
+            if file.is_symlink():
+                return Entry(SYMLINK, "")
+            if file.is_file():
+                return Entry("100755" if os.access(file, os.X_OK) else "100644", "")
+        except OSError:
+            pass  # a name that is too long, or a folder that may not be read
         return None
 
     def is_folder(self, path: str) -> bool:
-        return (self._root / path).is_dir()
+        try:
+            return (self._root / path).is_dir()
+        except OSError:
+            return False
 
     def paths(self, folder: str) -> Iterator[str]:
         if self._paths is not None:

@@ -63,6 +63,7 @@ def folder(file: Path) -> None:
         (KUSTOMIZATION, written("resources: [a]\n".encode("utf-16")), "is not UTF-8"),
         (KUSTOMIZATION, written("[" * 3_000), "nested more than 128 levels deep"),
         (KUSTOMIZATION, pipe, "is a folder without a kustomization.yaml"),
+        (KUSTOMIZATION, written(f"resources: [{'y/' * 5_000}z.yaml]\n"), "z.yaml does not exist"),
         (EXEMPTIONS, written("[" * 3_000), "nested more than 128 levels deep"),
         (EXEMPTIONS, written("- {}".encode("utf-16")), "is not UTF-8"),
         (EXEMPTIONS, pipe, "is not a file"),
@@ -90,6 +91,11 @@ def test_it_is_one_finding_and_the_rest_is_judged(
 
 def test_a_folder_with_the_name_of_a_manifest_is_none(sound: Path) -> None:
     (sound / "base/app/folder.yaml").mkdir()
+    assert validate(sound).findings == []
+
+
+def test_a_name_that_is_not_utf_8_keeps_nothing_from_being_judged(sound: Path) -> None:
+    (sound / os.fsdecode(b"base/app/\xff.txt")).write_text("x")
     assert validate(sound).findings == []
 
 
