@@ -30,6 +30,21 @@ def replacing(path: Path) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
 
 
+@contextmanager
+def scratch(prefix: str) -> Iterator[Path]:
+    """Yields a temporary folder."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=prefix) as name:
+            yield Path(name)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise HarnessError(
+            f"The temporary folder {tempfile.gettempdir()} is full: make room there, or set TMPDIR to another one, "
+            "then run it again."
+        ) from error
+
+
 def write(path: Path, content: str | bytes) -> None:
     """Writes a whole file; its folder must exist."""
     with replacing(path) as aside:

@@ -34,6 +34,8 @@ _MOST_AT_ONCE: Final = 8
 """Roots that a process is handed together, so that it does not wait for each."""
 _MOST_CHARACTERS: Final = 3_000_000
 """Of one resource, with its comments: etcd takes 1.5 MB for one object."""
+_MOST_DOCUMENTS: Final = 10_000
+"""kustomize's time grows with the square of them: 3,000 take 7 seconds."""
 _DOCUMENTS: Final = re.compile(r"^---.*\n", re.MULTILINE)
 _FETCHED: Final = "git fetch "
 _NOT_FETCHED: Final = "LH107"
@@ -234,9 +236,18 @@ class Builder:
         tree, inputs = root.tree, root.inputs
         local = self._mirrors(inputs.remote_bases) if inputs.remotes else {}
         contents = {path: tree.content(path) for path in sorted(inputs.files)}
+        documents = 0
         for path in inputs.manifests:
             try:
                 text = tree.text(path)
+                documents += len(_DOCUMENTS.findall(text)) + 1
+                if documents > _MOST_DOCUMENTS:
+                    raise UnreadableError(
+                        f"{path} gives {inputs.folder} more than {_MOST_DOCUMENTS:,} documents, for which "
+                        "kustomize takes more time than a root may take",
+                        "LH106",
+                        Location(path, 1),
+                    )
                 _check_resources(path, text)
                 check_size(text)
             except YamlError as error:

@@ -3,13 +3,13 @@
 import copy
 import json
 import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from harness.errors import HarnessError
+from harness.files import scratch
 from harness.machine.cache import content_key
 from harness.machine.process import telling_line
 from harness.manifests.cache import Cache
@@ -295,13 +295,13 @@ def credentials(root: Path, files: Sequence[Path]) -> list[Finding]:
     keys, unread = _keys(root, files)
     new = {key: path for path, key in keys.items() if key not in known}
     if new:
-        with tempfile.TemporaryDirectory(prefix="leaks-") as folder:
+        with scratch("leaks-") as folder:
             # The name counts: gitleaks knows that lock files hold checksums, and some rules are for some files.
             for key, path in new.items():
-                Path(folder, key).mkdir()
-                Path(folder, key, path.name).write_bytes(path.read_bytes())
-            report = Path(folder, "report")
-            command = [str(tool("gitleaks")), "dir", folder, "--no-banner", "--log-level", "error", "--redact"]
+                (folder / key).mkdir()
+                (folder / key / path.name).write_bytes(path.read_bytes())
+            report = folder / "report"
+            command = [str(tool("gitleaks")), "dir", str(folder), "--no-banner", "--log-level", "error", "--redact"]
             command += ["--report-format", "json", "--report-path", str(report), "--exit-code", "0"]
             done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
             if done.returncode != 0 or not report.is_file():

@@ -20,6 +20,8 @@ from harness.validate.rule import ValidationRule
 
 _LEAST: Final = 4
 """Letters of a quotation that is not closed."""
+_BRACKETS: Final = re.compile(r"[(){}\[\]]")
+_DEEPEST: Final = 5_000
 _AGAIN: Final = re.compile(r"\b(?:multiple|repeated|twice|duplicate)\b")
 
 
@@ -66,6 +68,8 @@ def judge(
     """
     from harness.machine.tools import tool, tool_folder
 
+    yield from (_too_deep(reading) for reading in readings if _is_deep(reading.text))
+    readings = [reading for reading in readings if not _is_deep(reading.text)]
     if not readings:
         return
     request = json.dumps({**knowledge, "texts": [reading.asked for reading in readings]})
@@ -93,6 +97,23 @@ def judge(
         below = line - 1 if line and reading.form != "query" else 0
         in_lines = reading.first + below if reading.first and (line or reading.first > 1) else None
         yield Violation(rule, message, reading.resource, reading.path, in_lines)
+
+
+def _is_deep(text: str) -> bool:
+    """Whether brackets are nested so deep that parsers, whose time grows with the square of that, take minutes."""
+    depth = 0
+    for bracket in (
+        _BRACKETS.findall(text) if text.count("(") + text.count("[") + text.count("{") > _DEEPEST else ()
+    ):
+        depth += 1 if bracket in "([{" else -1
+        if depth > _DEEPEST:
+            return True
+    return False
+
+
+def _too_deep(reading: Reading) -> Violation:
+    message = f"{reading.resource} has {reading.said}: it is nested more than {_DEEPEST:,} levels deep."
+    return Violation(reading.rule, message, reading.resource, reading.path, reading.first)
 
 
 def line_of_path(text: str, path: str) -> int | None:

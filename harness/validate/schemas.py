@@ -10,14 +10,13 @@ import importlib.util
 import json
 import re
 import subprocess
-import tempfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
 from harness.errors import HarnessError
-from harness.files import write
+from harness.files import scratch, write
 from harness.machine.cache import built, cache_root, content_key
 from harness.machine.process import telling_line
 from harness.manifests.cache import Cache
@@ -113,10 +112,10 @@ def _violations(resource: BuiltResource, results: dict[str, str]) -> Iterable[Vi
 
 def _conform(resources: list[BuiltResource], crd_schemas: Path) -> dict[str, dict[str, str]]:
     errors_of: dict[str, dict[str, str]] = {resource.key: {} for resource in resources}
-    with tempfile.TemporaryDirectory(prefix="conform-") as folder:
+    with scratch("conform-") as folder:
         for index, resource in enumerate(resources):
             text = json.dumps(resource.value, ensure_ascii=False)  # YAML has no surrogate pairs
-            Path(folder, f"{index}.json").write_text(text, encoding="utf-8")
+            (folder / f"{index}.json").write_text(text, encoding="utf-8")
         with ThreadPoolExecutor(2) as pool:
             answers = pool.map(
                 lambda version: _kubeconform(folder, version, resources, crd_schemas), KUBERNETES_VERSIONS
@@ -128,7 +127,7 @@ def _conform(resources: list[BuiltResource], crd_schemas: Path) -> dict[str, dic
 
 
 def _kubeconform(
-    folder: str, version: str, resources: list[BuiltResource], crd_schemas: Path
+    folder: Path, version: str, resources: list[BuiltResource], crd_schemas: Path
 ) -> dict[int, list[tuple[str, str]]]:
     """The errors of one version by the resource's index: (path, message); path `?` for an unknown kind."""
     from harness.machine.tools import tool
@@ -140,7 +139,9 @@ def _kubeconform(
         "-schema-location",
         f"{crd_schemas}/{{{{.Group}}}}/{{{{.ResourceKind}}}}_{{{{.ResourceAPIVersion}}}}.json",
     ]
-    done = subprocess.run([*command, folder], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        [*command, str(folder)], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
     try:
         answer = json.loads(done.stdout)["resources"]
     except (ValueError, KeyError):

@@ -1,3 +1,4 @@
+import errno
 import os
 import stat
 from pathlib import Path
@@ -5,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.files import check_output, replacing, write, write_output
+from harness.files import check_output, replacing, scratch, write, write_output
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -57,3 +58,8 @@ def test_a_device_is_not_replaced_by_a_file(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match="device"):
         write_output((tmp_path / "null").resolve(), "text")
     assert Path("/dev/null").is_char_device()
+
+
+def test_a_full_temporary_folder_is_named() -> None:
+    with pytest.raises(HarnessError, match=r"temporary folder .* is full: make room there"), scratch("x-"):
+        raise OSError(errno.ENOSPC, "No space left on device")

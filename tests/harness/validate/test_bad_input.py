@@ -52,6 +52,8 @@ def folder(file: Path) -> None:
         (EXTRA, written(CONFIG + BOMB), "its aliases stand for more than 1,000,000 values"),
         (EXTRA, written(CONFIG + "#" * MAX_BYTES), "more than the 10,000,000 of any manifest"),
         (EXTRA, written(CONFIG + "#" * 4_000_000), "more than a cluster stores"),
+        (EXTRA, written(f"{CONFIG}---\n" * 10_000), "more than 10,000 documents"),
+        (EXTRA, written("---\n" * 1_000_000), "more than 10,000 documents"),
         (EXTRA, written(CONFIG.encode("utf-16")), "is not UTF-8 at byte 0"),
         (EXTRA, written(CONFIG.encode("utf-32")), "is not UTF-8 at byte 0"),
         (EXTRA, written(CONFIG + 'data: {a: "\0"}'), "a character that YAML does not allow"),

@@ -132,6 +132,14 @@ def test_what_prometheus_refuses(name: str, text: str, said: str, line: int | No
     assert f"line {line}." in violation.message or line is None
 
 
+def test_a_text_that_is_nested_too_deep_is_asked_of_no_parser() -> None:
+    expression = f"{'(' * 6_000}up{')' * 6_000}"
+    rules = f'groups:\n  - name: a\n    rules:\n      - {{record: "a:b", expr: "{expression}"}}\n'
+    (violation,) = violations(config("a", **{"rules.yml": rules}))
+    assert "it is nested more than 5,000 levels deep." in violation.message
+    assert violations(config("a", **{"rules.yml": rules.replace("(" * 6_000, "(").replace(")" * 6_000, ")")})) == []
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
