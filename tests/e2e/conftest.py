@@ -31,9 +31,12 @@ ORDER = (
     "test_network",
     "test_jupyter",
     "test_monitoring",
+    "test_history",
     "test_fence",
+    "test_maintenance",
     "test_gitops",
     "test_release",
+    "test_offsite",
     "test_faults",
 )
 """Modules in the order in which they run: the first proof first, what breaks things last."""

@@ -74,7 +74,14 @@ class Airflow:
         return [str(error["stack_trace"]) for error in self._ask("GET", "/importErrors")["import_errors"]]
 
     def unpause(self, dag_id: str) -> None:
-        self._ask("PATCH", f"/dags/{dag_id}?update_mask=is_paused", {"is_paused": False})
+        self._set_paused(dag_id, False)
+
+    def pause(self, dag_id: str) -> None:
+        """Starts no further run by schedule or Dataset; those that were started go on."""
+        self._set_paused(dag_id, True)
+
+    def _set_paused(self, dag_id: str, paused: bool) -> None:
+        self._ask("PATCH", f"/dags/{dag_id}?update_mask=is_paused", {"is_paused": paused})
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any], date: dt.date | None = None) -> Run:
         """Starts a run now, as with the web interface's button, by default for today."""
