@@ -1,6 +1,6 @@
 #!/bin/bash
-# What Spark starts its pods with: `driver ARGS…` and `executor`, with what it says in SPARK_* variables; anything else is
-# run as it is. (The contract is in Spark's KubernetesClientApplication and BasicExecutorFeatureStep.)
+# What Spark starts its pods with: `driver ARGS…` and `executor`, with what it says in SPARK_* variables; `history ARGS…` is
+# the history server; anything else is run as it is. (The contract is in Spark's KubernetesClientApplication and BasicExecutorFeatureStep.)
 set -euo pipefail
 
 options=()
@@ -38,6 +38,12 @@ case "${1:-}" in
       --driver-url "$SPARK_DRIVER_URL" --executor-id "$SPARK_EXECUTOR_ID" --cores "$SPARK_EXECUTOR_CORES" \
       --app-id "$SPARK_APPLICATION_ID" --hostname "$SPARK_EXECUTOR_POD_IP" \
       --resourceProfileId "$SPARK_RESOURCE_PROFILE_ID" --podName "$SPARK_EXECUTOR_POD_NAME"
+    ;;
+  history)
+    shift
+    read -ra options <<<"${SPARK_HISTORY_OPTS:-}"
+    exec "${java[@]}" "@$SPARK_HOME/driver.options" "${options[@]}" -cp "$classpath" \
+      org.apache.spark.deploy.history.HistoryServer "$@"
     ;;
   *)
     exec "$@"

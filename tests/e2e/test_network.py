@@ -23,6 +23,7 @@ REACHED: Final = {
     ("orchestrator", "deployment/airflow-scheduler"): {"postgres", "minio", "kubernetes"},
     ("orchestrator", "deployment/airflow-webserver"): {"postgres", "minio", "kubernetes"},
     ("jupyter", "deployment/jupyterlab"): {"minio"},
+    ("monitoring", "deployment/spark-history"): {"minio"},
 }
 """Where a connection starts -> the places that it gets to, of all those above."""
 PROGRAM: Final = """

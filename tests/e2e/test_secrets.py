@@ -20,6 +20,7 @@ COPIES: Final = {
     "deepstorage/minio-airflow": "orchestrator/minio-secrets",
     "deepstorage/minio-spark": "processing/minio-secrets",
     "deepstorage/minio-jupyter": "jupyter/minio-secrets",
+    "deepstorage/minio-history": "monitoring/minio-secrets",
     "deepstorage/minio-backup": "database/minio-secrets",
     "database/postgres-airflow": "orchestrator/postgres-secrets",
 }

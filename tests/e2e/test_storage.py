@@ -11,13 +11,20 @@ from tests.live.proof import Taken
 
 pytestmark = pytest.mark.e2e
 
-USERS = {"airflow": "orchestrator", "spark": "processing", "jupyter": "jupyter", "backup": "database"}
+USERS = {
+    "airflow": "orchestrator",
+    "spark": "processing",
+    "jupyter": "jupyter",
+    "history": "monitoring",
+    "backup": "database",
+}
 """MinIO user -> the namespace whose pods use it."""
 
 READS = {
     "airflow": ["airflow/logs/probe", "lakehouse/bronze/probe", "lakehouse/gold/probe"],
     "spark": ["lakehouse/bronze/probe", "lakehouse/silver/probe", "lakehouse/gold/probe"],
     "jupyter": ["lakehouse/silver/probe", "lakehouse/gold/probe", "lakehouse/quality/probe"],
+    "history": ["lakehouse/_events/probe"],
     "backup": ["airflow/backups/postgres/probe"],
 }
 WRITES = {
@@ -29,6 +36,7 @@ WRITES = {
     ],
     "spark": ["lakehouse/silver/probe", "lakehouse/gold/probe", "lakehouse/quality/probe"],
     "jupyter": [],
+    "history": [],
     "backup": ["airflow/backups/postgres/probe"],
 }
 PLACES = sorted({place for table in (READS, WRITES) for places in table.values() for place in places})

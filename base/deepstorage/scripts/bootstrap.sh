@@ -11,9 +11,11 @@ for bucket in airflow lakehouse; do
   mc mb --ignore-existing "store/$bucket"
 done
 mc ilm import store/airflow </bootstrap/airflow-lifecycle.json
+# Spark starts no application unless the folder of its event logs exists.
+mc pipe store/lakehouse/_events/.keep </dev/null
 
 # A user holds the policy of its own name and no other.
-for user in airflow spark jupyter backup; do
+for user in airflow spark jupyter history backup; do
   key="$(cat "/run/secrets/users/$user/access-key")"
   secret="$(cat "/run/secrets/users/$user/secret-key")"
   mc admin policy create store "$user" "/bootstrap/$user.json"

@@ -58,6 +58,7 @@ PAGES: Final = (
     Page("Grafana", "monitoring", "grafana", 3000, 3000, user="admin", secret="grafana-secrets"),  # noqa: S106 - a name
     Page("Prometheus", "monitoring", "prometheus", 9090, 9090, note=_WITHOUT_PAGES),
     Page("Alertmanager", "monitoring", "alertmanager", 9093, 9093),
+    Page("Spark", "monitoring", "spark-history", 18080, 18080, note="applications that have ended"),
     Page("JupyterLab", "jupyter", "jupyterlab", 8888, 8888, secret="jupyter-secrets"),  # noqa: S106 - a name
     Page("MinIO", "deepstorage", "minio", 9001, 9001, user="lakehouse-root", secret="minio-secrets"),  # noqa: S106 - a name
 )

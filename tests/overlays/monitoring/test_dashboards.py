@@ -81,13 +81,14 @@ def test_a_link_uses_labels_that_the_legend_has_too(dashboard: Dashboard) -> Non
 def test_links_lead_to_the_port_forwards_of_the_guide(dashboard: Dashboard) -> None:
     guide = (ROOT / "docs" / "minikube.md").read_text(encoding="utf-8")
     pages = {"argocd": ("argocd-server", "https"), "airflow": ("airflow-webserver", "http")}
+    pages["history"] = ("spark-history", "http")
     for name, variable in variables(dashboard, "textbox").items():
         service, scheme = pages[name]
         port = re.search(rf"port-forward service/{service} (\d+)", guide)
         assert port is not None
         assert variable["query"] == variable["current"]["value"] == f"{scheme}://localhost:{port[1]}"
     addresses = [url for url in links(dashboard) if url]
-    assert all(re.match(r"\$\{(airflow|argocd):raw\}/", url) for url in addresses)
+    assert all(re.match(r"\$\{(airflow|argocd|history):raw\}/", url) for url in addresses)
     used = {re.sub(r"\$\{(\w+):raw\}.*", r"\1", url) for url in addresses}
     assert used == set(variables(dashboard, "textbox"))
 
@@ -97,7 +98,7 @@ def test_links_lead_to_the_port_forwards_of_the_guide(dashboard: Dashboard) -> N
     [
         ("pipeline", ["/home", "/dags/", "/taskinstance/list/"]),
         ("airflow", ["/home", "/dags/", "/taskinstance/list/"]),
-        ("spark", ["/taskinstance/list/"]),
+        ("spark", ["/taskinstance/list/", "/"]),
         ("platform", ["/applications", "/applications/cicd/"]),
     ],
 )
