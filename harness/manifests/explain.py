@@ -258,6 +258,9 @@ def _innermost(text: str, inputs: Inputs) -> tuple[str, str, str]:
             r"(?:recursed \w+ (?:of|from) path|couldn't make target for path) '([^']*)': ", text
         ):
             folder, file, text = match[1], kustomization(match[1]), text[match.end() :]
+        elif match := re.match(r"accumulateDirectory: \"recursed accumulation of path '([^']*)': ", text):
+            folder, file = match[1], kustomization(match[1])
+            text = text[match.end() :].removesuffix('"').replace('\\"', '"')
         elif match := re.match(r"\w+ resources from '([^']*)': ", text):
             file, text = posixpath.normpath(posixpath.join(folder, match[1])), text[match.end() :]
         else:

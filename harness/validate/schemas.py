@@ -96,7 +96,7 @@ def _violations(resource: BuiltResource, results: dict[str, str]) -> Iterable[Vi
     by_error: dict[tuple[str, str], list[str]] = {}
     for version, errors in results.items():
         for path, message in json.loads(errors):
-            by_error.setdefault((path, message), []).append(version.rpartition(".")[0])
+            by_error.setdefault((path, _in_order(message)), []).append(version.rpartition(".")[0])
     for (path, message), versions in by_error.items():
         if path == "?":
             api = resource.value.get("apiVersion")
@@ -108,6 +108,16 @@ def _violations(resource: BuiltResource, results: dict[str, str]) -> Iterable[Vi
         steps = tuple(int(step) if step.isdigit() else step for step in path.split("/") if step)
         place = f" at {path}" if path else ""
         yield Violation(LH201, f"{resource}: {message}{place}{where}.", resource, steps)
+
+
+def _in_order(message: str) -> str:
+    """A message with the names of unknown fields in order: kubeconform has them in another each time.
+
+    >>> _in_order("additional properties 'b', 'a' not allowed")
+    "additional properties 'a', 'b' not allowed"
+    """
+    unknown = _UNKNOWN.search(message)
+    return message.replace(unknown[1], ", ".join(sorted(unknown[1].split(", ")))) if unknown else message
 
 
 def _conform(resources: list[BuiltResource], crd_schemas: Path) -> dict[str, dict[str, str]]:

@@ -98,6 +98,15 @@ def problem(folder: Path, kustomization: str, files: dict[str, str]) -> Problem:
             "base/service.yaml:10: base/service.yaml has the key 'spec' twice in one mapping, in lines 9 and 10.",
         ),
         (
+            "resources: [service.yaml]\ncomponents: [../part]\n",
+            {
+                "top/service.yaml": f"{SERVICE}spec: {{}}\n",
+                "part/kustomization.yaml": "kind: Component\npatches: [{target: {kind: Service}, path: p.yaml}]\n",
+                "part/p.yaml": "- {op: remove, path: /spec/ports}\n",
+            },
+            "top/service.yaml:5: top/service.yaml has the key 'spec' twice in one mapping, in lines 4 and 5.",
+        ),
+        (
             "resources: [service.yaml]\npatches: [{path: p.yaml}]\n",
             {"top/p.yaml": SERVICE.replace("name: s", "name: absent")},
             "top/p.yaml:3: No resource matches the patch for Service absent.",
