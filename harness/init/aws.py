@@ -1,4 +1,4 @@
-"""What an environment needs of AWS, read from its resources: roles, and entries of Secrets Manager."""
+"""What an environment needs of AWS, read from its resources: roles, entries of Secrets Manager, buckets."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from harness.errors import HarnessError, UsageError
+from harness.init.buckets import USER_ANNOTATION, Bucket, Policies, buckets, statements
 from harness.manifests.catalogue import Catalogue, Secret
 from harness.manifests.resource import Resource
 from harness.manifests.values import dig, string_map
@@ -63,14 +64,16 @@ class Needs:
     region: str
     roles: tuple[Role, ...]
     secrets: tuple[Secret, ...]
+    buckets: tuple[Bucket, ...]
 
 
-def needs(resources: Iterable[Resource], catalogue: Catalogue, environment: str) -> Needs:
+def needs(resources: Iterable[Resource], catalogue: Catalogue, policies: Policies, environment: str) -> Needs:
     """What the resources need.
 
     Raises:
         HarnessError: They need nothing, or something of it is not known.
     """
+    resources = list(resources)
     kinds: dict[str, list[Resource]] = {}
     for resource in resources:
         kinds.setdefault(resource.kind, []).append(resource)
@@ -79,7 +82,10 @@ def needs(resources: Iterable[Resource], catalogue: Catalogue, environment: str)
     for account in kinds.get("ServiceAccount", []):
         if arn := string_map(dig(account.value, "metadata", "annotations")).get(ROLE_ANNOTATION):
             arns.setdefault(arn, []).append(account)
-    roles = [_role(arn, accounts, regions, keys) for arn, accounts in sorted(arns.items())]
+    users = {_user(account) for accounts in arns.values() for account in accounts}
+    there = buckets(resources, policies) if any(users) else {}
+    store = _Store(policies, there)
+    roles = [_role(arn, accounts, regions, keys, store) for arn, accounts in sorted(arns.items())]
     if not roles:
         raise UsageError(
             f"{environment} needs nothing of AWS: no ServiceAccount in it has a role ({ROLE_ANNOTATION})."
@@ -93,7 +99,15 @@ def needs(resources: Iterable[Resource], catalogue: Catalogue, environment: str)
             f"Nothing says what {unknown[0]} holds: describe it in harness/manifests/catalogue.yaml."
         )
     secrets = tuple(secret for secret in entries.values() if secret)
-    return Needs(roles[0].account, next(iter(regions.values()), ""), tuple(roles), secrets)
+    return Needs(roles[0].account, next(iter(regions.values()), ""), tuple(roles), secrets, tuple(there.values()))
+
+
+@dataclass(frozen=True)
+class _Store:
+    """The object store: who may do what, in which buckets."""
+
+    policies: Policies
+    buckets: Mapping[str, Bucket]
 
 
 _Account = tuple[str, str]
@@ -122,22 +136,36 @@ def _role(
     accounts: list[Resource],
     regions: Mapping[_Account, str],
     keys: Mapping[_Account, set[str]],
+    store: _Store,
 ) -> Role:
     match = _ARN.fullmatch(arn)
     if not match:
         raise HarnessError(f"{accounts[0]} names {arn!r}, which is not the ARN of a role: correct the annotation.")
     partition, number, path, name = match.groups()
-    statements = []
+    allowed: list[dict[str, Any]] = []
     for account in accounts:
-        identity = (account.namespace, account.name)
-        if identity not in keys:
-            raise HarnessError(f"Nothing says what {account} does with {arn}: no SecretStore reads entries by it.")
-        prefix = f"arn:{partition}:secretsmanager:{regions[identity]}:{number}:secret:"
-        # AWS appends six random characters to an entry's name.
-        entries = [f"{prefix}{key}-??????" for key in sorted(keys[identity])]
-        statements.append({"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": entries})
+        identity, user = (account.namespace, account.name), _user(account)
+        if user:
+            allowed += statements(user, store.policies, store.buckets, partition)
+        if identity in keys:
+            prefix = f"arn:{partition}:secretsmanager:{regions[identity]}:{number}:secret:"
+            # AWS appends six random characters to an entry's name.
+            entries = [f"{prefix}{key}-??????" for key in sorted(keys[identity])]
+            allowed.append({"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": entries})
+        elif not user:
+            raise HarnessError(
+                f"Nothing says what {account} does with {arn}: no SecretStore reads entries by it, and it has no "
+                f"{USER_ANNOTATION}."
+            )
     subjects = tuple(f"{account.namespace}:{account.name}" for account in accounts)
-    return Role(name, path, partition, number, subjects, tuple(statements))
+    # Several accounts may be the same user.
+    once = tuple(item for index, item in enumerate(allowed) if item not in allowed[:index])
+    return Role(name, path, partition, number, subjects, once)
+
+
+def _user(account: Resource) -> str:
+    """Whose policy of the object store an account has; empty for nobody's."""
+    return string_map(dig(account.value, "metadata", "annotations")).get(USER_ANNOTATION, "")
 
 
 def _document(*statements: dict[str, Any]) -> dict[str, Any]:

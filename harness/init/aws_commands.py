@@ -6,12 +6,13 @@ import shlex
 from typing import Final
 
 from harness.init.aws import ISSUER, Needs
+from harness.init.buckets import Bucket
 from harness.manifests.catalogue import Recipe, Secret
 
 _HEAD: Final = """\
 #!/bin/sh
 # What {environment} needs of AWS. It has not been run on AWS: read it first.
-# Running it again creates what is missing, and updates roles; entries of Secrets Manager stay as they are.
+# Running it again creates what is missing, and updates roles and buckets; entries of Secrets Manager stay.
 set -eu
 : "${{CLUSTER:?Set CLUSTER to the name of the EKS cluster.}}"
 aws() {{ command aws --region {region} "$@"; }}
@@ -45,6 +46,19 @@ role() {{
 }}
 """
 
+_BUCKETS: Final = """\
+# Name, the options of its creation. Nothing in it is ever public.
+bucket() {
+  name=$1
+  shift
+  aws s3api head-bucket --bucket "$name" >/dev/null 2>&1 || aws s3api create-bucket --bucket "$name" "$@"
+  aws s3api put-public-access-block --bucket "$name" --public-access-block-configuration \\
+    '{"BlockPublicAcls": true, "IgnorePublicAcls": true, "BlockPublicPolicy": true, "RestrictPublicBuckets": true}'
+}
+"""
+_FIRST_REGION: Final = "us-east-1"
+"""Where S3 takes no place for a bucket."""
+
 
 def commands(needs: Needs, environment: str) -> str:
     """A script for `sh`."""
@@ -67,7 +81,19 @@ def commands(needs: Needs, environment: str) -> str:
         + "\n"
         for role in needs.roles
     ]
-    return "\n".join([head, *secrets, *roles])
+    made = [_BUCKETS, *(_bucket(bucket, needs.region) for bucket in needs.buckets)] if needs.buckets else []
+    return "\n".join([head, *secrets, *made, *roles])
+
+
+def _bucket(bucket: Bucket, region: str) -> str:
+    name, place = shlex.quote(bucket.name), json.dumps({"LocationConstraint": region})
+    options = "" if region == _FIRST_REGION else f" --create-bucket-configuration {shlex.quote(place)}"
+    lines = [f"bucket {name}{options}\n"]
+    if bucket.lifecycle:
+        rules = shlex.quote(json.dumps({"Rules": bucket.lifecycle}))
+        command = f"aws s3api put-bucket-lifecycle-configuration --bucket {name}"
+        lines.append(f"{command} --lifecycle-configuration \\\n  {rules}\n")
+    return "".join(lines)
 
 
 def _content(secret: Secret) -> str:

@@ -5,6 +5,7 @@ import re
 from typing import Any, Final
 
 from harness.init.aws import ISSUER, Needs
+from harness.init.buckets import Bucket
 from harness.manifests.catalogue import Secret
 
 _CLUSTER: Final = "data.aws_eks_cluster.lakehouse.identity[0].oidc[0].issuer"
@@ -16,6 +17,8 @@ def terraform(needs: Needs, environment: str) -> str:
     local = {"lakehouse_issuer": f'${{replace({_CLUSTER}, "https://", "")}}'}
     for secret in needs.secrets:
         _add_secret(secret, resources, local)
+    for bucket in needs.buckets:
+        _add_bucket(bucket, resources)
     for role in needs.roles:
         name = _identifier(role.name)
         _put(
@@ -75,6 +78,25 @@ def _add_secret(secret: Secret, resources: dict[str, dict[str, Any]], local: dic
             "lifecycle": {"ignore_changes": ["secret_string"]},
         },
     )
+
+
+def _add_bucket(bucket: Bucket, resources: dict[str, dict[str, Any]]) -> None:
+    name = _identifier(bucket.name)
+    reference = {"bucket": f"${{aws_s3_bucket.{name}.id}}"}
+    _put(resources, "aws_s3_bucket", name, {"bucket": bucket.name})
+    closed = ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
+    _put(resources, "aws_s3_bucket_public_access_block", name, {**reference, **dict.fromkeys(closed, True)})
+    if bucket.lifecycle:
+        rules = [
+            {
+                "id": rule["ID"],
+                "status": rule["Status"],
+                "filter": {"prefix": rule["Filter"]["Prefix"]},
+                "expiration": {"days": rule["Expiration"]["Days"]},
+            }
+            for rule in bucket.lifecycle
+        ]
+        _put(resources, "aws_s3_bucket_lifecycle_configuration", name, {**reference, "rule": rules})
 
 
 def _put(resources: dict[str, dict[str, Any]], kind: str, name: str, body: dict[str, Any]) -> None:

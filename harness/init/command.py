@@ -30,6 +30,9 @@ def init(
     registry: Annotated[str | None, typer.Option(help="Registry and owner of the images.", metavar="NAME")] = None,
     account: Annotated[str | None, typer.Option(help="AWS account.", metavar="DIGITS")] = None,
     region: Annotated[str | None, typer.Option(help="AWS region.", metavar="REGION")] = None,
+    database: Annotated[
+        str | None, typer.Option(help="Address of the RDS instance, with components/aws-rds.", metavar="HOST")
+    ] = None,
     clients: Annotated[
         str | None, typer.Option(help="Network that may use MinIO's load balancer.", metavar="CIDR")
     ] = None,
@@ -43,8 +46,8 @@ def init(
     """Set the repository, the registry and the AWS account of an environment.
 
     Writes into overlays/ENV, and asks for what no option gives. Running it again changes what the options name.
-    With --check, the exit code is 3 while something is a placeholder. --aws prints how to create the roles and
-    secrets that the rendered overlay names; it calls nothing.
+    With --check, the exit code is 3 while something is a placeholder. --aws prints how to create the roles, secrets
+    and buckets that the rendered overlay names; it calls nothing.
 
     Examples:
         harness init minikube --repository https://github.com/you/platform.git
@@ -74,6 +77,7 @@ def init(
         "registry": registry,
         "account": account,
         "region": region,
+        "database": database,
         "clients": clients,
     }
     given = {name: value for name, value in options.items() if value is not None}
@@ -97,6 +101,7 @@ def _aws(checkout: Path, environment: str, form: AwsFormat, known: list["Setting
     from harness.init.aws import needs
     from harness.init.aws_commands import commands
     from harness.init.aws_terraform import terraform
+    from harness.init.buckets import policies
     from harness.manifests.builder import build_all
     from harness.manifests.catalogue import of_checkout
     from harness.manifests.environments import overlay, roots
@@ -110,5 +115,5 @@ def _aws(checkout: Path, environment: str, form: AwsFormat, known: list["Setting
     for problem in (problem for build in builds for problem in build.problems):
         raise HarnessError(f"{problem.location}: {problem.message} 'harness validate' lists all problems.")
     resources = [resource for build in builds for resource in build.resources]
-    required = needs(resources, of_checkout(checkout), environment)
+    required = needs(resources, of_checkout(checkout), policies(checkout), environment)
     return (commands if form is AwsFormat.COMMANDS else terraform)(required, environment)

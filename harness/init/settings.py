@@ -9,18 +9,30 @@ from typing import Final
 from harness import files
 from harness.errors import HarnessError, UsageError
 from harness.manifests.images import REGISTRY
+from harness.manifests.kubernetes_yaml import YamlError, load
+from harness.manifests.values import dig, sequence
 from harness.validate.placeholders import LH751, PLACEHOLDER
+
+_SERVICES: Final = Path("aws/kustomization.yaml")
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A value that every line which matches `line` has between its two groups."""
+    """A value that every line which matches `line` has between its two groups.
+
+    Attributes:
+        component: Without which the environment needs no value; empty for none.
+    """
 
     name: str
     question: str
     file: str
     line: str
     allowed: str
+    component: str = ""
+
+    def is_needed(self, overlay: Path) -> bool:
+        return bool(self.lines(overlay)) and (not self.component or self.component in _switched_on(overlay))
 
     def lines(self, overlay: Path) -> list[re.Match[str]]:
         """Where the overlay has it; nothing where the environment does without."""
@@ -62,13 +74,28 @@ SETTINGS: Final = (
         r"^(    newName: )(\S+)(/lakehouse-[\w-]+)$",
         REGISTRY,
     ),
-    Setting("account", "AWS account, 12 digits", "aws/account.yaml", r'^(  account: ")(\d+)(")$', r"\d{12}"),
+    Setting(
+        "account",
+        "AWS account, 12 digits",
+        "aws/account.yaml",
+        # The buckets have its number in their names unless somebody gave them others.
+        r'^(  (?:account: "|lakehouse-bucket: lakehouse-|airflow-bucket: airflow-))(\d{12})("?)$',
+        r"\d{12}",
+    ),
     Setting(
         "region",
         "AWS region, such as eu-west-1",
         "aws/account.yaml",
         r"^(  region: )(\S+)()$",
         r"[a-z]+(-[a-z]+)+-\d",
+    ),
+    Setting(
+        "database",
+        "address of the RDS instance, such as airflow.abc123.eu-west-1.rds.amazonaws.com",
+        "aws/database/address.yaml",
+        r"^(  address: )(\S+)()$",
+        r"[a-z0-9-]+(\.[a-z0-9-]+)+",
+        component="aws-rds",
     ),
     Setting(
         "clients",
@@ -82,7 +109,7 @@ SETTINGS: Final = (
 
 def of(overlay: Path) -> list[Setting]:
     """The settings that the environment has."""
-    return [setting for setting in SETTINGS if setting.lines(overlay)]
+    return [setting for setting in SETTINGS if setting.is_needed(overlay)]
 
 
 def write(overlay: Path, values: Mapping[Setting, str]) -> list[Path]:
@@ -99,6 +126,18 @@ def write(overlay: Path, values: Mapping[Setting, str]) -> list[Path]:
         if not PLACEHOLDER.search(texts[file]):
             changed += _without_exemptions(file.parent / "exemptions.yaml")
     return changed
+
+
+def _switched_on(overlay: Path) -> set[str]:
+    """The components that the environment takes for services of AWS."""
+    try:
+        documents = load((overlay / _SERVICES).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return set()
+    except (OSError, UnicodeDecodeError, YamlError) as error:
+        raise HarnessError(f"{overlay / _SERVICES} cannot be read ({error}): correct it.") from error
+    components = [item for document in documents for item in sequence(dig(document, "components"))]
+    return {str(component).rpartition("/")[2] for component in components}
 
 
 def _with(match: re.Match[str], value: str) -> str:

@@ -1,6 +1,7 @@
 """Exemptions: findings that are accepted, each with its reason, in files beside the manifests.
 
-`exemptions.yaml`, in any folder of manifests; one in overlays/<env>/ or clusters/<env>/ is for that environment:
+`exemptions.yaml`, in any folder of manifests; one in overlays/<env>/ or clusters/<env>/ is for that environment,
+one in components/<name>/ counts where an environment uses the component:
 
     - rule: LH523                  # one id, or a list
       kind: Job                    # kind, namespace and name of the resource; patterns as in file names

@@ -19,6 +19,8 @@ LH902: Final = ValidationRule(
 )
 
 FOLDERS: Final = ("base", "components", OVERLAYS)
+_OPTIONAL: Final = "components"
+"""Of which an environment takes what it needs: the exemptions of the others would be obsolete."""
 
 
 def read(built: BuiltTree, root: Path, rules: Container[str]) -> tuple[list[Exemption], list[Finding]]:
@@ -27,7 +29,8 @@ def read(built: BuiltTree, root: Path, rules: Container[str]) -> tuple[list[Exem
     findings: list[Finding] = []
     tree, beside = built.tree, with_folders(built.read_files())
     for path in sorted(path for path in tree.paths() if posixpath.basename(path) == FILE):
-        if path.partition("/")[0] not in FOLDERS and (posixpath.dirname(path) or ".") not in beside:
+        top = path.partition("/")[0]
+        if (top not in FOLDERS or top == _OPTIONAL) and (posixpath.dirname(path) or ".") not in beside:
             continue
         file = root / path
         try:

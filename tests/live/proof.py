@@ -100,13 +100,17 @@ class Proof:
 
     def first_two(self) -> tuple[Taken, Taken]:
         """The first two days, run now unless they exist."""
-        first = self._latest(FIRST) or self._run_scheduled(FIRST)
+        first = self.first()
         second = self._latest(SECOND)
         if second is None:
             # Between the days, so that the second one is also the run after which all is well again.
             self.refuse(SECOND)
             second = self.take(SECOND)
         return first, second
+
+    def first(self) -> Taken:
+        """The first day, run now unless it exists."""
+        return self._latest(FIRST) or self._run_scheduled(FIRST)
 
     def refuse(self, shown: Shown) -> Run:
         """Lets a run of the first DAG fail, and waits for its alert, which the scenario about alerts judges."""

@@ -10,6 +10,8 @@ SELECT 'CREATE ROLE metrics LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE 
 ALTER ROLE airflow PASSWORD :'airflow_password';
 ALTER ROLE metrics PASSWORD :'metrics_password';
 GRANT pg_monitor TO metrics;
+-- Only a superuser gives a database to a role that it is no member of; a managed server has no superuser for people.
+SELECT 'GRANT airflow TO CURRENT_USER' WHERE NOT (SELECT rolsuper FROM pg_roles WHERE rolname = CURRENT_USER) \gexec
 SELECT 'CREATE DATABASE airflow OWNER airflow' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'airflow') \gexec
 REVOKE CONNECT ON DATABASE airflow FROM PUBLIC;
 GRANT CONNECT ON DATABASE airflow TO airflow, metrics;

@@ -25,12 +25,16 @@ def e2e(
     eks: Annotated[
         bool, typer.Option("--eks", help="Prove the EKS overlay instead: accepted, healthy apart from AWS's part.")
     ] = False,
+    aws: Annotated[
+        bool,
+        typer.Option("--aws", help="Prove components/aws-s3 and aws-rds instead: store and database outside."),
+    ] = False,
 ) -> None:
     """Prove the platform end to end on a kind cluster.
 
     It builds every image, deploys with Argo CD, runs both DAGs over two days, then every scenario. A cluster that
     is up is used and kept; otherwise one is created and removed at the end. After a failure, .run/e2e has the logs.
-    With --eks the cluster is another one, lakehouse-eks.
+    With --eks the cluster is another one, lakehouse-eks; with --aws, lakehouse-aws.
 
     Examples:
         harness e2e --keep
@@ -38,9 +42,12 @@ def e2e(
         harness e2e --eks
     """
     from harness.clusters.deploy.phases import Phases
-    from harness.clusters.e2e.run import EKS, PLATFORM, prove
+    from harness.clusters.e2e.run import AWS, EKS, PLATFORM, prove
 
     require_own_checkout()
-    if eks and full:
-        raise UsageError("--full has no scenarios for the EKS overlay: leave out --full.")
-    prove(Phases(console.err), suite=EKS if eks else PLATFORM, keyword=keyword, keep=keep, full=full)
+    if (eks or aws) and full:
+        raise UsageError(f"--full has no scenarios for {'--eks' if eks else '--aws'}: leave out --full.")
+    if eks and aws:
+        raise UsageError("--eks and --aws are two suites: give one.")
+    suite = EKS if eks else AWS if aws else PLATFORM
+    prove(Phases(console.err), suite=suite, keyword=keyword, keep=keep, full=full)

@@ -21,11 +21,14 @@ class Suite:
     environment: str
     folder: str
     cluster: str
+    prepare: str = ""
+    """A module of Python that makes what has to be in the cluster first; it gets the cluster's name."""
 
 
 PLATFORM: Final = Suite(E2E, "tests/e2e", DEFAULT_NAME)
 # An environment has cluster-wide resources, so that a cluster can have one only.
 EKS: Final = Suite("eks", "tests/eks", "lakehouse-eks")
+AWS: Final = Suite("aws", "tests/aws", "lakehouse-aws", prepare="tests.aws.prepare")
 FOLDER: Final = RUN_DIR / "e2e"
 """Reports and logs."""
 REPORT: Final = FOLDER / "report.xml"
@@ -46,7 +49,7 @@ def prove(
     made = not is_there(cluster)
     try:
         if made or not keyword:
-            bring_up(phases, run, suite.environment, cluster)
+            bring_up(phases, run, suite.environment, cluster, prepare=suite.prepare)
         REPORT.unlink(missing_ok=True)
         phase(phases, run, "scenarios", scenarios(keyword, full=full, suite=suite), why=first_cause)
     except HarnessError as error:

@@ -31,11 +31,16 @@ def is_there(cluster: Cluster) -> bool:
     return there
 
 
-def bring_up(phases: Phases, run: Run, environment: str, cluster: Cluster) -> None:
-    """Creates a missing cluster, makes and loads the images, and deploys; what is done already is quick."""
+def bring_up(phases: Phases, run: Run, environment: str, cluster: Cluster, *, prepare: str = "") -> None:
+    """Creates a missing cluster, makes and loads the images, and deploys; what is done already is quick.
+
+    `prepare` is a module of Python to run before the deployment, with the cluster's name.
+    """
     if not cluster.exists():
         phase(phases, run, "cluster", harness("cluster", "up", "--name", cluster.name))
     _images(phases, run, environment, cluster)
+    if prepare:
+        phase(phases, run, "preparation", [sys.executable, "-m", prepare, cluster.name])
     where = ("--kubeconfig", str(cluster.kubeconfig), "--context", cluster.context)
     phase(phases, run, "platform", harness("deploy", environment, *where))
 

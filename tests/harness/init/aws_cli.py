@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingUnixStreamServer
+from typing import Any
 
 import boto3
 import botocore.exceptions
@@ -42,17 +43,23 @@ def answer(words: list[str], stdin: str) -> str:
     region, service, operation, *options = words[1:]
     values = {name.removeprefix("--"): value for name, value in zip(options[::2], options[1::2], strict=True)}
     query, form = values.pop("query", "@"), values.pop("output", "json")
-    client = boto3.client(service, region)
+    # The CLI has a name of its own for S3's operations.
+    client = boto3.client(service.removesuffix("api"), region)
     method = operation.replace("-", "_")
     shape = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[method]).input_shape
     members = {re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower(): name for name in shape.members}
     members["open-id-connect-provider-arn"] = "OpenIDConnectProviderArn"
     members["client-id-list"] = "ClientIDList"
-    arguments = {}
+    arguments: dict[str, Any] = {}
     for name, value in values.items():
         text = stdin if value == _STDIN else value
-        is_list = shape.members[members[name]].type_name == "list"
-        arguments[members[name]] = text.split() if is_list else text
+        match shape.members[members[name]].type_name:
+            case "list":
+                arguments[members[name]] = text.split()
+            case "structure":
+                arguments[members[name]] = json.loads(text)
+            case _:
+                arguments[members[name]] = text
     found = jmespath.search(query, getattr(client, method)(**arguments))
     return str(found) if form == "text" else json.dumps(found, default=str)
 

@@ -165,6 +165,80 @@ def test_terraform_has_what_the_manifests_read(configured: Path) -> None:
         assert "${local.lakehouse_issuer}:sub" in roles[name]["assume_role_policy"]
 
 
+@pytest.fixture
+def with_s3(tree: Path) -> Path:
+    """A tree with an AWS account, S3 in place of MinIO."""
+    file = tree / "overlays/eks/aws/kustomization.yaml"
+    text = file.read_text(encoding="utf-8")
+    assert "components: []" in text
+    file.write_text(text.replace("components: []", "components: [../../../components/aws-s3]"), encoding="utf-8")
+    run(tree, "eks", EKS)
+    return tree
+
+
+USERS = {
+    "airflow": {f"orchestrator:airflow-{name}" for name in ("scheduler", "worker", "webserver", "triggerer")},
+    "spark": {"processing:spark", "processing:spark-executor"},
+    "jupyter": {"jupyter:jupyterlab"},
+    "history": {"monitoring:spark-history"},
+    "backup": {"database:postgres-backup"},
+}
+"""Who writes or reads in the object store, and the pods' accounts that are it."""
+BUCKETS = {name: f"{name}-{ACCOUNT}" for name in ("lakehouse", "airflow")}
+
+
+def expected_policy(user: str) -> Resource:
+    """MinIO's policy of a user, with the names of the buckets in S3."""
+    text = (ROOT / f"base/deepstorage/policies/{user}.json").read_text(encoding="utf-8")
+    return dict(json.loads(re.sub(r"(?<=arn:aws:s3:::)(\w+)", lambda match: BUCKETS[match[1]], text)))
+
+
+def test_the_commands_make_the_buckets_and_let_each_account_do_its_own_work(with_s3: Path, server: Path) -> None:
+    script = run(with_s3, "eks", {"aws": "commands"})
+    for _ in range(2):
+        done = execute(script, server)
+        assert done.returncode == 0, done.stderr
+    s3, iam = boto3.client("s3", REGION), boto3.client("iam", REGION)
+    assert {item["Name"] for item in s3.list_buckets()["Buckets"]} == {*BUCKETS.values()}
+    for name in BUCKETS.values():
+        assert s3.get_bucket_location(Bucket=name)["LocationConstraint"] == REGION
+        closed = s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]
+        assert {*closed.values()} == {True}
+    (rule,) = s3.get_bucket_lifecycle_configuration(Bucket=BUCKETS["airflow"])["Rules"]
+    assert (rule["Filter"]["Prefix"], rule["Expiration"]["Days"], rule["Status"]) == ("logs/", 30, "Enabled")
+    for user, accounts in USERS.items():
+        policy = iam.get_role_policy(RoleName=f"lakehouse-{user}", PolicyName="lakehouse")["PolicyDocument"]
+        assert policy == expected_policy(user)
+        (trust,) = iam.get_role(RoleName=f"lakehouse-{user}")["Role"]["AssumeRolePolicyDocument"]["Statement"]
+        (subjects,) = (value for key, value in trust["Condition"]["StringEquals"].items() if key.endswith(":sub"))
+        assert {subject.removeprefix("system:serviceaccount:") for subject in subjects} == accounts
+    secrets = boto3.client("secretsmanager", REGION).list_secrets(MaxResults=100)["SecretList"]
+    assert {item["Name"] for item in secrets} == {name for name in CATALOGUE if "/minio-" not in name}
+
+
+def test_terraform_makes_the_same_buckets_and_policies(with_s3: Path) -> None:
+    resources = json.loads(run(with_s3, "eks", {"aws": "terraform"}))["resource"]
+    assert {item["bucket"] for item in resources["aws_s3_bucket"].values()} == {*BUCKETS.values()}
+    assert resources["aws_s3_bucket_public_access_block"].keys() == resources["aws_s3_bucket"].keys()
+    (lifecycle,) = resources["aws_s3_bucket_lifecycle_configuration"].values()
+    assert [(rule["filter"], rule["expiration"]) for rule in lifecycle["rule"]] == [
+        ({"prefix": "logs/"}, {"days": 30})
+    ]
+    for user in USERS:
+        written = resources["aws_iam_role_policy"][f"lakehouse_{user}"]["policy"]
+        assert json.loads(written) == expected_policy(user)
+
+
+def test_a_user_without_a_policy_is_named(with_s3: Path) -> None:
+    (with_s3 / "base/deepstorage/policies/spark.json").unlink()
+    # It is part of MinIO's ConfigMap too, which is not built into the environment; its list is.
+    file = with_s3 / "base/deepstorage/kustomization.yaml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("      - policies/spark.json\n", ""), encoding="utf-8")
+    with pytest.raises(HarnessError, match=r"what the user spark of the object store may do: add .*spark\.json"):
+        run(with_s3, "eks", {"aws": "commands"})
+
+
 def add(tree: Path, text: str) -> None:
     file = tree / "components/external-secrets/stores.yaml"
     file.write_text(f"{file.read_text(encoding='utf-8')}---\n{text}", encoding="utf-8")

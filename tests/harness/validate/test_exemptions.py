@@ -57,6 +57,26 @@ def test_an_unused_exemption_is_left_alone_when_its_environment_is_not_looked_at
     assert rules(sound) == ["LH901"]
 
 
+def test_a_components_exemption_counts_where_the_component_is_used(sound: Path) -> None:
+    component = sound / "components/debug"
+    component.mkdir(parents=True)
+    (component / "kustomization.yaml").write_text(
+        "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n"
+        "patches:\n- target: {kind: Deployment, name: web}\n  patch: |-\n"
+        "    - {op: replace, path: /spec/template/spec/securityContext/runAsNonRoot, value: false}\n"
+    )
+    exempt(component / "exemptions.yaml", rule="LH511", name="web", reason="It must.")
+    assert rules(sound) == []
+    kustomization = sound / "overlays/north/app/kustomization.yaml"
+    text = kustomization.read_text()
+    assert "[../images]" in text
+    kustomization.write_text(text.replace("[../images]", "[../images, ../../../components/debug]"))
+    report = validate(sound, ("north",))
+    assert (report.findings, report.exempted) == ([], 1)
+    exempt(component / "exemptions.yaml", rule="LH310", name="web", reason="It must.")
+    assert {"LH511", "LH901"} <= {*rules(sound)}
+
+
 def test_an_exemption_for_a_file(sound: Path) -> None:
     (sound / "base/app/forgotten.yaml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: forgotten}\n")
     assert rules(sound) == ["LH109"]
