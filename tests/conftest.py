@@ -6,9 +6,13 @@ import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from unittest import mock
 
 import pytest
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 ROOT = Path(__file__).parents[1]
 
@@ -118,6 +122,24 @@ def spark_variables() -> None:
         from harness.machine.environment import spark_environment
 
         os.environ.update(spark_environment())
+
+
+@pytest.fixture(scope="session")
+def spark(spark_variables: None) -> Iterator["SparkSession"]:
+    """The jobs' own session, the only one of the process, set up for tables of ten rows."""
+    from lakehouse.session import get_session
+
+    session = get_session(
+        "tests", {"SPARK_MASTER": "local[2]", "SPARK_DRIVER_MEMORY": "1g", "SPARK_EXPECTED_RECORDS": "100"}
+    )
+    session.conf.set("spark.sql.shuffle.partitions", "1")
+    # Plans of ten rows have nothing to adapt to, and each stage would be planned again.
+    session.conf.set("spark.sql.adaptive.enabled", "false")
+    # Compiling code for ten rows takes longer than interpreting them; the embedded run compiles throughout.
+    session.conf.set("spark.sql.codegen.wholeStage", "false")
+    session.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN")
+    yield session
+    session.stop()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from chispa import DataFramesNotEqualError
 from chispa.schema_comparer import SchemasNotEqualError
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as sf
 
 from brewery.contract.layout import Layout
@@ -13,9 +14,9 @@ from brewery.ingestion import ingest
 from brewery.settings import Settings
 from brewery.storage import Storage
 from harness.pipeline.mock_api import MockApi
+from lakehouse.jobs import bronze_to_silver, quality_gate, silver_to_gold
 from tests.live import frames
 from tests.live.brewery_api import BreweryApi
-from tests.live.session import QUICK
 from tests.oracle.gold import GOLD as ORACLE
 from tests.oracle.lakehouse import Day, Expected
 
@@ -28,17 +29,9 @@ DAYS = (
 
 
 @pytest.fixture(scope="module")
-def pipeline(spark_variables: None, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def pipeline(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Spark session, lakehouse and expectation after the two days."""
-    from lakehouse.jobs import bronze_to_silver, quality_gate, silver_to_gold
-    from lakehouse.session import get_session
-
     root = tmp_path_factory.mktemp("lakehouse")
-    spark = get_session(
-        "tests", {"SPARK_MASTER": "local[2]", "SPARK_DRIVER_MEMORY": "1g", "SPARK_EXPECTED_RECORDS": "450"}
-    )
-    for key, value in QUICK.items():
-        spark.conf.set(key, value)
     days = []
     with MockApi(breweries=450) as api:
         source = BreweryApi(api.url)
@@ -51,7 +44,6 @@ def pipeline(spark_variables: None, tmp_path_factory: pytest.TempPathFactory) ->
             bronze_to_silver.run(spark, layout)
             silver_to_gold.run(spark, layout)
             quality_gate.run(spark, layout)
-    # The session is the process's own: other tests of it may go on using it.
     return spark, Layout(str(root)), Expected(days)
 
 

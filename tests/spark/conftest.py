@@ -1,4 +1,4 @@
-"""A Spark session for all tests, and bronze written by hand."""
+"""Bronze written by hand, and the tables that the jobs make of it."""
 
 import datetime as dt
 import gzip
@@ -34,24 +34,6 @@ _KINDS: Mapping[type, str] = {
 def pytest_configure(config: pytest.Config) -> None:
     """Pyspark leaves the sockets over which rows are collected to the garbage collector."""
     config.addinivalue_line("filterwarnings", "ignore:unclosed <socket:ResourceWarning")
-
-
-@pytest.fixture(scope="session")
-def spark(spark_variables: None) -> Iterator[SparkSession]:
-    """The jobs' own session, with as few shuffle partitions as tables of ten rows need."""
-    from lakehouse.session import get_session
-
-    session = get_session(
-        "tests", {"SPARK_MASTER": "local[2]", "SPARK_DRIVER_MEMORY": "1g", "SPARK_EXPECTED_RECORDS": "100"}
-    )
-    session.conf.set("spark.sql.shuffle.partitions", "1")
-    # Plans of ten rows have nothing to adapt to, and each stage would be planned again.
-    session.conf.set("spark.sql.adaptive.enabled", "false")
-    # Compiling code for ten rows takes longer than interpreting them; the embedded run compiles throughout.
-    session.conf.set("spark.sql.codegen.wholeStage", "false")
-    session.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN")
-    yield session
-    session.stop()
 
 
 @pytest.fixture(autouse=True)

@@ -102,13 +102,8 @@ def test_gold_is_read_with_duckdb(lakehouse: Path) -> None:
 
 
 @pytest.mark.spark
-def test_versions_are_read_with_spark(
-    lakehouse: Path, spark_variables: None, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from lakehouse.session import get_session
-
-    # The session that the notebook's getOrCreate finds, with the jars that its image would have.
-    get_session()
+def test_versions_are_read_with_spark(lakehouse: Path, spark: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    # The notebook's getOrCreate finds this session, which has the jars that its image would have.
     names = ("a", "b", "c")
     rows = [{"id": name, "name": name.title(), "country": "Ireland", "is_current": True} for name in names]
     write(lakehouse, "silver/breweries", rows[:2])
