@@ -1,6 +1,5 @@
 """Spark's settings: the list is that of the installed Spark, and what is not in it is found."""
 
-import importlib.util
 import re
 import struct
 import zipfile
@@ -11,6 +10,7 @@ from unittest import mock
 
 import pytest
 
+from harness.machine.jars import spark_home
 from harness.validate.spark import FILE, VALUES, VERSION, check, names, problem_of, problems, rejected, unknown
 from tests.harness.validate.made import made
 
@@ -55,7 +55,6 @@ def installed(jars: Path) -> list[str]:
 @pytest.fixture(scope="module")
 def entries() -> Iterator[Callable[[str], Any]]:
     """Spark's own entries of its configuration, by name."""
-    pytest.importorskip("pyspark")
     from py4j import protocol
     from pyspark.java_gateway import launch_gateway
 
@@ -105,10 +104,7 @@ def with_kinds(found: Iterable[str], entries: Callable[[str], Any]) -> Iterator[
 def test_the_list_is_that_of_the_pinned_spark(
     request: pytest.FixtureRequest, entries: Callable[[str], Any]
 ) -> None:
-    spec = importlib.util.find_spec("pyspark")
-    if spec is None or spec.origin is None:
-        pytest.skip("pyspark is not installed")
-    jars = Path(spec.origin).parent / "jars"
+    jars = spark_home() / "jars"
     assert list(jars.glob(f"spark-core_*-{VERSION}.*.jar"))
     current = "\n".join(with_kinds(installed(jars), entries)) + "\n"
     if request.config.getoption("--update-goldens"):
