@@ -45,7 +45,10 @@ class Patch:
         line = self.document.locate(path)[0]
         return Location(self.file, self.line + line if self.has_lines else self.line)
 
-    def is_for(self, kind: str, name: str) -> bool:
+    def is_for(self, kind: str, name: str, namespace: str = "") -> bool:
+        """Whether it changes such a resource; one of any namespace where none is given."""
+        if namespace and self.target is not None and not selects(self.target.get("namespace"), namespace):
+            return False
         if self.target is None:
             return (kind, name) == (dig(self.document.value, "kind"), dig(self.document.value, "metadata", "name"))
         wanted = (self.target.get("kind"), self.target.get("name"))
@@ -60,7 +63,9 @@ class Patch:
             removes = operation.get("op") == "remove" and len(names) >= len(steps)
             sets = operation.get("op") in _SETTING and len(names) <= len(steps)
             if (removes or sets) and all(name in known for name, known in zip(names, steps, strict=False)):
-                return self.location(index, "value" if "value" in operation else "path")
+                return self.location(
+                    index, *(("value", *path[len(names) :]) if "value" in operation else ("path",))
+                )
         return None
 
     def operations(self) -> Iterator[tuple[int, dict[str, Any], list[str]]]:

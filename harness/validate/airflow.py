@@ -31,6 +31,9 @@ _NAME: Final = re.compile(r"AIRFLOW__([A-Z0-9_]+?)__([A-Z0-9_]+)")
 _ALMOST: Final = re.compile(r"AIRFLOW_(?!_|CONN_|VAR_)\w*__\w+|AIRFLOW__[^_]\w*")
 _INDIRECT: Final = re.compile(r"_(?:CMD|SECRET)$")
 """What a name may end in where its value is a command, or the name of a secret."""
+_CONNECTION: Final = "AIRFLOW_CONN_"
+_URI: Final = re.compile(r"[a-z][\w+.-]*://.*", re.IGNORECASE | re.DOTALL)
+_DATABASE: Final = re.compile(r"(?:postgresql|mysql|mariadb|mssql|sqlite|oracle)(?:\+\w+)?://?.*", re.DOTALL)
 _TIME_ZONES: Final = ("default_timezone", "default_ui_timezone")
 _VALUES: Final = {
     "boolean": (re.compile(r"\s*(?:t|true|1|f|false|0)\s*(?:#.*)?", re.IGNORECASE), "true or false"),
@@ -43,11 +46,27 @@ def check(environment: Environment) -> Iterator[Violation]:
     """Finds settings without effect."""
     told: set[tuple[str, str, tuple[Step, ...]]] = set()
     for pod in environment.pods:
-        for one in _settings(environment, pod):
+        settings_of_pod = list(_settings(environment, pod))
+        connections = {
+            one.name.removeprefix(_CONNECTION).lower()
+            for one in settings_of_pod
+            if one.name.startswith(_CONNECTION)
+        }
+        for one in settings_of_pod:
             key = (one.resource.key, one.name, one.path)
-            if key not in told and (said := problem_of(one.name, one.value)):
+            said = problem_of(one.name, one.value) or _unconnected(one, connections)
+            if key not in told and said:
                 told.add(key)
                 yield Violation(LH211, f"{one.resource} sets {one.name}, {said}.", one.resource, one.path)
+
+
+def _unconnected(variable: Variable, connections: set[str]) -> str:
+    """Why a setting names no connection: those in a database are not known, so only where one is resembled."""
+    value = (variable.value or "").lower()
+    if not re.fullmatch(r"AIRFLOW__\w+_CONN_ID", variable.name) or not value or value in connections:
+        return ""
+    close = closest(value, connections, 0.8)
+    return f"which no variable {_CONNECTION}* defines: use {close}" if close else ""
 
 
 def _settings(environment: Environment, pod: Pod) -> Iterator[Variable]:
@@ -64,6 +83,8 @@ def problem_of(name: str, value: str | None) -> str:
     >>> problem_of("AIRFLOW__CORE__PARALELISM", "8")
     'which Airflow does not know: use AIRFLOW__CORE__PARALLELISM'
     """
+    if name.startswith(_CONNECTION):
+        return _connection(value)
     match = _NAME.fullmatch(name)
     if match is None:
         if not _ALMOST.fullmatch(name):
@@ -82,12 +103,27 @@ def problem_of(name: str, value: str | None) -> str:
     return "" if value is None or "$(" in value else rejected(kind, option, value)
 
 
+def _connection(value: str | None) -> str:
+    """What is wrong with a connection: it is a URI, or an object with a type."""
+    if not value or value.startswith("$("):
+        return ""
+    if value.lstrip().startswith("{"):
+        try:
+            read = json.loads(value)
+        except ValueError as error:
+            return f"which is no JSON: {error}"
+        return "" if read.get("conn_type") else "which has no conn_type"
+    return "" if _URI.fullmatch(value) else "which has to be a URI or a JSON object"
+
+
 def rejected(kind: str | list[str], option: str, value: str) -> str:
     """Why Airflow rejects a value, as the end of a sentence; empty where it takes it."""
     if isinstance(kind, list):
         # An import path, or several executors with names of their own.
         is_one = not value or value in kind or (option == "executor" and re.search("[.,:]", value))
         return "" if is_one else f"which has to be {' or '.join(choice for choice in kind if choice)}"
+    if option == "sql_alchemy_conn" and "://" in value and not _DATABASE.fullmatch(value):
+        return "which names no database that SQLAlchemy knows, such as postgresql+psycopg2://"
     if option in _TIME_ZONES and value.strip().lower() not in ("system", "utc"):
         try:
             ZoneInfo(value.strip())

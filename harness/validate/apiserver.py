@@ -26,12 +26,17 @@ from harness.validate.schemas import LH201, Definitions
 LH203: Final = ValidationRule(
     "LH203", "The API server accepts a resource", "It cannot be created, and no sync succeeds.", engine="apiserver"
 )
-
 LH213: Final = ValidationRule(
     "LH213",
     "A resource needs no feature gate that is off by default",
     "The API server refuses it.",
     engine="apiserver",
+)
+LH214: Final = ValidationRule(
+    "LH214",
+    "An operator can read the durations and schedules of a custom resource",
+    "It does not start the resource, or stops itself; the API server takes any text there.",
+    engine="Go's and cron's parsers",
 )
 
 Refusal = list[Any]
@@ -49,6 +54,7 @@ _PRIVILEGED: Final = "disallowed by cluster policy"
 """What API servers refuse only without --allow-privileged; all that run in clusters have it."""
 _UNREADABLE: Final = "Decode"
 _REMOVED: Final = "Removed"
+_BY_OPERATOR: Final = "Format"
 _LIMIT: Final = re.compile(r"must be less than or equal to (\S+) limit")
 _AMOUNTS: Final = frozenset({"averageValue", "divisor", "maxSize", "sizeLimit", "storage"})
 _AMOUNTS_BY_NAME: Final = frozenset(
@@ -149,8 +155,9 @@ def _violation(resource: BuiltResource, refusal: Refusal, reported: set[tuple[St
         if role
         else _by_name(resource.value, steps)
     )
-    rule = LH201 if reason == _UNREADABLE else LH213 if gated else LH203
-    yield Violation(rule, f"{subject} is refused: {where}{said.rstrip('.')}.", resource, path)
+    rule = {_UNREADABLE: LH201, _BY_OPERATOR: LH214}.get(reason, LH213 if gated else LH203)
+    verdict = "cannot be read by its operator" if rule is LH214 else "is refused"
+    yield Violation(rule, f"{subject} {verdict}: {where}{said.rstrip('.')}.", resource, path)
 
 
 def _no_quantities(value: Any, path: FieldPath = ()) -> Iterator[FieldPath]:

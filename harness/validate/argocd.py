@@ -8,14 +8,14 @@ from harness.errors import closest
 from harness.manifests.applications.argocd import GROUP, WAVE
 from harness.manifests.applications.policies import HOOK, SYNC_OPTIONS
 from harness.manifests.kubernetes_yaml import Step
-from harness.manifests.values import dig, string_map, strings
+from harness.manifests.values import dig, mappings, string_map, strings
 from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource, Environment
 from harness.validate.rule import ValidationRule
 
 LH207: Final = ValidationRule(
     "LH207",
-    "Argo CD knows its annotations, its sync options and their values",
+    "Argo CD knows its annotations, finalizers, settings, policies and sync options, and their values",
     "It ignores what it does not know: a hook with an unknown phase never runs.",
 )
 
@@ -82,17 +82,97 @@ _ANNOTATIONS: Final = frozenset(
         )
     }
 )
+_FINALIZERS: Final = frozenset(
+    {"resources-finalizer.argocd.argoproj.io", "foreground-finalizer.argocd.argoproj.io"}
+    | {f"resources-finalizer.argocd.argoproj.io/{mode}" for mode in ("background", "foreground")}
+    | {f"{when}-delete-finalizer.argocd.argoproj.io{step}" for when in ("pre", "post") for step in ("", "/cleanup")}
+)
+_DURATION: Final = re.compile(r"0|(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h|d|w|y))+")
+_VALUES: Final = {
+    "resource.respectRBAC": (re.compile(r"normal|strict|"), "normal or strict"),
+    "application.resourceTrackingMethod": (
+        re.compile(r"annotation|label|annotation\+label"),
+        "annotation, label or annotation+label",
+    ),
+    **dict.fromkeys(
+        ("timeout.reconciliation", "timeout.reconciliation.jitter", "timeout.hard.reconciliation"),
+        (_DURATION, "a duration such as 180s"),
+    ),
+    **dict.fromkeys(
+        ("admin.enabled", "exec.enabled", "statusbadge.enabled", "users.anonymous.enabled"),
+        (re.compile(r"true|false"), "true or false"),
+    ),
+}
+"""What keys of `argocd-cm` may be."""
+_VERBS: Final = frozenset({"get", "create", "update", "delete", "sync", "override", "invoke", "*"})
+_OBJECTS: Final = frozenset(
+    {"applications", "applicationsets", "accounts", "certificates", "clusters", "exec", "extensions", "gpgkeys"}
+    | {"logs", "projects", "repositories", "write-repositories", "*"}
+)
 
 
 def check(environment: Environment) -> Iterator[Violation]:
     """Finds what Argo CD ignores."""
     for resource in environment.resources:
         yield from _metadata(resource, resource.kind, ())
+        if resource.kind == "ConfigMap" and resource.name in ("argocd-cm", "argocd-rbac-cm"):
+            yield from _settings(resource)
+        elif resource.group == GROUP and resource.kind == "AppProject":
+            yield from _project(resource)
         if resource.group == GROUP and resource.kind == "Application":
             yield from _sync_options(resource, ("spec",))
+            yield from _ignored(resource)
         elif resource.group == GROUP and resource.kind == "ApplicationSet":
             yield from _metadata(resource, "Application", ("spec", "template"))
             yield from _sync_options(resource, ("spec", "template", "spec"))
+
+
+def _settings(config: BuiltResource) -> Iterator[Violation]:
+    for key, value in string_map(config.value.get("data")).items():
+        pattern, wanted = _VALUES.get(key, (None, ""))
+        if pattern and not pattern.fullmatch(value.strip()):
+            yield Violation(LH207, f"{config} sets {key}, which has to be {wanted}.", config, ("data", key))
+        if key == "policy.csv" or (key.startswith("policy.") and key.endswith(".csv")):
+            for number, line in enumerate(value.splitlines(), 1):
+                for said in _policy(line):
+                    message = f"{config} has a {key} with {said}, line {number}."
+                    yield Violation(LH207, message, config, ("data", key), number)
+
+
+def _policy(line: str) -> Iterator[str]:
+    """What is wrong with a line of a policy, as the middle of a sentence."""
+    fields = [field.strip() for field in line.partition("#")[0].split(",")]
+    if fields == [""]:
+        return
+    if fields[0] == "p" and len(fields) != 6:
+        yield f"a rule of {len(fields)} fields instead of p, subject, resource, action, object, effect"
+    elif fields[0] == "g" and len(fields) != 3:
+        yield f"a group of {len(fields)} fields instead of g, subject, role"
+    elif fields[0] not in ("p", "g"):
+        yield "a line that starts with neither p nor g"
+    elif fields[0] == "p":
+        what, verb, effect = fields[2], fields[3], fields[5]
+        if what not in _OBJECTS and "*" not in what:
+            yield f"a rule for {what}, which Argo CD does not know{_instead(what, _OBJECTS)}"
+        if verb.partition("/")[0] not in _VERBS and "*" not in verb:
+            yield f"the action {verb}, which Argo CD does not know{_instead(verb, _VERBS)}"
+        if effect not in ("allow", "deny"):
+            yield f"the effect {effect} instead of allow or deny"
+
+
+def _project(project: BuiltResource) -> Iterator[Violation]:
+    """The policies of an AppProject's roles, which are for its own Applications."""
+    for index, role in enumerate(mappings(dig(project.value, "spec", "roles"))):
+        for number, line in enumerate(strings(role.get("policies"))):
+            fields = [field.strip() for field in line.split(",")]
+            said = list(_policy(line))
+            if not said and fields[1] != f"proj:{project.name}:{role.get('name')}":
+                said.append(f"a rule for {fields[1]} instead of proj:{project.name}:{role.get('name')}")
+            elif not said and not fields[4].startswith(f"{project.name}/"):
+                said.append(f"a rule for {fields[4]}, which is not of the project: {project.name}/...")
+            for problem in said:
+                message = f"{project} has a role {role.get('name')} with {problem}."
+                yield Violation(LH207, message, project, ("spec", "roles", index, "policies", number))
 
 
 def _metadata(resource: BuiltResource, kind: str, path: tuple[Step, ...]) -> Iterator[Violation]:
@@ -100,6 +180,12 @@ def _metadata(resource: BuiltResource, kind: str, path: tuple[Step, ...]) -> Ite
     for key in string_map(dig(metadata, "labels")).keys() & _ANNOTATIONS:
         message = f"{resource} has the label {key}, which Argo CD only reads as an annotation."
         yield Violation(LH207, message, resource, (*path, "metadata", "labels", key))
+    for index, name in enumerate(strings(dig(metadata, "finalizers"))):
+        if "argocd.argoproj.io" in name and name not in _FINALIZERS:
+            message = (
+                f"{resource} has the finalizer {name}, which Argo CD does not know{_instead(name, _FINALIZERS)}."
+            )
+            yield Violation(LH207, message, resource, (*path, "metadata", "finalizers", index))
     annotations = string_map(dig(metadata, "annotations"))
     for key, value in annotations.items():
         if key.startswith(_PREFIX) and "{{" not in value:
@@ -134,6 +220,18 @@ def _sync_options(resource: BuiltResource, path: tuple[Step, ...]) -> Iterator[V
     for index, item in enumerate(strings(dig(resource.value, *field))):
         for said in _option("sync option", item, _OF_APPLICATIONS) if "{{" not in item else ():
             yield Violation(LH207, f"{resource} has {said}.", resource, (*field, index))
+
+
+def _ignored(application: BuiltResource) -> Iterator[Violation]:
+    """The pointers of differences to ignore."""
+    for index, item in enumerate(mappings(dig(application.value, "spec", "ignoreDifferences"))):
+        for number, pointer in enumerate(strings(item.get("jsonPointers"))):
+            if not pointer.startswith("/"):
+                message = (
+                    f"{application} ignores differences at {pointer}, which is no JSON pointer: write /{pointer}."
+                )
+                path = ("spec", "ignoreDifferences", index, "jsonPointers", number)
+                yield Violation(LH207, message, application, path)
 
 
 def _option(what: str, item: str, options: Options) -> Iterator[str]:

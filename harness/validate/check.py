@@ -31,6 +31,7 @@ from harness.validate import (
     engines,
     exemptions,
     external_secrets,
+    files,
     flux,
     groups,
     kustomizations,
@@ -306,12 +307,12 @@ def _judge(
         yield from waves.check(environment, made)
     yield from amounts.check(environment)
     yield from access.check(environment, cluster)
-    files = monitoring.files_of(environment)
-    read = list(_read(environment, files))
+    forms = monitoring.files_of(environment)
+    read = list(_read(environment, forms))
     yield from read
     refused = {
         (violation.resource, str(violation.path[1])) for violation in read if violation.rule is monitoring.LH204
-    } & {file for file, form in files.items() if form == "prometheus"}
+    } & {file for file, form in forms.items() if form == "prometheus"}
     targets = scraping.targets_of(environment, refused)
     yield from reach.check(environment, cluster, targets)
     # What a configuration discovers is not known until Prometheus takes it.
@@ -330,6 +331,7 @@ def _judge(
     yield from lua.check(environment)
     yield from dashboards.check(environment)
     yield from provisioning.check(environment)
+    yield from files.check(environment, made)
     if engines.LH511.id in rules:
         insecure = engines.pod_security(environment.pods)
         yield from insecure

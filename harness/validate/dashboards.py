@@ -8,15 +8,18 @@ from typing import Any, Final
 
 from harness.errors import closest
 from harness.manifests.kubernetes_yaml import FieldPath
+from harness.manifests.values import dig, mappings
 from harness.validate.finding import Violation
 from harness.validate.grafana import DURATION, Dashboard, File, dashboards, data_sources, targets
 from harness.validate.model import Environment
+from harness.validate.panels import is_time
+from harness.validate.panels import misspelt as names_misspelt
 from harness.validate.readers import Reading
 from harness.validate.rule import ValidationRule
 
 LH318: Final = ValidationRule(
     "LH318",
-    "A dashboard's id and title, and the ids of its panels and queries, are unique",
+    "A dashboard's id and title, its variables, and the ids of its panels and queries, are unique",
     "Grafana keeps one of them, or refuses to provision both.",
 )
 LH319: Final = ValidationRule(
@@ -99,6 +102,11 @@ def _twice(every: list[Dashboard]) -> Iterator[Violation]:
                     LH318, one, f"has the {field} {text}, as {other.key} of {other.config} has", (field,)
                 )
                 break
+        declared: set[str] = set()
+        for path, variable in one.variables:
+            if (name := str(variable.get("name"))) in declared:
+                yield _violation(LH318, one, f"declares ${name} twice", (*path, "name"))
+            declared.add(name)
         paths: dict[Any, list[FieldPath]] = {}
         for path, panel in one.panels:
             if panel.get("id") is not None:
@@ -120,6 +128,10 @@ def _unshown(one: Dashboard, plugins: str, *, is_provisioned: bool) -> Iterator[
     refresh = one.value.get("refresh")
     if isinstance(refresh, str) and refresh not in ("", "auto") and not DURATION.fullmatch(refresh):
         yield _violation(LH320, one, "sets refresh, which has to be a duration such as 30s", ("refresh",))
+    for end in ("from", "to"):
+        if not is_time(text := str(dig(one.value, "time", end) or "now")):
+            said = f"shows the time {end} {text}, which has to be such as now-24h"
+            yield _violation(LH320, one, said, ("time", end))
     for path, variable in one.variables:
         kind = str(variable.get("type"))
         if kind not in _VARIABLES:
@@ -136,6 +148,9 @@ def _unshown(one: Dashboard, plugins: str, *, is_provisioned: bool) -> Iterator[
             if close or not kind or one.paths or is_provisioned:
                 yield _violation(LH320, one, said, (*path, "type"))
         yield from _beyond_the_edge(one, path, panel)
+        for field, name, close in names_misspelt(panel):
+            said = f"sets {field[-1] if isinstance(field[-1], str) else field[-2]} to {name} in {_title(panel)}"
+            yield _violation(LH320, one, f"{said}, which Grafana does not know: use {close}", (*path, *field))
         yield from _durations(one, path, panel)
         misspelt = list(_misspelt(one, "panel", panel, path, f" in {_title(panel)}"))
         yield from misspelt
@@ -182,9 +197,12 @@ def _references(one: Dashboard, *, has_default: bool) -> Iterator[Violation]:
     declared = {str(variable.get("name")) for _, variable in one.variables}
     for path, item in (*one.variables, *one.annotations):
         yield from _undeclared(one, [(path, item.get("query"))], declared, _described(path, item))
+    links = [(("links", index), link) for index, link in enumerate(mappings(one.value.get("links")))]
+    for path, link in links:
+        yield from _undeclared(one, [(path, link)], declared, f"link '{link.get('title')}'")
     for path, panel in one.panels:
         queries = [((*path, *inner), target) for inner, target in targets(panel)]
-        texts = [((*path, field), panel.get(field)) for field in ("title", "datasource")]
+        texts = [((*path, field), panel.get(field)) for field in ("title", "datasource", "links", "fieldConfig")]
         yield from _undeclared(one, [*texts, *queries], declared, _title(panel))
         repeated = panel.get("repeat")
         if isinstance(repeated, str) and repeated and repeated not in declared:

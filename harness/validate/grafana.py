@@ -18,6 +18,10 @@ DURATION: Final = re.compile(r"[<>]?\d+|[<>]?(?:\d+(?:ms|[smhdwMy]))+")
 """As Grafana writes one; seconds without a unit."""
 
 
+_LABEL_VALUES: Final = re.compile(r"\s*label_values\(\s*(.+?)\s*,\s*([a-zA-Z_]\w*)\s*\)\s*", re.DOTALL)
+_QUERY_RESULT: Final = re.compile(r"\s*query_result\((.+)\)\s*", re.DOTALL)
+
+
 @dataclass(frozen=True)
 class File:
     """A key of a ConfigMap, and the paths at which pods read it."""
@@ -68,6 +72,22 @@ def _items(value: Any, *path: Step) -> list[tuple[FieldPath, dict[str, Any]]]:
         for index, item in enumerate(items if isinstance(items, list) else [])
         if isinstance(item, dict)
     ]
+
+
+def variable_queries(dashboard: Any) -> Iterator[tuple[str, str, str, FieldPath]]:
+    """What variables ask Prometheus: (variable, expression, label or empty, field).
+
+    >>> list(variable_queries({"templating": {"list": [{"name": "job", "query": "label_values(up, job)"}]}}))
+    [('job', 'up', 'job', ('templating', 'list', 0, 'query'))]
+    """
+    for path, variable in _items(dashboard, "templating", "list"):
+        if (dig(variable, "datasource", "type") or "prometheus") != "prometheus":
+            continue
+        where: FieldPath = ("query", "query") if isinstance(variable.get("query"), dict) else ("query",)
+        text = str(dig(variable, *where) or "")
+        if match := _LABEL_VALUES.fullmatch(text) or _QUERY_RESULT.fullmatch(text):
+            label = match[2] if match.re is _LABEL_VALUES else ""
+            yield str(variable.get("name")), match[1], label, (*path, *where)
 
 
 def files(environment: Environment) -> Iterator[File]:

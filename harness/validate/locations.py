@@ -118,11 +118,15 @@ class RootLocations:
         steps = steps_of(resource.value, path)
         names = {resource.name, HASH.sub("", resource.name)}
         for kustomization, patches in self._patches:
+            if resource.namespace and kustomization.fields.get("namespace") not in (None, resource.namespace):
+                continue  # it moves all that it reads to another namespace
             if (entry := _setting(kustomization.fields, resource, path)) is not None:
                 return kustomization.location(*entry)
             for patch in patches:
                 is_manifest = patch.target is None and patch.file != kustomization.file
-                is_for_it = not is_manifest and any(patch.is_for(resource.kind, name) for name in names)
+                is_for_it = not is_manifest and any(
+                    patch.is_for(resource.kind, name, resource.namespace) for name in names
+                )
                 if is_for_it and (location := patch.setting(path, steps)):
                     return location
         return None

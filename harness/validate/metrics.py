@@ -15,6 +15,7 @@ from typing import Any, Final
 from harness.manifests.kubernetes_yaml import load
 from harness.manifests.values import dig, mappings, string_map
 from harness.validate.finding import Violation
+from harness.validate.grafana import variable_queries
 from harness.validate.model import BuiltResource, Environment
 from harness.validate.parsed import json_value, yaml_documents
 from harness.validate.rule import ValidationRule
@@ -57,7 +58,7 @@ def check(environment: Environment) -> Iterator[Violation]:
 
 def _line(text: str, expression: str) -> int:
     """The line of a query: as JSON or YAML write it, on one line or on several."""
-    forms = (json.dumps(expression), expression.partition("\n")[0])
+    forms = (json.dumps(expression), json.dumps(expression)[1:-1], expression.partition("\n")[0])
     start = next((text.index(form) for form in forms if form in text), 0)
     return text.count("\n", 0, start) + 1
 
@@ -77,6 +78,7 @@ def _queries(key: str, text: str) -> Iterator[tuple[str, str]]:
     """The queries in a file of a ConfigMap, with their purposes."""
     if key.endswith(".json") and '"expr"' in text:
         yield from _expressions(json_value(text), "title")
+        yield from ((f"${name}", asked) for name, asked, _, _ in variable_queries(json_value(text)))
     elif key.endswith((".yaml", ".yml")) and "expr:" in text:
         for document in yaml_documents(text):
             for group in mappings(dig(document, "groups")):

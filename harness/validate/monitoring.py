@@ -9,6 +9,7 @@ from typing import Any, Final
 from harness.manifests.globs import path_match
 from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.values import dig, mapping, mappings, string_map, strings
+from harness.validate.grafana import variable_queries
 from harness.validate.metrics import series_of
 from harness.validate.model import BuiltResource, Environment
 from harness.validate.mounts import mounted_files
@@ -18,13 +19,13 @@ from harness.validate.rule import ValidationRule
 
 LH204: Final = ValidationRule(
     "LH204",
-    "Prometheus and Alertmanager accept their configuration, rules and queries",
+    "Prometheus, Alertmanager and the StatsD exporter accept their configuration, rules and queries",
     "They do not start, or keep the old rules; a panel shows an error.",
     engine="Prometheus",
 )
 LH205: Final = ValidationRule(
     "LH205",
-    "A query or alert uses labels that its series have",
+    "A query, alert, route or relabelling uses labels, jobs and alerts that there are",
     "It matches nothing, or shows an empty text.",
     engine="Prometheus",
     is_about_absence=True,
@@ -34,10 +35,14 @@ LH205: Final = ValidationRule(
 Files = dict[tuple[BuiltResource, str], str]
 """The form of keys of ConfigMaps, as tools/texts names it."""
 
-_PROGRAMS: Final = {"prometheus": "Prometheus", "rules": "Prometheus", "alertmanager": "Alertmanager"}
+_PROGRAMS: Final = {
+    **{"prometheus": "Prometheus", "rules": "Prometheus", "alertmanager": "Alertmanager"},
+    "statsd": "the StatsD exporter",
+}
 _ALWAYS: Final = frozenset({"job", "instance", "le", "quantile"})
 _CONFIG: Final = re.compile(r"^scrape_configs:|^remote_write:", re.MULTILINE)
 _RULES: Final = re.compile(r"^groups:", re.MULTILINE)
+_MAPPINGS: Final = re.compile(r"^mappings:(?=[\s\S]*?\bmatch:)", re.MULTILINE)
 _TEXT: Final = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
 _TIME: Final = re.compile(r"\$(?:__(?:rate_)?interval|__range)\b|\$\{__(?:(?:rate_)?interval|range)\}")
 _NUMBER: Final = re.compile(r"\$\{?__(?:interval|range)_m?s\b\}?")
@@ -126,6 +131,8 @@ def _form_of(key: str, text: str) -> str:
         return key.partition(".")[0]
     if _CONFIG.search(text):
         return "prometheus"
+    if _MAPPINGS.search(text):
+        return "statsd"
     if _RULES.search(text):
         for document in yaml_documents(text):
             rules = [rule for group in mappings(dig(document, "groups")) for rule in mappings(group.get("rules"))]
@@ -137,10 +144,14 @@ def _form_of(key: str, text: str) -> str:
 
 def _queries(text: str) -> Iterator[tuple[str, str, str, tuple[Step, ...]]]:
     """The title, the expression, the legend and the field of the queries to Prometheus that can be read alone."""
-    for title, target, source, path in _targets(json_value(text), "", "prometheus", ()):
+    value = json_value(text)
+    for title, target, source, path in _targets(value, "", "prometheus", ()):
         expression = without_variables(target["expr"])
         if source == "prometheus" and expression is not None:
             yield title, expression, str(target.get("legendFormat") or ""), (*path, "expr")
+    for name, asked, label, path in variable_queries(value):
+        if (expression := without_variables(asked)) is not None:
+            yield f"${name}", f"count by ({label}) ({expression})" if label else expression, "", path
 
 
 def _targets(

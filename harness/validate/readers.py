@@ -38,6 +38,7 @@ class Reading:
         objects: Of Lua: resources to try it on.
         libraries: Of Lua: whether all of its libraries are there.
         actions: Of a discovery: the actions that there are; None where others may be.
+        variables: Of a script: the variables that it is given; None where they are not known.
     """
 
     rule: ValidationRule
@@ -51,11 +52,12 @@ class Reading:
     objects: list[dict[str, Any]] = field(default_factory=list)
     libraries: bool = False
     actions: list[str] | None = None
+    variables: list[str] | None = None
 
     @property
     def asked(self) -> dict[str, Any]:
-        names = ("form", "text", "legend", "objects", "libraries", "actions")
-        return {name: value for name in names if (value := getattr(self, name))}
+        names = ("form", "text", "legend", "objects", "libraries", "actions", "variables")
+        return {name: value for name in names if (value := getattr(self, name)) not in (None, "", False)}
 
 
 def judge(
@@ -134,9 +136,9 @@ def line_of(text: str, detail: str) -> int | None:
     >>> line_of("a: b\nfor: 10 days\n", 'unknown unit " days" in duration "10 days"')
     2
     """
-    quoted = reversed(re.findall(r'"([^"]+)"|`(?:\^\(\?s?:)?(.+?)(?:\)\$)?`', detail))
+    quoted = reversed(re.findall(r'"([^"]+)"|(?<!\w)\'([^\']+)\'(?!\w)|`(?:\^\(\?s?:)?(.+?)(?:\)\$)?`', detail))
     named = re.findall(r"[a-z]+(?: [a-z]+)+", detail)
-    patterns = [rf"(?<!\w){re.escape(plain or pattern)}(?!\w)" for plain, pattern in quoted]
+    patterns = [rf"(?<!\w){re.escape(''.join(choices))}(?!\w)" for choices in quoted]
     if len(tail := detail.rpartition(": ")[2]) >= _LEAST:
         patterns.append(re.escape(tail))
     # `scrape timeout greater than scrape interval` is about the first of the two.

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from harness.manifests.kubernetes_yaml import FieldPath
-from harness.manifests.values import string_map
+from harness.manifests.values import mappings, string_map
 from harness.validate.model import Environment
 from harness.validate.mounts import mounted_files
 from harness.validate.readers import Reading
@@ -31,13 +31,15 @@ Called = tuple[str, str, int | None]
 def readings(environment: Environment) -> Iterator[Reading]:
     """What shells read."""
     dialects = dict(_mounted(environment))
+    given = _given(environment)
     for config in environment.of_kind("ConfigMap"):
         for key, text in string_map(config.value.get("data")).items():
             used = dialects.get((config.namespace, config.name, key), "")
             dialect = used or _by_itself(key, text)
             if dialect and "\r" not in text and not CONFLICT.search(text):
                 said = f"a {key} that {_name(dialect, text)} cannot read"
-                yield Reading(LH316, config, ("data", key), dialect, _plain(text), said)
+                variables = given.get((config.namespace, config.name, key))
+                yield Reading(LH316, config, ("data", key), dialect, _plain(text), said, variables=variables)
     for resource in environment.everything:
         if resource.kind in _NO_PODS or "sh" not in resource.text:
             continue
@@ -59,6 +61,17 @@ def _mounted(environment: Environment) -> Iterator[tuple[tuple[str, str, str], s
                 dialect, script = SHELLS.get(match[1], dialect), file.path
             if dialect and script and posixpath.normpath(script) == file.path:
                 yield (file.config.namespace, file.config.name, file.key), dialect
+
+
+def _given(environment: Environment) -> dict[tuple[str, str, str], list[str] | None]:
+    """The variables of the containers that mount each file; None where one has more than the manifests say."""
+    given: dict[tuple[str, str, str], list[str] | None] = {}
+    for file in mounted_files(environment):
+        key = (file.config.namespace, file.config.name, file.key)
+        names = [str(variable.get("name")) for variable in mappings(file.container.get("env"))]
+        before = given.get(key, [])
+        given[key] = None if before is None or file.container.get("envFrom") else sorted({*before, *names})
+    return given
 
 
 def _by_itself(key: str, text: str) -> str:

@@ -11,8 +11,9 @@ from functools import lru_cache
 from typing import Any, Final
 from xml.parsers import expat
 
+from harness.errors import closest
 from harness.manifests.kubernetes_yaml import TextError, YamlError, parse, untagged
-from harness.manifests.values import sequence, string_map
+from harness.manifests.values import mapping, sequence, string_map
 from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource, Environment
 from harness.validate.mounts import mount_paths
@@ -40,6 +41,41 @@ _YAML_KEY: Final = re.compile(
 )
 """Keys of `argocd-cm` that hold YAML."""
 _ARN: Final = "arn:aws:s3:::"
+_ARN_PARTS: Final = re.compile(r"arn:(?:[^:]*:){4}.")
+_STATEMENT: Final = frozenset(
+    {"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition", "Principal", "NotPrincipal"}
+)
+_OPERATORS: Final = frozenset(
+    {
+        f"String{sort}"
+        for sort in ("Equals", "NotEquals", "EqualsIgnoreCase", "NotEqualsIgnoreCase", "Like", "NotLike")
+    }
+    | {"BinaryEquals", "IpAddress", "NotIpAddress", "Null", "Bool"}
+    | {f"Arn{sort}" for sort in ("Equals", "NotEquals", "Like", "NotLike")}
+    | {
+        f"{of}{sort}"
+        for of in ("Numeric", "Date")
+        for sort in ("Equals", "NotEquals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals")
+    }
+)
+_OPERATOR: Final = re.compile(rf"(?:ForAllValues:|ForAnyValue:)?(?:{'|'.join(sorted(_OPERATORS))})(?:IfExists)?")
+_S3_ACTIONS: Final = frozenset(
+    f"s3:{verb}{what}"
+    for verb, names in {
+        "Get": "Object ObjectVersion ObjectTagging ObjectRetention ObjectLegalHold ObjectAttributes BucketLocation "
+        "BucketPolicy BucketVersioning BucketNotification BucketTagging BucketObjectLockConfiguration "
+        "EncryptionConfiguration LifecycleConfiguration ReplicationConfiguration BucketCORS BucketPolicyStatus",
+        "Put": "Object ObjectTagging ObjectRetention ObjectLegalHold BucketPolicy BucketVersioning "
+        "BucketNotification BucketTagging BucketObjectLockConfiguration EncryptionConfiguration "
+        "LifecycleConfiguration ReplicationConfiguration BucketCORS",
+        "List": "Bucket AllMyBuckets BucketMultipartUploads MultipartUploadParts BucketVersions",
+        "Delete": "Object ObjectVersion ObjectTagging Bucket BucketPolicy",
+        "": "AbortMultipartUpload CreateBucket HeadBucket ForceDeleteBucket RestoreObject ReplicateObject "
+        "ReplicateDelete BypassGovernanceRetention ListenNotification ListenBucketNotification",
+    }.items()
+    for what in names.split()
+)
+"""What a misspelt action is compared with; servers have more."""
 
 
 def check(environment: Environment) -> Iterator[Violation]:
@@ -168,10 +204,23 @@ def _policy(value: dict[str, Any]) -> None:
         actions = _texts(statement, "Action") or _texts(statement, "NotAction")
         if not actions or not all(re.fullmatch(r"\*|[a-z0-9]+:[\w*?]+", action) for action in actions):
             raise TextError(f"{where} needs actions such as s3:GetObject")
+        if unknown := sorted(statement.keys() - _STATEMENT):
+            raise TextError(f"{where} has {unknown[0]}, which is no part of one{_meant(unknown[0], _STATEMENT)}")
+        for operator in mapping(statement.get("Condition")):
+            if not _OPERATOR.fullmatch(operator):
+                raise TextError(f"{where} has the unknown condition {operator}{_meant(operator, _OPERATORS)}")
+        for action in actions:
+            if (close := closest(action, _S3_ACTIONS, 0.8)) and "*" not in action and action not in _S3_ACTIONS:
+                raise TextError(f"{where} has the unknown action {action}: use {close}")
         resources = _texts(statement, "Resource") + _texts(statement, "NotResource")
         is_of_s3 = any(action.startswith("s3:") for action in actions)
-        if (is_of_s3 and not resources) or not all(one == "*" or one.startswith("arn:") for one in resources):
+        if (is_of_s3 and not resources) or not all(one == "*" or _ARN_PARTS.match(one) for one in resources):
             raise TextError(f"{where} needs resources such as {_ARN}bucket/*")
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    close = closest(name, known)
+    return f": use {close}" if close else ""
 
 
 def _texts(statement: dict[str, Any], name: str) -> list[str]:

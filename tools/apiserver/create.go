@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/registry/rest"
@@ -34,8 +35,8 @@ type refusal struct {
 
 // create reads {"definitions": [CustomResourceDefinition], "resources": [resource as JSON text]}, and writes an array
 // of {"index", "field", "reason", "detail"}, one for each cause to refuse a resource; the reason of a resource that
-// cannot be decoded is "Decode", of a version that is served no more "Removed". A resource of a kind that neither
-// Kubernetes nor a definition has is passed over.
+// cannot be decoded is "Decode", of a version that is served no more "Removed", of a text that its operator cannot read
+// "Format". A resource of a kind that neither Kubernetes nor a definition has is passed over.
 func create(in io.Reader, out io.Writer) error {
 	var asked request
 	if err := json.NewDecoder(in).Decode(&asked); err != nil {
@@ -68,6 +69,11 @@ func refusalsOf(index int, text []byte, custom customKinds) []refusal {
 		return []refusal{{Index: index, Reason: "Decode", Detail: err.Error()}}
 	}
 	refusals := []refusal{}
+	if made, ok := object.(*unstructured.Unstructured); ok {
+		for _, cause := range formatsOf(custom.schemaOf(made), made.Object, "") {
+			refusals = append(refusals, refusal{index, cause.Field, string(cause.Type), cause.Message, false})
+		}
+	}
 	if strategy != nil {
 		for _, cause := range causes(admit(object, strategy)) {
 			refusals = append(refusals, refusal{index, cause.Field, string(cause.Type), cause.Message, false})

@@ -49,6 +49,16 @@ func customKindsOf(definitions []json.RawMessage) customKinds {
 	return kinds
 }
 
+// schemaOf is nil for a kind whose definition cannot be read.
+func (kinds customKinds) schemaOf(object *unstructured.Unstructured) *structuralschema.Structural {
+	if define := kinds[object.GroupVersionKind()]; define != nil {
+		if kind, err := define(); err == nil {
+			return kind.schema
+		}
+	}
+	return nil
+}
+
 func newCustomKind(definition *apiextensions.CustomResourceDefinition, kind schema.GroupVersionKind) (*customKind, error) {
 	described, err := apiextensions.GetSchemaForVersion(definition, kind.Version)
 	if err != nil {

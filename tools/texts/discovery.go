@@ -2,18 +2,11 @@ package main
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/common/promslog"
-	"github.com/prometheus/prometheus/config"
 	"github.com/prometheus/prometheus/discovery"
 	_ "github.com/prometheus/prometheus/discovery/file"
 	_ "github.com/prometheus/prometheus/discovery/http"
 	_ "github.com/prometheus/prometheus/discovery/kubernetes"
 )
-
-func loadPrometheus(text string) error {
-	_, err := config.Load(text, promslog.NewNopLogger())
-	return err
-}
 
 // other is a service discovery of which only the name is known: its own package brings the client of a cloud. Each
 // needs a type of its own, which is what T is for.

@@ -79,12 +79,25 @@ type known struct {
 	patterns []*regexp.Regexp
 	labels   []labelSet
 	recorded map[string][]rulefmt.Rule
+	// The labels that rules set, by the name of the alert, and those that any alert may have.
+	alerts   map[string][]map[string]string
+	anyAlert labelSet
+	// The jobs that are scraped, and the labels that alerts leave with; nil where they are not known.
+	jobs     map[string]bool
+	external labelSet
 	// What is being computed: a rule may use its own result.
 	open map[string]bool
 }
 
 func newKnown(asked request) *known {
-	result := &known{knownSet(asked.Common), nil, nil, map[string][]rulefmt.Rule{}, map[string]bool{}}
+	result := &known{
+		common:   knownSet(asked.Common),
+		recorded: map[string][]rulefmt.Rule{},
+		alerts:   map[string][]map[string]string{},
+		jobs:     jobsOf(asked.Texts),
+		external: externalOf(asked.Texts),
+		open:     map[string]bool{},
+	}
 	for _, series := range asked.Series {
 		if pattern, err := regexp.Compile("^(?:" + series.Names + ")$"); err == nil {
 			result.patterns = append(result.patterns, pattern)
@@ -103,11 +116,39 @@ func newKnown(asked request) *known {
 			for _, rule := range group.Rules {
 				if rule.Record != "" {
 					result.recorded[rule.Record] = append(result.recorded[rule.Record], rule)
+				} else {
+					result.alerts[rule.Alert] = append(result.alerts[rule.Alert], rule.Labels)
 				}
 			}
 		}
 	}
+	result.anyAlert = result.ofAlerts(asked.Texts)
 	return result
+}
+
+// ofAlerts are the labels that some alert may have.
+func (known *known) ofAlerts(texts []text) labelSet {
+	all := setOf(alertName)
+	for _, text := range texts {
+		if text.Form != "rules" {
+			continue
+		}
+		groups, _ := rulefmt.Parse([]byte(text.Text), false)
+		if groups == nil {
+			continue
+		}
+		for _, group := range groups.Groups {
+			for _, rule := range group.Rules {
+				if expression, err := parser.ParseExpr(rule.Expr); err == nil && rule.Alert != "" {
+					all = union(all, known.of(expression), known.external)
+					for label := range rule.Labels {
+						all = union(all, setOf(label))
+					}
+				}
+			}
+		}
+	}
+	return all
 }
 
 func (known *known) ofMetric(name string) labelSet {

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+	"github.com/yuin/gopher-lua/parse"
 )
 
 const patience = time.Second
@@ -17,8 +19,8 @@ var statuses = []string{"Unknown", "Progressing", "Suspended", "Healthy", "Degra
 
 // runLua runs a script on resources as Argo CD does: with its libraries, and for a second at most.
 func runLua(asked text) error {
-	if _, err := lua.NewState().LoadString(asked.Text); err != nil {
-		return err
+	if err := parsed(asked.Text); err != nil {
+		return atCause(asked.Text, err)
 	}
 	for _, object := range asked.Objects {
 		if err := runOn(asked, object); err != nil {
@@ -26,6 +28,35 @@ func runLua(asked text) error {
 		}
 	}
 	return nil
+}
+
+func parsed(script string) error {
+	_, err := lua.NewState().LoadString(script)
+	return err
+}
+
+// atCause moves a syntax error at the first word of a line to the line before, which is what is not complete; unless
+// all is well without that line.
+func atCause(script string, err error) error {
+	var failure *lua.ApiError
+	var syntax *parse.Error
+	if !errors.As(err, &failure) || !errors.As(failure.Cause, &syntax) {
+		return err
+	}
+	lines := strings.Split(strings.TrimRight(script, "\n"), "\n")
+	line := syntax.Pos.Line
+	if line < 1 || line > len(lines) {
+		return fmt.Errorf("line %d: near the end: %s", len(lines), syntax.Message)
+	}
+	if strings.HasPrefix(strings.TrimSpace(lines[line-1]), syntax.Token) {
+		if parsed(strings.Join(slices.Delete(slices.Clone(lines), line-1, line), "\n")) != nil {
+			for line > 1 && strings.TrimSpace(lines[line-2]) == "" {
+				line--
+			}
+			line = max(line-1, 1)
+		}
+	}
+	return fmt.Errorf("line %d: near '%s': %s", line, syntax.Token, syntax.Message)
 }
 
 func runOn(asked text, object map[string]any) error {
@@ -81,7 +112,7 @@ func judgeHealth(result *lua.LTable, object map[string]any) error {
 	key, _ := result.Next(lua.LNil)
 	status := result.RawGetString("status")
 	if key != lua.LNil && !slices.Contains(statuses, lua.LVAsString(status)) {
-		return fmt.Errorf("it returns the status %s for %s, which Argo CD does not know", status, describe(object))
+		return fmt.Errorf("it returns the status %q for %s, which Argo CD does not know", status.String(), describe(object))
 	}
 	return nil
 }

@@ -9,8 +9,6 @@ import (
 	"os"
 	"regexp"
 	"strconv"
-
-	"github.com/prometheus/alertmanager/config"
 )
 
 type request struct {
@@ -22,7 +20,7 @@ type request struct {
 
 // text is one that a program reads.
 type text struct {
-	// prometheus, rules, query, alertmanager, dashboard, health, discovery, action, or a shell.
+	// prometheus, rules, query, alertmanager, statsd, dashboard, health, discovery, action, or a shell.
 	Form string `json:"form"`
 	Text string `json:"text"`
 	// Of a query: what its legend is made of.
@@ -32,6 +30,8 @@ type text struct {
 	Libraries bool             `json:"libraries"`
 	// Of a discovery: the actions that there are; null where others may be.
 	Actions []string `json:"actions"`
+	// Of a script: the variables that it is given; null where they are not known.
+	Variables []string `json:"variables"`
 }
 
 type refusal struct {
@@ -65,21 +65,22 @@ func main() {
 func judge(asked text, known *known) []refusal {
 	switch asked.Form {
 	case "prometheus":
-		return refused(loadPrometheus(asked.Text))
+		return judgePrometheus(asked.Text)
 	case "rules":
 		return judgeRules(asked.Text, known)
 	case "query":
 		return judgeQuery(asked.Text, asked.Legend, known)
 	case "alertmanager":
-		_, err := config.Load(asked.Text)
-		return refused(err)
+		return judgeAlertmanager(asked.Text, known)
+	case "statsd":
+		return judgeStatsd(asked.Text)
 	case "dashboard":
 		return judgeDashboard(asked.Text)
 	case "health", "discovery", "action":
 		return refused(runLua(asked))
 	}
 	if _, ok := shells[asked.Form]; ok {
-		return judgeShell(asked.Text, asked.Form)
+		return judgeShell(asked)
 	}
 	return []refusal{{Detail: fmt.Sprintf("there is no form %q", asked.Form)}}
 }

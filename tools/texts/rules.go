@@ -1,19 +1,30 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"net/url"
 	"regexp"
 	"strconv"
+	"strings"
 	"text/template/parse"
+	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/rulefmt"
+	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/template"
 )
 
 // templateVariables are declared for every template of a rule.
 const templateVariables = "{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}"
 
-var legendLabel = regexp.MustCompile(`\{\{\s*(\w+)\s*\}\}`)
+var (
+	legendLabel = regexp.MustCompile(`\{\{\s*(\w+)\s*\}\}`)
+	// What printf writes where it cannot write a value.
+	notWritten = regexp.MustCompile(`%!\(?\w+[^)]*\)`)
+)
 
 func judgeRules(text string, known *known) []refusal {
 	groups, errs := rulefmt.Parse([]byte(text), false)
@@ -32,11 +43,7 @@ func judgeRules(text string, known *known) []refusal {
 			has := known.of(expression)
 			for _, templates := range []map[string]string{rule.Labels, rule.Annotations} {
 				for field, text := range templates {
-					for _, label := range labelsOfTemplate(text) {
-						if !has.has(label) {
-							refusals = append(refusals, labelRefusal("%q names the label %q in its %s, and its result has none of that name", name, label, field))
-						}
-					}
+					refusals = append(refusals, judgeTemplate(name, field, text, has, known)...)
 				}
 			}
 		}
@@ -63,6 +70,47 @@ func labelRefusal(format string, values ...any) refusal {
 	return refusal{Detail: fmt.Sprintf(format, values...), Labels: true}
 }
 
+// judgeTemplate finds labels that an alert does not have, and what cannot be written as its template says.
+func judgeTemplate(name, field, text string, has labelSet, known *known) []refusal {
+	var refusals []refusal
+	used, external := labelsOfTemplate(text)
+	for _, label := range used {
+		if !has.has(label) {
+			refusals = append(refusals, labelRefusal("%q names the label %q in its %s, and its result has none of that name", name, label, field))
+		}
+	}
+	for _, label := range external {
+		if !known.external.has(label) {
+			refusals = append(refusals, labelRefusal("%q names the external label %q in its %s, which no configuration sets", name, label, field))
+		}
+	}
+	if match := notWritten.FindString(expanded(text, used, external)); match != "" {
+		detail := "%q writes %s in its %s: a verb of printf does not fit its value"
+		refusals = append(refusals, refusal{Detail: fmt.Sprintf(detail, name, match, field)})
+	}
+	return refusals
+}
+
+// expanded is a template of an alert with an example of each value; empty where it depends on more than these.
+func expanded(text string, used, external []string) string {
+	values := func(names []string) map[string]string {
+		examples := map[string]string{}
+		for _, name := range names {
+			examples[name] = "example"
+		}
+		return examples
+	}
+	data := template.AlertTemplateData(values(used), values(external), "", promql.Sample{F: 1.5})
+	nothing := func(context.Context, string, time.Time) (promql.Vector, error) { return nil, nil }
+	result, err := template.NewTemplateExpander(
+		context.Background(), templateVariables+text, "rule", data, 0, nothing, &url.URL{}, nil,
+	).Expand()
+	if err != nil {
+		return ""
+	}
+	return result
+}
+
 // unknownLabels finds the labels that an expression selects, groups or joins by and that its series do not have.
 func unknownLabels(name string, expression parser.Expr, known *known) []refusal {
 	var refusals []refusal
@@ -76,6 +124,9 @@ func unknownLabels(name string, expression parser.Expr, known *known) []refusal 
 			for _, matcher := range node.LabelMatchers {
 				if !has.has(matcher.Name) {
 					missing("selects by", matcher.Name)
+				}
+				if value, ok := known.unknownJob(node.Name, matcher); ok {
+					refusals = append(refusals, labelRefusal("%s selects the job %q, which no configuration scrapes", name, value))
 				}
 			}
 		case *parser.AggregateExpr:
@@ -101,21 +152,41 @@ func unknownLabels(name string, expression parser.Expr, known *known) []refusal 
 	return refusals
 }
 
-// labelsOfTemplate are those that it reads from $labels or .Labels.
-func labelsOfTemplate(text string) []string {
+// unknownJob is that of a matcher which no job meets; only of series that Prometheus makes itself, as others may bring
+// a job of their own.
+func (known *known) unknownJob(metric string, matcher *labels.Matcher) (string, bool) {
+	if known.jobs == nil || matcher.Name != "job" || (metric != "up" && !strings.HasPrefix(metric, "scrape_")) {
+		return "", false
+	}
+	for job := range known.jobs {
+		if matcher.Matches(job) {
+			return "", false
+		}
+	}
+	return matcher.Value, true
+}
+
+// labelsOfTemplate are those that it reads from $labels or .Labels, and from $externalLabels or .ExternalLabels.
+func labelsOfTemplate(text string) ([]string, []string) {
 	tree := parse.New("rule")
 	tree.Mode = parse.SkipFuncCheck
 	trees := map[string]*parse.Tree{}
 	if _, err := tree.Parse(templateVariables+text, "", "", trees); err != nil || tree.Root == nil {
-		return nil
+		return nil, nil
 	}
-	var labels []string
+	var used, external []string
 	walk(tree.Root, func(names []string) {
-		if len(names) > 1 && (names[0] == "$labels" || names[0] == "Labels") {
-			labels = append(labels, names[1])
+		if len(names) < 2 {
+			return
+		}
+		switch names[0] {
+		case "$labels", "Labels":
+			used = append(used, names[1])
+		case "$externalLabels", "ExternalLabels":
+			external = append(external, names[1])
 		}
 	})
-	return labels
+	return used, external
 }
 
 // walk calls visit with the parts of every field that a template reads.

@@ -16,8 +16,12 @@ var shells = map[string]syntax.LangVariant{
 	"zsh":  syntax.LangZsh,
 }
 
-func judgeShell(script, shell string) []refusal {
-	_, err := syntax.NewParser(syntax.Variant(shells[shell])).Parse(strings.NewReader(script), "")
+func judgeShell(asked text) []refusal {
+	shell := asked.Form
+	file, err := syntax.NewParser(syntax.Variant(shells[shell])).Parse(strings.NewReader(asked.Text), "")
+	if err == nil {
+		return unset(file, asked)
+	}
 	var parse syntax.ParseError
 	var language syntax.LangError
 	switch {

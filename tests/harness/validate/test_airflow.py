@@ -94,3 +94,22 @@ def test_a_setting_that_airflow_ignores_or_rejects(name: str, value: str, said: 
 )
 def test_a_setting_that_airflow_reads(name: str, value: Any) -> None:
     assert problem_of(name, value) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("AIRFLOW_CONN_STORE", "s3://key:secret@host", ""),
+        ("AIRFLOW_CONN_STORE", '{"conn_type": "aws"}', ""),
+        ("AIRFLOW_CONN_STORE", "$(STORE)", ""),
+        ("AIRFLOW_CONN_STORE", '{"conn_type": "aws"', "which is no JSON"),
+        ("AIRFLOW_CONN_STORE", '{"login": "a"}', "which has no conn_type"),
+        ("AIRFLOW_CONN_STORE", "host:9000", "which has to be a URI or a JSON object"),
+        ("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql+psycopg2://a:b@host/a", ""),
+        ("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgres://a:b@host/a", "no database that SQLAlchemy knows"),
+    ],
+)
+def test_connections(name: str, value: str, said: str) -> None:
+    problem = problem_of(name, value)
+    assert said in problem
+    assert bool(problem) is bool(said)

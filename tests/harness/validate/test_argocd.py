@@ -117,3 +117,65 @@ def test_an_annotation_that_is_a_label_is_a_finding() -> None:
     assert messages(value) == [
         "ConfigMap b/a has the label argocd.argoproj.io/sync-wave, which Argo CD only reads as an annotation."
     ]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("timeout.reconciliation", "180s", ""),
+        ("timeout.reconciliation", "3 minutes", "sets timeout.reconciliation, which has to be a duration"),
+        ("resource.respectRBAC", "usual", "sets resource.respectRBAC, which has to be normal or strict."),
+        ("policy.csv", "# ops\np, role:ops, applications, sync, */*, allow\ng, ops, role:ops\n", ""),
+        (
+            "policy.csv",
+            "\np, role:ops, applications, synch, */*, allow",
+            "the action synch, which Argo CD does not",
+        ),
+        ("policy.csv", "p, role:ops, application, sync, */*, allow", "know: use applications, line 1."),
+        ("policy.csv", "p, role:ops, applications, sync, allow", "a rule of 5 fields instead of p, subject"),
+        (
+            "policy.csv",
+            "p, role:ops, applications, sync, */*, permit",
+            "the effect permit instead of allow or deny",
+        ),
+        ("policy.csv", "g, ops", "a group of 2 fields instead of g, subject, role"),
+    ],
+)
+def test_settings(key: str, value: str, said: str) -> None:
+    resource = config() | {"metadata": {"name": "argocd-cm", "namespace": "cicd"}, "data": {key: value}}
+    found = messages(resource)
+    assert [said in message for message in found] == ([True] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        ("p, proj:web:ci, applications, sync, web/*, allow", ""),
+        ("p, proj:web:ci, applications, sync, other/*, allow", "a rule for other/*, which is not of the project"),
+        ("p, proj:web:other, applications, sync, web/*, allow", "instead of proj:web:ci"),
+        ("p, proj:web:ci, applications, snyc, web/*, allow", "the action snyc"),
+    ],
+)
+def test_policies_of_a_project(policy: str, said: str) -> None:
+    project = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "AppProject",
+        "metadata": {"name": "web", "namespace": "cicd"},
+        "spec": {"roles": [{"name": "ci", "policies": [policy]}]},
+    }
+    assert [said in message for message in messages(project)] == ([True] if said else [])
+
+
+def test_a_finalizer_that_argo_cd_does_not_know() -> None:
+    known, unknown = "resources-finalizer.argocd.argoproj.io", "resource-finalizer.argocd.argoproj.io"
+    resource = application()
+    resource["metadata"]["finalizers"] = [known, "example.org/other", unknown]
+    (message,) = messages(resource)
+    assert message.endswith(f"has the finalizer {unknown}, which Argo CD does not know: use {known}.")
+
+
+def test_a_difference_that_is_ignored_by_no_pointer() -> None:
+    resource = application()
+    resource["spec"]["ignoreDifferences"] = [{"kind": "Deployment", "jsonPointers": ["/spec/a", "spec/b"]}]
+    (message,) = messages(resource)
+    assert message.endswith("ignores differences at spec/b, which is no JSON pointer: write /spec/b.")

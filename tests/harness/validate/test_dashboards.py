@@ -49,6 +49,15 @@ def test_a_sound_dashboard() -> None:
         ({"type": "timeserie"}, "LH320", "of the unknown type timeserie: use timeseries."),
         ({"type": "volkovlabs-echarts-panel"}, "LH320", "no plugin of that name is installed."),
         ({"type": None}, "LH320", "of the unknown type "),
+        ({"transformations": [{"id": "organise"}]}, "LH320", "sets id to organise in panel 'Panel', which Grafana"),
+        ({"options": {"reduceOptions": {"calcs": ["lastNotNul"]}}}, "LH320", "sets calcs to lastNotNul in"),
+        ({"fieldConfig": {"defaults": {"unit": "percentuni"}}}, "LH320", "not know: use percentunit."),
+        ({"fieldConfig": {"overrides": [{"matcher": {"id": "byNam"}}]}}, "LH320", "not know: use byName."),
+        (
+            {"links": [{"url": "/d/a?var=$where"}]},
+            "LH319",
+            "uses $where in panel 'Panel', which it does not declare.",
+        ),
         ({"targets": []}, "LH320", "has a panel 'Panel' without a query."),
         (
             {"targets": None, "tragets": PANEL["targets"]},
@@ -260,3 +269,29 @@ def test_dashboards_come_from_where_they_are_mounted(mounted: str, count: int) -
     old = provider().replace('"apiVersion": 1, ', "")
     (violation, *_) = provisioning.check(configs({"files.yaml": old}, extra=json.dumps(pod)))
     assert "has no apiVersion" in violation.message
+
+
+@pytest.mark.parametrize(
+    ("fields", "rule", "said"),
+    [
+        (
+            {"time": {"from": "now-24hours", "to": "now"}},
+            "LH320",
+            "shows the time from now-24hours, which has to be",
+        ),
+        ({"templating": {"list": [{"name": "a", "type": "custom"}] * 2}}, "LH318", "declares $a twice."),
+        ({"links": [{"title": "A", "url": "${gone:raw}/a"}]}, "LH319", "uses $gone in link 'A', which it does not"),
+    ],
+)
+def test_a_dashboard_that_does_not_work(fields: dict[str, Any], rule: str, said: str) -> None:
+    files = {"web.json": board(PANEL, **fields), "sources.yaml": SOURCES}
+    (violation,) = dashboards.check(configs(files))
+    assert (violation.rule.id, said in violation.message) == (rule, True)
+
+
+@pytest.mark.parametrize(
+    "text", ["now", "now-7d", "now-1d/d", "now/w", "2024-05-01T00:00:00.000Z", "1714521600000"]
+)
+def test_what_a_dashboard_may_show(text: str) -> None:
+    files = {"web.json": board(PANEL, time={"from": text, "to": "now"}), "sources.yaml": SOURCES}
+    assert list(dashboards.check(configs(files))) == []

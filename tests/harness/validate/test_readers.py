@@ -216,7 +216,7 @@ def test_files_are_known_by_their_use() -> None:
         ("app_runs{state='failed'} > 0", "{{ $labels.state }}", []),
         ("app_runs_total{status='failed'} > 0", "", ["status"]),
         ("label_replace(up, 'zone', '$1', 'pod', '(.*)')", "{{ $labels.zone }}", []),
-        ("absent(up{job='a'})", "{{ $labels.job }} {{ $labels.pod }}", ["pod"]),
+        ("absent(up{job='pods'})", "{{ $labels.job }} {{ $labels.pod }}", ["pod"]),
         ("rate(up[5m]) > 0", "{{ $labels.nod }}", ["nod"]),
         ("go_goroutines{anything='a'}", "{{ $labels.anything }}", []),
         ("vector(1)", "{{ $labels.job }}", ["job"]),
@@ -261,8 +261,8 @@ def test_the_legend_of_a_panel_names_labels_that_the_result_has() -> None:
             "every field of its status: ",
         ),
         ("example.org_Thing", "if obj.status == nil the\nend", "syntax error"),
-        ("example.org_Thing", "return {status = 'Helthy'}", "the status Helthy for a resource without a status"),
-        ("example.org_Thing", "return {message = 'a'}", "the status nil for a resource without a status"),
+        ("example.org_Thing", "return {status = 'Helthy'}", 'the status "Helthy" for a resource without a status'),
+        ("example.org_Thing", "return {message = 'a'}", 'the status "nil" for a resource without a status'),
         ("example.org_Thing", "return 'Healthy'", "it returns a string instead of a table"),
         ("example.org_Thing", "while true do end", "it does not end within a second"),
         ("example.org_Thing", "return {status = string.upper('a')}", "with key 'upper'"),
@@ -318,7 +318,7 @@ def actions(discovery: str, script: str) -> str:
         (actions(DISCOVERY.replace("'halt'", "'stop'"), "return obj"), "offers the action stop, which has no", 2),
         (actions(DISCOVERY.replace("{['disabled'] = true}", "true"), "return obj"), "a boolean for the action", 2),
         (actions(DISCOVERY.replace("{}", "{'halt'}"), "return obj"), "returns a list instead of a table", 2),
-        (actions(DISCOVERY, "obj.status.count = 1 +\nreturn obj"), "an action halt of example.org_Thing that", 9),
+        (actions(DISCOVERY, "obj.status.count = 1 +\nreturn obj"), "an action halt of example.org_Thing that", 8),
         (actions(DISCOVERY, "obj.spec.none.count = 1\nreturn obj"), "every field of its status: ", 8),
         (actions(DISCOVERY, "return {}"), "returns a table that is no resource", 8),
         (actions(DISCOVERY, "return {{operation = 'delete', resource = obj}}"), "neither create nor patch", 8),
@@ -507,3 +507,133 @@ def test_a_customization_that_argo_cd_ignores(name: str, said: str) -> None:
     settings = config("argocd-cm", **{f"resource.customizations.{name}": ""})
     violations_of_name = list(lua.check(Environment("north", Path(), [], [settings])))
     assert [said in violation.message for violation in violations_of_name] == ([True] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "line"),
+    [
+        (MAPPINGS, "", None),
+        (MAPPINGS.replace("$1", "$2"), 'the label state is $2, and the pattern "app.runs.*" captures 1', 2),
+        (MAPPINGS.replace("labels", "lables"), "field lables not found", 2),
+        (MAPPINGS.replace("runs.", "runs.."), "invalid match: app.runs..*", 2),
+        (f"defaults: {{observer_type: sumary}}\n{MAPPINGS}", "sumary", 1),
+    ],
+)
+def test_mappings_of_the_statsd_exporter(text: str, said: str, line: int | None) -> None:
+    found = violations(config("a", **{"mapping.yaml": text}))
+    assert [(violation.rule, said in violation.message, violation.line) for violation in found] == (
+        [(monitoring.LH204, True, line)] if said else []
+    )
+
+
+def about_what_is_there(**data: str) -> list[str]:
+    return [
+        violation.message for violation in violations(config("a", **data)) if violation.rule is monitoring.LH205
+    ]
+
+
+@pytest.mark.parametrize(
+    ("matcher", "said"),
+    [
+        ("alertname = Gone", ""),
+        ('alertname =~ "Gone|Away"', ": Away"),
+        ('alertname =~ "G.*"', ""),
+        ("alertname != Any", ""),
+        ("severity = high", ""),
+        ("severity = hihg", ": hihg"),
+        ("team = web", ""),
+    ],
+)
+def test_a_route_for_alerts_that_no_rule_has(matcher: str, said: str) -> None:
+    route = f"route:\n  receiver: a\n  routes:\n    - matchers: ['{matcher}']\nreceivers: [{{name: a}}]\n"
+    rules = rule("up == 0", "labels: {severity: high}")
+    found = about_what_is_there(**{"r.yaml": rules, "alertmanager.yml": route})
+    assert [said in message for message in found] == ([True] if said else [])
+
+
+def test_an_inhibition_by_a_label_that_no_alert_has() -> None:
+    inhibition = "  - {source_matchers: ['alertname=Gone'], target_matchers: ['alertname=Gone'], equal: [jbo]}\n"
+    text = f"route: {{receiver: a}}\nreceivers: [{{name: a}}]\ninhibit_rules:\n{inhibition}"
+    rules = rule("sum by (job) (up) == 0")
+    found = about_what_is_there(**{"p.yaml": SCRAPES, "r.yaml": rules, "alertmanager.yml": text})
+    assert ['"jbo", which no alert has' in message for message in found] == [True]
+
+
+@pytest.mark.parametrize(
+    ("relabelling", "said"),
+    [
+        ("source_labels: [__meta_kubernetes_pod_label_app], target_label: app", ""),
+        ("source_labels: [__meta_kubernetes_pod_lable_app], target_label: app", "__meta_kubernetes_pod_lable_app"),
+        ("regex: '(a)(?P<b>b)', target_label: '${b}', replacement: $2$1", ""),
+        ("regex: '(a)', target_label: a, replacement: $2", "has no group $2"),
+    ],
+)
+def test_relabelling_by_what_is_not_there(relabelling: str, said: str) -> None:
+    text = scrape("kubernetes_sd_configs: [{role: pod}]", f"relabel_configs: [{{{relabelling}}}]")
+    found = about_what_is_there(**{"p.yaml": text})
+    assert [said in message for message in found] == ([True] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("up{job='a'} == 0", ""),
+        ("up{job=~'a|b'} == 0", ""),
+        ("up{job='b'} == 0", 'selects the job "b", which no configuration scrapes'),
+        ("other{job='b'} == 0", ""),
+    ],
+)
+def test_a_job_that_nothing_scrapes(expression: str, said: str) -> None:
+    found = about_what_is_there(**{"p.yaml": scrape(), "r.yaml": rule(expression)})
+    assert [said in message for message in found] == ([True] if said else [])
+
+
+def test_templates_that_cannot_write_their_values() -> None:
+    texts = {"p.yaml": SCRAPES, "r.yaml": rule("up == 0", summary='{{ $value | printf "%d" }}')}
+    ((found, message),) = judged(**texts)
+    assert (found, "writes %!d(float64=1.5) in its summary" in message) == ("LH204", True)
+    texts["r.yaml"] = rule("up == 0", summary="{{ $externalLabels.cluster }} {{ $externalLabels.region }}")
+    ((found, message),) = judged(**texts)
+    assert (found, 'the external label "region"' in message) == ("LH205", True)
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("set -eu\necho $KEEP $HOME ${X:-1}\n", ""),
+        ("set -u\nfor name in a; do echo $name; done\nread -r line\necho $line\n", ""),
+        ("echo $KEPE\n", ""),
+        ("set -eu\n. /lib.sh\necho $KEPE\n", ""),
+        ("set -eu\necho $KEPE\n", "nothing sets $KEPE: use KEEP, line 2."),
+        ("set -eu\necho $day\n", "nothing sets $day, line 2."),
+        ("set -eu\necho $OF_THE_IMAGE\n", ""),
+    ],
+)
+def test_a_variable_at_which_a_script_stops(script: str, said: str) -> None:
+    container = {
+        "name": "main",
+        "env": [{"name": "KEEP", "value": "1"}],
+        "command": ["sh", "/scripts/a.sh"],
+        "volumeMounts": [{"name": "scripts", "mountPath": "/scripts"}],
+    }
+    spec = {"volumes": [{"name": "scripts", "configMap": {"name": "a"}}], "containers": [container]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "app"}, "spec": spec}
+    found = [violation.message for violation in violations(config("a", **{"a.sh": script}), resource(pod))]
+    assert [said in message for message in found] == ([True] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("script", "line"),
+    [
+        ("local a =\nreturn {}\n", 1),
+        ("if obj then\nreturn {}\nend\nend\n", 4),
+        ("if obj\nreturn {}\nend\n", 1),
+        ("local a = (1\n\nreturn {}\n", 1),
+        ("if obj = 1 then\nend\n", 1),
+        ("if obj then\nreturn {}\n", 2),
+    ],
+)
+def test_a_syntax_error_of_lua_is_found_where_it_is(script: str, line: int) -> None:
+    key = "resource.customizations.health.example.org_Thing"
+    (violation,) = violations(config("argocd-cm", **{key: script}))
+    assert (violation.rule, violation.line) == (lua.LH206, line)

@@ -43,6 +43,15 @@ def test_what_a_text_should_be(config: str, names: list[str], text: str, form: s
         ("XML", '<!DOCTYPE a [<!ENTITY b "c">]>\n<a>&b;</a>', 1),
         ("JSON", '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["s3:*"]}]}', None),
         ("JSON", '{"Version": "2012", "Statement": []}', None),
+        *(
+            ("JSON", '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", ' + rest + "}]}", None)
+            for rest in (
+                '"Action": "s3:GetObject", "Resource": "arn:aws:s3::a/*"',
+                '"Action": "s3:GetObjekt", "Resource": "arn:aws:s3:::a/*"',
+                '"Action": "s3:GetObject", "Resource": "arn:aws:s3:::a/*", "Conditions": {}',
+                '"Action": "s3:GetObject", "Resource": "arn:aws:s3:::a/*", "Condition": {"StringLikes": {}}',
+            )
+        ),
     ],
 )
 def test_a_text_that_is_not_valid(form: str, text: str, line: int | None) -> None:
