@@ -72,7 +72,6 @@ def test_two_days_on_s3(layout: Layout, bronze: Any, brewery: Callable[..., dict
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
         )
         assert done.returncode == 0, done.stderr[-3000:]
         results = [line.removeprefix("RESULT") for line in done.stdout.splitlines() if line.startswith("RESULT")]
