@@ -35,6 +35,7 @@ ORDER = (
     "test_fence",
     "test_maintenance",
     "test_gitops",
+    "test_browser",
     "test_release",
     "test_offsite",
     "test_faults",

@@ -39,7 +39,7 @@ class Page:
         return f"{self.user or 'token'}: {command}" if self.shown_by or self.secret else "no login"
 
 
-_WITHOUT_PAGES: Final = "only its API where the image was built here"
+WITHOUT_PAGES: Final = "only its API where the image was built here"
 PAGES: Final = (
     Page("Airflow", "orchestrator", "airflow-webserver", 8080, 8080, user="admin", secret="airflow-secrets"),  # noqa: S106 - a name
     Page(
@@ -53,10 +53,10 @@ PAGES: Final = (
         shown_by=(
             "kubectl -n cicd get secret argocd-initial-admin-secret -o jsonpath='{.data.password}' | base64 -d"
         ),
-        note=f"the browser warns of its own certificate; {_WITHOUT_PAGES}",
+        note=f"the browser warns of its own certificate; {WITHOUT_PAGES}",
     ),
     Page("Grafana", "monitoring", "grafana", 3000, 3000, user="admin", secret="grafana-secrets"),  # noqa: S106 - a name
-    Page("Prometheus", "monitoring", "prometheus", 9090, 9090, note=_WITHOUT_PAGES),
+    Page("Prometheus", "monitoring", "prometheus", 9090, 9090, note=WITHOUT_PAGES),
     Page("Alertmanager", "monitoring", "alertmanager", 9093, 9093),
     Page("Spark", "monitoring", "spark-history", 18080, 18080, note="applications that have ended"),
     Page("JupyterLab", "jupyter", "jupyterlab", 8888, 8888, secret="jupyter-secrets"),  # noqa: S106 - a name
