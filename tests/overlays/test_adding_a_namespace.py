@@ -16,7 +16,15 @@ from tests.overlays.listing import listings
 
 pytestmark = pytest.mark.tools
 
-COPIED = ("base", "components", "overlays", "tests/e2e/overlay", "harness/clusters", "harness/manifests")
+COPIED = (
+    "base",
+    "components",
+    "overlays",
+    "tests/aws/overlay",
+    "tests/e2e/overlay",
+    "harness/clusters",
+    "harness/manifests",
+)
 NAMES = "components/namespace/names/kustomization.yaml"
 BLOCK = re.compile(r"^(?P<before>(?:\S[^\n]*\n)+)\n```yaml\n(?P<content>.*?)^```$", re.DOTALL | re.MULTILINE)
 
