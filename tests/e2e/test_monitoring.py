@@ -39,7 +39,7 @@ EMPTY: Final = {
     "dashboard Platform, panel Targets that do not answer (A)": "they all answer",
     "dashboard Platform, panel Restarts (A)": "nothing has restarted",
     "dashboard Spark, panel Failed in 24 hours (A)": "no application has failed",
-    "dashboard Storage, panel Errors of the object store (B)": "MinIO had no error of its own",
+    "dashboard Object store, panel Errors of the object store (B)": "MinIO had no error of its own",
     "dashboard Storage, panel Volumes (A)": "the volumes here are folders, which kubelet does not measure",
     "dashboard Storage, panel Volumes in 4 days (A)": "as above",
 }
