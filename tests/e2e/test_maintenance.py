@@ -139,7 +139,7 @@ def test_the_upkeep_gives_way_to_a_job_that_runs(platform: Platform, upkept: Upk
     task = tasks(platform, upkept.maintenance)["maintenance"]
     assert task.attempt > 1
     log = platform.airflow.log(upkept.maintenance, task, attempt=1)
-    assert "maintenance gives way to the Spark pod processing/" in log
+    assert "maintenance gives way to the Spark application processing/" in log
     # `succeeded` has seen to it that no task of the transformation was tried twice.
     assert upkept.transformation.ended is not None
     assert upkept.maintenance.ended is not None

@@ -8,10 +8,11 @@ The application owns the ConfigMap in turn, so that deleting either removes ever
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
 from airflow.exceptions import AirflowException
-from kubernetes.client import CoreV1Api, CustomObjectsApi, V1ConfigMap, V1ObjectMeta, V1OwnerReference
+from kubernetes.client import ApiException, CoreV1Api, CustomObjectsApi, V1ConfigMap, V1ObjectMeta, V1OwnerReference
 
 APPLICATIONS: Final = {"group": "sparkoperator.k8s.io", "version": "v1beta2", "plural": "sparkapplications"}
 ATTEMPT: Final = {"lakehouse/attempt": "spark-job"}
@@ -20,6 +21,7 @@ _ATTEMPTS: Final = ",".join(f"{key}={value}" for key, value in ATTEMPT.items())
 _PODS: Final = "sparkoperator.k8s.io/launched-by-spark-operator=true"
 _APPLICATION: Final = "sparkoperator.k8s.io/app-name"
 _ENDED: Final = ("Succeeded", "Failed")
+_OVER: Final = ("COMPLETED", "FAILED")
 GONE_SECONDS: Final = 120
 """How long the pods of an earlier attempt may take to end: Kubernetes kills them after 30 s."""
 
@@ -49,9 +51,11 @@ class Attempts:
             time.sleep(1)
 
     def others(self, job: str) -> list[str]:
-        """Pods that run for attempts of other jobs."""
-        pods = self._running()
-        return [name for name, application in pods.items() if not application.startswith(f"{job}-")]
+        """Applications of other jobs that have not ended, with or without a driver so far."""
+        listed = self.applications.list_namespaced_custom_object(namespace=self.namespace, **APPLICATIONS)["items"]
+        names = {item["metadata"]["name"] for item in listed if _state(item) not in _OVER}
+        names |= set(self._running().values())
+        return sorted(name for name in names if not name.startswith(f"{job}-"))
 
     def _running(self) -> dict[str, str]:
         """Name of each pod that has not ended -> its application."""
@@ -80,11 +84,21 @@ class Attempts:
 
     def failure(self, name: str) -> str | None:
         """Why the operator could not start a driver, or None as long as it has not failed."""
-        status = self.applications.get_namespaced_custom_object_status(
-            namespace=self.namespace, name=name, **APPLICATIONS
-        ).get("status", {})
-        state = status.get("applicationState", {})
-        return state.get("errorMessage", "no reason given") if "FAIL" in state.get("state", "") else None
+        try:
+            application = self.applications.get_namespaced_custom_object_status(
+                namespace=self.namespace, name=name, **APPLICATIONS
+            )
+        except ApiException as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            return "a later attempt has removed it"
+        state = application.get("status", {}).get("applicationState", {})
+        return state.get("errorMessage", "no reason given") if "FAIL" in _state(application) else None
+
+
+def _state(application: Mapping[str, Any]) -> str:
+    """The operator's word for the state of an application, empty before its first."""
+    return str(application.get("status", {}).get("applicationState", {}).get("state", ""))
 
 
 def _owned(application: Mapping[str, Any], owner: Mapping[str, str]) -> dict[str, Any]:

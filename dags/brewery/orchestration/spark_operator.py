@@ -65,7 +65,8 @@ class SparkJobOperator(SparkKubernetesOperator):
         attempts = Attempts(self.client, self.custom_obj_api, str(self.namespace))
         if self.gives_way and (others := attempts.others(self.job.replace("_", "-"))):
             raise AirflowException(
-                f"{self.job} gives way to the Spark pod {self.namespace}/{others[0]}: it is tried again later."
+                f"{self.job} gives way to the Spark application {self.namespace}/{others[0]}: it is tried again "
+                "later."
             )
         attempts.remove()
         ti = context["ti"]

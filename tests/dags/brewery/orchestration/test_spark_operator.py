@@ -93,6 +93,7 @@ def operator(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any
     task.client.read_namespaced_pod_log.return_value = Log()
     task.custom_obj_api = MagicMock(spec=CustomObjectsApi)
     task.custom_obj_api.create_namespaced_custom_object.side_effect = created
+    task.custom_obj_api.list_namespaced_custom_object.return_value = {"items": []}
     task.client.create_namespaced_config_map.return_value = V1ConfigMap(metadata=V1ObjectMeta(uid=OWNER["uid"]))
     return task
 
@@ -302,19 +303,56 @@ def pod_of(application: str) -> V1Pod:
     return V1Pod(metadata=V1ObjectMeta(name=f"{application}-driver", labels=labels), status=PENDING.status)
 
 
+def application_of(name: str, state: str) -> dict[str, Any]:
+    status = {"status": {"applicationState": {"state": state}}} if state else {}
+    return {"metadata": {"name": name}, **status}
+
+
+@pytest.mark.parametrize(
+    ("pods", "state"),
+    [
+        pytest.param(["silver-to-gold-y"], "RUNNING", id="it runs"),
+        pytest.param([], "SUBMITTED", id="it has no driver yet"),
+        pytest.param([], "", id="the operator has not seen it"),
+        pytest.param(["silver-to-gold-y"], "COMPLETED", id="its driver has not ended"),
+    ],
+)
 def test_a_job_that_gives_way_leaves_another_ones_attempt_alone(
-    operator: Any, run: Callable[..., None], tmp_path: Path
+    operator: Any, run: Callable[..., None], tmp_path: Path, pods: list[str], state: str
 ) -> None:
     from airflow.exceptions import AirflowException, AirflowFailException
 
     operator.gives_way = True
-    operator.client.list_namespaced_pod.return_value = V1PodList(items=[pod_of("silver-to-gold-y")])
-    sentence = "^bronze_to_silver gives way to the Spark pod processing/silver-to-gold-y-driver: it is tried again"
+    operator.client.list_namespaced_pod.return_value = V1PodList(items=[pod_of(name) for name in pods])
+    listed = {"items": [application_of("silver-to-gold-y", state)]}
+    operator.custom_obj_api.list_namespaced_custom_object.return_value = listed
+    sentence = "^bronze_to_silver gives way to the Spark application processing/silver-to-gold-y: it is tried again"
     with pytest.raises(AirflowException, match=sentence) as caught:
         run({"state": "RUNNING"}, SUCCEEDED)
     assert not isinstance(caught.value, AirflowFailException)
     assert not operator.client.delete_collection_namespaced_config_map.called
     assert not (tmp_path / "_claims").exists()
+
+
+@pytest.mark.parametrize("state", ["COMPLETED", "FAILED"])
+def test_a_job_does_not_give_way_to_what_has_ended(operator: Any, run: Callable[..., None], state: str) -> None:
+    operator.gives_way = True
+    listed = {"items": [application_of("silver-to-gold-y", state)]}
+    operator.custom_obj_api.list_namespaced_custom_object.return_value = listed
+    run({"state": "RUNNING"}, SUCCEEDED)
+    assert submitted(operator)["metadata"]["name"].startswith("bronze-to-silver-")
+
+
+def test_an_application_that_a_later_attempt_has_removed_keeps_the_retries(
+    operator: Any, run: Callable[..., None]
+) -> None:
+    from airflow.exceptions import AirflowException, AirflowFailException
+
+    operator.custom_obj_api.get_namespaced_custom_object_status.side_effect = ApiException(status=404)
+    sentence = r"^The Spark operator could not start bronze-to-silver-\w+: a later attempt has removed it$"
+    with pytest.raises(AirflowException, match=sentence) as caught:
+        run({}, never)
+    assert not isinstance(caught.value, AirflowFailException)
 
 
 def test_a_job_that_gives_way_replaces_its_own_earlier_attempt(operator: Any, run: Callable[..., None]) -> None:
