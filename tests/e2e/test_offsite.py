@@ -36,7 +36,7 @@ SECONDS: Final = 600
 AIRFLOW: Final = tuple(f"deployment/airflow-{name}" for name in ("scheduler", "webserver", "triggerer"))
 TABLE: Final = "breweries_by_type"
 LEFT_OUT: Final = ("gold/_staging/", "_claims/", "_events/")
-"""What the copy does not have: the next run makes it anew, or nobody needs it."""
+"""What the copy does not have: the next run writes it again, or nobody needs it."""
 
 
 def secret(namespace: str, name: str, values: dict[str, str]) -> dict[str, Any]:

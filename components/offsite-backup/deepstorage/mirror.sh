@@ -13,7 +13,7 @@ if [ ! -s "$offsite/endpoint" ]; then
 fi
 reach store http://minio.deepstorage.svc.cluster.local:9000 /run/secrets/store
 reach offsite "$(cat "$offsite/endpoint")" "$offsite"
-# Not what the next run makes anew. What is deleted here is deleted there, where versions keep it for a while.
+# Not what the next run writes again. What is deleted here is deleted there, where versions keep it for a while.
 mc mirror --quiet --overwrite --remove --exclude "gold/_staging/*" --exclude "_claims/*" --exclude "_events/*" \
   store/lakehouse "offsite/$(cat "$offsite/bucket")/lakehouse"
 echo "the copy of the bucket lakehouse is up to date"
