@@ -14,13 +14,11 @@ from pyspark.sql import SparkSession
 from brewery.contract.layout import Layout
 from harness.clusters.deploy.wait import is_available
 from harness.clusters.kind.kubectl import Kubectl
-from lakehouse.gold import GOLD
 from tests.live import frames
 from tests.live.airflow import hopeless
 from tests.live.platform import Platform
 from tests.live.proof import SECOND, TRANSFORMATION, Proof, Shown, Taken
 from tests.live.wait import until
-from tests.oracle.gold import GOLD as ORACLE
 from tests.oracle.lakehouse import Expected
 
 pytestmark = [pytest.mark.e2e, pytest.mark.full, pytest.mark.timeout(1500)]
@@ -85,12 +83,8 @@ def exactly_right(spark: SparkSession, layout: Layout, proof: Proof) -> Callable
     def compare(taken: Taken) -> None:
         assert proof.taken()[-1].ingestion.run_id == taken.ingestion.run_id
         expected = Expected(proof.days(proof.taken()))
-        for table in GOLD:
-            actual = frames.read(spark, layout.gold(table), ORACLE[table].schema)
-            frames.assert_same(actual, frames.gold(spark, expected, table))
-        new = "".join(f", {name} string" for name in expected.new_columns)
-        silver = frames.read(spark, layout.silver_breweries, frames.SILVER + new)
-        frames.assert_same(silver, frames.silver(spark, expected))
+        frames.assert_gold(spark, layout, expected)
+        frames.assert_silver(spark, layout, expected)
         frames.assert_same(frames.read(spark, layout.silver_runs, frames.RUNS), frames.runs(spark, expected))
 
     return compare
@@ -194,12 +188,8 @@ def test_a_bad_snapshot_is_stopped_and_gold_stays_as_it_was(
         what="the task's error is the gate's sentence",
         seconds=60,
     )
-    for table in GOLD:
-        actual = frames.read(spark, layout.gold(table), ORACLE[table].schema)
-        frames.assert_same(actual, frames.gold(spark, before, table))
+    frames.assert_gold(spark, layout, before)
     # The next good snapshot of the date takes its place.
     proof.take(Shown(last.day + 1, SECOND.faults))
     after = proof.expected()
-    for table in GOLD:
-        actual = frames.read(spark, layout.gold(table), ORACLE[table].schema)
-        frames.assert_same(actual, frames.gold(spark, after, table))
+    frames.assert_gold(spark, layout, after)

@@ -6,6 +6,8 @@ The schemas are written out here, from docs/data-contract.md: a changed type has
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from brewery.contract.layout import Layout
+from lakehouse.gold import GOLD as TABLES
 from tests.oracle.gold import GOLD
 from tests.oracle.lakehouse import Expected
 
@@ -86,3 +88,15 @@ def read(spark: "SparkSession", path: str, schema: str, version: int | None = No
     if version is not None:
         reader = reader.option("versionAsOf", version)
     return reader.load(path).select(*columns(schema))
+
+
+def assert_gold(spark: "SparkSession", layout: Layout, expected: Expected) -> None:
+    """Every gold table is what is expected."""
+    for table in TABLES:
+        assert_same(read(spark, layout.gold(table), GOLD[table].schema), gold(spark, expected, table))
+
+
+def assert_silver(spark: "SparkSession", layout: Layout, expected: Expected) -> None:
+    """Silver is what is expected, new columns included."""
+    new = "".join(f", {name} string" for name in expected.new_columns)
+    assert_same(read(spark, layout.silver_breweries, SILVER + new), silver(spark, expected))
