@@ -21,6 +21,7 @@ from harness.console import exit_code_of
 from harness.conversion import Conversion
 from harness.errors import STOPS, HarnessError, UsageError, interrupted
 from harness.exits import ExitCode
+from harness.signals import ending_at_once
 
 
 class Entry(NamedTuple):
@@ -126,7 +127,8 @@ def load(name: str) -> Any:
         from harness.paths import require_source_checkout
 
         require_source_checkout(name)
-    module = importlib.import_module(f"harness.{entry.package}.command")
+    with ending_at_once():
+        module = importlib.import_module(f"harness.{entry.package}.command")
     target = getattr(module, "app", None)
     if target is None:
         target = typer.Typer(add_completion=False)

@@ -98,6 +98,8 @@ def _cache() -> Need:
         root = cache_root()
     except HarnessError as error:
         return Need("cache folder", EVERY, State.MISSING, str(error), "set HARNESS_CACHE_DIR")
+    if not os.access(root, os.W_OK | os.X_OK):
+        return Need("cache folder", EVERY, State.MISSING, f"{root} cannot be written", "set HARNESS_CACHE_DIR")
     return Need("cache folder", EVERY, State.READY, f"{root}, {shutil.disk_usage(root).free / GIB:.0f} GiB free")
 
 

@@ -6,6 +6,7 @@ deleted at any time.
 Only the standard library: this runs before anything is installed.
 """
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -27,14 +28,18 @@ def cache_root(environ: Mapping[str, str] = os.environ) -> Path:
         root = Path(environ.get("HOME") or Path.home()) / ".cache" / "lakehouse-platform"
     try:
         root.mkdir(parents=True, exist_ok=True)
-        writable = os.access(root, os.W_OK | os.X_OK)
-    except OSError:
-        writable = False
-    if not writable:
+    except OSError as error:
         raise HarnessError(
-            f"The cache folder {root} cannot be written: set HARNESS_CACHE_DIR to one that can, and run it again."
-        )
+            f"The cache folder {root} cannot be made ({error.strerror}): set HARNESS_CACHE_DIR to one that can, "
+            "and run it again."
+        ) from None
     return root
+
+
+def remedy(error: OSError) -> str:
+    """What to do where the cache cannot be written."""
+    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return "make room there" if is_full else "set HARNESS_CACHE_DIR to a folder that can be written"
 
 
 def content_key(*parts: str | bytes | Path) -> str:
@@ -94,7 +99,8 @@ def built(target: Path, build: Callable[[Path], None]) -> Path:
                 _build_aside(target, build)
     except OSError as error:
         reason = error.strerror or error
-        raise HarnessError(f"Could not write {target} ({reason}): make room there, and run it again.") from error
+        message = f"Could not write {target} ({reason}): {remedy(error)}, and run it again."
+        raise HarnessError(message) from error
     return target
 
 

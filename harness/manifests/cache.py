@@ -4,17 +4,23 @@ Keys are made of everything that the value depends on, so nothing is ever out of
 two weeks is dropped.
 """
 
+import atexit
 import json
 import os
+import shutil
 import sys
+import tempfile
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from harness.errors import HarnessError
 from harness.files import write
 from harness.inert import one_line
-from harness.machine.cache import cache_root
+from harness.machine.cache import cache_root, remedy
 
 _KEEP_SECONDS: Final = 14 * 86_400
 _TOUCH_SECONDS: Final = 86_400
@@ -24,7 +30,7 @@ class Cache:
     """A folder of files named by key: JSON, or bytes as they are."""
 
     def __init__(self, name: str) -> None:
-        self.folder = cache_root() / "manifests" / name
+        self.folder = _kept() / name
 
     def path(self, key: str) -> Path:
         return self.folder / f"{key}.json"
@@ -44,7 +50,8 @@ class Cache:
         try:
             with self.path(key).open("rb") as file:
                 if time.time() - os.fstat(file.fileno()).st_mtime > _TOUCH_SECONDS:
-                    os.utime(file.fileno())
+                    with suppress(OSError):  # what nobody may write is read all the same
+                        os.utime(file.fileno())
                 return file.read()
         except OSError:
             return None
@@ -60,7 +67,7 @@ class Cache:
             write(self.path(key), content)
             self._prune()
         except OSError as error:
-            _say(f"Nothing is kept in {self.folder.parent} ({error.strerror}): make room there.")
+            _say_unkept(self.folder.parent, error)
 
     def _prune(self) -> None:
         """Drops what has not been used for two weeks; looks once a day, for there may be thousands of values."""
@@ -79,6 +86,37 @@ class Cache:
                     path.unlink()
             except FileNotFoundError:
                 continue
+
+
+def in_cache(make: Callable[[Path], Path]) -> Path:
+    """What is made below the folder of the cache or, where that cannot be written, below one for this process."""
+    try:
+        return make(_kept())
+    except (OSError, HarnessError) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        if not isinstance(cause, OSError):
+            raise
+        _say_unkept(_kept(), cause)
+        return make(_for_this_process())
+
+
+def _kept() -> Path:
+    try:
+        return cache_root() / "manifests"
+    except HarnessError as error:
+        _say(f"Nothing is kept: {error}")
+        return _for_this_process()
+
+
+@cache
+def _for_this_process() -> Path:
+    folder = tempfile.mkdtemp(prefix="manifests-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+def _say_unkept(folder: Path, error: OSError) -> None:
+    _say(f"Nothing is kept in {folder} ({error.strerror}): {remedy(error)}.")
 
 
 @cache

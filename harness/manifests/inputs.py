@@ -404,8 +404,14 @@ class Kustomizations:
                     self.tree.text(path)
             except UnreadableError as error:
                 direct.problems.append(error.problem(Location(path)))
+        elif self.tree.is_special(path):
+            direct.problems.append(no_file(path))
         elif what == "base" and self.tree.is_folder(path):
-            if self.file(path) is None:
+            names = [posixpath.normpath(posixpath.join(path, name)) for name in KUSTOMIZATION_NAMES]
+            special = next(filter(self.tree.is_special, names), None) if self.file(path) is None else None
+            if special is not None:
+                direct.problems.append(no_file(special))
+            elif self.file(path) is None:
                 message = f"{reference} is a folder without a kustomization.yaml, but it is referenced here."
                 direct.problems.append(Problem("LH103", message, self._location(direct.file, where)))
             else:
@@ -432,6 +438,11 @@ class Kustomizations:
 
     def _location(self, file: str, where: tuple[Step, ...]) -> Location:
         return Location(file, line_of(self.tree, file, where))
+
+
+def no_file(path: str) -> Problem:
+    """The problem of a manifest that is a pipe, a socket or a device."""
+    return Problem("LH104", f"{path} is not a file, so it is not read: put a file in its place.", Location(path, 1))
 
 
 def chart_inputs(tree: Tree, release: Release) -> Inputs:

@@ -49,6 +49,10 @@ _DEEPEST: Final = 128
 """Levels of nesting; the schemas of the largest definitions have half of them."""
 _MOST_VALUES: Final = 1_000_000
 """Values that a document with aliases may stand for."""
+_MOST_LETTERS: Final = 10_000_000
+"""Letters of the texts among them; without aliases, a file that may be read has no more."""
+_MOST_KEYS: Final = 10_000
+"""Keys of one mapping: kustomize's time grows with the square of that."""
 _SCALAR_TAG: Final = re.compile(r"(?<![^\s\[{,])!!(?:bool|float|int|null)[ \t]+(?=\S)")
 _ANCHOR_AGAIN: Final = "second occurrence"
 _ALIASES: Final = re.compile(r"\*[\w-]")
@@ -231,24 +235,29 @@ class _Values:
     """Reads the values of one document's nodes; an alias stands for the same value as its anchor."""
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[Any, int]] = {}
+        self._known: dict[int, tuple[Any, int, int]] = {}
         self._open: set[int] = set()
         self._count = 0
+        self._letters = 0
 
     def of(self, node: Any) -> Any:
         self._count += 1
         if isinstance(node, yaml.ScalarNode):
+            self._letters += len(node.value)
+            self._check_letters(node)
             value = _scalar(node)
             if isinstance(value, float) and not math.isfinite(value):
                 raise _refused(node, "JSON cannot represent this number")
             return value
         if id(node) in self._known:
-            value, size = self._known[id(node)]
+            value, size, letters = self._known[id(node)]
             self._count += size
+            self._letters += letters
             if self._count > _MOST_VALUES:
                 raise _refused(node, f"its aliases stand for more than {_MOST_VALUES:,} values")
+            self._check_letters(node)
             return value
-        count = self._count
+        count, letters = self._count, self._letters
         if id(node) in self._open:
             raise _refused(node, "an anchor contains itself")
         if node.tag not in _COLLECTIONS:
@@ -258,11 +267,17 @@ class _Values:
             self._mapping(node) if isinstance(node, yaml.MappingNode) else [self.of(item) for item in node.value]
         )
         self._open.remove(id(node))
-        self._known[id(node)] = value, self._count - count
+        self._known[id(node)] = value, self._count - count, self._letters - letters
         return value
+
+    def _check_letters(self, node: Any) -> None:
+        if self._letters > _MOST_LETTERS:
+            raise _refused(node, f"its aliases stand for more than {_MOST_LETTERS:,} letters")
 
     def _mapping(self, node: Any) -> dict[str, Any]:
         value: dict[str, Any] = {}
+        if len(node.value) > _MOST_KEYS:
+            raise _refused(node, f"one of its mappings has more than {_MOST_KEYS:,} keys")
         for key, item in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value == "<<" and key.tag in (_PLAIN, f"{_CORE}merge"):
                 for merged in self._merged(item):

@@ -6,6 +6,7 @@ Paths are relative to the tree's top, with slashes; the top is `.`.
 import hashlib
 import os
 import posixpath
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -45,6 +46,9 @@ class Listing(Protocol):
 
     def is_folder(self, path: str) -> bool:
         """Whether there is a folder at a path."""
+
+    def is_special(self, path: str) -> bool:
+        """Whether there is a pipe, a socket or a device at a path."""
 
     def paths(self, folder: str) -> Iterator[str]:
         """All files, links and submodules below a folder."""
@@ -149,6 +153,10 @@ class Tree:
 
     def is_folder(self, path: str) -> bool:
         return self._listing.is_folder(path)
+
+    def is_special(self, path: str) -> bool:
+        """Whether there is a pipe, a socket or a device at a path: reading one may never end."""
+        return self._listing.is_special(path)
 
     def oid(self, path: str) -> str:
         """The content's id.
@@ -268,6 +276,9 @@ class _Known:
     def is_folder(self, path: str) -> bool:
         return path in self._folders
 
+    def is_special(self, path: str) -> bool:  # noqa: ARG002 - git keeps none
+        return False
+
     def paths(self, folder: str) -> Iterator[str]:
         if folder == ".":
             return iter(self._entries)
@@ -302,6 +313,13 @@ class _OnDisk:
             return (self._root / path).is_dir()
         except OSError:
             return False
+
+    def is_special(self, path: str) -> bool:
+        try:
+            mode = (self._root / path).lstat().st_mode
+        except OSError:
+            return False
+        return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode))
 
     def paths(self, folder: str) -> Iterator[str]:
         if self._paths is not None:

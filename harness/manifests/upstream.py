@@ -14,7 +14,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -193,8 +193,9 @@ def module_folder(module: str, version: str, *, offline: bool = False) -> Path:
         answer = {"Error": telling_line(done.stderr)}
     if "Error" in answer:
         raise HarnessError(f"{module}@{version} could not be fetched ({telling_line(answer['Error'])}): {hint}.")
-    record.parent.mkdir(parents=True, exist_ok=True)
-    write(record, json.dumps({"Dir": answer["Dir"], "Sum": answer.get("Sum")}))
+    with suppress(OSError):  # it only saves asking Go again
+        record.parent.mkdir(parents=True, exist_ok=True)
+        write(record, json.dumps({"Dir": answer["Dir"], "Sum": answer.get("Sum")}))
     return Path(answer["Dir"])
 
 

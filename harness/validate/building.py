@@ -1,6 +1,8 @@
 """Findings about building: roots that fail, and manifests that no root reads."""
 
-from collections.abc import Container
+import os
+import posixpath
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -10,9 +12,9 @@ from harness.manifests.environments import OVERLAYS, aggregates
 from harness.manifests.exemptions import FILE as EXEMPTIONS
 from harness.manifests.explain import invalid_manifests
 from harness.manifests.helm.chart import CHART
-from harness.manifests.inputs import KUSTOMIZATION_NAMES, Kustomizations
+from harness.manifests.inputs import KUSTOMIZATION_NAMES, Kustomizations, no_file
 from harness.manifests.problem import NOT_BUILT, Problem
-from harness.manifests.tree import working_copy
+from harness.manifests.tree import Tree, working_copy
 from harness.validate.exemptions import FOLDERS
 from harness.validate.finding import Finding
 from harness.validate.model import Environment
@@ -90,6 +92,27 @@ def not_built(environments: list[Environment], rules: Container[str]) -> list[st
     return list(dict.fromkeys(sentences))
 
 
+def special_files(tree: Tree, root: Path) -> list[Finding]:
+    """Pipes, sockets and devices with the name of a manifest; git does not list them."""
+    return [
+        finding(no_file(path), root)
+        for folder in tree.folders
+        for path in _special(root, folder)
+        if (path.endswith((".yaml", ".yml")) or posixpath.basename(path) in KUSTOMIZATION_NAMES)
+        and not _is_ours(root / path, root)  # whatever reads it says so
+    ]
+
+
+def _special(root: Path, folder: str) -> Iterator[str]:
+    try:
+        with os.scandir(root / folder) as entries:
+            for entry in entries:
+                if not (entry.is_symlink() or entry.is_file() or entry.is_dir()):
+                    yield posixpath.normpath(posixpath.join(folder, entry.name))
+    except OSError:
+        return  # gone meanwhile, or not to be read, as whatever names a file in it says
+
+
 def finding(problem: Problem, root: Path, environments: tuple[str, ...] = ()) -> Finding:
     location = problem.location
     return Finding(problem.rule, problem.message, environments, file=root / location.file, line=location.line)
@@ -124,7 +147,7 @@ def unused_files(root: Path, environments: list[Environment]) -> list[Finding]:
     for path in files:
         if path.relative_to(root).as_posix() in used or _is_ours(path, root) or path.stem.endswith("_test"):
             continue
-        if path.is_dir() or not broken.isdisjoint(path.parents):
+        if not path.is_file() or not broken.isdisjoint(path.parents):
             continue
         message = f"{path.relative_to(root)} is not used by any environment or component."
         findings.append(Finding(LH109.id, message, file=path, line=1))

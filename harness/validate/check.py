@@ -121,7 +121,7 @@ def validate(
     report.not_asked = sorted(RULES.keys() - rules)
     accepted, problems = exemptions.read(tree, root, RULES)
     reference = settings.reference
-    problems += building.findings(environments)
+    problems += building.findings(environments) + building.special_files(tree.tree, root)
     report.not_built = building.not_built(environments, rules)
     report.incomplete = [
         environment.name for environment in environments if environment.not_built or environment.is_broken

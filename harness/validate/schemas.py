@@ -17,9 +17,9 @@ from typing import Any, Final
 
 from harness.errors import HarnessError
 from harness.files import scratch, write
-from harness.machine.cache import built, cache_root, content_key
+from harness.machine.cache import built, content_key
 from harness.machine.process import telling_line
-from harness.manifests.cache import Cache
+from harness.manifests.cache import Cache, in_cache
 from harness.manifests.custom_resources import CRD_MODULES, definitions_of
 from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.values import dig
@@ -186,9 +186,12 @@ def _kubernetes_schemas(version: str, resources: Iterable[BuiltResource]) -> Pat
     if spec is None or spec.origin is None:
         raise HarnessError(f"The Python package {_PACKAGE} is broken: run 'make setup'.")
     source = Path(spec.origin).parent / "kubernetes-json-schema" / f"v{version}-local-strict"
-    target = cache_root() / "manifests" / "schemas" / f"{_package_version()}-{version}"
-    definitions: dict[str, Any] | None = None
     names = {_schema_name(resource) for resource in resources}
+    return in_cache(lambda folder: _bundled(names, source, folder / "schemas" / f"{_package_version()}-{version}"))
+
+
+def _bundled(names: set[str], source: Path, target: Path) -> Path:
+    definitions: dict[str, Any] | None = None
     for name in sorted(names):
         if (target / name).exists() or not (source / name).is_file():
             continue
@@ -244,9 +247,11 @@ def _crd_schemas(definitions: Definitions) -> Path:
                     path.parent.mkdir(exist_ok=True)
                     path.write_text(json.dumps(custom_schema(schema)), encoding="utf-8")
 
-    target = cache_root() / "manifests" / f"crds-{definitions.key}"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    return built(target, build)
+    def below(folder: Path) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        return built(folder / f"crds-{definitions.key}", build)
+
+    return in_cache(below)
 
 
 def custom_schema(schema: dict[str, Any]) -> dict[str, Any]:

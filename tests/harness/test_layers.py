@@ -10,6 +10,7 @@ import pytest
 LAYERS: Final = (
     ("exits",),
     ("errors",),
+    ("signals",),
     ("paths", "files", "inert"),
     ("console", "conversion", "sarif"),
     ("machine",),
@@ -35,6 +36,7 @@ LAYERS: Final = (
     ("clusters.e2e",),
     ("bench", "doctor", "init"),
     ("cli",),
+    ("start",),
     ("__main__",),
 )
 """Packages and modules below `harness`; those of one layer do not import each other."""

@@ -1,7 +1,9 @@
 """Bad input is one sentence in bounded time, and the rest is judged."""
 
 import base64
+import contextlib
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +23,9 @@ CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: extra, namespace: ap
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{last}'] * 10)}]\n" for last, name in zip("abcdefg", "bcdefgh", strict=True)
 )
+
+MANY = "a: &a x, " + ", ".join(f"k{number}: *a" for number in range(100_000))
+LONG = "&a " + "x" * 1_001
 
 
 def written(content: str | bytes) -> Callable[[Path], object]:
@@ -50,6 +55,9 @@ def folder(file: Path) -> None:
     [
         (EXTRA, written(f"{CONFIG}data: {'{a: ' * 3_000}1{'}' * 3_000}"), "nested more than 128 levels deep"),
         (EXTRA, written(CONFIG + BOMB), "its aliases stand for more than 1,000,000 values"),
+        (EXTRA, written(f"{CONFIG}data: {{{MANY}}}"), "has more than 10,000 keys"),
+        (EXTRA, written(f"{CONFIG}list: [{', '.join([LONG, *['*a'] * 9_999])}]"), "more than 10,000,000 letters"),
+        (EXTRA, written(f"{CONFIG}more: &b [{LONG}]\nlist: [{'*b, ' * 10_000}]"), "more than 10,000,000 letters"),
         (EXTRA, written(CONFIG + "#" * MAX_BYTES), "more than the 10,000,000 of any manifest"),
         (EXTRA, written(CONFIG + "#" * 4_000_000), "more than a cluster stores"),
         (EXTRA, written(f"{CONFIG}---\n" * 10_000), "more than 10,000 documents"),
@@ -58,13 +66,13 @@ def folder(file: Path) -> None:
         (EXTRA, written(CONFIG.encode("utf-32")), "is not UTF-8 at byte 0"),
         (EXTRA, written(CONFIG + 'data: {a: "\0"}'), "a character that YAML does not allow"),
         (EXTRA, written(CONFIG.encode() + b"data: {a: \xff}"), "is not UTF-8 at byte"),
-        (EXTRA, pipe, "does not exist"),
+        (EXTRA, pipe, "is not a file, so it is not read"),
         (EXTRA, folder, "is a folder without a kustomization.yaml"),
         (EXTRA, linked("/dev/zero"), "is a link that leads outside the repository"),
         (EXTRA, linked("extra.yaml"), "has circular links"),
         (KUSTOMIZATION, written("resources: [a]\n".encode("utf-16")), "is not UTF-8"),
         (KUSTOMIZATION, written("[" * 3_000), "nested more than 128 levels deep"),
-        (KUSTOMIZATION, pipe, "is a folder without a kustomization.yaml"),
+        (KUSTOMIZATION, pipe, "overlays/north/app/kustomization.yaml is not a file"),
         (KUSTOMIZATION, written(f"resources: [{'y/' * 5_000}z.yaml]\n"), "z.yaml does not exist"),
         (EXEMPTIONS, written("[" * 3_000), "nested more than 128 levels deep"),
         (EXEMPTIONS, written("- {}".encode("utf-16")), "is not UTF-8"),
@@ -89,6 +97,25 @@ def test_it_is_one_finding_and_the_rest_is_judged(
     messages = [finding.message for finding in report.findings if finding.rule != "LH508"]
     assert len(messages) == len(report.findings) - 1 == 1
     assert said in messages[0]
+
+
+def socketed(file: Path) -> None:
+    # The path of a socket is short.
+    with socket.socket(socket.AF_UNIX) as listener, contextlib.chdir(file.parent):
+        listener.bind(file.name)
+
+
+@pytest.mark.parametrize("make", [pipe, socketed])
+@pytest.mark.parametrize(
+    "path", ["overlays/north/misc/extra.yaml", "base/app/Kustomization", "components/kustomization.yml"]
+)
+def test_a_manifest_that_is_no_file_is_found_where_nothing_names_it(
+    sound: Path, make: Callable[[Path], object], path: str
+) -> None:
+    make(sound / path)
+    (finding,) = validate(sound).findings
+    assert (finding.rule, finding.file, finding.line) == ("LH104", sound / path, 1)
+    assert finding.message == f"{path} is not a file, so it is not read: put a file in its place."
 
 
 def test_a_folder_with_the_name_of_a_manifest_is_none(sound: Path) -> None:
