@@ -8,6 +8,7 @@ import base64
 import binascii
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -56,6 +57,7 @@ _MOST_KEYS: Final = 10_000
 _SCALAR_TAG: Final = re.compile(r"(?<![^\s\[{,])!!(?:bool|float|int|null)[ \t]+(?=\S)")
 _ANCHOR_AGAIN: Final = "second occurrence"
 _ALIASES: Final = re.compile(r"\*[\w-]")
+_INDENT: Final = re.compile(r"^ *(?=[^\s#-])", re.MULTILINE)
 _INDENTED: Final = re.compile(rf"^[ -]{{{_DEEPEST},}}", re.MULTILINE)
 _SMALLEST, _LARGEST, _LARGEST_SIGNED = -(2**63), 2**64 - 1, 2**63 - 1
 
@@ -162,8 +164,15 @@ def check_size(text: str) -> None:
         YamlError: It has, or is not YAML.
     """
     aliases = "&" in text and _ALIASES.search(text)
-    if aliases or text.count("[") + text.count("{") > _DEEPEST or _INDENTED.search(text):
+    if aliases or text.count("[") + text.count("{") > _DEEPEST or _INDENTED.search(text) or _may_be_wide(text):
         parse(text)
+
+
+def _may_be_wide(text: str) -> bool:
+    """Whether a mapping may have more keys than kustomize takes: more lines are indented alike."""
+    if text.count("\n") <= _MOST_KEYS:
+        return text.count(",") > _MOST_KEYS
+    return max(Counter(_INDENT.findall(text)).values(), default=0) > _MOST_KEYS
 
 
 class _Composer(CParser):

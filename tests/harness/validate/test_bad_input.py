@@ -56,6 +56,12 @@ def folder(file: Path) -> None:
         (EXTRA, written(f"{CONFIG}data: {'{a: ' * 3_000}1{'}' * 3_000}"), "nested more than 128 levels deep"),
         (EXTRA, written(CONFIG + BOMB), "its aliases stand for more than 1,000,000 values"),
         (EXTRA, written(f"{CONFIG}data: {{{MANY}}}"), "has more than 10,000 keys"),
+        (EXTRA, written(f"{CONFIG}data: {{{MANY.replace('*a', 'x')}}}"), "has more than 10,000 keys"),
+        (
+            EXTRA,
+            written(f"{CONFIG}data:\n  {MANY.replace('*a', 'x').replace(', ', chr(10) + '  ')}"),
+            "10,000 keys",
+        ),
         (EXTRA, written(f"{CONFIG}list: [{', '.join([LONG, *['*a'] * 9_999])}]"), "more than 10,000,000 letters"),
         (EXTRA, written(f"{CONFIG}more: &b [{LONG}]\nlist: [{'*b, ' * 10_000}]"), "more than 10,000,000 letters"),
         (EXTRA, written(CONFIG + "#" * MAX_BYTES), "more than the 10,000,000 of any manifest"),
