@@ -12,6 +12,14 @@ CRD_MODULES: Final = {
 }
 """API groups whose operator the cluster brings: (Go module, version, folder of its CRDs)."""
 
+KINDS: Final = {
+    "external-secrets.io": {
+        **dict.fromkeys(("ExternalSecret", "SecretStore", "PushSecret"), False),
+        **dict.fromkeys(("ClusterExternalSecret", "ClusterSecretStore", "ClusterPushSecret"), True),
+    },
+}
+"""Their kinds, and whether these belong to no namespace."""
+
 
 def definitions_of(group: str) -> Iterable[dict[str, Any]]:
     module, version, folder = CRD_MODULES[group]

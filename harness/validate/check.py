@@ -53,6 +53,7 @@ from harness.validate import (
     spark,
     texts,
     unread,
+    watching,
     waves,
     workloads,
 )
@@ -144,8 +145,11 @@ def validate(
         broken = [violation for violation in broken if violation.resource.key not in unknown_values]
         for environment in environments:
             environment.malformed = schemas.malformed(broken)
+        operators = schemas.custom_schemas(list(everyone.values()))
         violations = list(
-            pool.map(lambda one: list(_judge(one, rules, catalogue, _known(clusters[one.name]))), environments)
+            pool.map(
+                lambda one: list(_judge(one, rules, catalogue, _known(clusters[one.name]), operators)), environments
+            )
         )
         too_large = {problem.file for problem in problems if problem.rule == building.LH106.id}
         problems += [
@@ -296,11 +300,12 @@ def _known(cluster: Cluster | Problem) -> Cluster:
 
 
 def _judge(
-    environment: Environment, rules: Collection[str], catalogue: Catalogue, cluster: Cluster
+    environment: Environment, rules: Collection[str], catalogue: Catalogue, cluster: Cluster, operators: Path
 ) -> Iterator[Violation]:
     made = origins(environment, catalogue)
     yield from references.check(environment, made, cluster)
-    yield from custom_references.check(environment, made)
+    yield from custom_references.check(environment, made, operators)
+    yield from watching.check(environment)
     ignored = list(argocd.check(environment))
     yield from ignored
     if waves.LH401.id in rules and not any(map(_is_about_wave, ignored)):

@@ -30,8 +30,8 @@ GROUPS: Final = (
     Group(
         "whole",
         "Each environment is one cluster, and the repository has all that runs in it.",
-        frozenset({108, 202, 208, 209, *range(301, 310), 313, 314, 318, 319, 526, 527, 529, 540, 541, 701})
-        | {*range(711, 717), *range(721, 725)},
+        frozenset({108, 202, 208, 209, *range(301, 310), *range(313, 316), 318, 319, 526, 527, 529, 540, 541, 701})
+        | {*range(711, 717), *range(721, 726)},
     ),
     Group(
         "policy",

@@ -71,7 +71,7 @@ def check(resources: Sequence[BuiltResource]) -> list[Violation]:
     """
     from harness.machine.tools import tool_folder
 
-    schemas = _crd_schemas(Definitions(resources))
+    schemas = custom_schemas(resources)
     state = content_key(
         tool_folder("kubeconform").name, _package_version(), schemas.name, *KUBERNETES_VERSIONS, _FORMAT
     )
@@ -234,8 +234,9 @@ def bundle(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any
     return bundled | {"$defs": needed}
 
 
-def _crd_schemas(definitions: Definitions) -> Path:
+def custom_schemas(resources: Sequence[BuiltResource]) -> Path:
     """A folder with a strict JSON schema for each version of each custom resource."""
+    definitions = Definitions(resources)
 
     def build(aside: Path) -> None:
         for definition in definitions.values():

@@ -17,6 +17,7 @@ from harness.manifests.values import mapping, sequence, string_map
 from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource, Environment
 from harness.validate.mounts import mount_paths
+from harness.validate.python_names import undefined
 from harness.validate.rule import ValidationRule
 
 LH316: Final = ValidationRule(
@@ -244,6 +245,8 @@ def _python(text: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         ast.parse(text)
+        if missing := undefined(text):
+            raise missing
 
 
 def _xml(text: str) -> None:
