@@ -32,6 +32,7 @@ from harness.validate import (
     exemptions,
     external_secrets,
     files,
+    flags,
     flux,
     groups,
     kustomizations,
@@ -337,6 +338,7 @@ def _judge(
     yield from dashboards.check(environment)
     yield from provisioning.check(environment)
     yield from files.check(environment, made)
+    yield from flags.check(environment)
     if engines.LH511.id in rules:
         insecure = engines.pod_security(environment.pods)
         yield from insecure

@@ -43,7 +43,7 @@ GROUPS: Final = (
     Group(
         "platform",
         "The repository is laid out as this one: base/, components/, overlays/, a catalogue of Secrets.",
-        frozenset({109, 205, 210, 211, 212, 213, 310, 311, 321, 731, 751}),
+        frozenset({109, 205, 210, 211, 212, 213, 215, 310, 311, 321, 731, 751}),
     ),
 )
 
