@@ -1,7 +1,8 @@
 """Settings of Spark: names that it does not know, and values that it rejects.
 
 `spark.txt`, beside this file, has the names in the pinned Spark's classes, each with what its value has to be, as
-Spark itself says; a name that ends in a dot is the start of others. A test compares it with what is installed.
+Spark itself says; a name that ends in a dot is the start of others. `s3a.txt` has those of Hadoop's S3A file
+system, which Spark passes on. A test compares both with what is installed.
 """
 
 import re
@@ -26,9 +27,11 @@ LH210: Final = ValidationRule(
 )
 
 FILE: Final = Path(__file__).with_name("spark.txt")
+S3A_FILE: Final = Path(__file__).with_name("s3a.txt")
 VERSION: Final = "3.5"
 _SPECS: Final = {"SparkApplication": ("spec",), "ScheduledSparkApplication": ("spec", "template")}
 _SEVERAL: Final = 10
+_ALIKE: Final = 0.92
 _INTEGER: Final = re.compile(r"[-+]?\d+")
 VALUES: Final = {
     "boolean": (re.compile(r"true|false", re.IGNORECASE), "true or false"),
@@ -39,8 +42,13 @@ VALUES: Final = {
     "time": (re.compile(r"-?\d+(?:us|ms|s|m|min|h|d)?", re.IGNORECASE), "a whole number with a unit such as 10s"),
     # Spark hands it to Java, which knows fewer units than Spark.
     "heap": (re.compile(r"\d+[kmgt]", re.IGNORECASE), "a whole number with the unit k, m, g or t, such as 512m"),
+    # Hadoop's numbers may have a unit of size or of time.
+    "amount": (re.compile(r"-?\d+ *[a-z]*", re.IGNORECASE), "a whole number, with a unit or without"),
     "factor": (re.compile(r"0?\.\d*[1-9]\d*|[1-9]\d*\.?\d*"), "a number above zero, such as 0.1"),
 }
+_PASSED_ON: Final = "spark.hadoop."
+_S3A: Final = f"{_PASSED_ON}fs.s3a."
+_OF_A_BUCKET: Final = f"{_S3A}bucket."
 _MEMORY: Final = {"memory": "bytes", "memoryOverhead": "bytes", "memoryOverheadFactor": "factor"}
 _HEAP: Final = "spark.driver.memory"
 _LINE: Final = re.compile(r"^[ \t]*(spark\.[^\s=:]+)[ \t]*[\s=:][ \t]*(.*?)[ \t]*$", re.MULTILINE)
@@ -111,10 +119,28 @@ def problem_of(name: str, value: str) -> str:
     >>> problem_of("spark.sql.shuffle.partitions", "many")
     'which has to be a whole number'
     """
+    if name.startswith(_S3A):
+        return _of_s3a(name, value)
     kind = "heap" if name == _HEAP else names().get(name, "")
     if not kind and name.endswith(".enabled"):
         kind = "boolean"
     return unknown(name) or rejected(kind, value)
+
+
+def _of_s3a(name: str, value: str) -> str:
+    """Why Hadoop ignores or rejects an option of its S3A file system; another version may have more of them."""
+    known = s3a()
+    if name.startswith(_OF_A_BUCKET):
+        # A bucket's name may have dots.
+        rest = name.removeprefix(_OF_A_BUCKET)
+        option = next((one for one in known if rest.endswith(f".{one.removeprefix('fs.s3a.')}")), "")
+        return rejected(known[option], value) if option else ""
+    option = name.removeprefix(_PASSED_ON)
+    if option in known:
+        return rejected(known[option], value)
+    close = "" if any(start.endswith(".") and option.startswith(start) for start in known) else option
+    close = closest(close, known, _ALIKE)
+    return f"which Hadoop does not know: use {_PASSED_ON}{close}" if close else ""
 
 
 def rejected(kind: str, value: str) -> str:
@@ -158,7 +184,17 @@ def _groups() -> frozenset[str]:
 @cache
 def names() -> dict[str, str]:
     """What each setting has to be; empty for anything."""
-    lines = FILE.read_text(encoding="utf-8").splitlines()
+    return _listed(FILE)
+
+
+@cache
+def s3a() -> dict[str, str]:
+    """What each option of the S3A file system has to be; empty for anything."""
+    return _listed(S3A_FILE)
+
+
+def _listed(file: Path) -> dict[str, str]:
+    lines = file.read_text(encoding="utf-8").splitlines()
     return {name: kind for name, _, kind in (line.partition(" ") for line in lines)}
 
 

@@ -7,14 +7,27 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
+from xml.etree import ElementTree
 
 import pytest
 
-from harness.machine.jars import spark_home
-from harness.validate.spark import FILE, VALUES, VERSION, check, names, problem_of, problems, rejected, unknown
+from harness.machine.jars import jars, spark_home
+from harness.validate.spark import (
+    FILE,
+    S3A_FILE,
+    VALUES,
+    VERSION,
+    check,
+    names,
+    problem_of,
+    problems,
+    rejected,
+    unknown,
+)
 from tests.harness.validate.made import made
 
 NAME = re.compile(r"spark\.[a-zA-Z][\w-]*(?:\.[\w-]+)*\.?")
+OPTION = re.compile(r"fs\.s3a\.[\w.-]+")
 TOO_WIDE = re.compile(r"spark\.(?:app\.initial|mesos|rpc\.io|streaming|sql(?!\.catalog)(?:\.\w+)*)\.")
 """Starts that Spark's code puts names together from, though it knows each of them."""
 CLASSES = (
@@ -42,14 +55,72 @@ def constants(code: bytes) -> Iterator[str]:
         number += 2 if tag in (5, 6) else 1
 
 
-def installed(jars: Path) -> list[str]:
+def installed(folder: Path) -> list[str]:
     found: set[str] = set()
-    for jar in jars.glob("spark-*.jar"):
+    for jar in folder.glob("spark-*.jar"):
         with zipfile.ZipFile(jar) as archive:
             for entry in archive.namelist():
                 if entry.endswith(".class") and b"spark." in (code := archive.read(entry)):
                     found |= {text for text in constants(code) if NAME.fullmatch(text)}
     return sorted(name for name in found if not TOO_WIDE.fullmatch(name))
+
+
+def s3a_options() -> Iterator[str]:
+    """The options of Hadoop's S3A file system: those with a default, and those that its classes name."""
+    (defaults,) = (spark_home() / "jars").glob("hadoop-client-api-*.jar")
+    with zipfile.ZipFile(defaults) as archive:
+        properties = ElementTree.fromstring(archive.read("core-default.xml")).iter("property")  # noqa: S314 - a pinned jar's
+        kinds = {str(one.findtext("name")): str(one.findtext("value") or "").strip() for one in properties}
+    (classes,) = (jar for jar in jars("s3") if "hadoop-aws" in jar.name)
+    with zipfile.ZipFile(classes) as archive:
+        for entry in archive.namelist():
+            if entry.endswith(".class"):
+                found = filter(OPTION.fullmatch, constants(archive.read(entry)))
+                kinds |= {name: "" for name in found if name not in kinds}
+    for name, value in sorted(kinds.items()):
+        if OPTION.fullmatch(name):
+            amount = "amount" if re.fullmatch(r"\d+[a-zA-Z]*", value) else ""
+            yield f"{name} {'boolean' if value in ('true', 'false') else amount}".rstrip()
+
+
+def test_the_options_of_s3a_are_those_of_the_pinned_hadoop(request: pytest.FixtureRequest) -> None:
+    current = "\n".join(s3a_options()) + "\n"
+    if request.config.getoption("--update-goldens"):
+        S3A_FILE.write_text(current, encoding="utf-8")
+    assert S3A_FILE.read_text(encoding="utf-8") == current, "--update-goldens updates it"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("path.style.acces", "true", "use spark.hadoop.fs.s3a.path.style.access"),
+        ("conection.maximum", "10", "use spark.hadoop.fs.s3a.connection.maximum"),
+        ("path.style.access", "yes", "has to be true or false"),
+        ("attempts.maximum", "ten", "has to be a whole number"),
+        ("multipart.size", "large", "has to be a whole number"),
+        ("bucket.my.bucket.path.style.access", "yes", "has to be true or false"),
+    ],
+)
+def test_an_option_of_s3a_that_hadoop_ignores_or_rejects(option: str, value: str, said: str) -> None:
+    assert said in problem_of(f"spark.hadoop.fs.s3a.{option}", value)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("endpoint", "http://minio"),
+        ("endpoint.region", "us-east-1"),
+        ("retry.interval", "500ms"),
+        ("multipart.size", "64M"),
+        ("connection.timeout", "5 s"),
+        ("bucket.my.bucket.endpoint", "http://minio"),
+        ("bucket.my.bucket.of.another.version", "x"),
+        ("connection.acquisition.timeout", "60s"),
+        ("s3guard.ddb.table.tag.team", "x"),
+    ],
+)
+def test_an_option_of_s3a_that_hadoop_takes(option: str, value: str) -> None:
+    assert problem_of(f"spark.hadoop.fs.s3a.{option}", value) == ""
 
 
 @pytest.fixture(scope="module")
@@ -104,9 +175,9 @@ def with_kinds(found: Iterable[str], entries: Callable[[str], Any]) -> Iterator[
 def test_the_list_is_that_of_the_pinned_spark(
     request: pytest.FixtureRequest, entries: Callable[[str], Any]
 ) -> None:
-    jars = spark_home() / "jars"
-    assert list(jars.glob(f"spark-core_*-{VERSION}.*.jar"))
-    current = "\n".join(with_kinds(installed(jars), entries)) + "\n"
+    folder = spark_home() / "jars"
+    assert list(folder.glob(f"spark-core_*-{VERSION}.*.jar"))
+    current = "\n".join(with_kinds(installed(folder), entries)) + "\n"
     if request.config.getoption("--update-goldens"):
         FILE.write_text(current, encoding="utf-8")
     assert FILE.read_text(encoding="utf-8") == current, "--update-goldens updates it"
@@ -204,7 +275,7 @@ def test_a_value_is_rejected_where_spark_rejects_it(kind: str, value: str, entri
         ("spark.sql.sources.partitionOverwriteMode", "dynamc", "has to be DYNAMIC or STATIC"),
         ("spark.sql.shuffle.partitions", " 200 ", ""),
         ("spark.executor.memory", "512mb", ""),
-        ("spark.hadoop.fs.s3a.connection.maximum", "many", ""),
+        ("spark.hadoop.fs.other.connection.maximum", "many", ""),
     ],
 )
 def test_a_value(name: str, value: str, said: str) -> None:
