@@ -33,6 +33,17 @@ def init(
     database: Annotated[
         str | None, typer.Option(help="Address of the RDS instance, with components/aws-rds.", metavar="HOST")
     ] = None,
+    domain: Annotated[
+        str | None, typer.Option(help="Domain of the web interfaces, with components/sign-in.", metavar="NAME")
+    ] = None,
+    issuer: Annotated[
+        str | None, typer.Option(help="Issuer of the OIDC provider, with components/sign-in.", metavar="URL")
+    ] = None,
+    authorization_endpoint: Annotated[
+        str | None, typer.Option(help="The provider's, from its discovery document.", metavar="URL")
+    ] = None,
+    token_endpoint: Annotated[str | None, typer.Option(help="Likewise.", metavar="URL")] = None,
+    userinfo_endpoint: Annotated[str | None, typer.Option(help="Likewise.", metavar="URL")] = None,
     clients: Annotated[
         str | None, typer.Option(help="Network that may use MinIO's load balancer.", metavar="CIDR")
     ] = None,
@@ -78,6 +89,11 @@ def init(
         "account": account,
         "region": region,
         "database": database,
+        "domain": domain,
+        "issuer": issuer,
+        "authorization-endpoint": authorization_endpoint,
+        "token-endpoint": token_endpoint,
+        "userinfo-endpoint": userinfo_endpoint,
         "clients": clients,
     }
     given = {name: value for name, value in options.items() if value is not None}

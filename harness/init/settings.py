@@ -13,7 +13,10 @@ from harness.manifests.kubernetes_yaml import YamlError, load
 from harness.manifests.values import dig, sequence
 from harness.validate.placeholders import LH751, PLACEHOLDER
 
-_SERVICES: Final = Path("aws/kustomization.yaml")
+_SWITCHES: Final = (Path("aws/kustomization.yaml"), Path("sign-in/kustomization.yaml"))
+"""Where an environment says which components it takes for all of its roots."""
+
+_URL: Final = r"https://[^\s'\"#]+"
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Setting:
     """A value that every line which matches `line` has between its two groups.
 
     Attributes:
-        component: Without which the environment needs no value; empty for none.
+        component: The end of its path, without which the environment needs no value; empty for none.
     """
 
     name: str
@@ -32,7 +35,9 @@ class Setting:
     component: str = ""
 
     def is_needed(self, overlay: Path) -> bool:
-        return bool(self.lines(overlay)) and (not self.component or self.component in _switched_on(overlay))
+        return bool(self.lines(overlay)) and (
+            not self.component or any(path.endswith(f"/{self.component}") for path in _switched_on(overlay))
+        )
 
     def lines(self, overlay: Path) -> list[re.Match[str]]:
         """Where the overlay has it; nothing where the environment does without."""
@@ -98,6 +103,33 @@ SETTINGS: Final = (
         component="aws-rds",
     ),
     Setting(
+        "domain",
+        "domain below which airflow, argocd, grafana and jupyter are, such as lakehouse.acme.io",
+        "sign-in/settings.yaml",
+        r"^(  (?:airflow|argocd|grafana|jupyter): (?:airflow|argocd|grafana|jupyter)\.)(\S+)()$",
+        r"[a-z0-9-]+(\.[a-z0-9-]+)+",
+        component="sign-in/on",
+    ),
+    Setting(
+        "issuer",
+        "issuer of the OIDC provider, such as https://login.acme.io/realms/people",
+        "sign-in/settings.yaml",
+        r"^(  issuer: )(\S+)()$",
+        _URL,
+        component="sign-in/on",
+    ),
+    *(
+        Setting(
+            f"{endpoint}-endpoint",
+            f"the provider's {endpoint}_endpoint, from its discovery document",
+            "sign-in/settings.yaml",
+            rf"^(  {endpoint}-endpoint: )(\S+)()$",
+            _URL,
+            component="sign-in/on",
+        )
+        for endpoint in ("authorization", "token", "userinfo")
+    ),
+    Setting(
         "clients",
         "network that may use MinIO's load balancer, such as 10.0.0.0/16",
         "deepstorage/external-access.yaml",
@@ -129,15 +161,18 @@ def write(overlay: Path, values: Mapping[Setting, str]) -> list[Path]:
 
 
 def _switched_on(overlay: Path) -> set[str]:
-    """The components that the environment takes for services of AWS."""
+    """The components that the environment takes for all of its roots."""
+    return {path for file in _SWITCHES for path in _components(overlay / file)}
+
+
+def _components(file: Path) -> list[str]:
     try:
-        documents = load((overlay / _SERVICES).read_text(encoding="utf-8"))
+        documents = load(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return set()
+        return []
     except (OSError, UnicodeDecodeError, YamlError) as error:
-        raise HarnessError(f"{overlay / _SERVICES} cannot be read ({error}): correct it.") from error
-    components = [item for document in documents for item in sequence(dig(document, "components"))]
-    return {str(component).rpartition("/")[2] for component in components}
+        raise HarnessError(f"{file} cannot be read ({error}): correct it.") from error
+    return [str(item) for document in documents for item in sequence(dig(document, "components"))]
 
 
 def _with(match: re.Match[str], value: str) -> str:

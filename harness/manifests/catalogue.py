@@ -21,7 +21,9 @@ MIN_LENGTH: Final = 16
 _VERSION: Final = 1
 _NAME: Final = re.compile(r"[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?")
 _KEY: Final = re.compile(r"[-._a-zA-Z0-9]+")
-_SECRET_FIELDS: Final = frozenset({"name", "namespace", "purpose", "keys", "mirrors", "readers", "after_rotation"})
+_SECRET_FIELDS: Final = frozenset(
+    {"name", "namespace", "purpose", "component", "keys", "mirrors", "readers", "after_rotation"}
+)
 _FIELDS_OF_KIND: Final = {
     "constant": {"value"},
     "setting": {"value"},
@@ -64,6 +66,7 @@ class Secret:
         mirrors: Where copies are.
         readers: Workloads that read it or a copy, as namespace/kind/name.
         after_rotation: Workloads that must start again, or run again, before a new value holds.
+        component: Without which nobody needs it; empty for what every environment has.
     """
 
     place: NamespacedName
@@ -72,6 +75,7 @@ class Secret:
     mirrors: tuple[NamespacedName, ...] = ()
     readers: tuple[str, ...] = ()
     after_rotation: tuple[str, ...] = ()
+    component: str = ""
 
     @property
     def entry(self) -> str:
@@ -112,6 +116,10 @@ class Catalogue:
             places = " or ".join(str(secret.place) for secret in matching)
             raise UsageError(f"There is more than one Secret {name!r}: name {places}.")
         raise errors.unknown("secret", name, (secret.place.name for secret in self.secrets))
+
+    def without_components(self) -> "Catalogue":
+        """What every environment has."""
+        return replace(self, secrets=tuple(secret for secret in self.secrets if not secret.component))
 
     def entry(self, key: str) -> Secret | None:
         """The secret that an entry of AWS Secrets Manager holds as a JSON object of its keys (docs/eks.md)."""
@@ -186,6 +194,7 @@ def _secret(item: Any) -> Secret:
         tuple(_place(mirror, f"a mirror of {place}") for mirror in item.get("mirrors") or ()),
         tuple(str(reader) for reader in item.get("readers") or ()),
         tuple(str(workload) for workload in item.get("after_rotation") or ()),
+        str(item.get("component") or ""),
     )
 
 

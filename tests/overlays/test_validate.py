@@ -37,7 +37,7 @@ def test_the_catalogue_names_who_reads_each_secret(repo: Path) -> None:
             for kind, secret, _, _, _ in uses(pod):
                 if kind == "Secret":
                     readers.setdefault((pod.namespace, secret), set()).add(f"{owner.namespace}/{owner.kind}/{name}")
-    for item in read().secrets:
+    for item in read().without_components().secrets:
         actual = set[str]().union(
             *(readers.get((place.namespace, place.name), set()) for place in (item.place, *item.mirrors))
         )

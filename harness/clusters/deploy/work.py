@@ -84,7 +84,7 @@ def deploy(root: Path, environment: str, cluster: Kubectl, phases: Phases, *, wi
             cluster.apply(stream([builds["misc"]]), doing="create namespaces and access")
         if elsewhere or not aws:
             with phases("secrets"):
-                store, catalogue = Store(cluster.context, cluster.kubeconfig), read_catalogue()
+                store, catalogue = Store(cluster.context, cluster.kubeconfig), read_catalogue().without_components()
                 for secret in catalogue.secrets:
                     bring(store, catalogue, secret)
         with phases("git server"):

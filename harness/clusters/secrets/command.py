@@ -34,7 +34,8 @@ def apply(context: _Context, kubeconfig: Kubeconfig = None, dry_run: _DryRun = F
     """
     from harness.clusters.secrets.work import bring
 
-    store, catalogue = _open(context, kubeconfig)
+    store, everything = _open(context, kubeconfig)
+    catalogue = everything.without_components()
     changes: list[Change] = []
     for secret in catalogue.secrets:
         made = bring(store, catalogue, secret, dry=dry_run)
@@ -97,7 +98,7 @@ def list_(
     from harness.clusters.secrets.work import state
 
     store, catalogue = _open(context, kubeconfig)
-    states = [state(store, secret) for secret in catalogue.secrets]
+    states = [state(store, secret) for secret in catalogue.without_components().secrets]
     rows = [
         {
             "name": item.secret.place.name,

@@ -27,6 +27,7 @@ ACCOUNT, REGION = EKS["account"], EKS["region"]
 CATALOGUE = {
     f"lakehouse/{item['namespace']}/{item['name']}": item["keys"]
     for item in yaml.safe_load((ROOT / "harness/manifests/catalogue.yaml").read_text(encoding="utf-8"))["secrets"]
+    if "component" not in item
 }
 
 Resource = dict[str, Any]
