@@ -8,7 +8,7 @@ from harness.errors import closest
 from harness.manifests.applications.argocd import GROUP, WAVE
 from harness.manifests.applications.policies import HOOK, SYNC_OPTIONS
 from harness.manifests.kubernetes_yaml import Step
-from harness.manifests.values import dig, mappings, string_map, strings
+from harness.manifests.values import dig, mapping, mappings, string_map, strings
 from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource, Environment
 from harness.validate.rule import ValidationRule
@@ -104,6 +104,16 @@ _VALUES: Final = {
     ),
 }
 """What keys of `argocd-cm` may be."""
+_PARAMETERS: Final = {
+    re.compile(r"[\w.]+\.(?:processors|parallelism\.limit|replicas)"): (re.compile(r"-?\d+"), "a whole number"),
+    re.compile(r"(?:server\.(?:insecure|disable\.auth|enable\.gzip)|[\w.]+\.enabled|[\w.]+\.insecure)"): (
+        re.compile(r"1|0|t|f|true|false", re.IGNORECASE),
+        "true or false",
+    ),
+}
+"""What keys of `argocd-cmd-params-cm` may be."""
+_LONG: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+_ALWAYS: Final = re.compile(r"\*(?:/1)? \*(?: \*){3}")
 _VERBS: Final = frozenset({"get", "create", "update", "delete", "sync", "override", "invoke", "*"})
 _OBJECTS: Final = frozenset(
     {"applications", "applicationsets", "accounts", "certificates", "clusters", "exec", "extensions", "gpgkeys"}
@@ -117,11 +127,14 @@ def check(environment: Environment) -> Iterator[Violation]:
         yield from _metadata(resource, resource.kind, ())
         if resource.kind == "ConfigMap" and resource.name in ("argocd-cm", "argocd-rbac-cm"):
             yield from _settings(resource)
+        elif resource.kind == "ConfigMap" and resource.name == "argocd-cmd-params-cm":
+            yield from _parameters(resource)
         elif resource.group == GROUP and resource.kind == "AppProject":
             yield from _project(resource)
         if resource.group == GROUP and resource.kind == "Application":
             yield from _sync_options(resource, ("spec",))
             yield from _ignored(resource)
+            yield from _retries(resource)
         elif resource.group == GROUP and resource.kind == "ApplicationSet":
             yield from _metadata(resource, "Application", ("spec", "template"))
             yield from _sync_options(resource, ("spec", "template", "spec"))
@@ -137,6 +150,34 @@ def _settings(config: BuiltResource) -> Iterator[Violation]:
                 for said in _policy(line):
                     message = f"{config} has a {key} with {said}, line {number}."
                     yield Violation(LH207, message, config, ("data", key), number)
+
+
+def _parameters(config: BuiltResource) -> Iterator[Violation]:
+    for key, value in string_map(config.value.get("data")).items():
+        for name, (pattern, wanted) in _PARAMETERS.items():
+            if name.fullmatch(key) and not pattern.fullmatch(value.strip()):
+                yield Violation(LH207, f"{config} sets {key}, which has to be {wanted}.", config, ("data", key))
+
+
+def _retries(application: BuiltResource) -> Iterator[Violation]:
+    path = ("spec", "syncPolicy", "retry", "backoff")
+    backoff = mapping(dig(application.value, *path))
+    first, longest = (_seconds(str(backoff.get(field) or "")) for field in ("duration", "maxDuration"))
+    if first is not None and longest is not None and longest < first:
+        said = f"waits {backoff['duration']} before the first retry, and {backoff['maxDuration']} at most"
+        yield Violation(LH207, f"{application} {said}: raise maxDuration.", application, (*path, "maxDuration"))
+
+
+def _seconds(text: str) -> float | None:
+    """The seconds of a duration; None for what is none.
+
+    >>> _seconds("1m30s"), _seconds("3min")
+    (90.0, None)
+    """
+    parts = re.findall(r"(\d+(?:\.\d+)?)([a-zµ]+)", text)
+    if not parts or "".join(map("".join, parts)) != text or any(unit not in _LONG for _, unit in parts):
+        return None
+    return sum(float(number) * _LONG[unit] for number, unit in parts)
 
 
 def _policy(line: str) -> Iterator[str]:
@@ -161,7 +202,11 @@ def _policy(line: str) -> Iterator[str]:
 
 
 def _project(project: BuiltResource) -> Iterator[Violation]:
-    """The policies of an AppProject's roles, which are for its own Applications."""
+    """The policies of an AppProject's roles, which are for its own Applications, and its windows."""
+    for index, window in enumerate(mappings(dig(project.value, "spec", "syncWindows"))):
+        if window.get("kind") == "deny" and _ALWAYS.fullmatch(str(window.get("schedule"))):
+            message = f"{project} has a window that denies syncs at every minute: name the time that it is for."
+            yield Violation(LH207, message, project, ("spec", "syncWindows", index, "schedule"))
     for index, role in enumerate(mappings(dig(project.value, "spec", "roles"))):
         for number, line in enumerate(strings(role.get("policies"))):
             fields = [field.strip() for field in line.split(",")]

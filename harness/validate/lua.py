@@ -32,6 +32,8 @@ _CUSTOMIZATIONS: Final = (
 )
 _ACTIONS: Final[tuple[str, ...]] = ("definitions", "discovery.lua", "mergeBuiltinActions")
 _DEFINITION: Final[tuple[str, ...]] = ("action.lua", "name")
+_HEALTH: Final = ("Healthy", "Progressing", "Degraded", "Suspended", "Missing", "Unknown")
+_STATUS: Final = re.compile(r"\w\.status\s*=\s*[\"'](\w+)[\"']|\{\s*status\s*=\s*[\"'](\w+)[\"']")
 _DEEPEST: Final = 8
 
 
@@ -88,6 +90,8 @@ def check(environment: Environment) -> Iterator[Violation]:
                 instead = f"use {close}" if close else f"it knows {', '.join(_CUSTOMIZATIONS)}"
                 message = f"{config} sets {key}, of which Argo CD ignores {match[1]}: {instead}."
                 yield Violation(LH206, message, config, ("data", key))
+        yield from _of_no_kind(environment, config)
+        yield from _statuses(config)
     for actions in _actions(environment):
         fields = [(name, _ACTIONS) for name in actions.value]
         fields += [(name, _DEFINITION) for item in actions.definitions for name in item]
@@ -103,6 +107,30 @@ def check(environment: Environment) -> Iterator[Violation]:
             if name not in str(script):
                 said = f"defines the action {name} of {actions.kind}, which its discovery.lua never offers"
                 yield actions.violation(said)
+
+
+def _of_no_kind(environment: Environment, config: BuiltResource) -> Iterator[Violation]:
+    """Customizations of a kind that its group does not define; of other groups, the kinds are not known."""
+    kinds: dict[str, set[str]] = {}
+    for group, kind in environment.definitions:
+        kinds.setdefault(group, set()).add(kind)
+    for key in string_map(config.value.get("data")):
+        group, _, kind = match[2].rpartition("_") if (match := _KEY.fullmatch(key)) else ("", "", "")
+        if group in kinds and kind not in kinds[group] and (close := closest(kind, kinds[group])):
+            message = f"{config} sets {key}, and {group} defines no {kind}: use {close}."
+            yield Violation(LH206, message, config, ("data", key))
+
+
+def _statuses(config: BuiltResource) -> Iterator[Violation]:
+    """Statuses that a health check gives and Argo CD does not know: it takes them for Unknown."""
+    for key, script in string_map(config.value.get("data")).items():
+        match = _KEY.fullmatch(key)
+        for found in _STATUS.finditer(script) if match and match[1] == "health" else ():
+            status = found[1] or found[2]
+            if status not in _HEALTH and (close := closest(status, _HEALTH, 0.75)):
+                line = script.count("\n", 0, found.start()) + 1
+                message = f"{config} has a {key} that gives the status {status}, line {line}: use {close}."
+                yield Violation(LH206, message, config, ("data", key), line)
 
 
 def readings(environment: Environment) -> Iterator[Reading]:

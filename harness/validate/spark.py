@@ -49,6 +49,8 @@ VALUES: Final = {
 _PASSED_ON: Final = "spark.hadoop."
 _S3A: Final = f"{_PASSED_ON}fs.s3a."
 _OF_A_BUCKET: Final = f"{_S3A}bucket."
+_CORES: Final = re.compile(r"\d+(?:\.\d+)?|\d+m")
+_JAVA_OPTIONS: Final = re.compile(r"spark\.(driver|executor)\.(?:extra|default)JavaOptions")
 _MEMORY: Final = {"memory": "bytes", "memoryOverhead": "bytes", "memoryOverheadFactor": "factor"}
 _HEAP: Final = "spark.driver.memory"
 _LINE: Final = re.compile(r"^[ \t]*(spark\.[^\s=:]+)[ \t]*[\s=:][ \t]*(.*?)[ \t]*$", re.MULTILINE)
@@ -101,6 +103,12 @@ def problems(spec: dict[str, Any]) -> Iterator[tuple[tuple[Step, ...], str]]:
             kind = "heap" if (role, field) == ("driver", "memory") else kind
             if value is not None and (said := rejected(kind, str(value))):
                 yield (role, field), said
+        for field in ("coreRequest", "coreLimit"):
+            value = dig(spec, role, field)
+            if value is not None and not _CORES.fullmatch(str(value)):
+                yield (role, field), "which has to be a number of cores such as 1 or 250m"
+        if said := _java(f"spark.{role}.extraJavaOptions", str(dig(spec, role, "javaOptions") or "")):
+            yield (role, "javaOptions"), said
     if (factor := spec.get("memoryOverheadFactor")) is not None and (said := rejected("factor", str(factor))):
         yield ("memoryOverheadFactor",), said
     version = str(spec.get("sparkVersion") or VERSION)
@@ -124,7 +132,17 @@ def problem_of(name: str, value: str) -> str:
     kind = "heap" if name == _HEAP else names().get(name, "")
     if not kind and name.endswith(".enabled"):
         kind = "boolean"
-    return unknown(name) or rejected(kind, value)
+    return unknown(name) or rejected(kind, value) or _java(name, value)
+
+
+def _java(name: str, value: str) -> str:
+    """Why Spark rejects options of Java: the heap and, for executors, its own settings have other names."""
+    match = _JAVA_OPTIONS.fullmatch(name)
+    if match and re.search(r"(?<!\S)-Xmx", value):
+        return f"which must not set -Xmx: set spark.{match[1]}.memory"
+    if match and match[1] == "executor" and re.search(r"(?<!\S)-Dspark", value):
+        return "which must not set what starts with -Dspark: set it by its name"
+    return ""
 
 
 def _of_s3a(name: str, value: str) -> str:

@@ -12,11 +12,12 @@ from typing import Any, Final
 from xml.parsers import expat
 
 from harness.errors import closest
-from harness.manifests.kubernetes_yaml import TextError, YamlError, parse, untagged
+from harness.manifests.kubernetes_yaml import Step, TextError, YamlError, parse, untagged
 from harness.manifests.values import mapping, sequence, string_map
 from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource, Environment
 from harness.validate.mounts import mount_paths
+from harness.validate.parsed import json_line
 from harness.validate.python_names import undefined
 from harness.validate.rule import ValidationRule
 
@@ -77,6 +78,17 @@ _S3_ACTIONS: Final = frozenset(
     for what in names.split()
 )
 """What a misspelt action is compared with; servers have more."""
+_OF_OBJECTS: Final = frozenset({f"s3:{verb}Object" for verb in ("Get", "Put", "Delete")})
+_OF_BUCKETS: Final = frozenset({"s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"})
+_LIFECYCLE: Final = frozenset({"Expiration", "NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload"})
+_ESCAPE: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u(?![0-9a-fA-F]{4})")
+_LOG_LEVEL: Final = re.compile(
+    r"^\s*(?:rootLogger|(?:root)?logger\.[\w.]+)(?:\.level)?\s*[=:]\s*(\w+)\s*$", re.MULTILINE
+)
+_LOG_LEVELS: Final = ("OFF", "FATAL", "ERROR", "WARN", "INFO", "DEBUG", "TRACE", "ALL")
+
+Refused = tuple[str, tuple[Step, ...]]
+"""Why something is refused, and the field."""
 
 
 def check(environment: Environment) -> Iterator[Violation]:
@@ -180,8 +192,10 @@ def _yaml(text: str) -> None:
 
 def _json(text: str) -> None:
     value = json.loads(text, object_pairs_hook=_once)
-    if isinstance(value, dict) and "Statement" in value:
-        _policy(value)
+    if isinstance(value, dict):
+        # What an S3 server reads.
+        for said, path in [*_policy(value), *_lifecycle(value)]:
+            raise TextError(said, json_line(text, path))
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -193,30 +207,70 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-def _policy(value: dict[str, Any]) -> None:
-    """Refuses what an S3 server refuses in an access policy."""
+def _policy(value: dict[str, Any]) -> Iterator[Refused]:
+    """What an S3 server refuses in an access policy, or what in it grants nothing."""
+    if "Statement" not in value:
+        return
     if value.get("Version") not in ("2012-10-17", "2008-10-17"):
-        raise TextError("a policy needs the Version 2012-10-17")
+        yield "a policy needs the Version 2012-10-17", ("Version",)
     statements = sequence(value["Statement"]) or [value["Statement"]]
     for number, statement in enumerate(statements, 1):
-        where = f"statement {number} of the policy"
-        if not isinstance(statement, dict) or statement.get("Effect") not in ("Allow", "Deny"):
-            raise TextError(f"{where} needs the Effect Allow or Deny")
-        actions = _texts(statement, "Action") or _texts(statement, "NotAction")
-        if not actions or not all(re.fullmatch(r"\*|[a-z0-9]+:[\w*?]+", action) for action in actions):
-            raise TextError(f"{where} needs actions such as s3:GetObject")
-        if unknown := sorted(statement.keys() - _STATEMENT):
-            raise TextError(f"{where} has {unknown[0]}, which is no part of one{_meant(unknown[0], _STATEMENT)}")
-        for operator in mapping(statement.get("Condition")):
-            if not _OPERATOR.fullmatch(operator):
-                raise TextError(f"{where} has the unknown condition {operator}{_meant(operator, _OPERATORS)}")
-        for action in actions:
-            if (close := closest(action, _S3_ACTIONS, 0.8)) and "*" not in action and action not in _S3_ACTIONS:
-                raise TextError(f"{where} has the unknown action {action}: use {close}")
-        resources = _texts(statement, "Resource") + _texts(statement, "NotResource")
-        is_of_s3 = any(action.startswith("s3:") for action in actions)
-        if (is_of_s3 and not resources) or not all(one == "*" or _ARN_PARTS.match(one) for one in resources):
-            raise TextError(f"{where} needs resources such as {_ARN}bucket/*")
+        for said, path in _statement(statement):
+            index = (number - 1,) if isinstance(value["Statement"], list) else ()
+            yield f"statement {number} of the policy {said}", ("Statement", *index, *path)
+
+
+def _statement(statement: Any) -> Iterator[Refused]:
+    if not isinstance(statement, dict) or statement.get("Effect") not in ("Allow", "Deny"):
+        yield "needs the Effect Allow or Deny", ("Effect",)
+        return
+    actions = _texts(statement, "Action") or _texts(statement, "NotAction")
+    if not actions or not all(re.fullmatch(r"\*|[a-z0-9]+:[\w*?]+", action) for action in actions):
+        yield "needs actions such as s3:GetObject", ("Action",)
+    for name in sorted(statement.keys() - _STATEMENT):
+        yield f"has {name}, which is no part of one{_meant(name, _STATEMENT)}", (name,)
+    for operator in mapping(statement.get("Condition")):
+        if not _OPERATOR.fullmatch(operator):
+            yield f"has the unknown condition {operator}{_meant(operator, _OPERATORS)}", ("Condition", operator)
+    for index, action in enumerate(actions):
+        if (close := closest(action, _S3_ACTIONS, 0.8)) and "*" not in action and action not in _S3_ACTIONS:
+            yield f"has the unknown action {action}: use {close}", ("Action", index)
+    resources = _texts(statement, "Resource") + _texts(statement, "NotResource")
+    is_of_s3 = any(action.startswith("s3:") for action in actions)
+    wrong = [index for index, one in enumerate(resources) if one != "*" and not _ARN_PARTS.match(one)]
+    if wrong or (is_of_s3 and not resources):
+        yield f"needs resources such as {_ARN}bucket/*", ("Resource", *wrong[:1])
+    yield from _elsewhere(statement, actions)
+
+
+def _elsewhere(statement: dict[str, Any], actions: list[str]) -> Iterator[Refused]:
+    """Actions of buckets on objects alone, and the other way round."""
+    names = [one.removeprefix(_ARN) for one in _texts(statement, "Resource") if one.startswith(_ARN)]
+    if not names or len(names) < len(_texts(statement, "Resource")) or "NotAction" in statement:
+        return
+    for index, action in enumerate(actions):
+        if action not in _S3_ACTIONS:
+            continue
+        is_of_bucket = action in _OF_BUCKETS
+        if is_of_bucket and all("/" in name and "*" not in name.partition("/")[0] for name in names):
+            yield f"grants {action}, which is for a bucket, on objects only", ("Action", index)
+        if action in _OF_OBJECTS and not any("/" in name or "*" in name for name in names):
+            yield f"grants {action}, which is for objects, on a bucket only: add /* to it", ("Action", index)
+
+
+def _lifecycle(value: dict[str, Any]) -> Iterator[Refused]:
+    """What an S3 server refuses in a bucket's lifecycle."""
+    for index, rule in enumerate(sequence(value.get("Rules"))):
+        parts = [name for name in mapping(rule) if name in _LIFECYCLE]
+        if not parts or "Status" not in rule:
+            continue
+        where = f"rule {index + 1} of the lifecycle"
+        if rule["Status"] not in ("Enabled", "Disabled"):
+            yield f"{where} needs the Status Enabled or Disabled", ("Rules", index, "Status")
+        for part in parts:
+            for field, days in mapping(rule[part]).items():
+                if field.endswith("Days") and (not isinstance(days, int) or isinstance(days, bool) or days < 0):
+                    yield f"{where} needs a whole number of {field}", ("Rules", index, part, field)
 
 
 def _meant(name: str, known: Iterable[str]) -> str:
@@ -239,6 +293,16 @@ def _ini(text: str) -> None:
         raise TextError(f"{what} is there twice", error.lineno) from None
     except configparser.ParsingError as error:
         raise TextError("a line is neither a key nor a value", error.errors[0][0]) from None
+
+
+def _properties(text: str) -> None:
+    if match := _ESCAPE.search(text):
+        raise TextError("four hexadecimal digits have to follow \\u", text.count("\n", 0, match.end()) + 1)
+    for match in _LOG_LEVEL.finditer(text):
+        # Others may be defined.
+        if match[1].upper() not in _LOG_LEVELS and (close := closest(match[1].upper(), _LOG_LEVELS, 0.7)):
+            line = text.count("\n", 0, match.start(1)) + 1
+            raise TextError(f"Log4j has no such level: use {close.lower()}", line)
 
 
 def _python(text: str) -> None:
@@ -266,6 +330,7 @@ _FORMS: Final = {
     "ini": "ini",
     "xml": "XML",
     "py": "Python",
+    "properties": "properties",
 }
 """By the extension of a file."""
 _PARSERS: Final[dict[str, Callable[[str], object]]] = {
@@ -274,5 +339,6 @@ _PARSERS: Final[dict[str, Callable[[str], object]]] = {
     "TOML": tomllib.loads,
     "ini": _ini,
     "XML": _xml,
+    "properties": _properties,
     "Python": _python,
 }

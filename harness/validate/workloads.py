@@ -8,6 +8,7 @@ from harness.manifests.scaling import replicas, share, target_of
 from harness.manifests.values import dig, mapping, mappings, sequence
 from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource, Environment, Pod
+from harness.validate.references import LH307
 from harness.validate.rule import ValidationRule
 from harness.validate.secrets import Origins
 
@@ -35,6 +36,13 @@ LH707: Final = ValidationRule(
     provided_by=frozenset({"ConfigMap", "Secret", "ExternalSecret", "Service"}),
 )
 
+LH710: Final = ValidationRule(
+    "LH710",
+    "A CronJob's deadline leaves time to start it",
+    "Kubernetes looks every ten seconds, and may never start it.",
+)
+
+_LEAST_DEADLINE: Final = 10
 _SCALED: Final = ("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController")
 _PROBES: Final = ("startupProbe", "readinessProbe", "livenessProbe")
 _REFERENCE: Final = re.compile(r"\$\$|\$\(([-._A-Za-z][-._A-Za-z0-9]*)\)")
@@ -50,6 +58,15 @@ def check(environment: Environment, origins: Origins) -> Iterator[Violation]:
         yield from _probes(pod)
         yield from _ports(pod)
         yield from _variables(environment, pod, origins)
+    yield from _deadlines(environment)
+
+
+def _deadlines(environment: Environment) -> Iterator[Violation]:
+    for job in environment.of_kind("CronJob"):
+        seconds = dig(job.value, "spec", "startingDeadlineSeconds")
+        if isinstance(seconds, int) and seconds < _LEAST_DEADLINE:
+            message = f"{job} may start no later than {seconds} s after its time, and is looked at every 10 s only."
+            yield Violation(LH710, message, job, ("spec", "startingDeadlineSeconds"))
 
 
 def replicas_of(environment: Environment, workload: BuiltResource) -> tuple[int, int]:
@@ -87,6 +104,7 @@ def _scalers(environment: Environment) -> Iterator[Violation]:
 
 
 def _probes(pod: Pod) -> Iterator[Violation]:
+    numbers = {port["containerPort"] for port in pod.ports() if isinstance(port.get("containerPort"), int)}
     for path, container, _ in pod.containers():
         declared = {str(port.get("name")) for port in mappings(container.get("ports"))}
         hooks = [("lifecycle", hook) for hook in ("postStart", "preStop")]
@@ -97,6 +115,13 @@ def _probes(pod: Pod) -> Iterator[Violation]:
                     name, what = container.get("name"), place[-1]
                     message = f"{pod.owner} {name} uses the port {port} in its {what}, which it does not declare."
                     yield Violation(LH705, message, pod.owner, (*path, *place, handler, "port"))
+                elif (
+                    isinstance(port, int) and place[-1] in _PROBES and numbers and port not in numbers
+                ):  # a hook may ask another pod
+                    name, what = container.get("name"), place[-1]
+                    has = ", ".join(map(str, sorted(numbers)))
+                    message = f"{pod.owner} {name} asks port {port} in its {what}, and its pod declares {has}."
+                    yield Violation(LH307, message, pod.owner, (*path, *place, handler, "port"))
 
 
 def _policy_ports(environment: Environment) -> Iterator[Violation]:

@@ -179,3 +179,55 @@ def test_a_difference_that_is_ignored_by_no_pointer() -> None:
     resource["spec"]["ignoreDifferences"] = [{"kind": "Deployment", "jsonPointers": ["/spec/a", "spec/b"]}]
     (message,) = messages(resource)
     assert message.endswith("ignores differences at spec/b, which is no JSON pointer: write /spec/b.")
+
+
+@pytest.mark.parametrize(
+    ("first", "longest", "wrong"),
+    [("5s", "3s", True), ("2m", "90s", True), ("5s", "3m", False), ("5s", "5s", False), ("5s", "3min", False)],
+)
+def test_the_longest_wait_is_no_shorter_than_the_first(first: str, longest: str, wrong: bool) -> None:
+    backoff = {"duration": first, "maxDuration": longest}
+    found = messages(
+        {
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "Application",
+            "metadata": {"name": "a", "namespace": "b"},
+            "spec": {"syncPolicy": {"retry": {"backoff": backoff}}},
+        }
+    )
+    said = f"Application b/a waits {first} before the first retry, and {longest} at most: raise maxDuration."
+    assert found == [said] * wrong
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("controller.status.processors", "four", "a whole number"),
+        ("reposerver.parallelism.limit", "0", ""),
+        ("server.insecure", "yes", "true or false"),
+        ("server.insecure", "true", ""),
+        ("repo.server", "any", ""),
+    ],
+)
+def test_a_parameter_of_a_command(key: str, value: str, said: str) -> None:
+    metadata = {"name": "argocd-cmd-params-cm", "namespace": "b"}
+    found = messages({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {key: value}})
+    assert len(found) == bool(said)
+    assert all(message.endswith(f"sets {key}, which has to be {said}.") for message in found)
+
+
+@pytest.mark.parametrize(
+    ("kind", "schedule", "wrong"),
+    [
+        ("deny", "* * * * *", True),
+        ("deny", "*/1 * * * *", True),
+        ("deny", "0 2 * * *", False),
+        ("allow", "* * * * *", False),
+    ],
+)
+def test_a_window_leaves_a_time_for_syncs(kind: str, schedule: str, wrong: bool) -> None:
+    window = {"kind": kind, "schedule": schedule, "duration": "1h", "applications": ["*"]}
+    metadata = {"name": "a", "namespace": "b"}
+    project = {"apiVersion": "argoproj.io/v1alpha1", "kind": "AppProject", "metadata": metadata}
+    found = messages(project | {"spec": {"syncWindows": [window]}})
+    assert ["denies syncs at every minute" in message for message in found] == [True] * wrong

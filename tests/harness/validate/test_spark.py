@@ -22,6 +22,7 @@ from harness.validate.spark import (
     problem_of,
     problems,
     rejected,
+    s3a,
     unknown,
 )
 from tests.harness.validate.made import made
@@ -286,7 +287,8 @@ def test_a_value(name: str, value: str, said: str) -> None:
 
 def test_every_kind_is_known() -> None:
     kinds = {kind.partition(" ")[0] for kind in names().values() if kind}
-    assert kinds == {*VALUES, "exact", "anycase"} - {"heap", "factor"}
+    assert kinds == {*VALUES, "exact", "anycase"} - {"heap", "factor", "amount"}
+    assert set(s3a().values()) == {"", "boolean", "amount"}
 
 
 def test_settings_in_files_and_arguments() -> None:
@@ -322,3 +324,22 @@ spec:
     ]
     container = ("spec", "template", "spec", "containers", 0, "command")
     assert [violation.path for violation in violations[2:]] == [(*container, 2), (*container, 3)]
+
+
+@pytest.mark.parametrize(
+    ("spec", "paths"),
+    [
+        ({"driver": {"coreRequest": "quarter"}}, [("driver", "coreRequest")]),
+        ({"executor": {"coreLimit": "1 core"}}, [("executor", "coreLimit")]),
+        ({"driver": {"coreRequest": "250m", "coreLimit": "1.5"}, "executor": {"coreRequest": 1}}, []),
+        ({"driver": {"javaOptions": "-Xmx2g -XX:+UseG1GC"}}, [("driver", "javaOptions")]),
+        ({"executor": {"javaOptions": "-Dspark.a=b"}}, [("executor", "javaOptions")]),
+        ({"driver": {"javaOptions": "-Dspark.a=b -Xms1g -XX:MaxMetaspaceSize=64m"}}, []),
+        (
+            {"sparkConf": {"spark.executor.extraJavaOptions": "-Xmx1g"}},
+            [("sparkConf", "spark.executor.extraJavaOptions")],
+        ),
+    ],
+)
+def test_cores_and_options_of_java(spec: dict[str, Any], paths: list[tuple[str, ...]]) -> None:
+    assert [path for path, _ in problems(spec)] == paths

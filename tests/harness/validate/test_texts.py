@@ -44,14 +44,26 @@ def test_what_a_text_should_be(config: str, names: list[str], text: str, form: s
         ("JSON", '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["s3:*"]}]}', None),
         ("JSON", '{"Version": "2012", "Statement": []}', None),
         *(
-            ("JSON", '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", ' + rest + "}]}", None)
+            ("JSON", '{"Version": "2012-10-17", "Statement":\n [{"Effect": "Allow",\n' + rest + "}]}", 3)
             for rest in (
                 '"Action": "s3:GetObject", "Resource": "arn:aws:s3::a/*"',
                 '"Action": "s3:GetObjekt", "Resource": "arn:aws:s3:::a/*"',
                 '"Action": "s3:GetObject", "Resource": "arn:aws:s3:::a/*", "Conditions": {}',
                 '"Action": "s3:GetObject", "Resource": "arn:aws:s3:::a/*", "Condition": {"StringLikes": {}}',
+                '"Action": "s3:ListBucket", "Resource": "arn:aws:s3:::a/*"',
+                '"Action": ["s3:GetObject"], "Resource": ["arn:aws:s3:::a"]',
             )
         ),
+        *(
+            ("JSON", '{"Rules": [\n{"Status": "Enabled", "Expiration": {"Days": 1}},\n' + rule + "}]}", 3)
+            for rule in (
+                '{"Status": "enabled", "Expiration": {"Days": 30}',
+                '{"Status": "Enabled", "Expiration": {"Days": "30"}',
+                '{"Status": "Enabled", "NoncurrentVersionExpiration": {"NoncurrentDays": -1}',
+            )
+        ),
+        ("properties", "a = b\nc = \\u00zz\n", 2),
+        ("properties", "appender.console.type = Console\nrootLogger.level = wran\n", 2),
     ],
 )
 def test_a_text_that_is_not_valid(form: str, text: str, line: int | None) -> None:
@@ -71,7 +83,17 @@ def test_a_text_that_is_not_valid(form: str, text: str, line: int | None) -> Non
         ("TOML", "[a]\nb = 1\n"),
         ("XML", "<a><b/></a>"),
         ("Python", 'a = "\\d"\n'),
+        ("JSON", '{"Rules": [{"Status": "any", "Prefix": "a"}]}'),
+        ("properties", "rootLogger.level = info\nlogger.a.level = VERBOSE\nb = \\u00e9 \\\\u\n"),
         ("JSON", '{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "s3:*", "Resource": "*"}}'),
+        *(
+            ("JSON", '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", ' + rest + "}}")
+            for rest in (
+                '"Action": ["s3:ListBucket", "s3:GetObject"], "Resource": ["arn:aws:s3:::a", "arn:aws:s3:::a/*"]',
+                '"Action": "s3:GetObject", "Resource": "arn:aws:s3:::a*"',
+                '"Action": "s3:ListBucket", "Resource": "arn:aws:s3:::*/a"',
+            )
+        ),
     ],
 )
 def test_a_text_that_is_valid(form: str, text: str) -> None:

@@ -92,7 +92,8 @@ def test_one_thing_sets_the_replicas() -> None:
     ("field", "wrong"),
     [
         ("readinessProbe: {httpGet: {port: http}}", False),
-        ("readinessProbe: {httpGet: {port: 9999}}", False),
+        ("readinessProbe: {httpGet: {port: 9999}}", True),
+        ("readinessProbe: {httpGet: {port: 8080}}", False),
         ("startupProbe: {httpGet: {port: htpp}}", True),
         ("livenessProbe: {tcpSocket: {port: web}}", True),
         ("lifecycle: {preStop: {httpGet: {port: admin}}}", True),
@@ -170,3 +171,10 @@ metadata: {name: my-db, namespace: app}
 def test_a_variable_is_defined_before_it_is_used(fields: str, said: str) -> None:
     told = messages(f"{CONTAINER}          {fields}\n{SETTINGS}")
     assert [said in message for message in told] == ([True] if said else [])
+
+
+@pytest.mark.parametrize(("seconds", "late"), [("5", True), ("10", False), ("3600", False)])
+def test_a_deadline_leaves_time_to_start(seconds: str, late: bool) -> None:
+    job = "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: a, namespace: app}\n"
+    found = messages(f"{job}spec: {{schedule: '@daily', startingDeadlineSeconds: {seconds}}}\n")
+    assert [message.partition(" may start")[0] for message in found] == ["CronJob app/a"] * late
