@@ -11,6 +11,7 @@ from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.values import dig, mapping, mappings, string_map, strings
 from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource, Environment
+from harness.validate.readers import Reading
 from harness.validate.rule import ValidationRule
 
 LH207: Final = ValidationRule(
@@ -138,6 +139,15 @@ def check(environment: Environment) -> Iterator[Violation]:
         elif resource.group == GROUP and resource.kind == "ApplicationSet":
             yield from _metadata(resource, "Application", ("spec", "template"))
             yield from _sync_options(resource, ("spec", "template", "spec"))
+
+
+def readings(environment: Environment) -> Iterator[Reading]:
+    """The expressions by which Argo CD finds what to ignore."""
+    for application in environment.of_kind("Application"):
+        for index, item in enumerate(mappings(dig(application.value, "spec", "ignoreDifferences"))):
+            for number, text in enumerate(strings(item.get("jqPathExpressions"))):
+                path = ("spec", "ignoreDifferences", index, "jqPathExpressions", number)
+                yield Reading(LH207, application, path, "jq", text, "a path that jq cannot read", first=None)
 
 
 def _settings(config: BuiltResource) -> Iterator[Violation]:

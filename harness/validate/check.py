@@ -34,6 +34,7 @@ from harness.validate import (
     files,
     flags,
     flux,
+    grafana_settings,
     groups,
     kustomizations,
     lua,
@@ -337,6 +338,7 @@ def _judge(
     yield from lua.check(environment)
     yield from dashboards.check(environment)
     yield from provisioning.check(environment)
+    yield from grafana_settings.check(environment)
     yield from files.check(environment, made)
     yield from flags.check(environment)
     if engines.LH511.id in rules:
@@ -358,6 +360,8 @@ def _read(environment: Environment, files: monitoring.Files) -> Iterator[Violati
             *lua.readings(environment),
             *scripts.readings(environment),
             *dashboards.readings(environment),
+            *argocd.readings(environment),
+            *external_secrets.readings(environment),
         ],
         monitoring.knowledge(environment, files),
         monitoring.LH205,

@@ -9,6 +9,7 @@ from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.values import dig, mappings, string_map
 from harness.validate.finding import Violation
 from harness.validate.model import Environment
+from harness.validate.readers import Reading
 from harness.validate.rule import ValidationRule
 from harness.validate.secrets import fetched_keys, target_of
 
@@ -45,6 +46,17 @@ def check(environment: Environment, catalogue: Catalogue) -> Iterator[Violation]
                     path = ("spec", "target", "template", "data", name)
                     message = f"{external} uses {used} in {name}, and fetches {has}."
                     yield Violation(LH731, message, external, path)
+
+
+def readings(environment: Environment) -> Iterator[Reading]:
+    """The templates of Secrets."""
+    for external in environment.of_kind("ExternalSecret"):
+        path = ("spec", "target", "template", "data")
+        if str(dig(external.value, *path[:-1], "engineVersion") or "v2") != "v2":
+            continue
+        for name, text in string_map(dig(external.value, *path)).items():
+            said = f"a template of {name} that the operator cannot read"
+            yield Reading(LH731, external, (*path, name), "secret", text, said, first=None)
 
 
 def entries_read(external: dict[str, Any]) -> Iterator[tuple[str, str, tuple[Step, ...]]]:

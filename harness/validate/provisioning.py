@@ -16,7 +16,7 @@ from harness.validate.rule import ValidationRule
 
 LH321: Final = ValidationRule(
     "LH321",
-    "Grafana knows every setting of its provisioning files, and can read its value",
+    "Grafana knows every setting of its variables and provisioning files, and can read its value",
     "It ignores a name that it does not know, and does not start with a value that it cannot read.",
 )
 

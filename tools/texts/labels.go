@@ -104,47 +104,42 @@ func newKnown(asked request) *known {
 			result.labels = append(result.labels, knownSet(series.Labels))
 		}
 	}
-	for _, text := range asked.Texts {
-		if text.Form != "rules" {
-			continue
-		}
-		groups, _ := rulefmt.Parse([]byte(text.Text), false)
-		if groups == nil {
-			continue
-		}
-		for _, group := range groups.Groups {
-			for _, rule := range group.Rules {
-				if rule.Record != "" {
-					result.recorded[rule.Record] = append(result.recorded[rule.Record], rule)
-				} else {
-					result.alerts[rule.Alert] = append(result.alerts[rule.Alert], rule.Labels)
-				}
-			}
+	rules := rulesOf(asked.Texts)
+	for _, rule := range rules {
+		if rule.Record != "" {
+			result.recorded[rule.Record] = append(result.recorded[rule.Record], rule)
+		} else {
+			result.alerts[rule.Alert] = append(result.alerts[rule.Alert], rule.Labels)
 		}
 	}
-	result.anyAlert = result.ofAlerts(asked.Texts)
+	result.anyAlert = result.ofAlerts(rules)
 	return result
 }
 
-// ofAlerts are the labels that some alert may have.
-func (known *known) ofAlerts(texts []text) labelSet {
-	all := setOf(alertName)
+// rulesOf are the rules of every text that has some, as far as it can be read.
+func rulesOf(texts []text) []rulefmt.Rule {
+	var rules []rulefmt.Rule
 	for _, text := range texts {
 		if text.Form != "rules" {
 			continue
 		}
-		groups, _ := rulefmt.Parse([]byte(text.Text), false)
-		if groups == nil {
-			continue
+		if groups, _ := rulefmt.Parse([]byte(text.Text), false); groups != nil {
+			for _, group := range groups.Groups {
+				rules = append(rules, group.Rules...)
+			}
 		}
-		for _, group := range groups.Groups {
-			for _, rule := range group.Rules {
-				if expression, err := parser.ParseExpr(rule.Expr); err == nil && rule.Alert != "" {
-					all = union(all, known.of(expression), known.external)
-					for label := range rule.Labels {
-						all = union(all, setOf(label))
-					}
-				}
+	}
+	return rules
+}
+
+// ofAlerts are the labels that some alert may have.
+func (known *known) ofAlerts(rules []rulefmt.Rule) labelSet {
+	all := setOf(alertName)
+	for _, rule := range rules {
+		if expression, err := parser.ParseExpr(rule.Expr); err == nil && rule.Alert != "" {
+			all = union(all, known.of(expression), known.external)
+			for label := range rule.Labels {
+				all = union(all, setOf(label))
 			}
 		}
 	}

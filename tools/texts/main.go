@@ -20,7 +20,7 @@ type request struct {
 
 // text is one that a program reads.
 type text struct {
-	// prometheus, rules, query, alertmanager, statsd, dashboard, health, discovery, action, or a shell.
+	// prometheus, rules, query, alertmanager, statsd, dashboard, health, discovery, action, jq, secret, or a shell.
 	Form string `json:"form"`
 	Text string `json:"text"`
 	// Of a query: what its legend is made of.
@@ -76,6 +76,10 @@ func judge(asked text, known *known) []refusal {
 		return judgeStatsd(asked.Text)
 	case "dashboard":
 		return judgeDashboard(asked.Text)
+	case "jq":
+		return judgeJQ(asked.Text)
+	case "secret":
+		return judgeSecret(asked.Text)
 	case "health", "discovery", "action":
 		return refused(runLua(asked))
 	}

@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 
 import pytest
 
-from harness.validate import dashboards, lua, monitoring, readers, scripts
+from harness.validate import argocd, dashboards, external_secrets, lua, monitoring, readers, scripts
 from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource, Environment
 
@@ -637,3 +637,50 @@ def test_a_syntax_error_of_lua_is_found_where_it_is(script: str, line: int) -> N
     key = "resource.customizations.health.example.org_Thing"
     (violation,) = violations(config("argocd-cm", **{key: script}))
     assert (violation.rule, violation.line) == (lua.LH206, line)
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong"),
+    [
+        (".spec.replicas", False),
+        (".spec.template.spec.containers[].resources", False),
+        (".webhooks[]?.clientConfig.caBundle", False),
+        (".spec.replicas[", True),
+        (".spec | nosuchthing", True),
+    ],
+)
+def test_a_path_that_argo_cd_cannot_read(path: str, wrong: bool) -> None:
+    difference = {"group": "apps", "kind": "Deployment", "jqPathExpressions": [path]}
+    value = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Application",
+        "metadata": {"name": "web", "namespace": "cicd"},
+        "spec": {"ignoreDifferences": [difference]},
+    }
+    environment = Environment("north", Path(), [], [BuiltResource.of(value, build=cast(Any, None))])
+    found = list(readers.judge(list(argocd.readings(environment)), {}, monitoring.LH205))
+    assert [(one.rule.id, one.path[-1]) for one in found] == [("LH207", 0)] * wrong
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ('http://{{ .user | upper }}:{{ index . "pass-word" }}@minio', ""),
+        ('{{ .certificate | filterPEM "CERTIFICATE" }}{{ . | toYaml }}', ""),
+        ("{{ .user | upcase }}", 'function "upcase" not defined'),
+        ("http://{{ .user }@minio", 'unexpected "}" in operand'),
+        ("{{ if .user }}", "unexpected EOF"),
+        ('{{ env "HOME" }}', 'function "env" not defined'),
+    ],
+)
+def test_a_template_that_external_secrets_cannot_read(template: str, said: str) -> None:
+    value = {
+        "apiVersion": "external-secrets.io/v1",
+        "kind": "ExternalSecret",
+        "metadata": {"name": "web", "namespace": "app"},
+        "spec": {"target": {"template": {"engineVersion": "v2", "data": {"url": template}}}},
+    }
+    environment = Environment("north", Path(), [], [BuiltResource.of(value, build=cast(Any, None))])
+    found = list(readers.judge(list(external_secrets.readings(environment)), {}, monitoring.LH205))
+    assert len(found) == bool(said)
+    assert all(said in one.message and one.path[-1] == "url" for one in found)
