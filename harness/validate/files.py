@@ -27,6 +27,8 @@ LH322: Final = ValidationRule(
 
 _NAME: Final = r"/([\w.*?-]+(?:/[\w.*?-]+)*)(?![\w/${%<*?\[-])"
 """The rest of a path, unless a program completes it."""
+_PATH: Final = re.compile(r"(?<![\w./:${}-])(/[\w.-]+(?:/[\w.-]+)*/[\w.*?-]+)(?![\w/${%<*?\[-])")
+_ALIKE: Final = 0.9
 _COMMENT: Final = re.compile(r"^\s*(?:#|//|--|;).*$", re.MULTILINE)
 _SHOWN: Final = 5
 
@@ -65,6 +67,31 @@ def check(environment: Environment, origins: Origins) -> Iterator[Violation]:
                 message = f"{text.resource} names the file {folder}/{name}, which is not in that folder: {instead}."
                 line = text.value.count("\n", 0, start) + 1 if text.has_lines else None
                 yield Violation(LH322, message, text.resource, text.path, line)
+            for text, path, folder, start in _beside(texts, folders):
+                if (text.resource.key, text.path, path) in told:
+                    continue
+                told.add((text.resource.key, text.path, path))
+                message = f"{text.resource} names {path}, which its container mounts in {folder}: use that."
+                line = text.value.count("\n", 0, start) + 1 if text.has_lines else None
+                yield Violation(LH322, message, text.resource, text.path, line)
+
+
+def _beside(texts: list[Text], folders: dict[str, frozenset[str] | None]) -> Iterator[tuple[Text, str, str, int]]:
+    """Paths in a folder that no container mounts, and that is misspelt: (text, path, folder, where it starts)."""
+    filled = {folder: has for folder, has in folders.items() if has and folder.count("/") > 1}
+    if not filled:
+        return
+    for text in texts:
+        value = _COMMENT.sub(lambda match: " " * len(match[0]), text.value) if text.has_lines else text.value
+        for match in _PATH.finditer(value):
+            path = match[1].rstrip(".")
+            parent, _, name = path.rpartition("/")
+            if any(f"{path}/".startswith(f"{folder}/") for folder in folders) or parent in folders:
+                continue
+            close = closest(parent, filled, _ALIKE)
+            has = filled.get(close)
+            if has and (any(sign in name for sign in "*?") or name in has) and _is_there(name, has):
+                yield text, path, close, match.start(1)
 
 
 def _own(environment: Environment, pod: Pod, place: FieldPath, container: dict[str, Any]) -> Iterator[Text]:

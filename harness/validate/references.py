@@ -111,7 +111,9 @@ def _pod(environment: Environment, pod: Pod, origins: Origins, cluster: Cluster)
         elif key is not None and origin.keys is not None and key not in origin.keys and not optional:
             there = ", ".join(sorted(origin.keys)) or "none"
             message = f"{owner} uses key {key} of {kind} {pod.namespace}/{name}, which has {there}."
-            yield Violation(LH302, message, owner, path)
+            field = "secretKeyRef" if kind == "Secret" else "configMapKeyRef"
+            below = ("valueFrom", field, "key") if "env" in path else ()
+            yield Violation(LH302, message, owner, (*path, *below))
     if pod.account != "default" and environment.get("ServiceAccount", pod.namespace, pod.account) is None:
         message = f"{owner} uses ServiceAccount {pod.namespace}/{pod.account}, which does not exist."
         yield Violation(LH304, message, owner, (*base, "serviceAccountName"))

@@ -8,6 +8,7 @@ import tomllib
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final
 from xml.parsers import expat
 
@@ -47,39 +48,17 @@ _ARN_PARTS: Final = re.compile(r"arn:(?:[^:]*:){4}.")
 _STATEMENT: Final = frozenset(
     {"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition", "Principal", "NotPrincipal"}
 )
-_OPERATORS: Final = frozenset(
-    {
-        f"String{sort}"
-        for sort in ("Equals", "NotEquals", "EqualsIgnoreCase", "NotEqualsIgnoreCase", "Like", "NotLike")
-    }
-    | {"BinaryEquals", "IpAddress", "NotIpAddress", "Null", "Bool"}
-    | {f"Arn{sort}" for sort in ("Equals", "NotEquals", "Like", "NotLike")}
-    | {
-        f"{of}{sort}"
-        for of in ("Numeric", "Date")
-        for sort in ("Equals", "NotEquals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals")
-    }
-)
+S3_FILE: Final = Path(__file__).with_name("s3.json")
+"""What MinIO's policies may name: actions, by what they are for, and conditions; a test reads MinIO's sources."""
+_S3: Final[dict[str, Any]] = json.loads(S3_FILE.read_text(encoding="utf-8"))
+_OPERATORS: Final = frozenset(_S3["conditions"]) | {
+    f"Arn{sort}" for sort in ("Equals", "NotEquals", "Like", "NotLike")
+}
 _OPERATOR: Final = re.compile(rf"(?:ForAllValues:|ForAnyValue:)?(?:{'|'.join(sorted(_OPERATORS))})(?:IfExists)?")
-_S3_ACTIONS: Final = frozenset(
-    f"s3:{verb}{what}"
-    for verb, names in {
-        "Get": "Object ObjectVersion ObjectTagging ObjectRetention ObjectLegalHold ObjectAttributes BucketLocation "
-        "BucketPolicy BucketVersioning BucketNotification BucketTagging BucketObjectLockConfiguration "
-        "EncryptionConfiguration LifecycleConfiguration ReplicationConfiguration BucketCORS BucketPolicyStatus",
-        "Put": "Object ObjectTagging ObjectRetention ObjectLegalHold BucketPolicy BucketVersioning "
-        "BucketNotification BucketTagging BucketObjectLockConfiguration EncryptionConfiguration "
-        "LifecycleConfiguration ReplicationConfiguration BucketCORS",
-        "List": "Bucket AllMyBuckets BucketMultipartUploads MultipartUploadParts BucketVersions",
-        "Delete": "Object ObjectVersion ObjectTagging Bucket BucketPolicy",
-        "": "AbortMultipartUpload CreateBucket HeadBucket ForceDeleteBucket RestoreObject ReplicateObject "
-        "ReplicateDelete BypassGovernanceRetention ListenNotification ListenBucketNotification",
-    }.items()
-    for what in names.split()
-)
-"""What a misspelt action is compared with; servers have more."""
-_OF_OBJECTS: Final = frozenset({f"s3:{verb}Object" for verb in ("Get", "Put", "Delete")})
-_OF_BUCKETS: Final = frozenset({"s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"})
+_OF_OBJECTS: Final = frozenset(_S3["objects"])
+_OF_BUCKETS: Final = frozenset(_S3["buckets"])
+_S3_ACTIONS: Final = _OF_OBJECTS | _OF_BUCKETS
+"""What a misspelt action is compared with; other servers have more."""
 _LIFECYCLE: Final = frozenset({"Expiration", "NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload"})
 _ESCAPE: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u(?![0-9a-fA-F]{4})")
 _LOG_LEVEL: Final = re.compile(
@@ -233,7 +212,9 @@ def _statement(statement: Any) -> Iterator[Refused]:
         if not _OPERATOR.fullmatch(operator):
             yield f"has the unknown condition {operator}{_meant(operator, _OPERATORS)}", ("Condition", operator)
     for index, action in enumerate(actions):
-        if (close := closest(action, _S3_ACTIONS, 0.8)) and "*" not in action and action not in _S3_ACTIONS:
+        close = closest(action, _S3_ACTIONS, 0.9) if action not in _S3_ACTIONS and "*" not in action else ""
+        # Other servers have s3:GetObjectAcl.
+        if close and not action.startswith(close):
             yield f"has the unknown action {action}: use {close}", ("Action", index)
     resources = _texts(statement, "Resource") + _texts(statement, "NotResource")
     is_of_s3 = any(action.startswith("s3:") for action in actions)
@@ -249,10 +230,7 @@ def _elsewhere(statement: dict[str, Any], actions: list[str]) -> Iterator[Refuse
     if not names or len(names) < len(_texts(statement, "Resource")) or "NotAction" in statement:
         return
     for index, action in enumerate(actions):
-        if action not in _S3_ACTIONS:
-            continue
-        is_of_bucket = action in _OF_BUCKETS
-        if is_of_bucket and all("/" in name and "*" not in name.partition("/")[0] for name in names):
+        if action in _OF_BUCKETS and all("/" in name and "*" not in name.partition("/")[0] for name in names):
             yield f"grants {action}, which is for a bucket, on objects only", ("Action", index)
         if action in _OF_OBJECTS and not any("/" in name or "*" in name for name in names):
             yield f"grants {action}, which is for objects, on a bucket only: add /* to it", ("Action", index)

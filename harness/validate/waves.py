@@ -185,6 +185,7 @@ def check(environment: Environment, origins: Origins) -> Iterator[Violation]:
     order = Order(environment)
     services = service_names(environment)
     yield from _structure(environment, order)
+    yield from _needless(environment)
     inversions = list(_webhooks(environment, order))
     unexplained: list[tuple[Inversion, Violation]] = []
     for resource in environment.resources:
@@ -281,6 +282,16 @@ def _services(
                 where = f"{where} ({order.tell(late[0].needed)})"
                 message = f"{resource} ({order.tell(resource)}) names {where}, without a reason in {LATER}."
                 yield late[0], Violation(LH402, message, resource, text.path)
+
+
+def _needless(environment: Environment) -> Iterator[Violation]:
+    """Reasons that are about no Service."""
+    for resource in environment.sound:
+        for service, _ in _reasons(resource):
+            name, _, namespace = service.partition(".")
+            if service and environment.get("Service", namespace, name) is None:
+                message = f"{resource} says in {LATER} why it can start without {service}, which is no Service."
+                yield Violation(LH402, message, resource, ("metadata", "annotations", LATER))
 
 
 def _reasons(resource: BuiltResource) -> Iterator[tuple[str, str]]:

@@ -151,7 +151,8 @@ def _ports(pod: Pod) -> Iterator[Violation]:
             other = owners.setdefault((number, protocol), name)
             if other != name:
                 message = f"{pod.owner} {name} listens on port {number}, as {other} in the same pod does."
-                yield Violation(LH706, message, pod.owner, (*path, "ports", str(port.get("name") or index)))
+                place = (*path, "ports", str(port.get("name") or index), "containerPort")
+                yield Violation(LH706, message, pod.owner, place)
 
 
 def _variables(environment: Environment, pod: Pod, origins: Origins) -> Iterator[Violation]:
@@ -176,17 +177,19 @@ def _variables(environment: Environment, pod: Pod, origins: Origins) -> Iterator
                     continue
                 yield _undefined(pod, container, used, said, place)
         for field in ("command", "args"):
-            for text in sequence(container.get(field)):
+            for index, text in enumerate(sequence(container.get(field))):
                 for used in _used(text):
                     # `$(date)` is a shell's.
                     unknown = used not in known and used not in names and not used.startswith(tuple(linked))
                     if complete and unknown and _LIKE_A_VARIABLE.fullmatch(used):
-                        yield _undefined(pod, container, used, "which is not defined", (*path, field))
+                        place = (*path, field, index)
+                        yield _undefined(pod, container, used, "which is not defined", place)
 
 
 def _undefined(pod: Pod, container: dict[str, Any], used: str, said: str, path: tuple[Any, ...]) -> Violation:
     comma = "" if said.startswith("before") else ","
-    message = f"{pod.owner} {container.get('name')} uses $({used}) in {path[-1]}{comma} {said}."
+    where = next(step for step in reversed(path) if isinstance(step, str))
+    message = f"{pod.owner} {container.get('name')} uses $({used}) in {where}{comma} {said}."
     return Violation(LH707, message, pod.owner, path)
 
 

@@ -58,6 +58,23 @@ def test_a_path_that_may_be_there(argument: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("argument", "folder"),
+    [
+        ("/etc/webs/web.yaml", "/etc/web"),
+        ("--config=/etc/wbe/web.yaml", ""),
+        ("--files=/etc/we/*.sh", "/etc/web"),
+        ("/etc/webs/*.json", ""),
+        ("/etc/other/web.yaml", ""),
+        ("/run/wep/user/token", ""),
+        ("/dato/web.yaml", ""),
+    ],
+)
+def test_a_misspelt_folder(argument: str, folder: str) -> None:
+    messages = [message for message, _ in found(argument)]
+    assert [message.rpartition(" in ")[2] for message in messages] == ([f"{folder}: use that."] if folder else [])
+
+
+@pytest.mark.parametrize(
     ("argument", "said"),
     [
         ("--config=/etc/web/webs.yaml", "/etc/web/webs.yaml, which is not in that folder: use web.yaml."),

@@ -1,11 +1,17 @@
 """Texts inside ConfigMaps: their forms, and why they are not valid, without repeating them."""
 
+import json
+import re
 from pathlib import Path
+from typing import Final
 
 import pytest
 
+from harness.manifests.upstream import module_folder
 from harness.validate.check import validate
-from harness.validate.texts import form_of, problem_of
+from harness.validate.texts import S3_FILE, form_of, problem_of
+
+MINIO: Final = ("github.com/minio/pkg/v3", "v3.3.4")
 
 
 @pytest.mark.parametrize(
@@ -108,3 +114,23 @@ def test_a_mistake_is_found_at_its_line(sound: Path) -> None:
     extra.write_text(extra.read_text() + "  a.json: |\n    {\n      ,\n    }\n")
     places = {(finding.file, finding.line) for finding in validate(sound, ("north",)).findings}
     assert places == {(settings, 2), (extra, len(extra.read_text().splitlines()) - 1)}
+
+
+def test_actions_and_conditions_are_those_of_minio(request: pytest.FixtureRequest) -> None:
+    folder = module_folder(*MINIO) / "policy"
+    code = (folder / "action.go").read_text(encoding="utf-8")
+    actions = dict(re.findall(r'^\t(\w+)(?: Action)?\s*= "(s3:\w+)"$', code, re.MULTILINE))
+    objects = re.findall(
+        r"^\t(\w+):", code.partition("supportedObjectActions = ")[2].partition("\n}")[0], re.MULTILINE
+    )
+    of_objects = {actions[name] for name in objects if name in actions}
+    names = (folder / "condition" / "name.go").read_text(encoding="utf-8")
+    current = {
+        "buckets": sorted({*actions.values()} - of_objects - {"s3:ListAllMyBuckets"}),
+        "conditions": sorted(re.findall(r'^\t\w+\s*= "([A-Z]\w+)"$', names, re.MULTILINE)),
+        "objects": sorted(of_objects),
+    }
+    text = json.dumps(current, indent=0) + "\n"
+    if request.config.getoption("--update-goldens"):
+        S3_FILE.write_text(text, encoding="utf-8")
+    assert S3_FILE.read_text(encoding="utf-8") == text, "--update-goldens updates it"
