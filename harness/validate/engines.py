@@ -297,9 +297,15 @@ def credentials(root: Path, files: Sequence[Path]) -> list[Finding]:
     if new:
         with scratch("leaks-") as folder:
             # The name counts: gitleaks knows that lock files hold checksums, and some rules are for some files.
-            for key, path in new.items():
+            for key, path in list(new.items()):
+                try:
+                    content = path.read_bytes()
+                except OSError as error:  # it was there a moment ago
+                    unread.append(_unsearched(path, root, f"cannot be read ({error.strerror})"))
+                    del new[key], keys[path]
+                    continue
                 (folder / key).mkdir()
-                (folder / key / path.name).write_bytes(path.read_bytes())
+                (folder / key / path.name).write_bytes(content)
             report = folder / "report"
             command = [str(tool("gitleaks")), "dir", str(folder), "--no-banner", "--log-level", "error", "--redact"]
             command += ["--report-format", "json", "--report-path", str(report), "--exit-code", "0"]
@@ -332,5 +338,9 @@ def _keys(root: Path, files: Sequence[Path]) -> tuple[dict[Path, str], list[Find
         except OSError as error:
             why = f"cannot be read ({error.strerror})"
         if why:
-            unread.append(Finding(LH505.id, f"{path.relative_to(root)} {why}{NOT_SEARCHED}", file=path, line=1))
+            unread.append(_unsearched(path, root, why))
     return keys, unread
+
+
+def _unsearched(path: Path, root: Path, why: str) -> Finding:
+    return Finding(LH505.id, f"{path.relative_to(root)} {why}{NOT_SEARCHED}", file=path, line=1)

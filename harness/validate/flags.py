@@ -14,10 +14,11 @@ from typing import Any, Final
 
 from harness.errors import closest
 from harness.manifests.images import reference
-from harness.manifests.values import mappings, sequence
+from harness.manifests.quantity import quantity
+from harness.manifests.values import dig, mappings, sequence
 from harness.validate.api_resources import resources
 from harness.validate.finding import Violation
-from harness.validate.model import Environment
+from harness.validate.model import Environment, Pod
 from harness.validate.rule import ValidationRule
 
 LH215: Final = ValidationRule(
@@ -43,6 +44,9 @@ VALUES: Final = {
 }
 """What Go's parsers, Prometheus' and kingpin's take."""
 _LISTENS: Final = re.compile(r"(?:^|[.-])(?:listen-address|bind-address|listen-udp|listen-tcp|port)$")
+_RETENTION: Final = "storage.tsdb.retention.size"
+_FOLDER: Final = "storage.tsdb.path"
+_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)([BKMGTPE])i?B?", re.IGNORECASE)
 _ADDRESS: Final = re.compile(r"(?:(?:0\.0\.0\.0|\[::\])?:)?(\d{2,5})")
 
 
@@ -59,6 +63,7 @@ def check(environment: Environment) -> Iterator[Violation]:
                     (_unknown(flag, known) if kind is None else rejected(kind, value))
                     or _nowhere(name, flag, value, environment)
                     or _undeclared(flag, value, declared)
+                    or _beyond(flag, value, arguments, container, pod)
                 )
                 if said:
                     message = f"{pod.owner} passes --{flag} to {name}, {said}."
@@ -143,6 +148,21 @@ def _undeclared(flag: str, value: str | None, declared: list[Any]) -> str:
     if match is None or not declared or int(match[1]) in declared:
         return ""
     return f"on which its container has no port: it declares {', '.join(map(str, declared))}"
+
+
+def _beyond(flag: str, value: str | None, arguments: list[str], container: dict[str, Any], pod: Pod) -> str:
+    """Whether what Prometheus keeps is more than the volume that it is kept in."""
+    size = _SIZE.fullmatch(value or "") if flag == _RETENTION else None
+    folder = next((path for _, name, path in flags_in(arguments) if name == _FOLDER and path), None)
+    if size is None or folder is None:
+        return ""
+    mounts = mappings(container.get("volumeMounts"))
+    volume = next((mount.get("name") for mount in mounts if mount.get("mountPath") == folder), None)
+    claims = mappings(dig(pod.owner.value, "spec", "volumeClaimTemplates"))
+    claim = next((claim for claim in claims if dig(claim, "metadata", "name") == volume), None)
+    room = quantity(dig(claim, "spec", "resources", "requests", "storage"))
+    kept = float(size[1]) * 1024 ** "BKMGTPE".index(size[2].upper())
+    return "" if room is None or kept <= room else f"which is more than the volume at {folder} holds"
 
 
 @cache

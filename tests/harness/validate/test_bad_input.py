@@ -2,7 +2,9 @@
 
 import base64
 import contextlib
+import errno
 import os
+import secrets
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -138,6 +140,25 @@ def test_a_file_that_is_too_large_to_be_searched_for_credentials_is_named(sound:
     (sound / "base/app/data.bin").write_bytes(b"0" * (MAX_BYTES + 1))
     (finding,) = validate(sound).findings
     assert finding.message == "base/app/data.bin has 10,000,001 bytes, so it is not searched for credentials."
+
+
+@pytest.mark.parametrize("path", ["base/app/notes.txt", SETTINGS, EXTRA, KUSTOMIZATION])
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.EACCES])
+def test_a_file_that_can_no_longer_be_read_is_said(
+    sound: Path, path: str, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (sound / "base/app/notes.txt").write_text(secrets.token_hex())
+    read = Path.read_bytes
+
+    def refuse(file: Path) -> bytes:
+        if file == sound / path:
+            raise OSError(number, os.strerror(number), str(file))
+        return read(file)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    messages = [finding.message for finding in validate(sound).findings if path in finding.message]
+    assert messages
+    assert all(f"cannot be read ({os.strerror(number)})" in message for message in messages)
 
 
 def test_what_cannot_be_judged_without_the_file_of_a_cluster_is_said(sound: Path) -> None:

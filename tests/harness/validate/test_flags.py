@@ -212,3 +212,23 @@ def test_the_program_of_a_command_is_judged() -> None:
 
 def test_a_value_is_not_repeated() -> None:
     assert "secret" not in rejected("int", "secret")
+
+
+@pytest.mark.parametrize(("size", "beyond"), [("4GB", False), ("5GB", False), ("6GB", True), ("40GB", True)])
+def test_what_prometheus_keeps_fits_its_volume(size: str, beyond: bool) -> None:
+    text = f"""
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {{name: a, namespace: app}}
+spec:
+  template:
+    spec:
+      containers:
+        - name: a
+          image: prom/prometheus
+          args: [--storage.tsdb.path=/data, --storage.tsdb.retention.size={size}]
+          volumeMounts: [{{name: data, mountPath: /data}}]
+  volumeClaimTemplates: [{{metadata: {{name: data}}, spec: {{resources: {{requests: {{storage: 5Gi}}}}}}}}]
+"""
+    said = "--storage.tsdb.retention.size to prometheus, which is more than the volume at /data holds."
+    assert messages(text) == [said] * beyond
