@@ -41,8 +41,14 @@ LH508: Final = ValidationRule(
     "LH508", "A namespace enforces the restricted Pod Security level", "A privileged pod would be admitted."
 )
 LH509: Final = ValidationRule("LH509", "Long-running containers have a probe", "A hung process is never restarted.")
+LH510: Final = ValidationRule(
+    "LH510",
+    "A Deployment whose volume only one node mounts is recreated, not rolled",
+    "The new pod on another node waits for the volume, and the old one for the new one.",
+)
 
 _LONG_RUNNING: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
+_OF_ONE_NODE: Final = frozenset({"ReadWriteOnce", "ReadWriteOncePod"})
 _ENFORCE: Final = "pod-security.kubernetes.io/enforce"
 
 
@@ -54,6 +60,7 @@ def check(environment: Environment) -> Iterator[Violation]:
     yield from _secrets(environment)
     yield from _namespaces(environment)
     yield from _probes(environment)
+    yield from _rolled(environment)
 
 
 def _owners(environment: Environment) -> Iterator[Violation]:
@@ -139,3 +146,16 @@ def _probes(environment: Environment) -> Iterator[Violation]:
                 yield Violation(
                     LH509, f"{pod.owner} {name} has neither a liveness nor a readiness probe.", pod.owner, path
                 )
+
+
+def _rolled(environment: Environment) -> Iterator[Violation]:
+    for pod in environment.pods:
+        if pod.owner.kind != "Deployment" or dig(pod.owner.value, "spec", "strategy", "type") == "Recreate":
+            continue
+        for volume in mappings(pod.spec.get("volumes")):
+            name = dig(volume, "persistentVolumeClaim", "claimName")
+            claim = environment.get("PersistentVolumeClaim", pod.namespace, str(name)) if name else None
+            modes = set(map(str, sequence(dig(claim.value, "spec", "accessModes")))) if claim else set()
+            if modes and modes <= _OF_ONE_NODE:
+                message = f"{pod.owner} is rolled, and only one node mounts {claim}: set the strategy Recreate."
+                yield Violation(LH510, message, pod.owner, ("spec", "strategy"))

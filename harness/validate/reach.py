@@ -15,7 +15,7 @@ from harness.validate.finding import Violation
 from harness.validate.hosts import ServiceNames, service_names, texts_of
 from harness.validate.model import BuiltResource, Environment, Pod
 from harness.validate.rule import ValidationRule
-from harness.validate.scraping import Targets
+from harness.validate.scraping import Targets, kubelets_of
 
 _KINDS: Final = frozenset({"NetworkPolicy", "Namespace", "labels"})
 
@@ -42,6 +42,7 @@ LH715: Final = _rule(
     "LH715", "Network policies allow connections from and to the outside that are declared", "They time out."
 )
 
+_KUBELET: Final = 10250
 _WAYS: Final = {"ingress": "in", "egress": "out", "": "out or in"}
 _DNS: Final = Endpoint("kube-system", {"k8s-app": "kube-dns"}, {"kubernetes.io/metadata.name": "kube-system"})
 _URL: Final = re.compile(
@@ -150,6 +151,10 @@ def _connections(environment: Environment, cluster: Cluster, targets: Targets) -
         for target, port in targets.get(pod, ()):
             end = (end_of(environment, target), (_port(target, port, "TCP"),))
             yield own(LH712, server=str(target.owner), targets=(end,), path=pod.spec_path)
+        if (asking := kubelets_of(environment, pod)) is not None:
+            config, key = asking
+            kubelets = (Endpoint(outside="private"), (Port(_KUBELET),))
+            yield own(LH712, server="the kubelets", targets=(kubelets,), resource=config, path=("data", key))
     yield from _of_applications(environment)
     yield from _from_outside(environment)
 

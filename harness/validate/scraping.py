@@ -68,6 +68,22 @@ def _discovered(
                         yield pod, int(port)
 
 
+def kubelets_of(environment: Environment, prometheus: Pod) -> tuple[BuiltResource, str] | None:
+    """The configuration by which a pod asks the kubelet of each node; None where it has none."""
+    for text in texts_of(environment, prometheus):
+        for document in yaml_documents(text.value) if text.config and "role: node" in text.value else ():
+            for job in mappings(dig(document, "scrape_configs")):
+                roles = [
+                    str(discovery.get("role")).lower() for discovery in mappings(job.get("kubernetes_sd_configs"))
+                ]
+                elsewhere = any(
+                    rule.get("target_label") == "__address__" for rule in mappings(job.get("relabel_configs"))
+                )
+                if "node" in roles and not elsewhere:
+                    return text.config
+    return None
+
+
 def relabelled(labels: Mapping[str, str], rules: list[dict[str, Any]]) -> dict[str, str] | None:
     """A target's labels after relabelling, as Prometheus does it; None where it is dropped."""
     result = dict(labels)

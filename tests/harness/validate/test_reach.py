@@ -284,6 +284,25 @@ def test_what_prometheus_discovers_is_reached(role: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("job", "out", "reached"),
+    [
+        ("", "{ports: [{port: 443}]}", False),
+        ("", "{ports: [{port: 10250}]}", True),
+        ("", "{to: [{ipBlock: {cidr: 10.0.0.0/8}}], ports: [{port: 10250}]}", True),
+        (", relabel_configs: [{target_label: __address__, replacement: 'a:443'}]", "{ports: [{port: 443}]}", True),
+    ],
+)
+def test_kubelets_are_reached_where_they_are_asked(job: str, out: str, reached: bool) -> None:
+    reader = client("volumeMounts: [{name: config, mountPath: /etc/prometheus}]")
+    reader += "      volumes: [{name: config, configMap: {name: prometheus}}]\n"
+    head = SCRAPING.partition("      - job_name")[0]
+    text = f"{head}      - {{job_name: nodes, kubernetes_sd_configs: [{{role: node}}]{job}}}\n"
+    text += reader + denied("shop")
+    text += policy("out", "shop", f"policyTypes: [Egress], egress: [{out}]")
+    assert [rule for rule, _ in findings(text)] == ([] if reached else ["LH712"])
+
+
+@pytest.mark.parametrize(
     ("old", "new", "scraped"),
     [
         ("", "", True),
