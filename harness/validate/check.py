@@ -24,6 +24,7 @@ from harness.validate import (
     amounts,
     apiserver,
     argocd,
+    aws,
     building,
     custom_references,
     dashboards,
@@ -326,6 +327,7 @@ def _judge(
     yield from [] if refused else scraping.check(environment, targets)
     yield from external_secrets.check(environment, catalogue)
     yield from placeholders.check(environment)
+    yield from aws.check(environment)
     yield from workloads.check(environment, made)
     yield from policy.check(environment)
     yield from projects.check(environment, cluster)

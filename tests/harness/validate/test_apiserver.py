@@ -390,3 +390,63 @@ def test_one_resource_that_cannot_be_decoded_does_not_hide_the_others() -> None:
 def test_items_of_lists_are_located_by_name(violations: dict[str, list[Violation]]) -> None:
     (violation,) = violations[changed("Deployment", f"{CONTAINER}.imagePullPolicy", "Sometimes").key]
     assert violation.path == ("spec", "template", "spec", "containers", "web", "imagePullPolicy")
+
+
+GO: Final = "How often it is asked, as a Go duration."
+UNITS: Final = "How often it is asked. Valid time units are ns, us, ms, s, m and h."
+AMOUNT: Final = "The amount of time between two questions."
+CRON: Final = "When it runs, in Cron format."
+
+
+@pytest.mark.parametrize(
+    ("field", "schema", "value", "said"),
+    [
+        ("refreshInterval", {"description": GO}, "one hour", '"one hour" is no duration such as 1h30m'),
+        ("refreshInterval", {"description": GO}, "1d", '"1d" is no duration such as 1h30m'),
+        ("refreshInterval", {"description": UNITS}, "30", '"30" is no duration such as 1h30m'),
+        ("refreshInterval", {"description": GO}, "1h30m", ""),
+        ("requestTimeout", {"description": AMOUNT}, "soon", '"soon" is no duration such as 1h30m'),
+        # Many operators read a number of seconds, or of days.
+        ("requestTimeout", {"description": AMOUNT}, "30", ""),
+        ("requestTimeout", {"description": AMOUNT}, "1d", ""),
+        ("requestTimeout", {"description": "Any text."}, "soon", ""),
+        ("requestTimeout", {"description": GO}, "${TIMEOUT}", ""),
+        ("requestTimeout", {"default": "1m0s"}, "soon", '"soon" is no duration such as 1h30m'),
+        ("title", {"description": GO}, "soon", ""),
+        ("retryPeriod", {"description": GO, "pattern": "^[a-z]+$"}, "soon", ""),
+        ("schedule", {"description": CRON}, "61 2 * * *", '"61 2 * * *" is no schedule: '),
+        ("backupSchedule", {"description": CRON}, "every day", '"every day" is no schedule: '),
+        ("schedule", {"description": CRON}, "@daily", ""),
+        ("schedule", {"description": CRON}, "0 2 * * *", ""),
+        ("schedule", {"description": "The name of one."}, "every day", ""),
+    ],
+)
+def test_what_an_operator_reads_by_code_of_its_own(
+    field: str, schema: dict[str, str], value: str, said: str
+) -> None:
+    fields = {field: {"type": "string", **schema}}
+    version = {"name": "v1", "served": True, "storage": True}
+    items = {"type": "object", "properties": fields}
+    spec = {"type": "object", "properties": {"list": {"type": "array", "items": items}}}
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "askers.example.org"},
+        "spec": {
+            "group": "example.org",
+            "scope": "Namespaced",
+            "names": {"kind": "Asker", "plural": "askers", "singular": "asker", "listKind": "AskerList"},
+            "versions": [
+                version | {"schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}}
+            ],
+        },
+    }
+    asker = {
+        "apiVersion": "example.org/v1",
+        "kind": "Asker",
+        "metadata": {"name": "a", "namespace": "app"},
+        "spec": {"list": [{field: value}]},
+    }
+    found = apiserver.check([resource(definition), resource(asker)], [])
+    assert [(one.rule.id, one.path) for one in found] == [("LH214", ("spec", "list", 0, field))] * bool(said)
+    assert all(f"cannot be read by its operator: spec.list[0].{field}: {said}" in one.message for one in found)
