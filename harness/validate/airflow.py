@@ -34,6 +34,7 @@ _INDIRECT: Final = re.compile(r"_(?:CMD|SECRET)$")
 _CONNECTION: Final = "AIRFLOW_CONN_"
 _URI: Final = re.compile(r"[a-z][\w+.-]*://.*", re.IGNORECASE | re.DOTALL)
 _DATABASE: Final = re.compile(r"(?:postgresql|mysql|mariadb|mssql|sqlite|oracle)(?:\+\w+)?://?.*", re.DOTALL)
+_OF_DATABASE: Final = "sql_alchemy_conn"
 _TIME_ZONES: Final = ("default_timezone", "default_ui_timezone")
 _VALUES: Final = {
     "boolean": (re.compile(r"\s*(?:t|true|1|f|false|0)\s*(?:#.*)?", re.IGNORECASE), "true or false"),
@@ -100,7 +101,9 @@ def problem_of(name: str, value: str | None) -> str:
     kind = options.get(option) or ("string" if _INDIRECT.sub("", match[2]).lower() in options else "")
     if not kind:
         return f"which Airflow does not know{_instead(name, [spelt(section, other) for other in options])}"
-    return "" if value is None or "$(" in value else rejected(kind, option, value)
+    # Of a URL, what stands before a variable says which database it is for.
+    start = value.partition("$(")[0] if value and option == _OF_DATABASE else value
+    return "" if start is None or "$(" in start else rejected(kind, option, start)
 
 
 def _connection(value: str | None) -> str:
@@ -122,7 +125,7 @@ def rejected(kind: str | list[str], option: str, value: str) -> str:
         # An import path, or several executors with names of their own.
         is_one = not value or value in kind or (option == "executor" and re.search("[.,:]", value))
         return "" if is_one else f"which has to be {' or '.join(choice for choice in kind if choice)}"
-    if option == "sql_alchemy_conn" and "://" in value and not _DATABASE.fullmatch(value):
+    if option == _OF_DATABASE and "://" in value and not _DATABASE.fullmatch(value):
         return "which names no database that SQLAlchemy knows, such as postgresql+psycopg2://"
     if option in _TIME_ZONES and value.strip().lower() not in ("system", "utc"):
         try:

@@ -49,6 +49,7 @@ def test_the_list_is_that_of_the_pinned_airflow(request: pytest.FixtureRequest) 
     ("name", "value", "said"),
     [
         ("AIRFLOW__CORE__EXECUTER", "LocalExecutor", "use AIRFLOW__CORE__EXECUTOR"),
+        ("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgressql://a:$(PASSWORD)@b/c", "names no database that"),
         ("AIRFLOW__CORE__NO_SUCH_THING_AT_ALL", "", "does not know: remove it"),
         ("AIRFLOW__KUBERNETES_EXECUTER__NAMESPACE", "a", "use AIRFLOW__KUBERNETES_EXECUTOR__NAMESPACE"),
         ("AIRFLOW_CORE__EXECUTOR", "a", "use AIRFLOW__CORE__EXECUTOR"),
