@@ -95,10 +95,11 @@ def allowed(policy: dict[str, Any], direction: str) -> list[Traffic]:
     """The traffic that a policy allows in a direction; all where it restricts none."""
     if not restricts(policy, direction):
         return [Traffic(None, None)]
-    return [traffic for rule in mappings(dig(policy, "spec", direction)) for traffic in _of_rule(rule, direction)]
+    return [traffic for rule in mappings(dig(policy, "spec", direction)) for traffic in traffic_of(rule, direction)]
 
 
-def _of_rule(rule: dict[str, Any], direction: str) -> Iterator[Traffic]:
+def traffic_of(rule: dict[str, Any], direction: str) -> Iterator[Traffic]:
+    """The traffic that one rule of a policy allows."""
     peers: list[dict[str, Any] | None] = [*mappings(rule.get("from" if direction == "ingress" else "to"))]
     ports: list[dict[str, Any] | None] = [*mappings(rule.get("ports"))]
     for peer in peers or [None]:

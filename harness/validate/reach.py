@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from harness.manifests.cluster import Cluster
 from harness.manifests.kubernetes_yaml import FieldPath
-from harness.manifests.traffic import DIRECTIONS, Endpoint, Port, allowed, permitted, restricting
+from harness.manifests.traffic import DIRECTIONS, Endpoint, Port, allowed, permitted, restricting, traffic_of
 from harness.manifests.values import dig, mappings
 from harness.validate.access import callers_of, has_token
 from harness.validate.finding import Violation
@@ -126,8 +126,10 @@ def _location(
             if not restricting([policy.value], direction, own):
                 continue
             traffic = allowed(policy.value, direction)
-            if any(one.peer is not None and one.has_peer(peer, own.namespace) for one in traffic):
-                return policy, ("spec", direction), None
+            for index, rule in enumerate(mappings(dig(policy.value, "spec", direction))):
+                of_rule = traffic_of(rule, direction)
+                if any(one.peer is not None and one.has_peer(peer, own.namespace) for one in of_rule):
+                    return policy, ("spec", direction, index, "ports"), None
             if traffic and dig(policy.value, "spec", "podSelector"):
                 near.append(policy)
     if near:

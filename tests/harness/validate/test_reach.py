@@ -150,11 +150,11 @@ def test_one_cause_is_one_finding() -> None:
     )
 
 
-def test_a_finding_is_at_the_policy_that_has_the_peer() -> None:
+def test_a_finding_is_at_the_rule_that_has_the_peer() -> None:
     text = client(URL) + SERVER + ALLOWED.replace("port: sql", "port: 1")
     environment = made(NAMESPACES + text)
     (violation,) = reach.check(environment, Cluster(), scraping.targets_of(environment))
-    assert (str(violation.resource), violation.path) == ("NetworkPolicy store/in", ("spec", "ingress"))
+    assert (str(violation.resource), violation.path) == ("NetworkPolicy store/in", ("spec", "ingress", 0, "ports"))
 
 
 def test_a_pod_that_names_a_host_may_ask_dns() -> None:
