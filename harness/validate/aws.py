@@ -17,7 +17,7 @@ _ARN: Final = re.compile(r"arn:aws[\w-]*:[\w-]+:[\w-]*:[^:]*:.+", re.DOTALL)
 _PART: Final = "north|south|east|west|central|northeast|northwest|southeast|southwest"
 _REGION: Final = re.compile(rf"[a-z]{{2}}(?:-(?:gov|iso[a-z]?))?-(?:{_PART})-\d")
 _LIKE_A_REGION: Final = re.compile(r"[a-z]{2}-[a-z]+(?:-[a-z]+)?-\d")
-_NAMED: Final = re.compile(rb"arn:aws|region|REGION")
+_NAMED: Final = (b"arn:aws", b"region", b"REGION")
 _FIELDS: Final = frozenset({"region", "AWS_REGION", "AWS_DEFAULT_REGION"})
 
 

@@ -55,6 +55,7 @@ def check(environment: Environment, origins: Origins, operators: Path) -> Iterat
     """
     schemas = _schemas(environment) | _of_operators(environment, operators)
     kinds = {(group, kind): is_global for group, kind, is_global in _kinds(environment)}
+    groups = {group for group, _ in kinds}
     for resource in environment.sound:
         version = str(resource.value.get("apiVersion") or "").rpartition("/")[2]
         if schema := schemas.get((resource.group, resource.kind, version)):
@@ -65,7 +66,8 @@ def check(environment: Environment, origins: Origins, operators: Path) -> Iterat
                     judged.add((kind, name))
                     message = f"{resource} names {kind} {resource.namespace}/{name}, which nothing creates."
                     yield Violation(_RULES[kind], message, resource, (*resource.inside, *path))
-        yield from _custom(environment, resource, kinds)
+        if resource.group in groups:
+            yield from _custom(environment, resource, kinds)
 
 
 def _custom(
