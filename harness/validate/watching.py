@@ -60,23 +60,23 @@ class Grant:
 
 
 def check(environment: Environment) -> Iterator[Violation]:
-    """Finds what a program may not list."""
+    """Finds what a program may not list, each lack once for all namespaces."""
     for pod in environment.pods:
         wanted = dict(_wanted(environment, pod))
         grants = _grants(environment, pod) if wanted else None
+        lacking: dict[tuple[str, BuiltResource, FieldPath, int | None], list[str]] = {}
         for (want, namespace), (resource, path, line) in wanted.items() if grants is not None else ():
             own = [grant for grant in grants or () if grant.namespace in (namespace, _EVERYWHERE)]
-            if any(grant.allows(want) for grant in own):
-                continue
-            group, name = want
-            where = "of the whole cluster" if namespace == _EVERYWHERE else f"in {namespace}"
+            if not any(grant.allows(want) for grant in own):
+                near = _nearest(own, want[0])
+                if near is not None:
+                    resource, path, line = near.role, ("rules", near.index, "resources"), None
+                lacking.setdefault((want[1], resource, path, line), []).append(namespace)
+        for (name, resource, path, line), (first, *others) in lacking.items():
+            more = f" and {len(others)} more" if others else ""
+            where = "of the whole cluster" if first == _EVERYWHERE else f"in {first}{more}"
             said = f"has to list and watch {name} {where}, and its ServiceAccount {pod.account} may not"
-            message = f"{pod.owner} {said}: grant it with a Role."
-            near = _nearest(own, group)
-            if near is not None:
-                yield Violation(LH725, message, near.role, ("rules", near.index, "resources"))
-            else:
-                yield Violation(LH725, message, resource, path, line)
+            yield Violation(LH725, f"{pod.owner} {said}: grant it with a Role.", resource, path, line)
 
 
 def _nearest(grants: list[Grant], group: str) -> Grant | None:

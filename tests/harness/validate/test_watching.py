@@ -77,6 +77,7 @@ GROUP = "{kind: Group, name: 'system:serviceaccounts:app'}"
         (prometheus(IN_APP) + bound(PODS, subject=GROUP.replace(":app", ":other")), ["pods in app"]),
         (prometheus("{role: pod, namespaces: {own_namespace: true}}"), ["pods in app"]),
         (prometheus("{role: pod, namespaces: {names: [app, other]}}") + bound(PODS), ["pods in other"]),
+        (prometheus("{role: pod, namespaces: {names: [app, other]}}"), ["pods in app and 1 more"]),
         (prometheus("{role: pod}") + bound(PODS), ["pods of the whole cluster"]),
         (prometheus("{role: pod, kubeconfig_file: /a}"), []),
         (prometheus("{role: node, namespaces: {names: [app]}}") + bound(PODS), ["nodes of the whole cluster"]),
