@@ -1,6 +1,7 @@
 """What Argo CD may deploy: what an AppProject permits, and what its controller's account may write."""
 
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from harness.manifests.applications.argocd import GROUP, sources_of
@@ -13,7 +14,7 @@ from harness.manifests.applications.projects import (
 )
 from harness.manifests.cluster import Cluster
 from harness.manifests.resource import CLUSTER_SCOPED
-from harness.manifests.values import dig, mapping, mappings, strings
+from harness.manifests.values import dig, mapping, mappings, string_map, strings
 from harness.validate.api_resources import plural_of
 from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource, Environment
@@ -57,8 +58,26 @@ def check(environment: Environment, cluster: Cluster) -> Iterator[Violation]:
         owner = order.owner(resource)
         if owner in deployed and resource.annotations.get(HOOK) != "Skip":
             deployed[owner].append(resource)
+    yield from _elsewhere(environment, deployed)
     yield from _projects(environment, deployed)
     yield from _rights(environment, cluster, deployed)
+
+
+def _elsewhere(environment: Environment, deployed: Deployed) -> Iterator[Violation]:
+    """Applications in namespaces that the controller does not watch."""
+    controllers = [one for one in environment.of_kind("StatefulSet", "Deployment") if one.name == _CONTROLLER]
+    watched = {controller.namespace for controller in controllers}
+    for config in environment.of_kind("ConfigMap"):
+        if config.name == "argocd-cmd-params-cm":
+            named = string_map(config.value.get("data")).get("application.namespaces", "")
+            watched |= {pattern.strip() for pattern in named.split(",") if pattern.strip()}
+    if not controllers or any(pattern.startswith("/") for pattern in watched):
+        return  # it is elsewhere, or a regular expression says what it watches
+    for application in deployed:
+        if not any(fnmatchcase(application.namespace, pattern) for pattern in watched):
+            there = ", ".join(sorted(watched))
+            message = f"{application} is in a namespace that Argo CD does not watch: it watches {there}."
+            yield Violation(LH208, message, application, ("metadata", "namespace"))
 
 
 def _projects(environment: Environment, deployed: Deployed) -> Iterator[Violation]:

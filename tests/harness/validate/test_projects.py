@@ -246,3 +246,30 @@ def test_the_default_project_need_not_be_declared() -> None:
     resources = changed(1, "default", "spec", "project")
     resources[2]["spec"].pop("project")
     assert messages(resources[1:]) == []
+
+
+@pytest.mark.parametrize(
+    ("watched", "found"),
+    [
+        ("", ["it watches argocd."]),
+        ("teams", ["it watches argocd, teams."]),
+        ("team-*, web", []),
+        ("/^team-.*$/", []),
+    ],
+)
+def test_an_application_is_in_a_namespace_that_argo_cd_watches(watched: str, found: list[str]) -> None:
+    settings = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "argocd-cmd-params-cm", "namespace": "argocd"},
+        "data": {"application.namespaces": watched},
+    }
+    resources = changed(1, "team-a", "metadata", "namespace")
+    said = [message for _, _, message in messages([*resources, settings]) if "does not watch" in message]
+    assert [message.partition("not watch: ")[2] for message in said] == found
+
+
+def test_nothing_is_known_of_an_argo_cd_that_is_elsewhere() -> None:
+    resources = changed(1, "team-a", "metadata", "namespace")
+    del resources[3]
+    assert [message for _, _, message in messages(resources) if "does not watch" in message] == []
