@@ -9,7 +9,7 @@ from typing import Any, Final
 from harness.manifests.cluster import Cluster
 from harness.manifests.kubernetes_yaml import FieldPath
 from harness.manifests.traffic import DIRECTIONS, Endpoint, Port, allowed, permitted, restricting, traffic_of
-from harness.manifests.values import dig, mappings
+from harness.manifests.values import dig, mappings, strings
 from harness.validate.access import callers_of, has_token
 from harness.validate.finding import Violation
 from harness.validate.hosts import ServiceNames, service_names, texts_of
@@ -40,6 +40,9 @@ LH714: Final = _rule(
 )
 LH715: Final = _rule(
     "LH715", "Network policies allow connections from and to the outside that are declared", "They time out."
+)
+LH717: Final = ValidationRule(
+    "LH717", "A policy's types name the directions of its rules", "The rules of another direction are ignored."
 )
 
 _KUBELET: Final = 10250
@@ -77,6 +80,7 @@ class Connection:
 def check(environment: Environment, cluster: Cluster, targets: Targets) -> Iterator[Violation]:
     """Finds declared connections that no policy allows, each cause once."""
     policies = environment.of_kind("NetworkPolicy")
+    yield from _ignored(policies)
     values = [policy.value for policy in policies]
     blocked: dict[tuple[Any, ...], list[Connection]] = {}
     connections = [(one, _blocked(values, one)) for one in _connections(environment, cluster, targets)]
@@ -93,6 +97,15 @@ def check(environment: Environment, cluster: Cluster, targets: Targets) -> Itera
             f"which no NetworkPolicy of {namespace} lets {_WAYS[direction]} on {port}."
         )
         yield Violation(rule, message, *_location(policies, direction, stopped[0]))
+
+
+def _ignored(policies: list[BuiltResource]) -> Iterator[Violation]:
+    for policy in policies:
+        types = strings(dig(policy.value, "spec", "policyTypes"))
+        for direction in DIRECTIONS:
+            if types and dig(policy.value, "spec", direction) and direction.capitalize() not in types:
+                message = f"{policy} has rules of {direction}, and no {direction.capitalize()} in its policyTypes."
+                yield Violation(LH717, message, policy, ("spec", "policyTypes"))
 
 
 def _blocked(policies: list[dict[str, Any]], connection: Connection) -> list[tuple[Any, ...]]:

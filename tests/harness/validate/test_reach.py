@@ -362,3 +362,20 @@ spec: {driver: {labels: {app: spark}}, executor: {labels: {app: spark}}}
 )
 def test_relabelling(rule: dict[str, str], result: dict[str, str] | None) -> None:
     assert relabelled({"a": "1", "b": "2"}, [rule]) == result
+
+
+@pytest.mark.parametrize(
+    ("spec", "ignored"),
+    [
+        ("policyTypes: [Ingress], egress: [{}]", ["egress"]),
+        ("policyTypes: [Egress], ingress: [{}]", ["ingress"]),
+        ("policyTypes: [Egress], ingress: []", []),
+        ("policyTypes: [Ingress, Egress], egress: [{}]", []),
+        ("egress: [{}]", []),
+    ],
+)
+def test_rules_of_a_direction_that_the_types_lack_are_ignored(spec: str, ignored: list[str]) -> None:
+    text = f"kind: NetworkPolicy\nmetadata: {{name: a, namespace: shop}}\nspec: {{podSelector: {{}}, {spec}}}\n"
+    environment = made(f"apiVersion: networking.k8s.io/v1\n{text}")
+    found = [one for one in reach.check(environment, Cluster(), {}) if one.rule is reach.LH717]
+    assert [one.message.split()[5].rstrip(",") for one in found] == ignored
