@@ -2,7 +2,7 @@
 # Everything else is installed on first use: Python packages into .venv, the rest into the user's cache.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-pipeline test-deps test-compat test-next up down e2e e2e-full e2e-eks e2e-aws e2e-deps test-images test-cluster bench lint format dist lock validate clean
+.PHONY: help setup run test test-pipeline test-deps test-compat test-next up down e2e e2e-full e2e-eks e2e-aws e2e-deps test-images test-cluster test-sign-in bench lint format dist lock validate clean
 
 # Options of `make run`, `make e2e` and `make bench` ("harness run --help"), and of pytest ("-n 0" turns the workers off).
 ARGS ?=
@@ -86,6 +86,10 @@ test-images: ## Build the images and ask each for what the manifests rely on (ne
 test-cluster: ## A kind cluster as such: network, policies, volumes, both overlays' dry run (needs Docker)
 	@$(VENV) test
 	@$(BIN)/python -m pytest -n 0 tests/cluster $(PYTEST_ARGS)
+
+test-sign-in: ## Real logins with components/sign-in, on this machine: Airflow, Argo CD and oauth2-proxy (no Docker)
+	@$(VENV) test
+	@$(BIN)/python -m pytest -n 0 tests/sign_in $(PYTEST_ARGS)
 
 bench: ## Time the pipeline at 10 thousand, 100 thousand and 1 million breweries, beside DuckDB
 	@$(VENV) test

@@ -66,12 +66,16 @@ def repo() -> Path:
 @pytest.fixture
 def tree(repo: Path, tmp_path: Path) -> Path:
     """A copy of what makes up environments, to change."""
+    return copied(repo, tmp_path)
+
+
+def copied(repo: Path, target: Path) -> Path:
     for folder in ("base", "components", "overlays"):
-        shutil.copytree(repo / folder, tmp_path / folder)
+        shutil.copytree(repo / folder, target / folder)
     for file in ("pyproject.toml", "harness/manifests/catalogue.yaml"):
-        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(repo / file, tmp_path / file)
-    return tmp_path
+        (target / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(repo / file, target / file)
+    return target
 
 
 @pytest.fixture

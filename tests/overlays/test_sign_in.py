@@ -55,8 +55,7 @@ def variables(resources: list[Resource], name: str) -> dict[str, Any]:
     return {item["name"]: item.get("value", item.get("valueFrom")) for item in env}
 
 
-@pytest.fixture
-def on(tree: Path) -> Path:
+def switched_on(tree: Path) -> Path:
     """The tree of somebody who has switched it on."""
     file = tree / "overlays/eks/sign-in/kustomization.yaml"
     text = file.read_text(encoding="utf-8")
@@ -64,6 +63,11 @@ def on(tree: Path) -> Path:
     file.write_text(text.replace("components/sign-in/off\n", "components/sign-in/on\n"), encoding="utf-8")
     run(tree, "eks", {**EKS, **PROVIDER})
     return tree
+
+
+@pytest.fixture
+def on(tree: Path) -> Path:
+    return switched_on(tree)
 
 
 @pytest.fixture
