@@ -99,6 +99,8 @@ def test_each_host_leads_to_its_service_over_tls(resources: list[Resource]) -> N
         (tls,) = item["spec"]["tls"]
         assert tls["hosts"] == [rule["host"]]
         assert item["metadata"]["annotations"]["cert-manager.io/cluster-issuer"] == "letsencrypt"
+        # Without an address, Argo CD would hold the waves after it.
+        assert item["metadata"]["annotations"]["argocd.argoproj.io/ignore-healthcheck"] == "true"
         assert item["spec"]["ingressClassName"] == "traefik"
         (path,) = rule["http"]["paths"]
         service = path["backend"]["service"]
