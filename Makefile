@@ -87,7 +87,7 @@ test-cluster: ## A kind cluster as such: network, policies, volumes, both overla
 	@$(VENV) test
 	@$(BIN)/python -m pytest -n 0 tests/cluster $(PYTEST_ARGS)
 
-test-sign-in: ## Real logins with components/sign-in, on this machine: Airflow, Argo CD and oauth2-proxy (no Docker)
+test-sign-in: ## Real logins with components/sign-in, on this machine: Airflow, Argo CD, JupyterLab (no Docker)
 	@$(VENV) test
 	@$(BIN)/python -m pytest -n 0 tests/sign_in $(PYTEST_ARGS)
 
