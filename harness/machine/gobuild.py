@@ -170,7 +170,7 @@ def version_of(package: str, module: Path) -> str:
     """The version of the module that a package of go.mod comes from; empty when go.mod does not require it.
 
     >>> version_of("github.com/argoproj/argo-cd/v3/cmd", ROOT / "images/without-registry/argocd")
-    'v3.3.0'
+    'v3.6.1'
     """
     return _required(package, module)[1]
 
@@ -207,6 +207,12 @@ def go_environment() -> dict[str, str]:
 def go(module: Path) -> Path:
     """A Go that is new enough for `module`: the machine's, else the one that requirements/go.txt pins."""
     return _machines_go(module) or package_folder(_go_lock(module)) / "go" / "bin" / "go"
+
+
+def any_go(module: Path) -> Path:
+    """A Go that compiles nothing, of any version: the machine's, else the one for `module`."""
+    machines = shutil.which("go")
+    return Path(machines) if machines else go(module)
 
 
 def go_identity(module: Path) -> str:

@@ -13,6 +13,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import zipfile
 from collections.abc import Iterable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ _SUFFIXES: Final = frozenset(
 """What a kustomization can read; the rest of a module is source code."""
 _TAG: Final = re.compile(r"v(?P<major>\d+)\.\d+\.\d+(?:-[\w.]+)?")
 _PATIENCE_SECONDS: Final = 2.0
+_NEWER_GO: Final = "requires go >="
 
 
 class NotFetchedError(HarnessError):
@@ -164,7 +166,7 @@ def module_folder(module: str, version: str, *, offline: bool = False) -> Path:
     Raises:
         HarnessError: It is unavailable.
     """
-    from harness.machine.gobuild import go, go_environment
+    from harness.machine.gobuild import any_go, go_environment
 
     record = cache_root() / "modules" / f"{content_key(module, version)}.json"
     try:
@@ -179,7 +181,7 @@ def module_folder(module: str, version: str, *, offline: bool = False) -> Path:
     announced = nullcontext() if offline else working(f"fetching {module}@{version}", usually="under a minute")
     with announced, tempfile.TemporaryDirectory() as empty:
         done = subprocess.run(
-            [str(go(ROOT / "tools")), "mod", "download", "-json", f"{module}@{version}"],
+            [str(any_go(ROOT / "tools")), "mod", "download", "-json", f"{module}@{version}"],
             cwd=empty,
             env=go_environment() | ({"GOPROXY": "off"} if offline else {}),
             capture_output=True,
@@ -191,12 +193,25 @@ def module_folder(module: str, version: str, *, offline: bool = False) -> Path:
         answer = json.loads(done.stdout)
     except ValueError:
         answer = {"Error": telling_line(done.stderr)}
+    if _NEWER_GO in answer.get("Error", "") and "Zip" in answer:
+        answer = {"Dir": str(_unpacked(Path(answer["Zip"]), module, version)), "Sum": answer.get("Sum")}
     if "Error" in answer:
         raise HarnessError(f"{module}@{version} could not be fetched ({telling_line(answer['Error'])}): {hint}.")
     with suppress(OSError):  # it only saves asking Go again
         record.parent.mkdir(parents=True, exist_ok=True)
         write(record, json.dumps({"Dir": answer["Dir"], "Sum": answer.get("Sum")}))
     return Path(answer["Dir"])
+
+
+def _unpacked(archive: Path, module: str, version: str) -> Path:
+    """The sources of a module that Go fetched and verified, but left packed, since compiling takes a newer Go."""
+
+    def build(aside: Path) -> None:
+        with zipfile.ZipFile(archive) as sources:
+            sources.extractall(aside)
+
+    folder = built(cache_root() / "modules" / content_key(module, version), build)
+    return folder / f"{module}@{version}"
 
 
 def _repository(bases: list[Remote], *, offline: bool) -> Path:

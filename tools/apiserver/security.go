@@ -26,7 +26,7 @@ type violation struct {
 // security reads an array of {"id": string, "metadata": {...}, "spec": PodSpec}, and writes an array of
 // {"id", "reason", "detail"}, one for each check that a template fails.
 func security(in io.Reader, out io.Writer) error {
-	evaluator, err := policy.NewEvaluator(policy.DefaultChecks())
+	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,7 @@ from harness.clusters.kind.machine import DaemonInfo
 from harness.clusters.without_registry.node import build_node_image, node_image
 
 # As the release notes of kind v0.33.0 pin it, which tools/go.mod pins.
-UPSTREAM: Final = "kindest/node:v1.34.11@sha256:44e222ee2132dab25ff87301682f89eb82c7880ea3a1bf543bfe9708fd08d67d"
+UPSTREAM: Final = "kindest/node:v1.36.4@sha256:099e049362a1526b2db71494e1947aae99bd16290d7c895f2b7ea312e3cbfaed"
 
 
 def ready_node_image(info: DaemonInfo, *, every_capability: bool) -> str:

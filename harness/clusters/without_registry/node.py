@@ -52,7 +52,7 @@ def pod_images() -> Mapping[str, str]:
         **kubernetes,
         f"registry.k8s.io/etcd:{components.ETCD.version.removeprefix('v')}-0": "etcd",
         f"registry.k8s.io/coredns/coredns:{components.COREDNS.version}": "coredns",
-        "registry.k8s.io/pause:3.10.1": "pause",
+        "registry.k8s.io/pause:3.10.2": "pause",
         f"docker.io/rancher/local-path-provisioner:{components.STORAGE.version}": "local-path-provisioner",
         f"docker.io/cloudnativelabs/kube-router:{components.NETWORK.version}": "kube-router",
     }

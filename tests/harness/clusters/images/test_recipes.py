@@ -9,7 +9,7 @@ from harness.clusters.images.inputs import allowed, files
 from harness.clusters.images.recipes import Recipe, recipe
 from harness.clusters.images.wanted import wanted
 from harness.clusters.without_registry.upstream import FOLDER, UPSTREAM
-from harness.machine.gobuild import tools_of, version_of
+from harness.machine.gobuild import sources_of, tools_of, version_of
 from harness.manifests.images import reference
 
 FOLDERS = ["airflow", "jupyter", "minio", "mock-api", "reflector-stand-in", "spark"]
@@ -91,3 +91,15 @@ def test_what_the_harness_hands_in_is_not_asked_for(repo: Path) -> None:
     names = allowed(repo / "images" / "minio" / "Dockerfile.dockerignore")
 
     assert names == ["images/settle.sh"]
+
+
+@pytest.mark.tools
+def test_argo_cds_own_image_brings_the_kustomize_that_is_pinned_here(repo: Path) -> None:
+    """Argo CD renders with the program of its image, whose version its sources name."""
+    recipe_of_argo_cd = recipe("quay.io/argoproj/argocd", repo)
+    assert recipe_of_argo_cd is not None
+    package = next(iter(tools_of(recipe_of_argo_cd.folder).values()))
+    versions = (sources_of(package, recipe_of_argo_cd.folder) / "hack" / "tool-versions.sh").read_text()
+    for folder in ("tools", "tools/builder"):
+        pinned = version_of("sigs.k8s.io/kustomize/kustomize/v5", repo / folder)
+        assert f"\nKUSTOMIZE_VERSION={pinned.removeprefix('v')}\n" in versions, folder
