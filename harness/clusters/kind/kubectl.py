@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.clusters.kind.objects import Object
-from harness.clusters.without_registry.components import KUBECTL
+from harness.clusters.without_registry.components import KUBECTL, KUBERNETES
 from harness.errors import HarnessError
 from harness.machine.process import telling_line
 from harness.machine.proxy.certificates import with_certificates
@@ -29,7 +29,9 @@ def status_hint(cluster: str) -> str:
 
 
 def kubectl_program() -> Path:
-    return KUBECTL.programs() / "kubectl"
+    """The program; what the node image was built from has it, too."""
+    of_node = KUBERNETES.programs_folder()
+    return (of_node if of_node.is_dir() else KUBECTL.programs()) / "kubectl"
 
 
 @dataclass(frozen=True)

@@ -46,8 +46,8 @@ def _kubernetes(*names: str) -> Component:
 
 KUBERNETES_VERSION: Final = gobuild.version_of("k8s.io/kubernetes", SOURCES / "kubernetes")
 CONTROL_PLANE: Final = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
-KUBERNETES: Final = _kubernetes("kubeadm", "kubelet", *CONTROL_PLANE)
-# Separate, because it is needed even where the node image is pulled.
+KUBERNETES: Final = _kubernetes("kubeadm", "kubectl", "kubelet", *CONTROL_PLANE)
+# By itself, where the node image is pulled.
 KUBECTL: Final = _kubernetes("kubectl")
 ETCD: Final = Component("etcd", {"etcd": "go.etcd.io/etcd/server/v3"})
 COREDNS: Final = Component("coredns", {"coredns": "github.com/coredns/coredns"})
@@ -73,4 +73,4 @@ NETWORK: Final = Component(
     "kube-router", {"kube-router": "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router"}
 )
 PAUSE: Final = Component("pause", {"pause": "."})
-COMPONENTS: Final = (KUBERNETES, KUBECTL, CONTAINERD, CRICTL, CNI, ETCD, COREDNS, STORAGE, NETWORK, PAUSE)
+COMPONENTS: Final = (KUBERNETES, CONTAINERD, CRICTL, CNI, ETCD, COREDNS, STORAGE, NETWORK, PAUSE)

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.clusters.kind.kubectl import Kubectl
+from harness.clusters.kind.kubectl import Kubectl, kubectl_program
+from harness.clusters.without_registry.components import KUBERNETES
 from harness.errors import HarnessError
 from tests.harness.programs import program
 
@@ -66,3 +67,12 @@ def test_the_caller_may_know_better_what_helps(cluster: Kubectl) -> None:
     says(cluster, "echo 'error: timed out waiting for the condition' >&2; exit 1")
     with pytest.raises(HarnessError, match=r"\(error: timed out waiting for the condition\): look at the node\.$"):
         cluster.run("wait", "pods", doing="wait", hint="look at the node")
+
+
+def test_what_the_node_image_was_built_from_has_kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not compiled a second time."""
+    monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path))
+    folder = KUBERNETES.programs_folder()
+    folder.mkdir(parents=True)
+
+    assert kubectl_program() == folder / "kubectl"
