@@ -21,7 +21,7 @@ from harness.clusters.docker.install import grants_every_capability
 from harness.clusters.kind.config import kind_config
 from harness.clusters.kind.entrance import shut
 from harness.clusters.kind.kubectl import Kubectl, kubectl_program, status_hint
-from harness.clusters.kind.machine import check_machine
+from harness.clusters.kind.machine import DaemonInfo, check_machine
 from harness.clusters.kind.node import ready_node_image
 from harness.console import working
 from harness.errors import STOPS, HarnessError
@@ -118,7 +118,7 @@ def up(cluster: Cluster, *, api_port: int = 0, on_failure: Callable[[], None] = 
         _check_name(cluster)
         try:
             with working(f"starting the cluster {cluster.name}", usually="1 to 2 minutes") as say:
-                _create(cluster, image, api_port, say)
+                _create(cluster, image, info, api_port, say)
                 _finish(cluster, say)
         except BaseException as error:
             try:
@@ -157,13 +157,18 @@ def _check_name(cluster: Cluster) -> None:
         )
 
 
-def _create(cluster: Cluster, image: str, api_port: int, say: Callable[[str], None]) -> None:
+def _create(cluster: Cluster, image: str, info: DaemonInfo, api_port: int, say: Callable[[str], None]) -> None:
     shutil.rmtree(cluster.folder, ignore_errors=True)
     cluster.folder.mkdir(parents=True)
     network = cluster.folder / "10-ptp.conflist"
     shutil.copyfile(NETWORK_FILES / network.name, network)
     config = cluster.folder / "kind.yaml"
-    settings = kind_config(network=network, every_capability=grants_every_capability(), api_port=api_port)
+    settings = kind_config(
+        network=network,
+        every_capability=grants_every_capability(),
+        cgroup_version=info.cgroup_version,
+        api_port=api_port,
+    )
     config.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
     options = [f"--name={cluster.name}", f"--image={image}", f"--config={config}"]
 
