@@ -31,12 +31,12 @@ test: ## Linters, types and every test that needs neither Docker nor a whole pip
 	$(BIN)/ruff check || status=1; \
 	$(BIN)/ruff format --check || status=1; \
 	$(BIN)/mypy || status=1; \
-	$(BIN)/python -m pytest $(WORKERS) -m 'not embedded' $(PYTEST_ARGS) || status=1; \
+	$(BIN)/python -m pytest $(WORKERS) -m 'not embedded and not days' $(PYTEST_ARGS) || status=1; \
 	exit $$status
 
-test-pipeline: ## Runs of the whole pipeline on this machine: days, stops, an object store, the quickstart
+test-pipeline: ## The whole pipeline on this machine: several days, stops, an object store, the quickstart
 	@$(VENV) test
-	@$(BIN)/python -m pytest $(WORKERS) -m embedded $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest $(WORKERS) -m 'embedded or days' $(PYTEST_ARGS)
 
 test-deps: ## Debian or Ubuntu, as root: the browser and promtool that some tests skip without
 	apt-get update -qq

@@ -53,8 +53,8 @@ def pytest_xdist_auto_num_workers() -> int:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start what takes minutes first: at the end, one worker would wait for the other."""
-    ranks = {"embedded": 0, "spark": 1}
-    items.sort(key=lambda item: min((ranks.get(mark.name, 2) for mark in item.iter_markers()), default=2))
+    ranks = {"embedded": 0, "days": 1, "spark": 2}
+    items.sort(key=lambda item: min((ranks.get(mark.name, 3) for mark in item.iter_markers()), default=3))
 
 
 @pytest.fixture(scope="session")

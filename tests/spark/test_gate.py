@@ -20,7 +20,7 @@ from lakehouse.gold import GOLD
 from lakehouse.jobs import bronze_to_silver, quality_gate, quarantine, silver_to_gold
 from tests.spark.conftest import Bronze
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.days]
 
 Make = Callable[..., dict[str, Any]]
 D1, D2 = "2026-03-01", "2026-03-02"

@@ -15,7 +15,7 @@ from lakehouse.gold_table import BREWERY_COUNT, GoldTable, all_breweries_counted
 from lakehouse.jobs import bronze_to_silver, maintenance, quality_gate, silver_to_gold
 
 pytest.importorskip("deltalake", reason="the harness is not in this environment (make setup)")
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.days]
 
 STATES = GoldTable(
     "gold/breweries_by_state",

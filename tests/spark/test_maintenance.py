@@ -20,7 +20,7 @@ from lakehouse.jobs import maintenance as job
 from lakehouse.maintenance import Version
 from lakehouse.storage import Files
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.days]
 
 Make = Callable[..., dict[str, Any]]
 

@@ -16,7 +16,7 @@ from lakehouse.errors import LakehouseError
 from lakehouse.jobs import bronze_to_silver, quality_gate, quarantine, silver_to_gold
 from tests.oracle.lakehouse import Day, Expected
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.days]
 
 Make = Callable[..., dict[str, Any]]
 D1, D2, D3, D4 = (f"2026-03-0{day}" for day in (1, 2, 3, 4))

@@ -13,7 +13,7 @@ from tests.oracle.gold import GOLD
 from tests.oracle.lakehouse import Day, Expected
 from tests.spark.against_oracle import assert_silver
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.days]
 
 Record = dict[str, Any]
 

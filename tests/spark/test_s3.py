@@ -13,7 +13,7 @@ import pytest
 
 from brewery.contract.layout import Layout
 
-pytestmark = [pytest.mark.s3, pytest.mark.spark]
+pytestmark = [pytest.mark.s3, pytest.mark.spark, pytest.mark.days]
 
 _PROGRAM = """
 import datetime, json, sys

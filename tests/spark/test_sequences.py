@@ -14,7 +14,7 @@ from lakehouse.jobs import bronze_to_silver
 from tests.oracle.lakehouse import Day, Expected
 from tests.spark.against_oracle import assert_silver
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.days]
 
 _DATES = ("2026-03-01", "2026-03-02", "2026-03-03", "2026-03-04")
 _ODD: dict[str, tuple[Any, ...]] = {
