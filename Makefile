@@ -2,7 +2,7 @@
 # Everything else is installed on first use: Python packages into .venv, the rest into the user's cache.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-pipeline test-deps test-compat test-next up down e2e e2e-full e2e-eks e2e-aws e2e-deps test-images test-cluster test-sign-in bench lint format dist lock validate clean
+.PHONY: help setup run test test-pipeline test-deps test-compat test-next up down e2e e2e-full e2e-eks e2e-aws e2e-deps test-images test-cluster test-sign-in test-long bench lint format dist lock validate clean
 
 # Options of `make run`, `make e2e` and `make bench` ("harness run --help"), and of pytest ("-n 0" turns the workers off).
 ARGS ?=
@@ -31,12 +31,16 @@ test: ## Linters, types and every test that needs neither Docker nor a whole pip
 	$(BIN)/ruff check || status=1; \
 	$(BIN)/ruff format --check || status=1; \
 	$(BIN)/mypy || status=1; \
-	$(BIN)/python -m pytest $(WORKERS) -m 'not embedded and not days' $(PYTEST_ARGS) || status=1; \
+	$(BIN)/python -m pytest $(WORKERS) -m 'not embedded and not days and not long' $(PYTEST_ARGS) || status=1; \
 	exit $$status
 
 test-pipeline: ## The whole pipeline on this machine: several days, stops, an object store, the quickstart
 	@$(VENV) test
 	@$(BIN)/python -m pytest $(WORKERS) -m 'embedded or days' $(PYTEST_ARGS)
+
+test-long: ## Thirty simulated days with the upkeep of every night
+	@$(VENV) test
+	@$(BIN)/python -m pytest -n 0 -m long $(PYTEST_ARGS)
 
 test-deps: ## Debian or Ubuntu, as root: the browser and promtool that some tests skip without
 	apt-get update -qq
