@@ -103,7 +103,7 @@ def outside(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Ite
     for namespace in users:
         kinds = ["secret/offsite-backup", f"networkpolicy/{STORE}"]
         cluster.run("delete", *kinds, f"--namespace={namespace}", doing="delete what leads to it")
-    kinds = [f"deployment/{STORE}", f"service/{STORE}", f"secret/{STORE}"]
+    kinds = [f"{kind}/{STORE}" for kind in ("deployment", "service", "secret", "networkpolicy")]
     cluster.run("delete", *kinds, f"--namespace={OUTSIDE}", doing="delete the store outside")
 
 
