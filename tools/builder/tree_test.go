@@ -55,9 +55,9 @@ func TestNestingIsCountedOutsideOfStrings(t *testing.T) {
 
 func TestTheOriginIsAskedForInEveryStyle(t *testing.T) {
 	for content, expected := range map[string]int{
-		"resources: [a]\n":      1,
-		"{resources: [a]}":      1,
-		"resources: [a]\n---\n": 1,
+		"resources: [a]\n":                                1,
+		"{resources: [a]}":                                1,
+		"resources: [a]\n---\n":                           1,
 		"resources: [a]\nbuildMetadata: [managedByLabel]": 2,
 		"buildMetadata: [originAnnotations]":              1,
 		"resources: [":                                    0,
