@@ -103,3 +103,15 @@ def test_argo_cds_own_image_brings_the_kustomize_that_is_pinned_here(repo: Path)
     for folder in ("tools", "tools/builder"):
         pinned = version_of("sigs.k8s.io/kustomize/kustomize/v5", repo / folder)
         assert f"\nKUSTOMIZE_VERSION={pinned.removeprefix('v')}\n" in versions, folder
+
+
+def test_settings_are_judged_by_the_versions_that_run(repo: Path) -> None:
+    """The program that reads the settings of these images links their code."""
+    tags = dict(reference(image.name)[:2] for image in wanted("minikube", repo))
+    helper = repo / "tools" / "texts"
+    for image, module in (
+        ("prom/alertmanager", "github.com/prometheus/alertmanager"),
+        ("prom/statsd-exporter", "github.com/prometheus/statsd_exporter"),
+    ):
+        (tag,) = (tag for name, tag in tags.items() if name.endswith(image))
+        assert version_of(module, helper) == tag, image
