@@ -108,10 +108,9 @@ def _kinds(environment: Environment) -> Iterator[tuple[str, str, bool]]:
     """The group and kind of custom resources that have a definition, and whether they belong to no namespace."""
     for (group, kind), crd in environment.definitions.items():
         yield group, kind, dig(crd.value, "spec", "scope") == "Cluster"
-    for resource in environment.resources:
-        if resource.group in CRD_MODULES and resource.group not in {group for group, _ in environment.definitions}:
-            yield from ((resource.group, kind, is_global) for kind, is_global in KINDS[resource.group].items())
-            break
+    used = {resource.group for resource in environment.resources}
+    for group in (used & KINDS.keys()) - {group for group, _ in environment.definitions}:
+        yield from ((group, kind, is_global) for kind, is_global in KINDS[group].items())
 
 
 def _of_operators(environment: Environment, folder: Path) -> dict[tuple[str, str, str], dict[str, Any]]:
