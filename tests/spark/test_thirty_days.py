@@ -9,6 +9,8 @@ from typing import Any, Final
 import pytest
 from pyspark.sql import SparkSession
 
+pytest.importorskip("pyarrow", reason="the legs' environments lack pyarrow, which ages checkpoints")
+
 from brewery.bronze import list_run_ids, remove_superseded
 from brewery.contract.layout import Layout
 from brewery.contract.limits import Limits
@@ -19,7 +21,6 @@ from lakehouse.jobs import bronze_to_silver, maintenance
 from lakehouse.storage import Lakehouse
 from tests.spark.conftest import Bronze
 
-pytest.importorskip("pyarrow", reason="the legs' environments lack pyarrow, which ages checkpoints")
 pytestmark = [pytest.mark.spark, pytest.mark.long, pytest.mark.timeout(5400)]
 
 Make = Callable[..., dict[str, Any]]

@@ -151,17 +151,24 @@ def alternating(*lists: list[dict[str, Any]]) -> PageOf:
     return lambda _, page, size: cut(lists[next(turn) % len(lists)], page, size)
 
 
+@pytest.mark.parametrize("concurrency", [1, 3])
 @pytest.mark.parametrize(
-    "page_of",
+    "lists",
     [
-        pytest.param(alternating(BREWERIES, BREWERIES[::-1]), id="two orders"),
-        pytest.param(alternating(BREWERIES, BREWERIES[210:] + BREWERIES[:210], BREWERIES[::-1]), id="three orders"),
-        pytest.param(alternating(BREWERIES[:210] + BREWERIES[:210], BREWERIES), id="a copy that lost half"),
+        pytest.param([BREWERIES, BREWERIES[::-1]], id="two orders"),
+        pytest.param([BREWERIES, BREWERIES[210:] + BREWERIES[:210], BREWERIES[::-1]], id="three orders"),
+        pytest.param([BREWERIES[:210] + BREWERIES[:210], BREWERIES], id="a copy that lost half"),
     ],
 )
-def test_servers_that_do_not_agree_are_not_taken_for_one_list(lake: Lake, page_of: PageOf) -> None:
-    with serving(answering(page_of)) as url, pytest.raises(SourceMovedError):
-        lake.ingest(url, concurrency=3)
+@pytest.mark.parametrize("first", range(4))
+def test_servers_that_do_not_agree_are_not_taken_for_one_list(
+    lake: Lake, lists: list[list[dict[str, Any]]], first: int, concurrency: int
+) -> None:
+    servers = alternating(*lists)
+    for _ in range(first):
+        servers([], 1, 1)
+    with serving(answering(servers)) as url, pytest.raises(SourceMovedError):
+        lake.ingest(url, concurrency=concurrency)
 
 
 def test_values_as_field_names_are_refused_while_pages_arrive(lake: Lake) -> None:
