@@ -31,6 +31,16 @@ GO_LOCK: Final = REQUIREMENTS / "go.txt"
 _NOT_IN_STD: Final = "is not in std"
 _STANDARD_LIBRARY: Final = "standard-library"
 _LEAST_ROOM: Final = 50_000_000
+_OTHER_CAUSES: Final = {
+    # A package that could not be fetched has a position, too; only the compiler names the package above it.
+    r"^# \S+.*\n(.+\.go:\d+.*)$": "correct the source there, or the version in go.mod",
+    r"(.*signal: killed.*)$": "see whether memory ran out, free some, and run it again",
+    r"(.*(?:missing go\.sum entry|updates to go\.\w+ needed).*)$": "run 'go mod tidy' beside go.mod",
+    r"(.*(?:checksum mismatch|SECURITY ERROR).*)$": (
+        "find out who changed the module, or whether a proxy on the way serves another one"
+    ),
+}
+"""What else stops a build, by what Go prints, with the next step."""
 LDFLAGS: Final = "-s -w"
 """No symbol table and no debugging information: a third less."""
 
@@ -73,7 +83,7 @@ def programs(
                 hint=NETWORK_HINT,
                 env=go_environment() | caches,
                 cwd=module,
-                explain=lambda said: _no_room(said, names),
+                explain=lambda said: _no_room(said, names) or _not_the_network(said, names, module),
                 on_line=on_line or (lambda line: say(f"compiling {names}: {line}")),
             )
         for name, package in packages.items():
@@ -92,6 +102,15 @@ def _no_room(said: str, names: str) -> HarnessError | None:
         f"Could not build {names}, because the disk is full: make room in {cache_root()}, in Go's own cache "
         f"and in {tempfile.gettempdir()}, then run it again."
     )
+
+
+def _not_the_network(said: str, names: str, module: Path) -> HarnessError | None:
+    """The error for a build that another try would not help."""
+    for pattern, step in _OTHER_CAUSES.items():
+        if match := re.search(pattern, said, re.MULTILINE):
+            reason = match[1].strip().rstrip(".:")
+            return HarnessError(f"Could not build {names} from {module.name}/go.mod ({reason}): {step}.")
+    return None
 
 
 def _standard_library(module: Path) -> Path:

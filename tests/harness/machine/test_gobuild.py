@@ -177,6 +177,30 @@ def test_a_full_disk_is_said_to_be_full(
     assert ("because the disk is full: make room in" in str(caught.value)) is is_full
 
 
+@pytest.mark.parametrize(
+    ("said", "reason", "step"),
+    [
+        ("# example.org/hello\n./main.go:3:2: undefined: x", "./main.go:3:2: undefined: x", "correct the source"),
+        ("main.go:3:2: example.org/x@v1: Get: no such host", "no such host", "network"),
+        ("example.org/big: /go/compile: signal: killed", "signal: killed", "memory ran out"),
+        ("main.go:3:2: missing go.sum entry for module x", "missing go.sum entry for module x", "'go mod tidy'"),
+        ("go: updates to go.mod needed", "updates to go.mod needed", "'go mod tidy'"),
+        ("verifying x: checksum mismatch", "checksum mismatch", "who changed the module"),
+    ],
+)
+def test_the_next_step_of_a_build_that_failed_fits_its_cause(
+    module: Path, use_go: UseGo, said: str, reason: str, step: str
+) -> None:
+    go = use_go("1.26.0", fails=True)
+    go.write_text(go.read_text().replace("verifying x: checksum mismatch", said))
+    with pytest.raises(HarnessError) as caught:
+        programs(module, HELLO)
+    before, _, after = str(caught.value).rpartition("): ")
+    assert before.startswith("Could not build hello from greetings/go.mod (")
+    assert before.endswith(reason)
+    assert step in after
+
+
 def test_what_was_fetched_and_compiled_stays_only_until_the_programs_are_there(
     module: Path, use_go: UseGo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
