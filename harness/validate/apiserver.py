@@ -5,7 +5,6 @@
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -95,7 +94,7 @@ def check(resources: Sequence[BuiltResource], malformed: Sequence[Violation]) ->
 def _refusals(
     resources: Sequence[BuiltResource], definitions: list[dict[str, Any]], malformed: Any
 ) -> dict[str, list[Refusal]]:
-    from harness.machine.tools import tool
+    from harness.machine.tools import ask
 
     asked: list[tuple[str, str, str]] = []
     for resource in resources:
@@ -103,7 +102,7 @@ def _refusals(
         if resource.key not in malformed:
             asked += [(resource.key, pod.role, json.dumps(_as_pod(pod))) for pod in pods_of(resource) if pod.role]
     text = json.dumps({"definitions": definitions, "resources": [value for _, _, value in asked]})
-    done = subprocess.run([tool("apiserver"), "create"], input=text, capture_output=True, text=True, check=False)
+    done = ask("apiserver", "create", text=text)
     if done.returncode != 0:
         raise HarnessError(f"apiserver failed ({telling_line(done.stderr)}): run 'harness doctor'.")
     refusals: dict[str, list[Refusal]] = {resource.key: [] for resource in resources}

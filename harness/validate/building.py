@@ -14,7 +14,7 @@ from harness.manifests.explain import invalid_manifests
 from harness.manifests.helm.chart import CHART
 from harness.manifests.inputs import KUSTOMIZATION_NAMES, Kustomizations, no_file
 from harness.manifests.problem import NOT_BUILT, Problem
-from harness.manifests.tree import Tree, working_copy
+from harness.manifests.tree import Tree
 from harness.validate.exemptions import FOLDERS
 from harness.validate.finding import Finding
 from harness.validate.model import Environment
@@ -118,14 +118,13 @@ def finding(problem: Problem, root: Path, environments: tuple[str, ...] = ()) ->
     return Finding(problem.rule, problem.message, environments, file=root / location.file, line=location.line)
 
 
-def unused_files(root: Path, environments: list[Environment]) -> list[Finding]:
+def unused_files(root: Path, environments: list[Environment], kustomizations: Kustomizations) -> list[Finding]:
     """Manifests that no kustomization reads; disabled components count as roots."""
     used = {
         path for environment in environments for build in environment.builds for path in build.root.inputs.files
     }
     findings: list[Finding] = []
-    tree = working_copy(root)
-    kustomizations = Kustomizations(tree)
+    tree = kustomizations.tree
     files = [path for folder in FOLDERS for path in sorted((root / folder).rglob("*.y*ml"))]
     for path in files:
         folder = path.parent.relative_to(root).as_posix()

@@ -171,7 +171,8 @@ def validate(
     problems += kustomizations.findings(environments, complete=complete)
     problems += [finding for environment in environments for finding in kustomizations.reach(environment)]
     if complete:
-        problems += building.unused_files(root, environments) if building.LH109.id in rules else []
+        if building.LH109.id in rules:
+            problems += building.unused_files(root, environments, tree.kustomizations)
         problems += parity.undeclared(root, everything, reference)
     by_name = {environment.name: environment for environment in environments}
     settings_refused = {violation.resource.key for _, violation in judged if violation.rule is spark.LH210}

@@ -2,7 +2,7 @@
 
 import copy
 import json
-import subprocess
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -202,11 +202,10 @@ def _unread(texts: list[str], first: int) -> Iterator[tuple[int, str]]:
 
 
 def _kube_score(texts: list[str]) -> tuple[list[list[Any]] | None, str]:
-    from harness.machine.tools import tool
+    from harness.machine.tools import ask
 
-    command = [str(tool("kube-score")), "score", "--output-format", "json", "-"]
     stream = "\n---\n".join(texts) + "\n"
-    done = subprocess.run(command, input=stream, capture_output=True, text=True, check=False)
+    done = ask("kube-score", "score", "--output-format", "json", "-", text=stream)
     try:
         return list(_marks(json.loads(done.stdout) or [])), ""
     except ValueError:
@@ -246,7 +245,7 @@ def pod_security(pods: Sequence[Pod]) -> list[Violation]:
     Raises:
         HarnessError: The evaluator is unavailable.
     """
-    from harness.machine.tools import tool, tool_folder
+    from harness.machine.tools import ask, tool_folder
 
     if not pods:
         return []
@@ -256,9 +255,7 @@ def pod_security(pods: Sequence[Pod]) -> list[Violation]:
     cache, key = Cache("pod-security"), content_key(tool_folder("apiserver").name, templates)
     answer = cache.get(key)
     if answer is None:
-        done = subprocess.run(
-            [tool("apiserver"), "security"], input=templates, capture_output=True, text=True, check=False
-        )
+        done = ask("apiserver", "security", text=templates)
         if done.returncode != 0:
             # One malformed pod must not hide the others.
             if len(pods) == 1:
@@ -287,7 +284,7 @@ def credentials(root: Path, files: Sequence[Path]) -> list[Finding]:
     Raises:
         HarnessError: gitleaks is unavailable.
     """
-    from harness.machine.tools import tool, tool_folder
+    from harness.machine.tools import ask, tool_folder
 
     cache = Cache("credentials")
     state = tool_folder("gitleaks").name
@@ -307,9 +304,9 @@ def credentials(root: Path, files: Sequence[Path]) -> list[Finding]:
                 (folder / key).mkdir()
                 (folder / key / path.name).write_bytes(content)
             report = folder / "report"
-            command = [str(tool("gitleaks")), "dir", str(folder), "--no-banner", "--log-level", "error", "--redact"]
-            command += ["--report-format", "json", "--report-path", str(report), "--exit-code", "0"]
-            done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+            options = ["--no-banner", "--log-level", "error", "--redact", "--exit-code", "0"]
+            options += ["--report-format", "json", "--report-path", str(report)]
+            done = ask("gitleaks", "dir", str(folder), *options)
             if done.returncode != 0 or not report.is_file():
                 raise HarnessError(f"gitleaks failed ({telling_line(done.stderr)}): run 'harness doctor'.")
             known |= {key: [] for key in new}
@@ -331,10 +328,11 @@ def _keys(root: Path, files: Sequence[Path]) -> tuple[dict[Path, str], list[Find
     unread: list[Finding] = []
     for path in files:
         try:
-            size = path.stat().st_size
-            why = f"has {size:,} bytes" if size > MAX_BYTES else ""
-            if not why:
-                keys[path] = content_key(path, path.name)
+            with path.open("rb", buffering=0) as file:
+                size = os.fstat(file.fileno()).st_size
+                why = f"has {size:,} bytes" if size > MAX_BYTES else ""
+                if not why:
+                    keys[path] = content_key(file.readall(), path.name)
         except OSError as error:
             why = f"cannot be read ({error.strerror})"
         if why:

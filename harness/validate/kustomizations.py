@@ -62,10 +62,11 @@ class Scope:
 
     build: Build
 
-    @cached_property
-    def values(self) -> list[dict[str, Any]]:
+    @property
+    def values(self) -> Iterator[dict[str, Any]]:
         """The resources as they are built, and as they are written: patches see what is between the two."""
-        return [*(resource.value for resource in self.build.resources), *(value for _, value in self.written)]
+        yield from (resource.value for resource in self.build.resources)
+        yield from (value for _, value in self.written)
 
     @cached_property
     def written(self) -> list[tuple[str, dict[str, Any]]]:
@@ -116,12 +117,16 @@ class Scope:
         group, _, version = str(value.get("apiVersion") or "").rpartition("/")
         name = str(dig(value, "metadata", "name") or "")
         facts = {"group": [group], "version": [version], "kind": [str(value.get("kind"))]}
-        facts |= {"name": [name, HASH.sub("", name)], "namespace": sorted(self.namespaces)}
-        return all(
-            any(selects(selector.get(field), text) for text in texts) for field, texts in facts.items()
-        ) and all(
-            _holds(str(selector.get(field) or ""), string_map(dig(value, "metadata", where)))
-            for field, where in (("labelSelector", "labels"), ("annotationSelector", "annotations"))
+        facts |= {"name": [name, HASH.sub("", name)]}
+        return (
+            all(any(selects(selector.get(field), text) for text in texts) for field, texts in facts.items())
+            and all(
+                _holds(str(selector.get(field) or ""), string_map(dig(value, "metadata", where)))
+                for field, where in (("labelSelector", "labels"), ("annotationSelector", "annotations"))
+            )
+            and (
+                not selector.get("namespace") or any(selects(selector["namespace"], one) for one in self.namespaces)
+            )
         )
 
 

@@ -3,7 +3,6 @@
 import itertools
 import json
 import re
-import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -68,7 +67,7 @@ def judge(
     Raises:
         HarnessError: The program is unavailable.
     """
-    from harness.machine.tools import tool, tool_folder
+    from harness.machine.tools import ask, tool_folder
 
     yield from (_too_deep(reading) for reading in readings if _is_deep(reading.text))
     readings = [reading for reading in readings if not _is_deep(reading.text)]
@@ -78,7 +77,7 @@ def judge(
     cache, key = Cache("texts"), content_key(tool_folder("texts").name, request)
     answer = cache.get(key)
     if answer is None:
-        done = subprocess.run([tool("texts")], input=request, capture_output=True, text=True, check=False)
+        done = ask("texts", text=request)
         if done.returncode != 0:
             raise HarnessError(f"texts failed ({telling_line(done.stderr)}): run 'harness doctor'.")
         answer = json.loads(done.stdout)

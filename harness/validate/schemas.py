@@ -9,7 +9,6 @@ import importlib.metadata
 import importlib.util
 import json
 import re
-import subprocess
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -140,18 +139,16 @@ def _kubeconform(
     folder: Path, version: str, resources: list[BuiltResource], crd_schemas: Path
 ) -> dict[int, list[tuple[str, str]]]:
     """The errors of one version by the resource's index: (path, message); path `?` for an unknown kind."""
-    from harness.machine.tools import tool
+    from harness.machine.tools import ask
 
     schemas = _kubernetes_schemas(version, resources)
-    command = [str(tool("kubeconform")), "-strict", "-output", "json", "-n", "2", "-kubernetes-version", version]
-    command += ["-schema-location", f"{schemas}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"]
-    command += [
+    options = ["-strict", "-output", "json", "-n", "2", "-kubernetes-version", version]
+    options += ["-schema-location", f"{schemas}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"]
+    options += [
         "-schema-location",
         f"{crd_schemas}/{{{{.Group}}}}/{{{{.ResourceKind}}}}_{{{{.ResourceAPIVersion}}}}.json",
     ]
-    done = subprocess.run(
-        [*command, str(folder)], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
-    )
+    done = ask("kubeconform", *options, str(folder))
     try:
         answer = json.loads(done.stdout)["resources"]
     except (ValueError, KeyError):
