@@ -10,7 +10,7 @@ from harness.init.buckets import USER_ANNOTATION, Bucket, Policies, buckets, sta
 from harness.manifests.catalogue import Catalogue, Secret
 from harness.manifests.resource import Resource
 from harness.manifests.values import dig, string_map
-from harness.validate.external_secrets import entries_read
+from harness.validate.programs.external_secrets import entries_read
 
 ROLE_ANNOTATION: Final = "eks.amazonaws.com/role-arn"
 ISSUER: Final = "ISSUER"

@@ -11,7 +11,7 @@ from harness.errors import HarnessError, UsageError
 from harness.manifests.images import REGISTRY
 from harness.manifests.kubernetes_yaml import YamlError, load
 from harness.manifests.values import dig, sequence
-from harness.validate.placeholders import LH751, PLACEHOLDER
+from harness.validate.texts.placeholders import LH751, PLACEHOLDER
 
 _SWITCHES: Final = (Path("aws/kustomization.yaml"), Path("sign-in/kustomization.yaml"))
 """Where an environment says which components it takes for all of its roots."""

@@ -18,55 +18,34 @@ from harness.manifests.exemptions import Exemption
 from harness.manifests.git_urls import GITHUB
 from harness.manifests.problem import Location, Problem
 from harness.manifests.tree import Tree
-from harness.validate import (
-    access,
-    airflow,
-    amounts,
-    apiserver,
-    argocd,
-    aws,
-    building,
-    custom_references,
-    dashboards,
-    encodings,
-    engines,
-    exemptions,
-    external_secrets,
-    files,
-    flags,
-    flux,
-    grafana_settings,
-    groups,
-    kustomizations,
-    lua,
-    majors,
-    metrics,
-    monitoring,
-    parity,
-    placeholders,
-    policy,
-    projects,
-    provisioning,
-    reach,
-    readers,
-    references,
-    schemas,
-    scraping,
-    scripts,
-    spark,
-    texts,
-    unread,
-    watching,
-    waves,
-    workloads,
-)
+from harness.validate import exemptions, groups
+from harness.validate.argocd import ignored, lua, projects, waves
 from harness.validate.environments import built
 from harness.validate.finding import Finding, Violation
+from harness.validate.kubernetes import (
+    access,
+    amounts,
+    apiserver,
+    custom_references,
+    engines,
+    majors,
+    parity,
+    policy,
+    reach,
+    references,
+    schemas,
+    watching,
+    workloads,
+)
+from harness.validate.kubernetes.secrets import origins
+from harness.validate.kustomize import building, encodings, flux, kustomizations
 from harness.validate.locations import Locations
 from harness.validate.model import BuiltResource, Environment
 from harness.validate.model import environment as collect
+from harness.validate.monitoring import configuration, dashboards, grafana_settings, metrics, provisioning, scraping
+from harness.validate.programs import airflow, aws, external_secrets, flags, spark
 from harness.validate.rules import RULES
-from harness.validate.secrets import origins
+from harness.validate.texts import files, formats, placeholders, readers, scripts, unread
 
 _COMPLETED: Final = re.compile(r": Required value|: got null, want |: missing propert")
 """What patches complete, or the namespace of a kustomization: neither is applied where a remote base is missing."""
@@ -257,7 +236,7 @@ def _is_consequence(violation: Violation, environment: Environment) -> bool:
 
 
 def _is_about_wave(violation: Violation) -> bool:
-    return violation.rule is argocd.LH207 and violation.path[-1:] == (WAVE,)
+    return violation.rule is ignored.LH207 and violation.path[-1:] == (WAVE,)
 
 
 def _is_of_spark_pod(violation: Violation) -> bool:
@@ -310,17 +289,17 @@ def _judge(
     yield from references.check(environment, made, cluster)
     yield from custom_references.check(environment, made, operators)
     yield from watching.check(environment)
-    ignored = list(argocd.check(environment))
-    yield from ignored
-    if waves.LH401.id in rules and not any(map(_is_about_wave, ignored)):
+    without_effect = list(ignored.check(environment))
+    yield from without_effect
+    if waves.LH401.id in rules and not any(map(_is_about_wave, without_effect)):
         yield from waves.check(environment, made)
     yield from amounts.check(environment)
     yield from access.check(environment, cluster)
-    forms = monitoring.files_of(environment)
+    forms = configuration.files_of(environment)
     read = list(_read(environment, forms))
     yield from read
     refused = {
-        (violation.resource, str(violation.path[1])) for violation in read if violation.rule is monitoring.LH204
+        (violation.resource, str(violation.path[1])) for violation in read if violation.rule is configuration.LH204
     } & {file for file, form in forms.items() if form == "prometheus"}
     targets = scraping.targets_of(environment, refused)
     yield from reach.check(environment, cluster, targets)
@@ -334,7 +313,7 @@ def _judge(
     yield from projects.check(environment, cluster)
     yield from metrics.check(environment)
     yield from encodings.check(environment)
-    yield from texts.check(environment)
+    yield from formats.check(environment)
     yield from airflow.check(environment)
     yield from unread.check(environment)
     yield from spark.check(environment)
@@ -356,18 +335,18 @@ def _judge(
         yield violation
 
 
-def _read(environment: Environment, files: monitoring.Files) -> Iterator[Violation]:
+def _read(environment: Environment, files: configuration.Files) -> Iterator[Violation]:
     yield from readers.judge(
         [
-            *monitoring.readings(environment, files),
+            *configuration.readings(environment, files),
             *lua.readings(environment),
             *scripts.readings(environment),
             *dashboards.readings(environment),
-            *argocd.readings(environment),
+            *ignored.readings(environment),
             *external_secrets.readings(environment),
         ],
-        monitoring.knowledge(environment, files),
-        monitoring.LH205,
+        configuration.knowledge(environment, files),
+        configuration.LH205,
     )
 
 

@@ -13,9 +13,9 @@ from harness.manifests.git import Repository
 from harness.manifests.inputs import Kustomizations
 from harness.manifests.settings import read
 from harness.manifests.tree import working_copy
-from harness.validate.building import LH107
 from harness.validate.groups import asked
-from harness.validate.parity import LH601
+from harness.validate.kubernetes.parity import LH601
+from harness.validate.kustomize.building import LH107
 
 
 def built(root: Path, names: Sequence[str], hosts: Collection[str], options: Sequence[str]) -> BuiltTree:

@@ -16,8 +16,8 @@ from harness.manifests.problem import Location
 from harness.manifests.resource import Resource
 from harness.manifests.tree import UnreadableError
 from harness.manifests.values import dig, dig_named, mapping, mappings, strings
+from harness.validate.kustomize.replacements import Replaced, replaced
 from harness.validate.model import BuiltResource
-from harness.validate.replacements import Replaced, replaced
 
 _SPACE_AND_QUOTES: Final = re.compile(r"[\s'\"]")
 

@@ -2,43 +2,28 @@
 
 from typing import Final
 
-from harness.validate import (
+from harness.validate import exemptions
+from harness.validate.argocd import ignored, lua, projects, waves
+from harness.validate.kubernetes import (
     access,
-    airflow,
     amounts,
     apiserver,
-    argocd,
-    aws,
-    building,
     custom_references,
-    dashboards,
     engines,
-    exemptions,
-    external_secrets,
-    files,
-    flags,
-    kustomizations,
-    lua,
     majors,
-    metrics,
-    monitoring,
     parity,
-    placeholders,
     policy,
-    projects,
-    provisioning,
     reach,
     references,
     schemas,
-    scraping,
-    spark,
-    texts,
-    unread,
     watching,
-    waves,
     workloads,
 )
+from harness.validate.kustomize import building, kustomizations
+from harness.validate.monitoring import configuration, dashboards, metrics, provisioning, scraping
+from harness.validate.programs import airflow, aws, external_secrets, flags, spark
 from harness.validate.rule import ValidationRule
+from harness.validate.texts import files, formats, placeholders, unread
 
 _MODULES: Final = (
     building,
@@ -56,15 +41,15 @@ _MODULES: Final = (
     aws,
     schemas,
     apiserver,
-    argocd,
+    ignored,
     airflow,
     spark,
     unread,
     references,
     metrics,
-    monitoring,
+    configuration,
     lua,
-    texts,
+    formats,
     dashboards,
     provisioning,
     files,

@@ -9,9 +9,9 @@ from harness.manifests.environments import roots
 from harness.manifests.generated_names import HASH
 from harness.manifests.pods import pods_of
 from harness.validate.check import Report, validate
+from harness.validate.kubernetes.references import uses
 from harness.validate.model import environment
 from harness.validate.output import text
-from harness.validate.references import uses
 
 pytestmark = pytest.mark.tools
 

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from harness.manifests.pods import matches
-from harness.validate.hosts import ServiceNames
-from harness.validate.metrics import metrics_of
-from harness.validate.parity import differences
-from harness.validate.schemas import bundle, custom_schema
+from harness.validate.kubernetes.hosts import ServiceNames
+from harness.validate.kubernetes.parity import differences
+from harness.validate.kubernetes.schemas import bundle, custom_schema
+from harness.validate.monitoring.metrics import metrics_of
 
 
 @pytest.mark.parametrize(

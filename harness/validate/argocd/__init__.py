@@ -1,0 +1,1 @@
+"""What Argo CD refuses, ignores or waits for."""

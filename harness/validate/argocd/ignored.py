@@ -1,0 +1,303 @@
+"""What Argo CD ignores without a word: annotations and sync options that it does not know, and their values."""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Final
+
+from harness.errors import closest
+from harness.manifests.applications.argocd import GROUP, WAVE
+from harness.manifests.applications.policies import HOOK, SYNC_OPTIONS
+from harness.manifests.kubernetes_yaml import Step
+from harness.manifests.values import dig, mapping, mappings, string_map, strings
+from harness.validate.finding import Violation
+from harness.validate.model import BuiltResource, Environment
+from harness.validate.rule import ValidationRule
+from harness.validate.texts.readers import Reading
+
+LH207: Final = ValidationRule(
+    "LH207",
+    "Argo CD knows its annotations, finalizers, settings, policies and sync options, and their values",
+    "It ignores what it does not know: a hook with an unknown phase never runs.",
+)
+
+_PREFIX: Final = "argocd.argoproj.io/"
+_HELM_HOOK: Final = "helm.sh/hook"
+_DELETE_POLICY: Final = f"{HOOK}-delete-policy"
+_PHASES: Final = ("PreSync", "Sync", "PostSync", "SyncFail")
+_ONLY_ALONE: Final = ("Skip", "PreDelete", "PostDelete")
+_SWITCH: Final = ("true", "false")
+
+Options = Mapping[str, Sequence[str]]
+"""The values of options; none for one that is a word alone."""
+
+# A value that only states the default is known, too.
+_OF_ANY: Final[Options] = {
+    "Delete": (*_SWITCH, "confirm"),
+    "Prune": (*_SWITCH, "confirm"),
+    "PruneLast": _SWITCH,
+    "Replace": _SWITCH,
+    "ServerSideApply": _SWITCH,
+    "SkipDryRunOnMissingResource": _SWITCH,
+    "Validate": _SWITCH,
+}
+_OF_RESOURCES: Final[Options] = {**_OF_ANY, "Force": _SWITCH}
+_OF_APPLICATIONS: Final[Options] = {
+    **_OF_ANY,
+    "ApplyOutOfSyncOnly": _SWITCH,
+    "ClientSideApplyMigration": _SWITCH,
+    "CreateNamespace": _SWITCH,
+    "FailOnSharedResource": _SWITCH,
+    "PrunePropagationPolicy": ("background", "foreground", "orphan"),
+    "RespectIgnoreDifferences": _SWITCH,
+}
+_COMPARE_OPTIONS: Final = f"{_PREFIX}compare-options"
+_OPTIONS: Final[Mapping[str, Options]] = {
+    _COMPARE_OPTIONS: {"IgnoreExtraneous": ()},
+    _DELETE_POLICY: {"BeforeHookCreation": (), "HookFailed": (), "HookSucceeded": ()},
+    f"{_PREFIX}ignore-healthcheck": dict.fromkeys(_SWITCH, ()),
+    SYNC_OPTIONS: _OF_RESOURCES,
+}
+"""By annotation: what its items may be."""
+_COMPARE_OPTIONS_OF_APPLICATIONS: Final[Options] = {
+    "IgnoreExtraneous": (),
+    "IncludeMutationWebhook": _SWITCH,
+    "ServerSideDiff": _SWITCH,
+}
+_ANNOTATIONS: Final = frozenset(
+    {HOOK, WAVE, *_OPTIONS}
+    | {
+        _PREFIX + name
+        for name in (
+            "application-set-refresh",
+            "client-side-apply-migration-manager",
+            "deletion-approved",
+            "hydrate",
+            "ignore-default-links",
+            "ignore-resource-updates",
+            "installation-id",
+            "managed-by-url",
+            "manifest-generate-paths",
+            "refresh",
+            "skip-reconcile",
+            "tracking-id",
+        )
+    }
+)
+_FINALIZERS: Final = frozenset(
+    {"resources-finalizer.argocd.argoproj.io", "foreground-finalizer.argocd.argoproj.io"}
+    | {f"resources-finalizer.argocd.argoproj.io/{mode}" for mode in ("background", "foreground")}
+    | {f"{when}-delete-finalizer.argocd.argoproj.io{step}" for when in ("pre", "post") for step in ("", "/cleanup")}
+)
+_DURATION: Final = re.compile(r"0|(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h|d|w|y))+")
+_VALUES: Final = {
+    "resource.respectRBAC": (re.compile(r"normal|strict|"), "normal or strict"),
+    "application.resourceTrackingMethod": (
+        re.compile(r"annotation|label|annotation\+label"),
+        "annotation, label or annotation+label",
+    ),
+    **dict.fromkeys(
+        ("timeout.reconciliation", "timeout.reconciliation.jitter", "timeout.hard.reconciliation"),
+        (_DURATION, "a duration such as 180s"),
+    ),
+    **dict.fromkeys(
+        ("admin.enabled", "exec.enabled", "statusbadge.enabled", "users.anonymous.enabled"),
+        (re.compile(r"true|false"), "true or false"),
+    ),
+}
+"""What keys of `argocd-cm` may be."""
+_PARAMETERS: Final = {
+    re.compile(r"[\w.]+\.(?:processors|parallelism\.limit|replicas)"): (re.compile(r"-?\d+"), "a whole number"),
+    re.compile(r"(?:server\.(?:insecure|disable\.auth|enable\.gzip)|[\w.]+\.enabled|[\w.]+\.insecure)"): (
+        re.compile(r"1|0|t|f|true|false", re.IGNORECASE),
+        "true or false",
+    ),
+}
+"""What keys of `argocd-cmd-params-cm` may be."""
+_LONG: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+_ALWAYS: Final = re.compile(r"\*(?:/1)? \*(?: \*){3}")
+_VERBS: Final = frozenset({"get", "create", "update", "delete", "sync", "override", "invoke", "*"})
+_OBJECTS: Final = frozenset(
+    {"applications", "applicationsets", "accounts", "certificates", "clusters", "exec", "extensions", "gpgkeys"}
+    | {"logs", "projects", "repositories", "write-repositories", "*"}
+)
+
+
+def check(environment: Environment) -> Iterator[Violation]:
+    """Finds what Argo CD ignores."""
+    for resource in environment.resources:
+        yield from _metadata(resource, resource.kind, ())
+        if resource.kind == "ConfigMap" and resource.name in ("argocd-cm", "argocd-rbac-cm"):
+            yield from _settings(resource)
+        elif resource.kind == "ConfigMap" and resource.name == "argocd-cmd-params-cm":
+            yield from _parameters(resource)
+        elif resource.group == GROUP and resource.kind == "AppProject":
+            yield from _project(resource)
+        if resource.group == GROUP and resource.kind == "Application":
+            yield from _sync_options(resource, ("spec",))
+            yield from _ignored(resource)
+            yield from _retries(resource)
+        elif resource.group == GROUP and resource.kind == "ApplicationSet":
+            yield from _metadata(resource, "Application", ("spec", "template"))
+            yield from _sync_options(resource, ("spec", "template", "spec"))
+
+
+def readings(environment: Environment) -> Iterator[Reading]:
+    """The expressions by which Argo CD finds what to ignore."""
+    for application in environment.of_kind("Application"):
+        for index, item in enumerate(mappings(dig(application.value, "spec", "ignoreDifferences"))):
+            for number, text in enumerate(strings(item.get("jqPathExpressions"))):
+                path = ("spec", "ignoreDifferences", index, "jqPathExpressions", number)
+                yield Reading(LH207, application, path, "jq", text, "a path that jq cannot read", first=None)
+
+
+def _settings(config: BuiltResource) -> Iterator[Violation]:
+    for key, value in string_map(config.value.get("data")).items():
+        pattern, wanted = _VALUES.get(key, (None, ""))
+        if pattern and not pattern.fullmatch(value.strip()):
+            yield Violation(LH207, f"{config} sets {key}, which has to be {wanted}.", config, ("data", key))
+        if key == "policy.csv" or (key.startswith("policy.") and key.endswith(".csv")):
+            for number, line in enumerate(value.splitlines(), 1):
+                for said in _policy(line):
+                    message = f"{config} has a {key} with {said}, line {number}."
+                    yield Violation(LH207, message, config, ("data", key), number)
+
+
+def _parameters(config: BuiltResource) -> Iterator[Violation]:
+    for key, value in string_map(config.value.get("data")).items():
+        for name, (pattern, wanted) in _PARAMETERS.items():
+            if name.fullmatch(key) and not pattern.fullmatch(value.strip()):
+                yield Violation(LH207, f"{config} sets {key}, which has to be {wanted}.", config, ("data", key))
+
+
+def _retries(application: BuiltResource) -> Iterator[Violation]:
+    path = ("spec", "syncPolicy", "retry", "backoff")
+    backoff = mapping(dig(application.value, *path))
+    first, longest = (_seconds(str(backoff.get(field) or "")) for field in ("duration", "maxDuration"))
+    if first is not None and longest is not None and longest < first:
+        said = f"waits {backoff['duration']} before the first retry, and {backoff['maxDuration']} at most"
+        yield Violation(LH207, f"{application} {said}: raise maxDuration.", application, (*path, "maxDuration"))
+
+
+def _seconds(text: str) -> float | None:
+    """The seconds of a duration; None for what is none.
+
+    >>> _seconds("1m30s"), _seconds("3min")
+    (90.0, None)
+    """
+    parts = re.findall(r"(\d+(?:\.\d+)?)([a-zµ]+)", text)
+    if not parts or "".join(map("".join, parts)) != text or any(unit not in _LONG for _, unit in parts):
+        return None
+    return sum(float(number) * _LONG[unit] for number, unit in parts)
+
+
+def _policy(line: str) -> Iterator[str]:
+    """What is wrong with a line of a policy, as the middle of a sentence."""
+    fields = [field.strip() for field in line.partition("#")[0].split(",")]
+    if fields == [""]:
+        return
+    if fields[0] == "p" and len(fields) != 6:
+        yield f"a rule of {len(fields)} fields instead of p, subject, resource, action, object, effect"
+    elif fields[0] == "g" and len(fields) != 3:
+        yield f"a group of {len(fields)} fields instead of g, subject, role"
+    elif fields[0] not in ("p", "g"):
+        yield "a line that starts with neither p nor g"
+    elif fields[0] == "p":
+        what, verb, effect = fields[2], fields[3], fields[5]
+        if what not in _OBJECTS and "*" not in what:
+            yield f"a rule for {what}, which Argo CD does not know{_instead(what, _OBJECTS)}"
+        if verb.partition("/")[0] not in _VERBS and "*" not in verb:
+            yield f"the action {verb}, which Argo CD does not know{_instead(verb, _VERBS)}"
+        if effect not in ("allow", "deny"):
+            yield f"the effect {effect} instead of allow or deny"
+
+
+def _project(project: BuiltResource) -> Iterator[Violation]:
+    """The policies of an AppProject's roles, which are for its own Applications, and its windows."""
+    for index, window in enumerate(mappings(dig(project.value, "spec", "syncWindows"))):
+        if window.get("kind") == "deny" and _ALWAYS.fullmatch(str(window.get("schedule"))):
+            message = f"{project} has a window that denies syncs at every minute: name the time that it is for."
+            yield Violation(LH207, message, project, ("spec", "syncWindows", index, "schedule"))
+    for index, role in enumerate(mappings(dig(project.value, "spec", "roles"))):
+        for number, line in enumerate(strings(role.get("policies"))):
+            fields = [field.strip() for field in line.split(",")]
+            said = list(_policy(line))
+            if not said and fields[1] != f"proj:{project.name}:{role.get('name')}":
+                said.append(f"a rule for {fields[1]} instead of proj:{project.name}:{role.get('name')}")
+            elif not said and not fields[4].startswith(f"{project.name}/"):
+                said.append(f"a rule for {fields[4]}, which is not of the project: {project.name}/...")
+            for problem in said:
+                message = f"{project} has a role {role.get('name')} with {problem}."
+                yield Violation(LH207, message, project, ("spec", "roles", index, "policies", number))
+
+
+def _metadata(resource: BuiltResource, kind: str, path: tuple[Step, ...]) -> Iterator[Violation]:
+    metadata = dig(resource.value, *path, "metadata")
+    for key in string_map(dig(metadata, "labels")).keys() & _ANNOTATIONS:
+        message = f"{resource} has the label {key}, which Argo CD only reads as an annotation."
+        yield Violation(LH207, message, resource, (*path, "metadata", "labels", key))
+    for index, name in enumerate(strings(dig(metadata, "finalizers"))):
+        if "argocd.argoproj.io" in name and name not in _FINALIZERS:
+            message = (
+                f"{resource} has the finalizer {name}, which Argo CD does not know{_instead(name, _FINALIZERS)}."
+            )
+            yield Violation(LH207, message, resource, (*path, "metadata", "finalizers", index))
+    annotations = string_map(dig(metadata, "annotations"))
+    for key, value in annotations.items():
+        if key.startswith(_PREFIX) and "{{" not in value:
+            for said in _annotation(kind, key, value, annotations):
+                yield Violation(LH207, f"{resource} has {said}.", resource, (*path, "metadata", "annotations", key))
+
+
+def _annotation(kind: str, key: str, value: str, annotations: Mapping[str, str]) -> Iterator[str]:
+    """What is wrong with an annotation, as the end of a sentence."""
+    if key not in _ANNOTATIONS:
+        yield f"the annotation {key}, which Argo CD does not know{_instead(key, _ANNOTATIONS)}"
+    elif key == WAVE and not re.fullmatch(r"[+-]?[0-9]+", value):
+        yield f"the {key} {value!r}, which Argo CD takes for 0: write a whole number"
+    elif key == _DELETE_POLICY and not annotations.keys() & {HOOK, _HELM_HOOK}:
+        yield f"a {key}, which Argo CD ignores without {HOOK}"
+    items = [item for text in value.split(",") if (item := text.strip())]
+    options = _OPTIONS.get(key)
+    if kind == "Application" and key == _COMPARE_OPTIONS:
+        options = _COMPARE_OPTIONS_OF_APPLICATIONS
+    elif key == HOOK:
+        options = dict.fromkeys(_PHASES if len(items) > 1 else (*_PHASES, *_ONLY_ALONE), ())
+    if options is None:
+        return
+    if not items:
+        yield f"an empty {key}: remove it, or give it a value"
+    for item in items:
+        yield from _option(key, item, options)
+
+
+def _sync_options(resource: BuiltResource, path: tuple[Step, ...]) -> Iterator[Violation]:
+    field = (*path, "syncPolicy", "syncOptions")
+    for index, item in enumerate(strings(dig(resource.value, *field))):
+        for said in _option("sync option", item, _OF_APPLICATIONS) if "{{" not in item else ():
+            yield Violation(LH207, f"{resource} has {said}.", resource, (*field, index))
+
+
+def _ignored(application: BuiltResource) -> Iterator[Violation]:
+    """The pointers of differences to ignore."""
+    for index, item in enumerate(mappings(dig(application.value, "spec", "ignoreDifferences"))):
+        for number, pointer in enumerate(strings(item.get("jsonPointers"))):
+            if not pointer.startswith("/"):
+                message = (
+                    f"{application} ignores differences at {pointer}, which is no JSON pointer: write /{pointer}."
+                )
+                path = ("spec", "ignoreDifferences", index, "jsonPointers", number)
+                yield Violation(LH207, message, application, path)
+
+
+def _option(what: str, item: str, options: Options) -> Iterator[str]:
+    name, equals, value = item.partition("=")
+    values = options.get(name)
+    if values is None or (equals and not values):
+        yield f"the {what} {item}, which Argo CD ignores{_instead(name, options)}"
+    elif values and value not in values:
+        yield f"the {what} {item}, which Argo CD ignores: {name} may be {' or '.join(values)}"
+
+
+def _instead(name: str, known: Collection[str]) -> str:
+    close = closest(name, known)
+    return f": use {close}" if close else f": it knows {', '.join(sorted(known))}"

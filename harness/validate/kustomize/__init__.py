@@ -1,0 +1,1 @@
+"""What kustomize refuses, ignores or changes by mistake."""

@@ -1,0 +1,1 @@
+"""What Airflow, Spark, AWS, operators and other programs refuse in their settings."""

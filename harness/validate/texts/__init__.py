@@ -1,0 +1,1 @@
+"""Texts inside resources: scripts, files and variables that programs read."""
