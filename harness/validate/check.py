@@ -34,6 +34,7 @@ from harness.validate.kubernetes import (
     reach,
     references,
     schemas,
+    scratch_volumes,
     watching,
     workloads,
 )
@@ -294,6 +295,7 @@ def _judge(
     if waves.LH401.id in rules and not any(map(_is_about_wave, without_effect)):
         yield from waves.check(environment, made)
     yield from amounts.check(environment)
+    yield from scratch_volumes.check(environment)
     yield from access.check(environment, cluster)
     forms = configuration.files_of(environment)
     read = list(_read(environment, forms))

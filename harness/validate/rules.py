@@ -16,6 +16,7 @@ from harness.validate.kubernetes import (
     reach,
     references,
     schemas,
+    scratch_volumes,
     watching,
     workloads,
 )
@@ -29,6 +30,7 @@ _MODULES: Final = (
     building,
     kustomizations,
     amounts,
+    scratch_volumes,
     workloads,
     reach,
     scraping,

@@ -70,7 +70,7 @@ def _spark(resource: BuiltResource) -> Iterator[Violation]:
             yield Violation(LH709, message, resource, (*resource.inside, *base, *low))
 
 
-def _defaults(environment: Environment, namespace: str) -> dict[str, Amounts]:
+def defaults_of(environment: Environment, namespace: str) -> dict[str, Amounts]:
     """What the LimitRanges of a namespace add to a container, as `default` and `defaultRequest`."""
     amounts: dict[str, Amounts] = {"default": {}, "defaultRequest": {}}
     for limits in environment.of_kind("LimitRange"):
@@ -92,7 +92,7 @@ def _numbers(value: Any) -> Amounts:
 
 def _quota(environment: Environment, quota: BuiltResource) -> Iterator[Violation]:
     namespace = quota.namespace
-    defaults = _defaults(environment, namespace)
+    defaults = defaults_of(environment, namespace)
     asked = [
         (pod, pod_amounts(pod, defaults), greatest(environment, pod))
         for pod in environment.pods
@@ -185,7 +185,7 @@ def _counted(resource: BuiltResource) -> Iterator[str]:
 
 
 def _limit_range(environment: Environment, limits: BuiltResource) -> Iterator[Violation]:
-    defaults = _defaults(environment, limits.namespace)
+    defaults = defaults_of(environment, limits.namespace)
     pods = [
         pod for pod in environment.pods if pod.namespace == limits.namespace and pod.owner.kind != "PodTemplate"
     ]
