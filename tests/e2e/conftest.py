@@ -39,6 +39,7 @@ ORDER = (
     "test_release",
     "test_offsite",
     "test_faults",
+    "test_upgrade_postgres",
 )
 """Modules in the order in which they run: the first proof first, what breaks things last."""
 

@@ -15,11 +15,10 @@ from botocore.exceptions import ClientError
 from pyspark.sql import SparkSession
 
 from brewery.contract.layout import Layout
-from harness.clusters.deploy.wait import ARGOCD, ROOT_APPLICATION
 from harness.clusters.kind.kubectl import Kubectl
 from harness.paths import ROOT
 from tests.live import frames
-from tests.live.airflow import AwayError
+from tests.live.database import Database, run_now
 from tests.live.platform import Platform
 from tests.live.proof import INGESTION, TRANSFORMATION, Proof, Taken
 from tests.live.wait import until
@@ -33,7 +32,6 @@ OUTSIDE: Final = "outside"
 STORE: Final = "offsite-store"
 SECONDS: Final = 600
 """From the loss to a usable Airflow: the bound of the drill."""
-AIRFLOW: Final = tuple(f"deployment/airflow-{name}" for name in ("scheduler", "webserver", "triggerer"))
 TABLE: Final = "breweries_by_type"
 LEFT_OUT: Final = ("gold/_staging/", "_claims/", "_events/")
 """What the copy does not have: the next run writes it again, or nobody needs it."""
@@ -125,21 +123,6 @@ mc admin policy attach me {user[0]} --user {user[0]} >/dev/null
     assert done.returncode == 0, done.stderr[-1000:]
 
 
-def run_now(cluster: Kubectl, namespace: str, cronjob: str) -> None:
-    """Runs a CronJob's Job, to its good end."""
-    name = f"{cronjob}-{int(time.time())}"
-    options = [f"--namespace={namespace}", f"--from=cronjob/{cronjob}"]
-    cluster.run("create", "job", name, *options, doing=f"run {cronjob}")
-
-    def ended() -> bool | None:
-        (job,) = cluster.get("jobs.batch", namespace, f"--field-selector=metadata.name={name}")
-        conditions = {item["type"]: item for item in job.get("status", {}).get("conditions") or []}
-        assert "Failed" not in conditions, conditions["Failed"].get("message")
-        return "Complete" in conditions or None
-
-    until(ended, what=f"Job {namespace}/{name} ends", seconds=300)
-
-
 def dumps(outside: Outside) -> list[str]:
     found = outside.client.list_objects_v2(Bucket=BUCKET, Prefix="postgres/").get("Contents", [])
     return sorted(item["Key"] for item in found)
@@ -149,7 +132,7 @@ def dumps(outside: Outside) -> list[str]:
 def shipped(platform: Platform, outside: Outside, days: tuple[Taken, Taken]) -> str:
     """Key of a dump that was written now."""
     before = set(dumps(outside))
-    run_now(platform.cluster, "database", "postgres-offsite")
+    run_now(platform, "database", "postgres-offsite")
     (key,) = set(dumps(outside)) - before
     return key
 
@@ -192,27 +175,6 @@ def test_the_cluster_cannot_read_list_or_delete_its_dumps(
     assert shipped in dumps(outside)
 
 
-def as_psql(cluster: Kubectl, platform: Platform, user: str, program: list[str], stdin: bytes = b"") -> str:
-    """Runs a program of PostgreSQL in its pod; the password is the first line of its input."""
-    secret, key = {
-        "postgres": ("postgres-secrets", "postgres-password"),
-        "airflow": ("postgres-airflow", "password"),
-    }[user]
-    password = platform.secret("database", secret)[key]
-    script = 'IFS= read -r PGPASSWORD && export PGPASSWORD && exec "$@"'
-    words = [*cluster.exec_words("database", "pod/postgres-0"), "bash", "-c", script, "sh", *program]
-    done = subprocess.run(
-        words, input=f"{password}\n".encode() + stdin, capture_output=True, check=False, timeout=300
-    )
-    assert done.returncode == 0, done.stderr.decode()[-1000:]
-    return done.stdout.decode()
-
-
-def sync(cluster: Kubectl, application: str, patch: dict[str, Any]) -> None:
-    options = [f"--namespace={ARGOCD}", "--type=merge", f"--patch={json.dumps(patch)}"]
-    cluster.run("patch", "application", application, *options, doing=f"change {application}")
-
-
 def test_the_database_is_lost_and_comes_back(
     platform: Platform,
     outside: Outside,
@@ -220,8 +182,12 @@ def test_the_database_is_lost_and_comes_back(
     tmp_path: Path,
     record_property: Callable[[str, object], None],
 ) -> None:
-    cluster, airflow = platform.cluster, platform.airflow
-    at_backup = {dag: {run.run_id for run in airflow.runs(dag)} for dag in (INGESTION, TRANSFORMATION)}
+    database, airflow = Database(platform), platform.airflow
+
+    def runs() -> dict[str, set[str]]:
+        return {dag: {run.run_id for run in airflow.runs(dag)} for dag in (INGESTION, TRANSFORMATION)}
+
+    at_backup = runs()
     # After the dump: what the drill will find lost.
     later = airflow.trigger(TRANSFORMATION, {})
     until(
@@ -230,40 +196,18 @@ def test_the_database_is_lost_and_comes_back(
         seconds=900,
     )
     began = time.monotonic()
-    for application in ("orchestrator", ROOT_APPLICATION):
-        sync(cluster, application, {"spec": {"syncPolicy": {"automated": None}}})
-    cluster.run("scale", *AIRFLOW, "--replicas=0", "--namespace=orchestrator", doing="stop Airflow")
-    address = ["-h", "127.0.0.1", "-U"]
-    as_psql(
-        cluster, platform, "postgres", ["psql", *address, "postgres", "-c", "DROP DATABASE airflow WITH (FORCE)"]
-    )
+    database.stop_airflow()
+    database.drop()
     record_property("lost", round(time.monotonic() - began))
 
     dump = decrypted(outside, shipped, tmp_path)
-    sync(cluster, "database", {"operation": {"sync": {}}, "status": {"operationState": None}})
-    exists = ["psql", *address, "postgres", "-Atc", "SELECT count(*) FROM pg_database WHERE datname = 'airflow'"]
-    until(
-        lambda: as_psql(cluster, platform, "postgres", exists).strip() == "1" or None,
-        what="the Job postgres-roles has made the database",
-        seconds=SECONDS,
-    )
-    restore = ["pg_restore", *address, "airflow", "--dbname=airflow", "--no-owner", "--exit-on-error"]
-    as_psql(cluster, platform, "airflow", restore, dump)
+    database.sync()
+    database.restore(dump)
     record_property("the dump is restored", round(time.monotonic() - began))
-    automated = {"automated": {"prune": True, "selfHeal": True}}
-    sync(cluster, ROOT_APPLICATION, {"spec": {"syncPolicy": automated}})
-
-    def usable() -> dict[str, set[str]] | None:
-        platform.forwards.renew("orchestrator")
-        try:
-            if airflow.health().get("scheduler") != "healthy":
-                return None
-            return {dag: {run.run_id for run in airflow.runs(dag)} for dag in at_backup}
-        except (AwayError, OSError):
-            return None
-
-    there = until(usable, what="Airflow is usable", seconds=SECONDS - (time.monotonic() - began))
+    database.resume()
+    database.until_airflow_is_usable(SECONDS - (time.monotonic() - began))
     record_property("Airflow is usable", round(time.monotonic() - began))
+    there = runs()
     lost = {later.run_id}
     assert there == {**at_backup, TRANSFORMATION: at_backup[TRANSFORMATION] - lost}
     record_property("runs that were lost", len(lost))
@@ -276,7 +220,7 @@ def test_airflow_works_after_the_drill(platform: Platform, proof: Proof, days: t
 @pytest.fixture(scope="module")
 def mirrored(platform: Platform, outside: Outside, days: tuple[Taken, Taken]) -> set[str]:
     """Keys of the bucket lakehouse that the copy has to have, after it was made."""
-    run_now(platform.cluster, "deepstorage", "lakehouse-mirror")
+    run_now(platform, "deepstorage", "lakehouse-mirror")
     return {key for key in platform.keys("lakehouse") if not key.startswith(LEFT_OUT)}
 
 

@@ -40,3 +40,12 @@ def test_every_pin_has_a_manager_that_reads_its_files(pin: Pin) -> None:
 
 def test_every_manager_is_enabled() -> None:
     assert {*MANAGERS.values(), "dockerfile", "custom.regex"} == set(CONFIGURATION["enabledManagers"])
+
+
+def test_digests_are_pinned_wherever_a_registry_has_the_image() -> None:
+    assert {"docker:pinDigests", "helpers:pinGitHubActionDigests"} <= set(CONFIGURATION["extends"])
+    rules = CONFIGURATION["packageRules"]
+    assert [rule for rule in rules if "pinDigests" in rule] == []
+    # Neither is in a registry: the platform's own, and the placeholders of its names.
+    left_out = [name for rule in rules if rule.get("enabled") is False for name in rule["matchPackageNames"]]
+    assert left_out == ["lakehouse/**", "docker.io/example/**"]
