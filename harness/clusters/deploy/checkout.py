@@ -30,12 +30,13 @@ def served_commit(
     and its containers request less CPU. `absent` names the unavailable images among `replaced.REPLACED`.
     """
     where = overlay(root, environment).relative_to(root)
+    read = {part.name: part.inputs.files for part in roots(root, environment)}
     wanted = {"cicd": [MANIFESTS / "delivery"]}
     if without_aws:
         wanted["cicd"].append(MANIFESTS / "without-aws")
         # Its sizes are those of three machines.
-        for part in roots(root, environment):
-            wanted.setdefault(part.name, []).append(MANIFESTS / "small")
+        for unit in read:
+            wanted.setdefault(unit, []).append(MANIFESTS / "small")
     for repository in sorted(absent):
         for unit, component in REPLACED[repository].items():
             wanted.setdefault(unit, []).append(Path(component))
@@ -43,7 +44,9 @@ def served_commit(
     changes = {source.as_posix(): _edited(root / source, _follow)}
     for unit, components in wanted.items():
         file = where / unit / "kustomization.yaml"
-        changes[file.as_posix()] = _edited(root / file, partial(_switch_on, file.parent, components))
+        # What the unit builds on may have one switched on already.
+        missing = [item for item in components if f"{item.as_posix()}/kustomization.yaml" not in read.get(unit, ())]
+        changes[file.as_posix()] = _edited(root / file, partial(_switch_on, file.parent, missing))
     message = f"Let {environment} follow the git server in the cluster"
     return with_files(git, working_tree(git), changes, message)
 
@@ -53,9 +56,9 @@ def _follow(document: dict[str, Any]) -> None:
 
 
 def _switch_on(folder: Path, components: Sequence[Path], document: dict[str, Any]) -> None:
-    existing = document.setdefault("components", [])
     paths = [Path(os.path.relpath(component, folder)).as_posix() for component in components]
-    existing += [path for path in paths if path not in existing]
+    if paths:
+        document["components"] = [*document.get("components", []), *paths]
 
 
 def export(git: Scratch, commit: str, folder: Path) -> None:

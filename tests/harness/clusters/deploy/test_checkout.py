@@ -12,11 +12,11 @@ from harness.clusters.without_registry.replaced import REPLACED
 from harness.errors import HarnessError
 from harness.manifests.build import Root
 from harness.manifests.builder import build_all
-from harness.manifests.environments import roots
+from harness.manifests.environments import TEST_OVERLAYS, roots
 from harness.manifests.quantity import quantity
 
 FOLDERS = (
-    *("base", "components", "overlays", "tests/e2e/overlay"),
+    *("base", "components", "overlays", "tests/aws/overlay", "tests/e2e/overlay"),
     *("harness/clusters/deploy/manifests", "harness/clusters/without_registry/manifests"),
 )
 
@@ -51,7 +51,7 @@ def resources(root: Path, environment: str, *, without_aws: bool) -> dict[str, l
 
 
 @pytest.mark.tools
-@pytest.mark.parametrize("environment", ["minikube", "eks", "e2e"])
+@pytest.mark.parametrize("environment", ["minikube", "eks", "e2e", "aws"])
 def test_the_served_environment_follows_the_server_in_the_cluster(ours: Path, environment: str) -> None:
     by_kind = resources(ours, environment, without_aws=environment == "eks")
     assert {item["spec"]["source"]["repoURL"] for item in by_kind["Application"]} == {URL}
@@ -109,9 +109,10 @@ def test_what_only_image_registries_have_is_replaced_or_left_out(ours: Path, env
     assert {"default-deny", "dns", "prometheus"} <= policies
 
 
-def test_the_tests_overlay_is_served_as_it_is(ours: Path) -> None:
+@pytest.mark.parametrize("environment", sorted(TEST_OVERLAYS))
+def test_a_tests_overlay_is_served_as_it_is(ours: Path, environment: str) -> None:
     with Scratch(ours) as git:
-        assert served_commit(git, ours, "e2e", without_aws=False) == working_tree(git)
+        assert served_commit(git, ours, environment, without_aws=False) == working_tree(git)
 
 
 def test_what_is_served_tells_what_was_changed_for_it(ours: Path) -> None:
