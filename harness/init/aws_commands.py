@@ -93,6 +93,7 @@ def _bucket(bucket: Bucket, region: str) -> str:
         rules = shlex.quote(json.dumps({"Rules": bucket.lifecycle}))
         command = f"aws s3api put-bucket-lifecycle-configuration --bucket {name}"
         lines.append(f"{command} --lifecycle-configuration \\\n  {rules}\n")
+    lines += [f"aws s3api put-object --bucket {name} --key {shlex.quote(key)}\n" for key in bucket.kept]
     return "".join(lines)
 
 

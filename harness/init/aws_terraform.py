@@ -97,6 +97,8 @@ def _add_bucket(bucket: Bucket, resources: dict[str, dict[str, Any]]) -> None:
             for rule in bucket.lifecycle
         ]
         _put(resources, "aws_s3_bucket_lifecycle_configuration", name, {**reference, "rule": rules})
+    for key in bucket.kept:
+        _put(resources, "aws_s3_object", f"{name}_{_identifier(key)}", {**reference, "key": key, "content": ""})
 
 
 def _put(resources: dict[str, dict[str, Any]], kind: str, name: str, body: dict[str, Any]) -> None:

@@ -22,6 +22,8 @@ _FOLDER: Final = Path("base/deepstorage/policies")
 _LIFECYCLE: Final = "-lifecycle"
 _NAMED_BY: Final = {"lakehouse": "LAKEHOUSE_URI", "airflow": "AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER"}
 """Bucket -> the variable of Airflow whose address is in it."""
+_FOLDERS: Final = ("EVENT_LOGS",)
+"""Variables with the address of a folder that a program wants to find: Spark's history server ends without it."""
 
 Policies = Mapping[str, dict[str, Any]]
 """By the name of their file, without its ending."""
@@ -34,10 +36,12 @@ class Bucket:
     Attributes:
         name: In S3.
         lifecycle: Its rules, as S3 takes them; empty for none.
+        kept: Empty objects that have to be there first.
     """
 
     name: str
     lifecycle: tuple[dict[str, Any], ...]
+    kept: tuple[str, ...] = ()
 
 
 def policies(checkout: Path) -> Policies:
@@ -64,7 +68,9 @@ def buckets(resources: Iterable[Resource], known: Policies) -> dict[str, Bucket]
         if not host:
             raise HarnessError(f"No ConfigMap has {variable}, which names the bucket {name}: add it.")
         rules = known.get(f"{name}{_LIFECYCLE}", {}).get("Rules", [])
-        found[name] = Bucket(host, tuple(rules))
+        folders = [urlsplit(variables.get(folder, "")) for folder in _FOLDERS]
+        kept = tuple(f"{folder.path.strip('/')}/.keep" for folder in folders if folder.netloc == host)
+        found[name] = Bucket(host, tuple(rules), kept)
     return found
 
 

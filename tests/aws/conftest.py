@@ -9,7 +9,7 @@ from harness.clusters.deploy.cluster import connect
 from harness.clusters.e2e.run import AWS
 from harness.clusters.kind.cluster import Cluster
 from harness.clusters.kind.kubectl import Kubectl
-from tests.aws.outside import Outside, make_buckets_and_users
+from tests.aws.outside import Outside
 from tests.aws.prepare import STORE
 from tests.live.forward import Forwards
 from tests.live.proof import Proof, Taken
@@ -33,11 +33,9 @@ def cluster() -> Kubectl:
 
 @pytest.fixture(scope="session")
 def platform(cluster: Kubectl) -> Iterator[Outside]:
-    """The platform; its store is ready for it."""
+    """The platform."""
     with Forwards(cluster) as forwards:
-        platform = Outside(cluster, forwards)
-        make_buckets_and_users(platform)
-        yield platform
+        yield Outside(cluster, forwards)
 
 
 @pytest.fixture(scope="session")

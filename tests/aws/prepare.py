@@ -1,4 +1,4 @@
-"""Makes keys and certificates of what is outside of the platform, before it comes up; run again, it keeps them."""
+"""Makes keys, rights and certificates of what is outside of the platform, once, before it comes up."""
 
 import base64
 import datetime as dt
@@ -14,10 +14,15 @@ from cryptography.x509.oid import NameOID
 
 from harness.clusters.deploy.cluster import connect
 from harness.clusters.kind.cluster import Cluster
+from harness.init.buckets import Bucket, policies, statements
+from harness.paths import ROOT
 
 USERS: Final = {"orchestrator": "airflow", "processing": "spark", "jupyter": "jupyter", "monitoring": "history"}
 """Namespace -> the user of the store that its pods are."""
+BUCKETS: Final = {"lakehouse": "outside-lakehouse", "airflow": "outside-airflow"}
+"""In the store, by the names of base/deepstorage/policies."""
 STORE: Final = "outside-store"
+STORE_USERS: Final = "outside-store-users"
 DATABASE: Final = "outside-database"
 HOST: Final = "database.outside.svc.cluster.local"
 _LIFETIME: Final = dt.timedelta(days=30)
@@ -46,16 +51,22 @@ def main(name: str) -> None:
 
 
 def _check_whole(new: list[Object], there: set[tuple[str, str]]) -> None:
-    if ("outside", DATABASE) in there and any(item["metadata"]["namespace"] == "database" for item in new):
+    names = {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in new}
+    database = ("outside", DATABASE) in there and any(namespace == "database" for namespace, _ in names)
+    store = ("outside", STORE_USERS) in there and any(name == STORE for _, name in names)
+    if database or store or (("outside", STORE_USERS) in names and ("outside", STORE) in there):
         raise SystemExit("The keys of an earlier run are there in part: remove the cluster and start again.")
 
 
 def _objects() -> list[Object]:
     master, (authority, certificate, key) = _word(), _certificates()
+    keys = {user: _word() for user in USERS.values()}
     objects = [
-        _secret(namespace, STORE, {"access-key": user, "secret-key": _word()}) for namespace, user in USERS.items()
+        _secret(namespace, STORE, {"access-key": user, "secret-key": keys[user]})
+        for namespace, user in USERS.items()
     ]
     objects += [
+        _secret("outside", STORE_USERS, {f"{user}.key": word for user, word in keys.items()} | _rights()),
         _secret("outside", STORE, {"access-key": "outside-root", "secret-key": _word()}),
         _secret("outside", DATABASE, {"master-password": master, "tls.crt": certificate, "tls.key": key}),
         # Where the platform looks for the master's password; `harness deploy` keeps what is there.
@@ -64,6 +75,17 @@ def _objects() -> list[Object]:
         _config("database", "outside-certificates", {"database-ca.pem": authority}),
     ]
     return objects
+
+
+def _rights() -> dict[str, str]:
+    """What `harness init --aws` lets the roles do, as policies of the users."""
+    known, there = policies(ROOT), {name: Bucket(bucket, ()) for name, bucket in BUCKETS.items()}
+    return {
+        f"{user}.json": json.dumps(
+            {"Version": "2012-10-17", "Statement": statements(user, known, there, partition="aws")}
+        )
+        for user in USERS.values()
+    }
 
 
 def _word() -> str:

@@ -8,8 +8,8 @@ from deltalake import DeltaTable
 
 from brewery.contract.layout import Layout
 from lakehouse.gold import GOLD
-from tests.aws.outside import BUCKETS, Outside, master
-from tests.aws.prepare import HOST, STORE
+from tests.aws.outside import Outside, master
+from tests.aws.prepare import BUCKETS, HOST, STORE
 from tests.live import frames
 from tests.live.platform import REGION
 from tests.live.proof import Proof, Taken

@@ -205,6 +205,11 @@ def test_the_commands_make_the_buckets_and_let_each_account_do_its_own_work(with
         assert s3.get_bucket_location(Bucket=name)["LocationConstraint"] == REGION
         closed = s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]
         assert {*closed.values()} == {True}
+    # Spark's history server ends where this folder is missing, which base/deepstorage/scripts makes in MinIO.
+    assert [item["Key"] for item in s3.list_objects_v2(Bucket=BUCKETS["lakehouse"])["Contents"]] == [
+        "_events/.keep"
+    ]
+    assert s3.list_objects_v2(Bucket=BUCKETS["airflow"])["KeyCount"] == 0
     (rule,) = s3.get_bucket_lifecycle_configuration(Bucket=BUCKETS["airflow"])["Rules"]
     assert (rule["Filter"]["Prefix"], rule["Expiration"]["Days"], rule["Status"]) == ("logs/", 30, "Enabled")
     for user, accounts in USERS.items():
@@ -221,6 +226,10 @@ def test_terraform_makes_the_same_buckets_and_policies(with_s3: Path) -> None:
     resources = json.loads(run(with_s3, "eks", {"aws": "terraform"}))["resource"]
     assert {item["bucket"] for item in resources["aws_s3_bucket"].values()} == {*BUCKETS.values()}
     assert resources["aws_s3_bucket_public_access_block"].keys() == resources["aws_s3_bucket"].keys()
+    (kept,) = resources["aws_s3_object"].values()
+    assert kept["key"] == "_events/.keep"
+    reference = kept["bucket"].removeprefix("${aws_s3_bucket.").removesuffix(".id}")
+    assert resources["aws_s3_bucket"][reference]["bucket"] == BUCKETS["lakehouse"]
     (lifecycle,) = resources["aws_s3_bucket_lifecycle_configuration"].values()
     assert [(rule["filter"], rule["expiration"]) for rule in lifecycle["rule"]] == [
         ({"prefix": "logs/"}, {"days": 30})
