@@ -13,7 +13,11 @@ from harness.manifests.settings import read
 from harness.manifests.tree import working_copy
 
 OVERLAYS: Final = "overlays"
-TEST_OVERLAYS: Final = {"aws": "tests/aws/overlay", "e2e": "tests/e2e/overlay"}
+TEST_OVERLAYS: Final = {
+    "aws": "tests/aws/overlay",
+    "e2e": "tests/e2e/overlay",
+    "sign-in": "tests/sign_in_cluster/overlay",
+}
 """Environments of the tests and their folders: had by name, and in no list of environments."""
 
 

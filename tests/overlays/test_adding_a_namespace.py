@@ -22,6 +22,7 @@ COPIED = (
     "overlays",
     "tests/aws/overlay",
     "tests/e2e/overlay",
+    "tests/sign_in_cluster/overlay",
     "harness/clusters",
     "harness/manifests",
 )

@@ -10,7 +10,8 @@ from typing import Any
 
 import requests
 
-from harness.clusters.without_registry.components import ETCD, KUBECTL, KUBERNETES
+from harness.clusters.kind.kubectl import kubectl_program
+from harness.clusters.without_registry.components import ETCD, KUBERNETES
 from tests.live.forward import free_port
 from tests.processes import started, wait_for
 from tests.sign_in.authority import Files
@@ -67,8 +68,7 @@ def apply(kubeconfig: Path, *sources: Path | dict[str, Any]) -> None:
     """Applies manifests: folders of files, or objects."""
     for source in sources:
         text = json.dumps(source) if isinstance(source, dict) else None
-        kubectl = str(KUBECTL.programs() / "kubectl")
-        command = [kubectl, f"--kubeconfig={kubeconfig}", "apply", "--server-side"]
+        command = [str(kubectl_program()), f"--kubeconfig={kubeconfig}", "apply", "--server-side"]
         subprocess.run(
             [*command, "-f", "-" if text else str(source)], input=text, text=True, check=True, capture_output=True
         )

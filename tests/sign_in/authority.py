@@ -48,6 +48,7 @@ class Authority:
             x509.BasicConstraints(ca=True, path_length=0), critical=True
         )
         self.certificate = unsigned.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+        self.key = _pem(self._key)
 
     def pair(self, *hosts: str) -> Pair:
         key = ec.generate_private_key(ec.SECP256R1())
@@ -55,19 +56,20 @@ class Authority:
             x509.SubjectAlternativeName([_host(host) for host in hosts]), critical=False
         )
         certificate = unsigned.sign(self._key, hashes.SHA256())
-        return Pair(
-            certificate.public_bytes(serialization.Encoding.PEM),
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                # The one that Kubernetes' API server reads, too.
-                serialization.PrivateFormat.TraditionalOpenSSL,
-                serialization.NoEncryption(),
-            ),
-        )
+        return Pair(certificate.public_bytes(serialization.Encoding.PEM), _pem(key))
 
 
 def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        # The one that Kubernetes' API server reads, too.
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    )
 
 
 def _host(text: str) -> x509.GeneralName:

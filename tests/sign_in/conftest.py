@@ -22,7 +22,7 @@ def machine(repo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ma
     authority, port = Authority(), free_port()
     certificate, key = authority.pair("localhost", "127.0.0.1").write(folder, "localhost")
     (folder / "ca.crt").write_bytes(authority.certificate)
-    source = repo / "tests/sign_in/oidc-provider"
+    source = repo / "tests/sign_in/oidc_provider"
     provider = programs(source, tools_of(source), users_caches=True) / "oidc-provider"
     settings = {
         **CLIENT,

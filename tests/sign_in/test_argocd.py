@@ -18,6 +18,8 @@ from tests.sign_in.authority import Files
 from tests.sign_in.machine import CLIENT, Machine, wait_for_answer
 from tests.sign_in.people import GROUPS, browser
 from tests.sign_in.redis import redis
+from tests.sign_in.rights import ARGOCD as SIGNED_IN
+from tests.sign_in.rights import in_argocd
 
 pytestmark = pytest.mark.sign_in
 
@@ -125,16 +127,6 @@ def secret(name: str, values: dict[str, str], labels: dict[str, str]) -> dict[st
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": values}
 
 
-# Whether Argo CD lets each sync, see Applications; eve signs in and sees nothing.
-SIGNED_IN = {
-    "ada": ("yes", "yes"),
-    "oli": ("yes", "yes"),
-    "uma": ("no", "yes"),
-    "vic": ("no", "yes"),
-    "eve": ("no", "no"),
-}
-
-
 @pytest.mark.parametrize("name", SIGNED_IN)
 def test_argo_cd_signs_each_in_with_the_groups_rights(argocd: str, machine: Machine, name: str) -> None:
     person = browser(name, machine.authority)
@@ -143,13 +135,7 @@ def test_argo_cd_signs_each_in_with_the_groups_rights(argocd: str, machine: Mach
     info = person.get(f"{argocd}/api/v1/session/userinfo", timeout=120).json()
     assert info["loggedIn"] is True, info
     assert (info["groups"], info["iss"]) == (GROUPS[name], machine.issuer)
-    answers = [
-        person.get(f"{argocd}/api/v1/account/can-i/applications/{right}/lakehouse/database", timeout=120).json()[
-            "value"
-        ]
-        for right in ("sync", "get")
-    ]
-    assert tuple(answers) == SIGNED_IN[name]
+    assert in_argocd(person, argocd) == SIGNED_IN[name]
 
 
 def test_argo_cd_takes_no_password(argocd: str, machine: Machine) -> None:

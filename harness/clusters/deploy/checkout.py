@@ -17,7 +17,15 @@ from harness.errors import HarnessError
 from harness.manifests.environments import overlay, roots
 
 MANIFESTS: Final = Path("harness/clusters/deploy/manifests")
-_READ: Final = ("base", "components", "overlays", "harness/clusters", "tests/aws", "tests/e2e")
+_READ: Final = (
+    "base",
+    "components",
+    "overlays",
+    "harness/clusters",
+    "tests/aws",
+    "tests/e2e",
+    "tests/sign_in_cluster",
+)
 """Folders that kustomizations read, as far as a checkout has them."""
 
 

@@ -29,12 +29,18 @@ def e2e(
         bool,
         typer.Option("--aws", help="Prove components/aws-s3 and aws-rds instead: store and database outside."),
     ] = False,
+    sign_in: Annotated[
+        bool,
+        typer.Option(
+            "--sign-in", help="Prove components/sign-in instead: Ingress, certificates, logins with OIDC."
+        ),
+    ] = False,
 ) -> None:
     """Prove the platform end to end on a kind cluster.
 
     It builds every image, deploys with Argo CD, runs both DAGs over two days, then every scenario. A cluster that
     is up is used and kept; otherwise one is created and removed at the end. After a failure, .run/e2e has the logs.
-    With --eks the cluster is another one, lakehouse-eks; with --aws, lakehouse-aws.
+    With --eks, --aws and --sign-in the cluster is another one: lakehouse-eks, lakehouse-aws, lakehouse-sign-in.
 
     Examples:
         harness e2e --keep
@@ -42,12 +48,14 @@ def e2e(
         harness e2e --eks
     """
     from harness.clusters.deploy.phases import Phases
-    from harness.clusters.e2e.run import AWS, EKS, PLATFORM, prove
+    from harness.clusters.e2e.run import AWS, EKS, PLATFORM, SIGN_IN, prove
 
     require_own_checkout()
-    if (eks or aws) and full:
-        raise UsageError(f"--full has no scenarios for {'--eks' if eks else '--aws'}: leave out --full.")
-    if eks and aws:
-        raise UsageError("--eks and --aws are two suites: give one.")
-    suite = EKS if eks else AWS if aws else PLATFORM
+    others = {"--eks": (eks, EKS), "--aws": (aws, AWS), "--sign-in": (sign_in, SIGN_IN)}
+    given = {option: suite for option, (is_given, suite) in others.items() if is_given}
+    if given and full:
+        raise UsageError(f"--full has no scenarios for {next(iter(given))}: leave out --full.")
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} are {len(given)} suites: give one.")
+    suite = next(iter(given.values()), PLATFORM)
     prove(Phases(console.err), suite=suite, keyword=keyword, keep=keep, full=full)

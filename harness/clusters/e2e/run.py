@@ -29,6 +29,9 @@ PLATFORM: Final = Suite(E2E, "tests/e2e", DEFAULT_NAME)
 # An environment has cluster-wide resources, so that a cluster can have one only.
 EKS: Final = Suite("eks", "tests/eks", "lakehouse-eks")
 AWS: Final = Suite("aws", "tests/aws", "lakehouse-aws", prepare="tests.aws.prepare")
+SIGN_IN: Final = Suite(
+    "sign-in", "tests/sign_in_cluster", "lakehouse-sign-in", prepare="tests.sign_in_cluster.prepare"
+)
 FOLDER: Final = RUN_DIR / "e2e"
 """Reports and logs."""
 REPORT: Final = FOLDER / "report.xml"

@@ -13,8 +13,8 @@ from harness.clusters.without_registry.upstream import FOLDER, UPSTREAM
 from harness.paths import ROOT
 
 _OWN: Final = re.compile(r"(?:.*/)?lakehouse[/-](?P<name>[a-z0-9-]+)")
-_TESTS: Final = "tests/e2e"
-"""The folder with the images that only tests run."""
+_TESTS: Final = ("tests/e2e", "tests/sign_in")
+"""The folders with the images that only tests run."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class Recipe:
 def recipe(repository: str, root: Path = ROOT) -> Recipe | None:
     """How the image of a repository is built, or None when it can only be pulled."""
     if own := _OWN.fullmatch(repository):
-        for folder in (root / "images" / own["name"], root / _TESTS / own["name"].replace("-", "_")):
+        tests = (root / folder / own["name"].replace("-", "_") for folder in _TESTS)
+        for folder in (root / "images" / own["name"], *tests):
             if (folder / "Dockerfile").is_file():
                 return Recipe(folder, own=True, root=root)
         return None

@@ -19,9 +19,12 @@ class Upstream:
 # By the end of the repository's name: the same image may come from a mirror.
 UPSTREAM: Final[Mapping[str, Upstream]] = {
     "argoproj/argocd": Upstream("argocd"),
+    "jetstack/cert-manager-controller": Upstream("cert-manager", ("cert-manager-controller", "--version")),
     "kubeflow/spark-operator/controller": Upstream("spark-operator"),
     "library/postgres": Upstream("postgres", ("postgres", "--version")),
     "library/redis": Upstream("redis", ("redis-server", "--version")),
+    "library/traefik": Upstream("traefik"),
+    "oauth2-proxy/oauth2-proxy": Upstream("oauth2-proxy"),
     "prom/alertmanager": Upstream("alertmanager"),
     "prom/prometheus": Upstream("prometheus", ("prometheus", "--version")),
     "prometheuscommunity/postgres-exporter": Upstream("postgres-exporter"),

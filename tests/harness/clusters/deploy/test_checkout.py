@@ -17,6 +17,7 @@ from harness.manifests.quantity import quantity
 
 FOLDERS = (
     *("base", "components", "overlays", "tests/aws/overlay", "tests/e2e/overlay"),
+    "tests/sign_in_cluster/overlay",
     *("harness/clusters/deploy/manifests", "harness/clusters/without_registry/manifests"),
 )
 

@@ -181,13 +181,16 @@ def test_the_platforms_own_environment_lacks_no_image() -> None:
         prove(Commands("images build e2e", code=3))
 
 
-@pytest.mark.parametrize("what", [suite.PLATFORM, suite.EKS])
+SUITES = (suite.PLATFORM, suite.EKS, suite.AWS, suite.SIGN_IN)
+
+
+@pytest.mark.parametrize("what", SUITES, ids=lambda what: what.environment)
 def test_all_of_it_happens_on_the_suites_cluster(what: suite.Suite) -> None:
     commands = Commands()
     prove(commands, what=what)
     deploy = next(line for line in commands.run if line.startswith("deploy"))
     assert deploy.endswith("/clusters/probe/kubeconfig --context kind-probe")
-    assert suite.PLATFORM.cluster != suite.EKS.cluster
+    assert len({other.cluster for other in SUITES}) == len(SUITES)
 
 
 def test_a_failed_scenario_is_told_in_its_own_words() -> None:

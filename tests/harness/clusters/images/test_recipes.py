@@ -12,7 +12,7 @@ from harness.clusters.without_registry.upstream import FOLDER, UPSTREAM
 from harness.machine.gobuild import sources_of, tools_of, version_of
 from harness.manifests.images import reference
 
-FOLDERS = ["airflow", "jupyter", "minio", "mock-api", "reflector-stand-in", "spark"]
+FOLDERS = ["airflow", "jupyter", "minio", "mock-api", "oidc-provider", "reflector-stand-in", "spark"]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_no_recipe_is_for_nothing(repo: Path) -> None:
     folders = {path.parent.name for path in (repo / FOLDER).glob("*/Dockerfile")}
     assert {upstream.folder for upstream in UPSTREAM.values()} == folders - {"kind-node"}
 
-    named = {image.repository for image in wanted("minikube", repo)}
+    named = {image.repository for name in ("minikube", "sign-in") for image in wanted(name, repo)}
     assert {ending for ending in UPSTREAM if not any(f"/{name}".endswith(f"/{ending}") for name in named)} == set()
 
 
@@ -74,6 +74,27 @@ def test_what_go_mod_names_is_what_dockerfiles_copy(repo: Path) -> None:
             copied = re.search(r"^COPY --from=programs (.+) \S+$", text, re.MULTILINE)
             assert copied, name
             assert set(copied[1].split()) == {f"/{program}" for program in tools_of(image.folder)}, name
+
+
+def test_programs_of_the_sign_in_suite_are_of_the_tags_that_its_overlay_names(repo: Path) -> None:
+    """cert-manager's program is ours, so that its module's version counts."""
+    tags = dict(reference(image.name)[:2] for image in wanted("sign-in", repo))
+    modules = {
+        "docker.io/library/traefik": "github.com/traefik/traefik/v3",
+        "quay.io/jetstack/cert-manager-controller": "github.com/cert-manager/cert-manager",
+        "quay.io/oauth2-proxy/oauth2-proxy": "github.com/oauth2-proxy/oauth2-proxy/v7",
+    }
+    for repository, module in modules.items():
+        image = recipe(repository, repo)
+        assert image is not None
+        assert version_of(module, image.folder) == tags[repository]
+        assert tags[repository].removeprefix("v") in contexts.ldflags(image)
+
+
+def test_no_other_environment_builds_them(repo: Path) -> None:
+    for name in ("minikube", "e2e", "aws", "eks"):
+        named = " ".join(image.repository for image in wanted(name, repo))
+        assert not re.search("traefik|cert-manager|oauth2-proxy|oidc-provider", named), name
 
 
 def test_argo_cd_and_the_operator_are_of_the_tag_that_the_overlay_names(repo: Path) -> None:
