@@ -22,15 +22,17 @@ LH718: Final = ValidationRule(
 def check(environment: Environment) -> Iterator[Violation]:
     """Finds volumes whose `sizeLimit` is above the limit that stops whoever fills them."""
     for pod in environment.pods:
-        defaults = defaults_of(environment, pod.namespace)
         for index, volume in enumerate(mappings(pod.spec.get("volumes"))):
-            size = quantity(dig(volume, "emptyDir", "sizeLimit"))
+            text = dig(volume, "emptyDir", "sizeLimit")
+            size = quantity(text)
+            if size is None:
+                continue
+            defaults = defaults_of(environment, pod.namespace)
             is_memory = dig(volume, "emptyDir", "medium") == "Memory"
             limit = _memory(pod, volume, defaults) if is_memory else _disk(pod, defaults)
-            if size is None or limit is None or size <= limit[0]:
+            if limit is None or size <= limit[0]:
                 continue
             role = f" {pod.role}" if pod.role else ""
-            text = dig(volume, "emptyDir", "sizeLimit")
             message = f"{pod.owner}{role}: volume {volume.get('name')} may hold {text}, above {limit[1]}."
             path = (*pod.spec_path, "volumes", index, "emptyDir", "sizeLimit")
             yield Violation(LH718, message, pod.owner, path)
