@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from harness.clusters.docker.client import docker
+from harness.clusters.images.archive import absent
+from harness.clusters.images.wanted import wanted
 from harness.clusters.kind.cluster import Cluster
 from harness.clusters.kind.load import load
-from harness.clusters.without_registry.node import REPOSITORY
+from harness.clusters.up.steps import E2E
 
 pytestmark = pytest.mark.cluster
 
-OWN = "lakehouse/*"
 RESTRICTED = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
@@ -21,16 +21,12 @@ RESTRICTED = {
 }
 
 
-def own_images() -> list[str]:
-    form = "{{.Repository}}:{{.Tag}}"
-    names = docker("image", "ls", "--filter", f"reference={OWN}", "--format", form, doing="list images").split()
-    return [name for name in names if not name.startswith(REPOSITORY)]
-
-
 @pytest.fixture
 def images(cluster: Cluster) -> list[str]:
-    """Those that are in Docker, brought to the node."""
-    names = own_images()
+    """Those of the platform's images that are in Docker, brought to the node."""
+    own = [image.name for image in wanted(E2E) if image.own]
+    lacking = set(absent(own))
+    names = [name for name in own if name not in lacking]
     if not names:
         pytest.skip("Docker has none of the platform's images: 'harness images build minikube' makes them")
     load(cluster, names)
