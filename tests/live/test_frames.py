@@ -20,7 +20,7 @@ from tests.live.brewery_api import BreweryApi
 from tests.oracle.gold import GOLD as ORACLE
 from tests.oracle.lakehouse import Day, Expected
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.days]
 
 DAYS = (
     (dt.date(2026, 3, 2), ["dirty:share=0.02", "duplicates:count=3"]),

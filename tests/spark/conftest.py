@@ -185,6 +185,11 @@ class Tables:
         names = (Path(path) / "_delta_log").glob("*.json")
         return max(int(name.stem) for name in names)
 
+    def brief(self) -> dict[str, tuple[Any, ...]]:
+        """Silver as id -> (name, current, last change, on, first seen, last seen)."""
+        names = ("name", "is_current", "last_change", "last_change_on", "first_seen", "last_seen")
+        return {id: tuple(row[name] for name in names) for id, row in self.silver().items()}
+
 
 @pytest.fixture
 def lake(spark: SparkSession, layout: Layout) -> Tables:

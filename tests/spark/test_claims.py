@@ -86,6 +86,7 @@ def checks(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return seen
 
 
+@pytest.mark.days
 def test_each_commit_comes_after_a_look_at_the_claims(
     spark: SparkSession,
     layout: Layout,

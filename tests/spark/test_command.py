@@ -30,6 +30,7 @@ def own_logging(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.spark
+@pytest.mark.days
 @pytest.mark.usefixtures("own_logging")
 def test_the_pipeline_from_the_command_line(
     spark: SparkSession,

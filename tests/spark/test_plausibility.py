@@ -212,6 +212,7 @@ def judge(spark: SparkSession, layout: Layout) -> dict[str, Outcome]:
     return {o.expectation.name: o for o in outcomes if o.expectation.table == "silver/breweries"}
 
 
+@pytest.mark.days
 def test_the_gate_counts_and_shows_and_never_stops(
     spark: SparkSession, layout: Layout, bronze: Any, lake: Any, brewery: Make
 ) -> None:
@@ -265,6 +266,7 @@ def test_the_gate_counts_and_shows_and_never_stops(
     }
 
 
+@pytest.mark.days
 def test_results_of_an_older_version_gain_the_examples(
     spark: SparkSession, layout: Layout, bronze: Any, lake: Any, brewery: Make
 ) -> None:
@@ -276,6 +278,7 @@ def test_results_of_an_older_version_gain_the_examples(
     assert [row["id"] for rows in lake.rows(layout.quality_results) for row in rows["examples"] or ()] == ["zero"]
 
 
+@pytest.mark.days
 def test_without_the_version_before_the_rest_is_judged(
     spark: SparkSession, layout: Layout, bronze: Any, brewery: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,7 @@ from lakehouse.errors import LakehouseError
 from lakehouse.jobs import bronze_to_silver, quality_gate, silver_to_gold
 from tests.oracle.lakehouse import Day, Expected
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.days]
 
 Make = Callable[..., dict[str, Any]]
 D1, D2, D3, D4 = "2026-03-01", "2026-03-02", "2026-03-03", "2026-03-04"

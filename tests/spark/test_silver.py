@@ -1,22 +1,20 @@
-"""Bronze to silver over days: what is added, changed, removed, rejected; what a failure leaves."""
+"""Bronze to silver over days: what is added, changed, removed, rejected."""
 
 import datetime as dt
 import json
-import logging
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import pytest
 from pyspark.sql import SparkSession
 
 from brewery.contract.layout import Layout
 from brewery.contract.limits import Limits
-from lakehouse import ledger, silver
+from lakehouse import ledger
 from lakehouse.errors import LakehouseError
-from lakehouse.jobs import bronze_to_silver, maintenance, quality_gate, silver_to_gold
+from lakehouse.jobs import bronze_to_silver
 from lakehouse.storage import Lakehouse
 
 pytestmark = pytest.mark.spark
@@ -24,16 +22,7 @@ pytestmark = pytest.mark.spark
 Make = Callable[..., dict[str, Any]]
 D1, D2, D3 = "2026-03-01", "2026-03-02", "2026-03-03"
 ANY = Limits(rejected_share=1.0, drop=1.0)
-
-
-def date(text: str) -> dt.date:
-    return dt.date.fromisoformat(text)
-
-
-def brief(lake: Any) -> dict[str, tuple[Any, ...]]:
-    """Silver as id -> (name, current, last change, on, first seen, last seen)."""
-    names = ("name", "is_current", "last_change", "last_change_on", "first_seen", "last_seen")
-    return {id: tuple(row[name] for name in names) for id, row in lake.silver().items()}
+date = dt.date.fromisoformat
 
 
 def test_the_days_of_a_brewery(spark: SparkSession, layout: Layout, bronze: Any, lake: Any, brewery: Make) -> None:
@@ -42,7 +31,7 @@ def test_the_days_of_a_brewery(spark: SparkSession, layout: Layout, bronze: Any,
     bronze.write(D3, [[brewery("stays"), brewery("changes", name="New"), brewery("new"), brewery("comes back")]])
     rows = bronze_to_silver.run(spark, layout, ANY)
     d1, d2, d3 = date(D1), date(D2), date(D3)
-    assert brief(lake) == {
+    assert lake.brief() == {
         "stays": ("Brewery stays", True, "added", d1, d1, None),
         "changes": ("New", True, "changed", d2, d1, None),
         "goes": ("Brewery goes", False, "removed", d2, d1, d1),
@@ -89,7 +78,7 @@ def test_rejected_records_are_kept_and_their_brewery_stays_current(
     first_row, row = bronze_to_silver.run(spark, layout, ANY)
     assert (row.silver_records, row.rejected, row.duplicates, row.unaccounted) == (1, 3, 0, 0)
     d1, d2 = date(D1), date(D2)
-    assert brief(lake) == {
+    assert lake.brief() == {
         "a": ("Brewery a", True, "added", d1, d1, None),
         "b": ("Brewery b", True, "added", d1, d1, None),
         "gone": ("Brewery gone", False, "removed", d2, d1, d1),
@@ -230,125 +219,6 @@ def test_a_snapshot_that_lost_breweries_is_refused(
     with pytest.raises(LakehouseError, match=names):
         bronze_to_silver.run(spark, layout)
     assert [row.ingestion_date for row in ledger.read_ledger(Lakehouse.open(spark, layout))] == [date(D1)]
-
-
-@pytest.mark.parametrize("step", ["merge", "_entry"])
-def test_interrupted_between_commits(
-    spark: SparkSession,
-    layout: Layout,
-    bronze: Any,
-    lake: Any,
-    brewery: Make,
-    monkeypatch: pytest.MonkeyPatch,
-    step: str,
-) -> None:
-    bronze.write(D1, [[brewery("a"), brewery("b")]])
-    bronze_to_silver.run(spark, layout, ANY)
-    bronze.write(D2, [[brewery("a", name="New"), brewery("c"), brewery("bad", name=None)]])
-
-    def killed(*args: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(silver, step, killed)
-        with pytest.raises(KeyboardInterrupt):
-            bronze_to_silver.run(spark, layout, ANY)
-    bronze_to_silver.run(spark, layout, ANY)
-    rows = lake.rows(layout.silver_runs)
-    by_date = {
-        r["ingestion_date"]: (r["added"], r["changed"], r["removed"], r["rejected"], r["total"]) for r in rows
-    }
-    assert by_date == {date(D1): (2, 0, 0, 0, 2), date(D2): (1, 1, 1, 1, 2)}
-    assert len(lake.rows(layout.silver_rejected)) == 1
-    assert {id for id, row in lake.silver().items() if row["is_current"]} == {"a", "c"}
-    assert bronze_to_silver.run(spark, layout, ANY) == []
-
-
-def test_interrupted_while_an_earlier_date_is_applied_again(
-    spark: SparkSession, layout: Layout, bronze: Any, lake: Any, brewery: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for number, day in enumerate((D1, D2, D3)):
-        bronze.write(day, [[brewery("a", name=f"name {number}"), brewery(day)]])
-    bronze_to_silver.run(spark, layout, ANY)
-    bronze.write(D2, [[brewery("a", name="corrected"), brewery("late")]])
-
-    def killed(*args: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(silver, "write_rejected", killed)
-        with pytest.raises(KeyboardInterrupt):
-            bronze_to_silver.run(spark, layout, ANY)
-    assert {id for id, row in lake.silver().items() if row["is_current"]} == {"a", D1}
-    rows = bronze_to_silver.run(spark, layout, ANY)
-    assert [row.ingestion_date for row in rows] == [date(D2), date(D3)]
-    state = {id: (row["is_current"], row["last_change"]) for id, row in lake.silver().items()}
-    assert state == {
-        "a": (True, "changed"),
-        D1: (False, "removed"),
-        "late": (False, "removed"),
-        D3: (True, "added"),
-    }
-
-
-def test_history_that_was_vacuumed_is_made_up_from_bronze(
-    spark: SparkSession,
-    layout: Layout,
-    bronze: Any,
-    lake: Any,
-    brewery: Make,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    for number, day in enumerate((D1, D2, D3)):
-        bronze.write(day, [[brewery("a", name=f"name {number}"), brewery(day)]])
-    bronze_to_silver.run(spark, layout, ANY)
-    current = {Path(unquote(name)).name for name in lake.frame(layout.silver_breweries).inputFiles()}
-    for file in Path(layout.silver_breweries).glob("*.parquet"):
-        if file.name not in current:
-            file.unlink()
-    bronze.write(D2, [[brewery("a", name="corrected"), brewery("late")]])
-    with caplog.at_level(logging.WARNING, logger="lakehouse"):
-        rows = bronze_to_silver.run(spark, layout, ANY)
-    assert "rebuilt from bronze" in caplog.text
-    assert [row.ingestion_date for row in rows] == [date(D1), date(D2), date(D3)]
-    state = {id: (row["is_current"], row["first_seen"], row["name"]) for id, row in lake.silver().items()}
-    assert state == {
-        "a": (True, date(D1), "name 2"),
-        D1: (False, date(D1), f"Brewery {D1}"),
-        "late": (False, date(D2), "Brewery late"),
-        D3: (True, date(D3), f"Brewery {D3}"),
-    }
-
-
-def test_silver_that_was_restored_by_hand_catches_up(
-    spark: SparkSession, layout: Layout, bronze: Any, lake: Any, brewery: Make
-) -> None:
-    bronze.write(D1, [[brewery("a")]])
-    bronze.write(D2, [[brewery("b")]])
-    first, _ = bronze_to_silver.run(spark, layout, ANY)
-    expected = brief(lake)
-    lines = maintenance.run(spark, layout, ["restore"], table="silver/breweries", version=first.silver_version)
-    assert lines == [f"silver/breweries: restored to version {first.silver_version}"]
-    assert set(lake.silver()) == {"a"}
-    assert [row.ingestion_date for row in bronze_to_silver.run(spark, layout, ANY)] == [date(D2)]
-    assert brief(lake) == expected
-
-
-def test_a_bad_day_can_be_taken_out(
-    spark: SparkSession, layout: Layout, bronze: Any, lake: Any, brewery: Make
-) -> None:
-    bronze.write(D1, [[brewery("a")]])
-    bad = bronze.write(D2, [[brewery("b"), brewery("c", name="")]])
-    first, _ = bronze_to_silver.run(spark, layout, ANY)
-    folder = Path(layout.bronze_run(date(D2), bad.run_id))
-    folder.rename(folder.parents[3] / "taken out")
-    maintenance.run(spark, layout, ["restore"], table="silver/breweries", version=first.silver_version)
-    assert bronze_to_silver.run(spark, layout, ANY) == []
-    assert [row["ingestion_date"] for row in lake.rows(layout.silver_runs)] == [date(D1)]
-    assert lake.rows(layout.silver_rejected) == []
-    silver_to_gold.run(spark, layout)
-    quality_gate.run(spark, layout)
-    assert [row["total"] for row in lake.rows(layout.gold("daily_changes"))] == [1]
 
 
 def test_a_damaged_file_is_named(spark: SparkSession, layout: Layout, bronze: Any, brewery: Make) -> None:
