@@ -144,7 +144,7 @@ def read(file: Path = FILE) -> Catalogue:
     try:
         text = file.read_text(encoding="utf-8")
         check_size(text)
-        content = yaml.safe_load(text)
+        content = yaml.load(text, Loader=yaml.CSafeLoader)
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise HarnessError(f"{file} cannot be read ({' '.join(str(error).split())}): correct it.") from error
     try:

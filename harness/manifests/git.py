@@ -123,8 +123,9 @@ class Repository:
         """The files of the working tree below a folder, relative to it: untracked ones too, ignored ones not."""
         arguments = ("-z", "--cached", "--others", "--exclude-standard", "--", str(folder))
         listed = self._git("ls-files", *arguments, settings=self._without_programs())
-        paths = [path for path in listed.split("\0") if path]
-        return list(dict.fromkeys(os.path.relpath(self.root / path, folder) for path in paths))
+        above = os.path.relpath(folder, self.root)
+        start = "" if above == os.curdir else f"{above}/"
+        return list(dict.fromkeys(path.removeprefix(start) for path in listed.split("\0") if path))
 
     def working_tree(self) -> dict[str, Entry]:
         """The files of the working tree by their path: uncommitted and untracked ones too, ignored ones not.

@@ -310,10 +310,7 @@ class _OnDisk:
         return None
 
     def is_folder(self, path: str) -> bool:
-        try:
-            return (self._root / path).is_dir()
-        except OSError:
-            return False
+        return os.path.isdir(f"{self._root}/{path}")  # noqa: PTH112 - a Path for each of many folders is slow
 
     def is_special(self, path: str) -> bool:
         try:

@@ -116,7 +116,7 @@ def validate(
     complete = set(chosen) >= set(everything)
     catalogue = catalogue_of(root)
     with ThreadPoolExecutor(2) as pool:
-        leaks = pool.submit(engines.credentials, root, _files(tree.tree, root))
+        leaks = pool.submit(engines.credentials, root, _files(tree.tree))
         everyone = {resource.key: resource for environment in environments for resource in environment.everything}
         broken = schemas.check(list(everyone.values()))
         refused = apiserver.check(list(everyone.values()), broken)
@@ -398,5 +398,5 @@ def _sorted(findings: list[Finding], root: Path) -> list[Finding]:
     )
 
 
-def _files(tree: Tree, root: Path) -> list[Path]:
-    return [root / path for path in tree.paths() if tree.is_file(path)]
+def _files(tree: Tree) -> list[str]:
+    return [path for path in tree.paths() if tree.is_file(path)]

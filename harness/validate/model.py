@@ -24,6 +24,13 @@ class BuiltResource(Resource):
     build: Build
     parent: "BuiltResource | None" = None
 
+    @classmethod
+    def of_build(cls, resource: Resource, build: Build) -> "BuiltResource":
+        """The same resource, with the same value, which nobody changes: reading its JSON again takes time."""
+        made = cls(resource.text, resource.as_json, resource.kind, resource.origin, build=build)
+        vars(made)["value"] = resource.value
+        return made
+
 
 Pod = PodTemplate[BuiltResource]
 
@@ -87,7 +94,11 @@ class Environment:
     @property
     def sound(self) -> list[BuiltResource]:
         """The resources whose pods can be judged, including those submitted later."""
-        return [resource for resource in self.everything if self.is_readable(resource)]
+        return [
+            resource
+            for resource in self.everything
+            if resource.key not in self.malformed or self.is_readable(resource)
+        ]
 
     @property
     def unreadable(self) -> list[BuiltResource]:
@@ -224,7 +235,7 @@ def environment(name: str, root: Path, applications: Iterable[Application]) -> E
                 ) in application.repeated:
                     continue
                 item = deciphered(item)
-                resource = BuiltResource(item.text, item.as_json, item.kind, item.origin, build=build)
+                resource = BuiltResource.of_build(item, build)
                 if not {"apiVersion", "kind"} <= resource.value.keys():
                     continue  # another program's file in a folder of manifests
                 collected.resources.append(resource)

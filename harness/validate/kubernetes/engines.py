@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import posixpath
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -278,8 +279,8 @@ def _plain(metadata: dict[str, Any]) -> dict[str, Any]:
     return {key: metadata[key] for key in ("annotations", "labels") if key in metadata}
 
 
-def credentials(root: Path, files: Sequence[Path]) -> list[Finding]:
-    """The credentials that gitleaks detects; unchanged files are not read again.
+def credentials(root: Path, files: Sequence[str]) -> list[Finding]:
+    """The credentials that gitleaks detects in files, which are named relative to the root.
 
     Raises:
         HarnessError: gitleaks is unavailable.
@@ -296,13 +297,13 @@ def credentials(root: Path, files: Sequence[Path]) -> list[Finding]:
             # The name counts: gitleaks knows that lock files hold checksums, and some rules are for some files.
             for key, path in list(new.items()):
                 try:
-                    content = path.read_bytes()
+                    content = (root / path).read_bytes()
                 except OSError as error:  # it was there a moment ago
                     unread.append(_unsearched(path, root, f"cannot be read ({error.strerror})"))
                     del new[key], keys[path]
                     continue
                 (folder / key).mkdir()
-                (folder / key / path.name).write_bytes(content)
+                (folder / key / posixpath.basename(path)).write_bytes(content)
             report = folder / "report"
             options = ["--no-banner", "--log-level", "error", "--redact", "--exit-code", "0"]
             options += ["--report-format", "json", "--report-path", str(report)]
@@ -316,23 +317,23 @@ def credentials(root: Path, files: Sequence[Path]) -> list[Finding]:
         older = [key for key in known if key not in current][-_KEPT_FILES:]
         cache.put(state, {key: known[key] for key in (*older, *current)})
     return unread + [
-        Finding(LH505.id, f"{path.relative_to(root)}: {description}", file=path, line=line)
+        Finding(LH505.id, f"{path}: {description}", file=root / path, line=line)
         for path, key in keys.items()
         for line, description in known[key]
     ]
 
 
-def _keys(root: Path, files: Sequence[Path]) -> tuple[dict[Path, str], list[Finding]]:
+def _keys(root: Path, files: Sequence[str]) -> tuple[dict[str, str], list[Finding]]:
     """The content keys of files, and findings on those that are not searched."""
-    keys: dict[Path, str] = {}
+    keys: dict[str, str] = {}
     unread: list[Finding] = []
     for path in files:
         try:
-            with path.open("rb", buffering=0) as file:
+            with open(f"{root}/{path}", "rb", buffering=0) as file:  # noqa: PTH123 - a Path for each of many files is slow
                 size = os.fstat(file.fileno()).st_size
                 why = f"has {size:,} bytes" if size > MAX_BYTES else ""
                 if not why:
-                    keys[path] = content_key(file.readall(), path.name)
+                    keys[path] = content_key(file.readall(), posixpath.basename(path))
         except OSError as error:
             why = f"cannot be read ({error.strerror})"
         if why:
@@ -340,5 +341,5 @@ def _keys(root: Path, files: Sequence[Path]) -> tuple[dict[Path, str], list[Find
     return keys, unread
 
 
-def _unsearched(path: Path, root: Path, why: str) -> Finding:
-    return Finding(LH505.id, f"{path.relative_to(root)} {why}{NOT_SEARCHED}", file=path, line=1)
+def _unsearched(path: str, root: Path, why: str) -> Finding:
+    return Finding(LH505.id, f"{path} {why}{NOT_SEARCHED}", file=root / path, line=1)

@@ -29,6 +29,8 @@ LH311: Final = ValidationRule(
 )
 
 FILE: Final = Path(__file__).with_name("metrics.yaml")
+_DEFINITION: Final = re.compile(r"^ *(?:- )?(?:record|mappings):", re.MULTILINE)
+"""Recording rules, and the mappings of the StatsD exporter."""
 _STRING: Final = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`")
 _MATCHERS: Final = re.compile(r"\{[^{}]*\}|\[[^\[\]]*\]|#.*")
 _GROUPING: Final = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^()]*\)", re.IGNORECASE)
@@ -134,9 +136,7 @@ def _known(environment: Environment) -> re.Pattern[str]:
 
 def _defined(config: BuiltResource) -> Iterator[Series]:
     for key, text in string_map(config.value.get("data")).items():
-        if not str(key).endswith((".yaml", ".yml")) or not re.search(
-            r"^\s*(?:- )?(?:record|mappings):", str(text), re.M
-        ):
+        if not str(key).endswith((".yaml", ".yml")) or not _DEFINITION.search(str(text)):
             continue
         for document in yaml_documents(str(text)):
             for rule in (
