@@ -2,7 +2,7 @@
 # Everything else is installed on first use: Python packages into .venv, the rest into the user's cache.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-pipeline test-deps test-compat test-next up down e2e e2e-full e2e-eks e2e-aws e2e-sign-in e2e-deps test-images test-cluster test-sign-in test-long bench lint format dist lock validate clean
+.PHONY: help setup run test test-pipeline test-deps test-compat test-next up down e2e e2e-full e2e-eks e2e-aws e2e-sign-in e2e-nodes e2e-deps test-images test-cluster test-sign-in test-long bench lint format dist lock validate clean
 
 # Options of `make run`, `make e2e` and `make bench` ("harness run --help"), and of pytest ("-n 0" turns the workers off).
 ARGS ?=
@@ -86,6 +86,10 @@ e2e-aws: ## The platform with its lakehouse and its database outside of it, on a
 e2e-sign-in: ## components/sign-in on a kind cluster: Ingress, certificates, logins with OIDC (ARGS="--keep")
 	@$(VENV) test
 	@$(BIN)/harness e2e --sign-in $(ARGS)
+
+e2e-nodes: ## The platform on two workers, of which one is drained in mid-run, on a kind cluster (ARGS="--keep")
+	@$(VENV) test
+	@$(BIN)/harness e2e --nodes $(ARGS)
 
 test-images: ## Build the images and ask each for what the manifests rely on (needs Docker)
 	@$(VENV) test

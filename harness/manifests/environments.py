@@ -16,6 +16,7 @@ OVERLAYS: Final = "overlays"
 TEST_OVERLAYS: Final = {
     "aws": "tests/aws/overlay",
     "e2e": "tests/e2e/overlay",
+    "nodes": "tests/nodes/overlay",
     "sign-in": "tests/sign_in_cluster/overlay",
 }
 """Environments of the tests and their folders: had by name, and in no list of environments."""

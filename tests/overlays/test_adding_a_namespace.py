@@ -23,6 +23,7 @@ COPIED = (
     "tests/aws/overlay",
     "tests/e2e/overlay",
     "tests/sign_in_cluster/overlay",
+    "tests/nodes/overlay",
     "harness/clusters",
     "harness/manifests",
 )

@@ -16,6 +16,8 @@ def test_replicas_are_spread_and_one_stays(overlay_of: Callable[[str], Any]) -> 
     assert {item["metadata"]["name"] for item in several} == {"airflow-scheduler", "airflow-webserver"}
     budgets = overlay.all("PodDisruptionBudget")
     assert len(budgets) == len(several)
+    # Else a drain waits for ever for pods that wait for PostgreSQL.
+    assert {budget["spec"]["unhealthyPodEvictionPolicy"] for budget in budgets} == {"AlwaysAllow"}
     for item in several:
         template = item["spec"]["template"]
         selectors = [budget["spec"]["selector"] for budget in budgets]

@@ -24,6 +24,7 @@ _READ: Final = (
     "harness/clusters",
     "tests/aws",
     "tests/e2e",
+    "tests/nodes",
     "tests/sign_in_cluster",
 )
 """Folders that kustomizations read, as far as a checkout has them."""

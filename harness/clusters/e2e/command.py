@@ -35,12 +35,16 @@ def e2e(
             "--sign-in", help="Prove components/sign-in instead: Ingress, certificates, logins with OIDC."
         ),
     ] = False,
+    nodes: Annotated[
+        bool, typer.Option("--nodes", help="Prove instead that a drained node of two loses nothing.")
+    ] = False,
 ) -> None:
     """Prove the platform end to end on a kind cluster.
 
     It builds every image, deploys with Argo CD, runs both DAGs over two days, then every scenario. A cluster that
     is up is used and kept; otherwise one is created and removed at the end. After a failure, .run/e2e has the logs.
-    With --eks, --aws and --sign-in the cluster is another one: lakehouse-eks, lakehouse-aws, lakehouse-sign-in.
+    With --eks, --aws, --sign-in and --nodes the cluster is another one: lakehouse-eks, lakehouse-aws,
+    lakehouse-sign-in, lakehouse-nodes. The last has two workers.
 
     Examples:
         harness e2e --keep
@@ -48,10 +52,15 @@ def e2e(
         harness e2e --eks
     """
     from harness.clusters.deploy.phases import Phases
-    from harness.clusters.e2e.run import AWS, EKS, PLATFORM, SIGN_IN, prove
+    from harness.clusters.e2e.run import AWS, EKS, NODES, PLATFORM, SIGN_IN, prove
 
     require_own_checkout()
-    others = {"--eks": (eks, EKS), "--aws": (aws, AWS), "--sign-in": (sign_in, SIGN_IN)}
+    others = {
+        "--eks": (eks, EKS),
+        "--aws": (aws, AWS),
+        "--sign-in": (sign_in, SIGN_IN),
+        "--nodes": (nodes, NODES),
+    }
     given = {option: suite for option, (is_given, suite) in others.items() if is_given}
     if given and full:
         raise UsageError(f"--full has no scenarios for {next(iter(given))}: leave out --full.")

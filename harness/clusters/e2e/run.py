@@ -23,6 +23,8 @@ class Suite:
     cluster: str
     prepare: str = ""
     """A module of Python that makes what has to be in the cluster first; it gets the cluster's name."""
+    workers: int = 0
+    """Nodes beside the control plane."""
 
 
 PLATFORM: Final = Suite(E2E, "tests/e2e", DEFAULT_NAME)
@@ -32,6 +34,7 @@ AWS: Final = Suite("aws", "tests/aws", "lakehouse-aws", prepare="tests.aws.prepa
 SIGN_IN: Final = Suite(
     "sign-in", "tests/sign_in_cluster", "lakehouse-sign-in", prepare="tests.sign_in_cluster.prepare"
 )
+NODES: Final = Suite("nodes", "tests/nodes", "lakehouse-nodes", prepare="tests.nodes.prepare", workers=2)
 FOLDER: Final = RUN_DIR / "e2e"
 """Reports and logs."""
 REPORT: Final = FOLDER / "report.xml"
@@ -52,7 +55,7 @@ def prove(
     made = not is_there(cluster)
     try:
         if made or not keyword:
-            bring_up(phases, run, suite.environment, cluster, prepare=suite.prepare)
+            bring_up(phases, run, suite.environment, cluster, workers=suite.workers, prepare=suite.prepare)
         REPORT.unlink(missing_ok=True)
         phase(phases, run, "scenarios", scenarios(keyword, full=full, suite=suite), why=first_cause)
     except HarnessError as error:

@@ -18,7 +18,7 @@ import yaml
 
 from harness.clusters.docker.client import LOOK, containers, docker, known_cause
 from harness.clusters.docker.install import grants_every_capability
-from harness.clusters.kind.config import kind_config
+from harness.clusters.kind.config import kind_config, node_names, pod_network, pod_subnet
 from harness.clusters.kind.entrance import shut
 from harness.clusters.kind.kubectl import Kubectl, kubectl_program, status_hint
 from harness.clusters.kind.machine import DaemonInfo, check_machine
@@ -78,11 +78,16 @@ class Cluster:
 
     @property
     def node(self) -> str:
-        """The name of its node and of the node's container."""
+        """The name of its node with the control plane, and of that node's container."""
         return f"{self.name}-control-plane"
 
     def containers(self) -> list[str]:
-        return containers(label=f"{CLUSTER_LABEL}={self.name}")
+        """Those of its nodes, whose names they have."""
+        return sorted(containers(label=f"{CLUSTER_LABEL}={self.name}"))
+
+    def hosts(self) -> list[str]:
+        """The nodes that the platform's pods run on: with workers, all but the control plane."""
+        return [name for name in self.containers() if name != self.node] or [self.node]
 
     def exists(self) -> bool:
         """Whether kind has a cluster of that name, whoever created it."""
@@ -105,7 +110,9 @@ class Cluster:
         return Kubectl(self.kubeconfig, self.context, kubectl_program())
 
 
-def up(cluster: Cluster, *, api_port: int = 0, on_failure: Callable[[], None] = lambda: None) -> None:
+def up(
+    cluster: Cluster, *, workers: int = 0, api_port: int = 0, on_failure: Callable[[], None] = lambda: None
+) -> None:
     """Creates a cluster and waits until it is ready; an incomplete one is removed, after an interrupt too.
 
     `on_failure` is called before a cluster that did not become ready is removed, to save its logs.
@@ -118,7 +125,8 @@ def up(cluster: Cluster, *, api_port: int = 0, on_failure: Callable[[], None] = 
         _check_name(cluster)
         try:
             with working(f"starting the cluster {cluster.name}", usually="1 to 2 minutes") as say:
-                _create(cluster, image, info, api_port, say)
+                _create(cluster, image, info, workers, api_port, say)
+                _connect(node_names(cluster.name, workers))
                 _finish(cluster, say)
         except BaseException as error:
             try:
@@ -157,14 +165,18 @@ def _check_name(cluster: Cluster) -> None:
         )
 
 
-def _create(cluster: Cluster, image: str, info: DaemonInfo, api_port: int, say: Callable[[str], None]) -> None:
+def _create(
+    cluster: Cluster, image: str, info: DaemonInfo, workers: int, api_port: int, say: Callable[[str], None]
+) -> None:
     shutil.rmtree(cluster.folder, ignore_errors=True)
     cluster.folder.mkdir(parents=True)
-    network = cluster.folder / "10-ptp.conflist"
-    shutil.copyfile(NETWORK_FILES / network.name, network)
+    plug_in = (NETWORK_FILES / "10-ptp.conflist").read_text(encoding="utf-8")
+    networks = [cluster.folder / f"{node}.conflist" for node in node_names(cluster.name, workers)]
+    for number, network in enumerate(networks):
+        network.write_text(pod_network(plug_in, number), encoding="utf-8")
     config = cluster.folder / "kind.yaml"
     settings = kind_config(
-        network=network,
+        networks=networks,
         every_capability=grants_every_capability(),
         cgroup_version=info.cgroup_version,
         api_port=api_port,
@@ -196,11 +208,31 @@ def create_error(said: str, name: str, api_port: int) -> HarnessError | None:
     return known_cause(said, doing=f"start the cluster {name}")
 
 
+def _connect(nodes: list[str]) -> None:
+    """Routes between the pods of different nodes, which the ptp plug-in does not make."""
+    form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+    if len(nodes) < 2:
+        return
+    addresses = docker("inspect", "--format", form, *nodes, doing="find the nodes' addresses").split()
+    for node in nodes:
+        routes = [
+            f"ip route replace {pod_subnet(number)} via {address}"
+            for number, address in enumerate(addresses)
+            if nodes[number] != node
+        ]
+        docker("exec", node, "sh", "-ec", "; ".join(routes), doing=f"connect the pods of {node}")
+
+
 def _finish(cluster: Cluster, say: Callable[[str], None]) -> None:
     """Installs the engine of network policies, and waits for all system workloads."""
-    manifest = NETWORK_FILES / "kube-router.yaml"
+    manifest = (NETWORK_FILES / "kube-router.yaml").read_text(encoding="utf-8")
     kubectl = cluster.kubectl
-    kubectl.run("apply", f"--filename={manifest}", doing="install the network policies' engine", hint=cluster.look)
+    kubectl.run(
+        *("apply", "--filename=-"),
+        stdin=manifest.replace("value: control-plane", f"value: {cluster.node}"),
+        doing="install the network policies' engine",
+        hint=cluster.look,
+    )
     end = time.monotonic() + READY_SECONDS
     for namespace, workload in SYSTEM:
         say(f"waiting for {workload.partition('/')[2]}")
@@ -212,8 +244,8 @@ def _finish(cluster: Cluster, say: Callable[[str], None]) -> None:
             timeout=left + ANSWER_SECONDS,
         )
     kubectl.run(
-        *("wait", "--for=condition=Ready", f"node/{cluster.node}", f"--timeout={READY_SECONDS}s"),
-        doing=f"wait for the node of the cluster {cluster.name}",
+        *("wait", "--for=condition=Ready", "nodes", "--all", f"--timeout={READY_SECONDS}s"),
+        doing=f"wait for the nodes of the cluster {cluster.name}",
         hint=cluster.look,
         timeout=READY_SECONDS + ANSWER_SECONDS,
     )

@@ -27,6 +27,15 @@ Name = Annotated[str, typer.Option(help="Name of the cluster.", metavar="NAME")]
 @app.command("up")
 def up_(
     name: Name = DEFAULT_NAME,
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=9,
+            help="Nodes beside the control plane, which then runs no pods of the platform.",
+            metavar="N",
+        ),
+    ] = 0,
     api_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of the API server on 127.0.0.1; 0 for any.", metavar="PORT")
     ] = 0,
@@ -38,6 +47,7 @@ def up_(
     Examples:
         harness cluster up
         harness cluster up --name try --api-port 6443
+        harness cluster up --name pair --workers 2
     """
     cluster = Cluster(name)
 
@@ -45,7 +55,7 @@ def up_(
         err.print(f"logs: {collect(cluster, _log_folder(name))}", highlight=False, soft_wrap=True)
 
     try:
-        up(cluster, api_port=api_port, on_failure=save_logs)
+        up(cluster, workers=workers, api_port=api_port, on_failure=save_logs)
     except KeyboardInterrupt as request:
         raise interrupted(request, f"nothing of the cluster {name} is left") from None
     out.print(f"The cluster {name} is up:")
@@ -65,7 +75,7 @@ def down_(name: Name = DEFAULT_NAME) -> None:
 
 @app.command("status")
 def status_(name: Name = DEFAULT_NAME, form: Annotated[Literal["text", "json"], FORMAT] = "text") -> None:
-    """Show a cluster: its node, its pods, and what is unhealthy.
+    """Show a cluster: its nodes, its pods, and what is unhealthy.
 
     The exit code is 3 when there is no such cluster, it does not answer, or something on it is unhealthy.
 
@@ -87,7 +97,7 @@ def logs(
     name: Name = DEFAULT_NAME,
     target: Annotated[Path | None, output("New folder to write. Default: one below .run/cluster-logs.")] = None,
 ) -> None:
-    """Collect the logs of pods and node, events and resources; index.md says what is wrong.
+    """Collect the logs of pods and nodes, events and resources; index.md says what is wrong.
 
     Examples:
         harness cluster logs -o logs

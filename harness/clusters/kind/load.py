@@ -1,15 +1,16 @@
-"""Copies images from Docker to a cluster's node, without a registry.
+"""Copies images from Docker to a cluster's nodes, without a registry.
 
-One stream has all that the node lacks, so that a shared layer is copied once. The node unpacks an image when its
+One stream has all that the nodes lack, so that a shared layer is read once. The node unpacks an image when its
 first container starts; `kind load` unpacks them beforehand, one after the other.
 """
 
+import contextlib
 import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import IO, Final
 
 from harness.clusters.docker.client import docker, docker_program, explained
 from harness.clusters.docker.image import full_name
@@ -18,21 +19,25 @@ from harness.errors import HarnessError
 from harness.machine.proxy.certificates import with_certificates
 
 _IMPORT: Final = ("ctr", "--namespace=k8s.io", "images", "import", "--no-unpack", "-")
+_PIECE: Final = 1 << 20
 _ABSENT: Final = "'harness images build' builds or pulls what is missing"
 
 
 def load(cluster: Cluster, images: Iterable[str]) -> list[str]:
-    """Copies images to the node, unless it has them with the same content; returns the names of the copied ones."""
+    """Copies images to the nodes that lack them with the same content; returns the names of the copied ones."""
     if not cluster.exists():
         raise HarnessError(
             f"There is no cluster {cluster.name}: 'harness cluster up --name {cluster.name}' creates one."
         )
     wanted = _ids(images)
-    listed = docker("exec", cluster.node, "crictl", "images", "--output=json", doing="list the node's images")
-    held = held_images(listed)
-    absent = [name for name, image in wanted.items() if held.get(full_name(name)) != image]
+    lacking: dict[str, set[str]] = {}
+    for node in cluster.hosts():
+        listed = docker("exec", node, "crictl", "images", "--output=json", doing=f"list the images of {node}")
+        held = held_images(listed)
+        lacking[node] = {name for name, image in wanted.items() if held.get(full_name(name)) != image}
+    absent = [name for name in wanted if any(name in names for names in lacking.values())]
     if absent:
-        _stream(cluster, absent)
+        _stream(cluster, [node for node, names in lacking.items() if names], absent)
     return absent
 
 
@@ -51,31 +56,50 @@ def _ids(images: Iterable[str]) -> dict[str, str]:
     return dict(zip(names, ids.split(), strict=True))
 
 
-def _stream(cluster: Cluster, images: list[str]) -> None:
+def _stream(cluster: Cluster, nodes: list[str], images: list[str]) -> None:
     program = str(docker_program())
     environment = with_certificates(os.environ)
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as complaints:
-        # Through a pipe, so that no archive takes disk space.
+        # Through pipes, so that no archive takes disk space.
         save = subprocess.Popen(
             [program, "save", *images], stdout=subprocess.PIPE, stderr=complaints, env=environment
         )
-        take = subprocess.Popen(
-            [program, "exec", "--interactive", cluster.node, *_IMPORT],
-            stdin=save.stdout,
-            stdout=subprocess.DEVNULL,
-            stderr=complaints,
-            env=environment,
-        )
+        takes = [
+            subprocess.Popen(
+                [program, "exec", "--interactive", node, *_IMPORT],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=complaints,
+                env=environment,
+            )
+            for node in nodes
+        ]
         try:
-            if save.stdout:
-                # So that `docker save` notices when the other ends.
-                save.stdout.close()
-            failed = [take.wait(), save.wait()]
+            _copy(save, takes)
+            failed = [process.wait() for process in (*takes, save)]
         finally:
-            for process in (save, take):
+            for process in (save, *takes):
                 if process.poll() is None:
                     process.terminate()
                     process.wait()
         complaints.seek(0)
         if any(failed):
             raise explained(complaints.read(), doing=f"load images into {cluster.name}", hint=cluster.look)
+
+
+def _copy(source: subprocess.Popen[bytes], targets: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Gives one process's output to others, until it ends or one of them does, which says why by itself."""
+    with contextlib.ExitStack() as pipes:
+        output = pipes.enter_context(source.stdout) if source.stdout else None
+        inputs = [pipe for target in targets if (pipe := target.stdin)]
+        for pipe in inputs:
+            pipes.callback(_close, pipe)
+        with contextlib.suppress(BrokenPipeError):
+            while output and (piece := output.read(_PIECE)):
+                for pipe in inputs:
+                    pipe.write(piece)
+
+
+def _close(pipe: IO[bytes]) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        pipe.close()

@@ -1,7 +1,7 @@
 """Collects the state and the logs of a cluster in a folder that a person can read.
 
 `index.md` comes first: what is wrong now, the newest warnings, and what is in which file. Pod logs come from the
-node, so that they do not depend on the API server.
+nodes, so that they do not depend on the API server.
 """
 
 import io
@@ -37,16 +37,16 @@ KINDS: Final = (
     *("serviceaccounts", "configmaps"),
 )
 CUSTOM_KINDS: Final = ("applications.argoproj.io", "sparkapplications.sparkoperator.k8s.io")
-# File, content, command on the node.
+# File in the node's folder, content, command on the node.
 NODE_FILES: Final = (
-    ("node/kubelet.log", "journal of kubelet", ("journalctl", "--no-pager", "--unit=kubelet")),
-    ("node/containerd.log", "journal of containerd", ("journalctl", "--no-pager", "--unit=containerd")),
-    ("node/images.txt", "images on the node", ("crictl", "images")),
-    ("node/containers.txt", "containers on the node, ended ones too", ("crictl", "ps", "--all")),
-    ("node/disk.txt", "disk space of the node", ("df", "--human-readable")),
-    ("node/memory.txt", "memory of the machine", ("free", "--mebi")),
+    ("kubelet.log", "journal of kubelet", ("journalctl", "--no-pager", "--unit=kubelet")),
+    ("containerd.log", "journal of containerd", ("journalctl", "--no-pager", "--unit=containerd")),
+    ("images.txt", "images on the node", ("crictl", "images")),
+    ("containers.txt", "containers on the node, ended ones too", ("crictl", "ps", "--all")),
+    ("disk.txt", "disk space of the node", ("df", "--human-readable")),
+    ("memory.txt", "memory of the machine", ("free", "--mebi")),
     (
-        "node/packet-filter.txt",
+        "packet-filter.txt",
         "rules of the packet filter: services, network policies",
         ("nft", "list", "ruleset"),
     ),
@@ -88,14 +88,8 @@ class _Bundle:
         self.absent: list[tuple[str, str]] = []
 
     def write(self) -> None:
-        node = self.cluster.node
-        inspect = partial(docker, "inspect", node, doing="inspect the node")
-        self._part("container.json", "the node's container, as Docker sees it", inspect)
-        printed = partial(docker, "logs", node, doing="read the node's output")
-        self._part("container.log", "what the node's container printed at its start", printed)
-        for name, what, command in NODE_FILES:
-            self._part(name, what, partial(docker, "exec", node, *command, doing=f"run {command[0]} on the node"))
-        self._pod_logs()
+        for node in self.cluster.containers():
+            self._node(node, "node" if node == self.cluster.node else node)
         pods = self._objects("pods.json", "all pods, whole", "pods")
         events = sorted(self._objects("events.json", "all events, whole", "events"), key=_when)
         self._part("events.txt", "all events, oldest first", lambda: "".join(map(_event_line, events)))
@@ -137,16 +131,27 @@ class _Bundle:
         path.write_text(text, encoding="utf-8")
         self.files.append((name, what))
 
-    def _pod_logs(self) -> None:
+    def _node(self, node: str, folder: str) -> None:
+        inspect = partial(docker, "inspect", node, doing=f"inspect {node}")
+        self._part(f"{folder}/container.json", f"the container {node}, as Docker sees it", inspect)
+        printed = partial(docker, "logs", node, doing=f"read the output of {node}")
+        self._part(f"{folder}/container.log", "what it printed at its start", printed)
+        for name, what, command in NODE_FILES:
+            run = partial(docker, "exec", node, *command, doing=f"run {command[0]} on {node}")
+            self._part(f"{folder}/{name}", what, run)
+        self._pod_logs(node)
+
+    def _pod_logs(self, node: str) -> None:
         """`pods/<namespace>/<pod>/<container>.<start>.log`: start 0 is the first, then one for each restart."""
-        command = [str(docker_program()), "cp", f"{self.cluster.node}:{POD_LOGS}", "-"]
+        command = [str(docker_program()), "cp", f"{node}:{POD_LOGS}", "-"]
+        logs = f"pods/ of {node}"
         try:
             done = subprocess.run(command, capture_output=True, check=False, timeout=4 * SECONDS)
         except subprocess.TimeoutExpired:
-            self.absent.append(("pods/", "the node took too long"))
+            self.absent.append((logs, "the node took too long"))
             return
         if done.returncode != 0:
-            self.absent.append(("pods/", telling_line(done.stderr.decode(errors="replace"))))
+            self.absent.append((logs, telling_line(done.stderr.decode(errors="replace"))))
             return
         with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
             for member in archive:
@@ -157,7 +162,8 @@ class _Bundle:
                     path.parent.mkdir(parents=True, exist_ok=True)
                     with path.open("wb") as file:
                         shutil.copyfileobj(source, file)
-        self.files.append(("pods/", "logs: `<namespace>/<pod>/<container>.<start>.log`, the newest two starts"))
+        listed = ("pods/", "logs: `<namespace>/<pod>/<container>.<start>.log`, the newest two starts")
+        self.files += [listed] if listed not in self.files else []
 
     def _objects(self, name: str, what: str, kind: str) -> list[Object]:
         items: list[Object] = []

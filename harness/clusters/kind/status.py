@@ -30,10 +30,11 @@ def status(cluster: Cluster) -> Status:
     if not cluster.exists():
         return Status(cluster.name, exists=False)
     kubeconfig = str(cluster.kubeconfig)
-    running = docker("inspect", "--format", "{{.State.Status}}", cluster.node, doing="inspect the node").strip()
-    if running != "running":
-        summary = f"its container is {running}: 'docker start {cluster.node}' may bring it back"
-        return Status(cluster.name, exists=True, summary=summary, kubeconfig=kubeconfig)
+    for node in cluster.containers():
+        running = docker("inspect", "--format", "{{.State.Status}}", node, doing=f"inspect {node}").strip()
+        if running != "running":
+            summary = f"its container is {running}: 'docker start {node}' may bring it back"
+            return Status(cluster.name, exists=True, summary=summary, kubeconfig=kubeconfig)
     if cluster.lacking:
         return Status(cluster.name, exists=True, summary=cluster.lacking)
     try:
@@ -42,11 +43,11 @@ def status(cluster: Cluster) -> Status:
         pods = kubectl.get("pods", None, "--request-timeout=10s")
     except HarnessError as error:
         return Status(cluster.name, exists=True, summary=f"it does not answer: {error}", kubeconfig=kubeconfig)
-    ready = objects.holds(nodes[0], "Ready")
+    unready = [objects.name(node) for node in nodes if not objects.holds(node, "Ready")]
     problems = pod_problems(pods)
     running_pods = sum(item["status"]["phase"] == "Running" for item in pods)
     summary = (
-        f"Kubernetes {nodes[0]['status']['nodeInfo']['kubeletVersion']}, node {'ready' if ready else 'not ready'}, "
+        f"Kubernetes {nodes[0]['status']['nodeInfo']['kubeletVersion']}, {_nodes(len(nodes), unready)}, "
         f"{running_pods} of {len(pods)} pods running"
     )
     return Status(
@@ -54,6 +55,17 @@ def status(cluster: Cluster) -> Status:
         exists=True,
         summary=summary,
         kubeconfig=kubeconfig,
-        well=ready and not any(problem.now for problem in problems),
+        well=not unready and not any(problem.now for problem in problems),
         problems=problems,
     )
+
+
+def _nodes(count: int, unready: list[str]) -> str:
+    """How the nodes are, in words.
+
+    >>> _nodes(1, []), _nodes(3, []), _nodes(3, ["t-worker"])
+    ('node ready', '3 nodes ready', 't-worker not ready')
+    """
+    if unready:
+        return f"{', '.join(unready)} not ready"
+    return "node ready" if count == 1 else f"{count} nodes ready"

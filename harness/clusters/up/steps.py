@@ -31,13 +31,16 @@ def is_there(cluster: Cluster) -> bool:
     return there
 
 
-def bring_up(phases: Phases, run: Run, environment: str, cluster: Cluster, *, prepare: str = "") -> None:
+def bring_up(
+    phases: Phases, run: Run, environment: str, cluster: Cluster, *, workers: int = 0, prepare: str = ""
+) -> None:
     """Creates a missing cluster, makes and loads the images, and deploys; what is done already is quick.
 
     `prepare` is a module of Python to run before the deployment, with the cluster's name.
     """
     if not cluster.exists():
-        phase(phases, run, "cluster", harness("cluster", "up", "--name", cluster.name))
+        size = ("--workers", str(workers)) if workers else ()
+        phase(phases, run, "cluster", harness("cluster", "up", "--name", cluster.name, *size))
     _images(phases, run, environment, cluster)
     if prepare:
         phase(phases, run, "preparation", [sys.executable, "-m", prepare, cluster.name])

@@ -16,7 +16,7 @@ from harness.manifests.environments import TEST_OVERLAYS, roots
 from harness.manifests.quantity import quantity
 
 FOLDERS = (
-    *("base", "components", "overlays", "tests/aws/overlay", "tests/e2e/overlay"),
+    *("base", "components", "overlays", "tests/aws/overlay", "tests/e2e/overlay", "tests/nodes/overlay"),
     "tests/sign_in_cluster/overlay",
     *("harness/clusters/deploy/manifests", "harness/clusters/without_registry/manifests"),
 )
@@ -52,7 +52,7 @@ def resources(root: Path, environment: str, *, without_aws: bool) -> dict[str, l
 
 
 @pytest.mark.tools
-@pytest.mark.parametrize("environment", ["minikube", "eks", "e2e", "aws"])
+@pytest.mark.parametrize("environment", ["minikube", "eks", *sorted(TEST_OVERLAYS)])
 def test_the_served_environment_follows_the_server_in_the_cluster(ours: Path, environment: str) -> None:
     by_kind = resources(ours, environment, without_aws=environment == "eks")
     assert {item["spec"]["source"]["repoURL"] for item in by_kind["Application"]} == {URL}

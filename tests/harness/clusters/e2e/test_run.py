@@ -181,7 +181,7 @@ def test_the_platforms_own_environment_lacks_no_image() -> None:
         prove(Commands("images build e2e", code=3))
 
 
-SUITES = (suite.PLATFORM, suite.EKS, suite.AWS, suite.SIGN_IN)
+SUITES = (suite.PLATFORM, suite.EKS, suite.AWS, suite.SIGN_IN, suite.NODES)
 
 
 @pytest.mark.parametrize("what", SUITES, ids=lambda what: what.environment)
@@ -191,6 +191,13 @@ def test_all_of_it_happens_on_the_suites_cluster(what: suite.Suite) -> None:
     deploy = next(line for line in commands.run if line.startswith("deploy"))
     assert deploy.endswith("/clusters/probe/kubeconfig --context kind-probe")
     assert len({other.cluster for other in SUITES}) == len(SUITES)
+
+
+def test_the_suite_of_two_workers_marks_one_of_them_before_the_platform_comes() -> None:
+    commands = Commands()
+    prove(commands, what=suite.NODES)
+    assert commands.run[0] == "cluster up --name probe --workers 2"
+    assert commands.names.index("tests.nodes.prepare probe") < commands.names.index("deploy nodes")
 
 
 def test_a_failed_scenario_is_told_in_its_own_words() -> None:

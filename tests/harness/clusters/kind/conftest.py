@@ -13,11 +13,15 @@ DOCKER = """#!/bin/sh
 echo "docker $*" >> {folder}/calls
 case "$1 $2" in
 "info --format") cat {folder}/info ;;
-"ps -a") grep -o "^${{4##*=}}-control-plane" {folder}/containers || true ;;
+"ps -a") grep "^${{4##*=}}-" {folder}/containers || true ;;
 "rm --force") : > {folder}/containers ;;
 "image ls") echo sha256:0 ;;
 "network inspect") echo 0 ;;
-"inspect --format") cat {folder}/state ;;
+"inspect --format")
+    case $3 in
+    *NetworkSettings*) shift 3; for name; do echo "address-of-$name"; done ;;
+    *) cat {folder}/state ;;
+    esac ;;
 "exec t-control-plane") cat {folder}/node 2>/dev/null || true ;;
 esac
 """
@@ -25,9 +29,14 @@ esac
 KIND = """#!/bin/sh
 echo "kind $*" >> {folder}/calls
 for word; do case $word in
-    --name=*) echo "${{word#*=}}-control-plane" >> {folder}/containers ;;
+    --name=*) name=${{word#*=}} ;;
+    --config=*) config=${{word#*=}} ;;
     --kubeconfig=*) echo config > "${{word#*=}}" ;;
 esac; done
+echo "$name-control-plane" >> {folder}/containers
+workers=$(grep -c 'role: worker' "$config")
+[ $workers -ge 1 ] && echo "$name-worker" >> {folder}/containers
+[ $workers -ge 2 ] && echo "$name-worker2" >> {folder}/containers
 echo " • Preparing nodes" >&2
 [ -e {folder}/kind-fails ] && cat {folder}/kind-fails >&2 && exit 1
 exit 0

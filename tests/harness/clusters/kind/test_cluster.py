@@ -4,6 +4,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import yaml
 
 from harness.clusters.kind.cluster import Cluster, create_error, down, up
 from harness.errors import HarnessError
@@ -24,9 +25,41 @@ def test_up_makes_it_and_waits_for_its_system(machine: Path) -> None:
     assert f"--kubeconfig={cluster.kubeconfig}" in kind
     kubectl = [call for call in calls(machine) if call.startswith("kubectl")]
     assert all(f"--kubeconfig {cluster.kubeconfig} --context kind-t " in call for call in kubectl)
-    assert " apply --filename=" in kubectl[0]
+    assert " apply --filename=-" in kubectl[0]
     for workload in ("kube-proxy", "kube-router", "coredns", "local-path-provisioner"):
         assert any("rollout status" in call and workload in call for call in kubectl)
+
+
+def test_workers_reach_the_pods_of_all_other_nodes_and_the_api_server(machine: Path) -> None:
+    kubectl = machine / "kubectl"
+    kubectl.write_text(
+        kubectl.read_text().replace('case "$*" in', f'case "$*" in\n*apply*) cat >> {machine}/applied ;;', 1)
+    )
+    cluster = Cluster("t")
+
+    up(cluster, workers=2)
+
+    assert cluster.hosts() == ["t-worker", "t-worker2"]
+    routes = [call for call in calls(machine) if "ip route" in call]
+    assert routes == [
+        "docker exec t-control-plane sh -ec ip route replace 10.244.1.0/24 via address-of-t-worker; "
+        "ip route replace 10.244.2.0/24 via address-of-t-worker2",
+        "docker exec t-worker sh -ec ip route replace 10.244.0.0/24 via address-of-t-control-plane; "
+        "ip route replace 10.244.2.0/24 via address-of-t-worker2",
+        "docker exec t-worker2 sh -ec ip route replace 10.244.0.0/24 via address-of-t-control-plane; "
+        "ip route replace 10.244.1.0/24 via address-of-t-worker",
+    ]
+    (router,) = [
+        item for item in yaml.safe_load_all((machine / "applied").read_text()) if item["kind"] == "DaemonSet"
+    ]
+    environment = router["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert {"name": "KUBERNETES_SERVICE_HOST", "value": "t-control-plane"} in environment
+
+
+def test_the_platform_runs_on_the_only_node_where_there_are_no_workers(machine: Path) -> None:
+    up(Cluster("t"))
+    assert Cluster("t").hosts() == ["t-control-plane"]
+    assert not [call for call in calls(machine) if "ip route" in call]
 
 
 def test_a_second_one_of_the_name_is_refused(machine: Path) -> None:
