@@ -22,7 +22,7 @@ class ApiRefusedError(ApiError):
 
 
 class SourceMovedError(ApiError):
-    """The API's data changed during every attempt to ingest a snapshot."""
+    """The API's data changed, or contradicted itself, during every attempt to ingest a snapshot."""
 
     retryable = True
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
+from http.client import HTTPException, RemoteDisconnected
 from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Final, NamedTuple, TypeVar
@@ -22,6 +23,7 @@ from tenacity import (
     retry_if_exception_type,
     stop_any,
 )
+from urllib3.response import HTTPResponse
 
 from brewery.errors import ApiRefusedError, ApiUnavailableError
 from brewery.ingestion.ages import Receipt
@@ -35,6 +37,7 @@ from brewery.ingestion.retry import (
     StopAtDeadline,
     SuspiciousPageError,
     TransientError,
+    UnusableAnswerError,
     retry_after_seconds,
 )
 from brewery.settings import Settings
@@ -194,11 +197,11 @@ class BreweryClient:
         def parse(body: bytes, receipt: Receipt) -> Page:
             lines, records, broken = split_records(body)
             if len(lines) != expected:
-                raise SuspiciousPageError(f"page {number} has {len(lines)} records instead of {expected}", lines)
+                raise SuspiciousPageError(number, lines, expected)
             # What is no JSON may be damage on the way; the source itself sends the same again.
             if broken and lines != before:
                 before[:] = lines
-                raise TransientError("the answer is not JSON")
+                raise UnusableAnswerError("the answer is not JSON")
             return Page(lines, records, receipt)
 
         params: dict[str, int | str] = {
@@ -250,6 +253,8 @@ class BreweryClient:
                 raise cause from error
             attempts = retrying.statistics["attempt_number"]
             advice = "see whether the API is up, then run it again"
+            if isinstance(cause, UnusableAnswerError):
+                advice = f"see whether {settings.api_option} is right, then run it again"
             if isinstance(cause, RateLimitedError) or (cause.retry_after or 0) > settings.retry_after_max:
                 advice = "run it again when the API takes requests again"
             raise ApiUnavailableError(
@@ -275,7 +280,7 @@ class BreweryClient:
         try:
             return parse(body, receipt)
         except PayloadError as error:
-            raise TransientError(f"the answer {error}") from error
+            raise UnusableAnswerError(f"the answer {error}") from error
 
     def _get(self, url: str, params: Mapping[str, int | str], deadline: float, limit: int) -> tuple[bytes, Receipt]:
         left = max(0.01, deadline - self.clock.now())
@@ -293,6 +298,7 @@ class BreweryClient:
                     address = self._redirect_target(response)
                     if address is None:
                         self._check_status(url, response)
+                        _check_encoding(response)
                         body = self._body(response, deadline, limit)
                         return body, Receipt.of(self.clock.now(), response.headers)
             raise ApiRefusedError(
@@ -316,8 +322,10 @@ class BreweryClient:
                     f"The certificate of {url} is not trusted: set SSL_CERT_FILE to the file of certificates that "
                     "this network uses."
                 ) from error
+            if _is_not_http(error):
+                raise UnusableAnswerError(f"the answer{self._through} is not HTTP") from error
             raise TransientError(f"the connection{self._through} failed") from error
-        except urllib3.exceptions.HTTPError as error:
+        except (urllib3.exceptions.HTTPError, requests.exceptions.InvalidHeader) as error:
             raise TransientError("the answer was cut off or garbled") from error
         except requests.exceptions.RequestException as error:
             if self._proxy:
@@ -387,7 +395,7 @@ class BreweryClient:
             parts.append(part)
             size += len(part)
             if size > limit:
-                raise TransientError(f"the answer has more than {limit // 2**20} MB")
+                raise UnusableAnswerError(f"the answer has more than {limit // 2**20} MB")
             if self.clock.now() > deadline:
                 raise TransientError("the answer took too long", cut_short=True)
             if self._cancelled.is_set():
@@ -399,6 +407,22 @@ class BreweryClient:
             self.retries += 1
         if state.outcome is not None:
             log.info("Again in %.1f s: %s", state.upcoming_sleep, state.outcome.exception())
+
+
+def _is_not_http(error: requests.exceptions.ConnectionError) -> bool:
+    """Whether a server answered with something else, rather than nothing."""
+    cause = error.__context__
+    while cause is not None and not isinstance(cause, HTTPException):
+        cause = cause.__context__
+    return cause is not None and not isinstance(cause, RemoteDisconnected)
+
+
+def _check_encoding(response: requests.Response) -> None:
+    """Refuses a compression that was not requested and cannot be read, which would pass for damaged text."""
+    given = response.headers.get("Content-Encoding", "")
+    names = {name.strip().lower() for name in given.split(",")}
+    if not names <= {"", "identity", *HTTPResponse.CONTENT_DECODERS}:
+        raise UnusableAnswerError(f"the answer has the encoding {given[:40]!r}, which was not requested")
 
 
 def _total(meta: Mapping[str, Any]) -> int:

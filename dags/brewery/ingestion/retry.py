@@ -30,15 +30,21 @@ class RateLimitedError(TransientError):
     """The server is well and wants fewer requests: a matter of waiting, not of attempts."""
 
 
+class UnusableAnswerError(TransientError):
+    """The server is up, and its answer is not what an API like this one sends."""
+
+
 class SuspiciousPageError(TransientError):
     """A page that is well-formed, but not as long as the total says: the source may have changed.
 
     Attributes:
+        page: Its number, from 1.
         lines: The text of each of its records.
     """
 
-    def __init__(self, reason: str, lines: list[str]) -> None:
-        super().__init__(reason)
+    def __init__(self, page: int, lines: list[str], expected: int) -> None:
+        super().__init__(f"page {page} has {len(lines)} records instead of {expected}")
+        self.page = page
         self.lines = lines
 
 

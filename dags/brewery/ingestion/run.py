@@ -89,7 +89,17 @@ class IngestResult:
 
 
 class _MovedError(Exception):
-    """The snapshot is not of one state of the source; the message completes "because …"."""
+    """The snapshot is not of one state of the source; the message completes "because …".
+
+    Attributes:
+        total: The number of breweries that the length of a page contradicts.
+        page: That page.
+    """
+
+    def __init__(self, reason: str, total: int | None = None, page: int = 0) -> None:
+        super().__init__(reason)
+        self.total = total
+        self.page = page
 
 
 @dataclass(frozen=True)
@@ -129,13 +139,14 @@ def ingest(
     """
     begun = time.monotonic()
     report = on_progress or (lambda _progress: None)
+    moved: list[_MovedError] = []
     with BreweryClient(settings, clock) as client:
         for fresh_starts in range(settings.fresh_starts + 1):
             try:
                 manifest = _snapshot(settings, client, storage, ingestion_date, fresh_starts, report)
             except _MovedError as error:
-                reason = str(error)
-                log.warning("The source changed in mid-run (%s); starting afresh.", reason)
+                log.warning("The source changed in mid-run (%s); starting afresh.", error)
+                moved.append(error)
                 continue
             return IngestResult(
                 ingestion_date=ingestion_date,
@@ -149,9 +160,21 @@ def ingest(
                 bytes_stored=sum(file.bytes for file in manifest.files),
                 seconds=time.monotonic() - begun,
             )
-    raise SourceMovedError(
-        f"The breweries at {settings.api_url} changed during each of {settings.fresh_starts + 1} attempts at a "
-        f"snapshot (at last: {reason}): bronze is as it was; run it again when the source is at rest."
+    raise SourceMovedError(_why_none(settings, moved))
+
+
+def _why_none(settings: Settings, moved: Sequence[_MovedError]) -> str:
+    """Why no attempt at a snapshot succeeded."""
+    totals = {error.total for error in moved}
+    if len(moved) > 1 and None not in totals and len(totals) == 1:
+        first = min(moved, key=lambda error: error.page)
+        return (
+            f"{settings.api_url} contradicts itself: it reports {first.total:,} breweries, but {first} (attempts: "
+            f"{len(moved)}): bronze is as it was; see whether the API is in order, then run it again."
+        )
+    return (
+        f"The breweries at {settings.api_url} changed during each of {len(moved)} attempts at a snapshot (at last: "
+        f"{moved[-1]}): bronze is as it was; run it again when the source is at rest."
     )
 
 
@@ -174,7 +197,7 @@ def _snapshot(
             "see whether the API is in order, then run it again."
         )
     folder = storage.layout.bronze_run(ingestion_date, run_id)
-    with _removed_on_error(storage, folder), _drift():
+    with _removed_on_error(storage, folder), _drift(total):
         paging = find_paging(client, total, settings.page_size)
         profile = ProfileBuilder()
         files = PageFiles(storage, folder)
@@ -342,12 +365,12 @@ def _concurrently(
 
 
 @contextmanager
-def _drift() -> Iterator[None]:
+def _drift(total: int) -> Iterator[None]:
     """A page that keeps having another length than the total says is a sign of it."""
     try:
         yield
     except SuspiciousPageError as error:
-        raise _MovedError(str(error)) from error
+        raise _MovedError(str(error), total, error.page) from error
 
 
 @contextmanager

@@ -89,6 +89,51 @@ def test_a_compressed_answer_that_is_damaged_is_asked_for_again(lake: Lake, body
         assert client.retries == 1
 
 
+UP = "see whether the API is up"
+RIGHT = "see whether BREWERY_API_URL is right"
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause", "advice"),
+    [
+        pytest.param(b"SSH-2.0-OpenSSH_9.2\r\n", "the answer is not HTTP", RIGHT, id="another protocol"),
+        pytest.param(b"[]", "the answer is not HTTP", RIGHT, id="a body without a head"),
+        pytest.param(HEAD + b"X: y\r\n" * 150 + b"\r\n[]", "the answer is not HTTP", RIGHT, id="too many headers"),
+        pytest.param(
+            HEAD + b"X: " + b"y" * 99_999 + b"\r\n\r\n", "the answer is not HTTP", RIGHT, id="a long header"
+        ),
+        pytest.param(b"", "the connection failed", UP, id="nothing"),
+        pytest.param(
+            HEAD + b"Content-Length: 2\r\nContent-Length: 9\r\n\r\n[]", "cut off or garbled", UP, id="two lengths"
+        ),
+        pytest.param(
+            HEAD + b"Content-Encoding: br\r\nContent-Length: 2\r\n\r\n\x8b\x02",
+            "the answer has the encoding 'br', which was not requested",
+            RIGHT,
+            id="an unknown encoding",
+        ),
+        pytest.param(
+            HEAD + b"Content-Encoding: gzip, \x1b[31mx\r\nContent-Length: 2\r\n\r\n[]",
+            r"the encoding 'gzip, \\x1b\[31mx'",
+            RIGHT,
+            id="an encoding that acts on a terminal",
+        ),
+    ],
+)
+def test_an_answer_that_cannot_be_read_is_told_from_none(
+    lake: Lake, clock: FakeClock, answer: bytes, cause: str, advice: str
+) -> None:
+    def sends(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(answer)
+        handler.close_connection = True
+
+    with serving(sends) as url, BreweryClient(lake.settings(url), clock) as client:
+        with pytest.raises(ApiUnavailableError, match=cause) as refused:
+            client.page(1, expected=1)
+        assert str(refused.value).endswith(f"{advice}, then run it again.")
+
+
 def test_a_pause_that_the_server_asks_for_holds_every_request(lake: Lake) -> None:
     asked: dict[str, list[float]] = {"1": [], "2": []}
 

@@ -65,7 +65,7 @@ def test_retry_after_zero_is_no_leave_to_ask_at_once() -> None:
 
 
 def test_attempts_are_for_failures_and_not_for_being_rate_limited() -> None:
-    failed, limited, odd = TransientError("x"), RateLimitedError("x"), SuspiciousPageError("x", [])
+    failed, limited, odd = TransientError("x"), RateLimitedError("x"), SuspiciousPageError(1, [], 50)
     stop = StopAfterFailures(failures=2, suspicious=2)
     assert [stop(state(error, 1)) for error in (failed, limited, odd, limited, limited, failed)] == [False] * 5 + [
         True
