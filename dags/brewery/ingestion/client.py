@@ -53,6 +53,8 @@ SUSPICIOUS_ATTEMPTS: Final = 3
 _CHUNK: Final = 256 * 1024
 _RETRIED_4XX: Final = frozenset({408, 425, 429})
 _BAD_REQUEST: Final = frozenset({400, 422})
+_DIGITS: Final = 18
+"""Of a total: more than that is no number of breweries."""
 _COUNTS: Final = ("by_state", "by_country", "by_type")
 ORDER: Final = "id:asc"
 """The API orders by nothing unless it is asked to, and an order that differs between two requests loses records."""
@@ -429,7 +431,7 @@ def _total(meta: Mapping[str, Any]) -> int:
     """`total` of the meta answer: an integer, or a string of digits in older answers."""
     total = meta.get("total")
     if isinstance(total, str) and total.isascii() and total.isdigit():
-        total = int(total[:18])
-    if type(total) is not int or total < 0:
+        total = int(total) if len(total) <= _DIGITS else None
+    if type(total) is not int or not 0 <= total < 10**_DIGITS:
         raise PayloadError("has no usable 'total'")
     return total

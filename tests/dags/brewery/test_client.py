@@ -358,7 +358,10 @@ def test_the_total_may_be_a_number_or_digits(lake: Lake, body: bytes, total: int
         assert client.total()[0] == total
 
 
-@pytest.mark.parametrize("total", [b"true", b"-1", b"1.5", b'"many"', b'""', b"null", b"[1]", b'"\\u0661"'])
+@pytest.mark.parametrize(
+    "total",
+    [b"true", b"-1", b"1.5", b'"many"', b'""', b"null", b"[1]", b'"\\u0661"', b"1" * 19, b'"%s"' % (b"9" * 5_000)],
+)
 def test_another_total_is_none(lake: Lake, total: bytes) -> None:
     with (
         serving(lambda handler: send(handler, b'{"total":%s}' % total)) as url,
