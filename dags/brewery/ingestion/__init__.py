@@ -1,4 +1,4 @@
-"""Open Brewery DB into bronze: `ingest` takes a complete snapshot, or leaves bronze as it was."""
+"""Open Brewery DB into bronze: `ingest` takes a complete snapshot, or leaves bronze unchanged."""
 
 from brewery.ingestion.run import IngestResult, Progress, ingest
 

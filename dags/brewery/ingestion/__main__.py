@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write("Interrupted: bronze is as it was; run it again.\n")
+        sys.stderr.write("Interrupted: bronze is unchanged; run it again.\n")
         return 130
     sys.stdout.write(json.dumps(asdict(result) | {"peak_memory_bytes": _peak_memory()}, default=str) + "\n")
     return 0

@@ -145,7 +145,7 @@ def ingest(
             try:
                 manifest = _snapshot(settings, client, storage, ingestion_date, fresh_starts, report)
             except _MovedError as error:
-                log.warning("The source changed in mid-run (%s); starting afresh.", error)
+                log.warning("The source changed in mid-run (%s); restarting the snapshot.", error)
                 moved.append(error)
                 continue
             return IngestResult(
@@ -170,11 +170,11 @@ def _why_none(settings: Settings, moved: Sequence[_MovedError]) -> str:
         first = min(moved, key=lambda error: error.page)
         return (
             f"{settings.api_url} contradicts itself: it reports {first.total:,} breweries, but {first} (attempts: "
-            f"{len(moved)}): bronze is as it was; see whether the API is in order, then run it again."
+            f"{len(moved)}): bronze is unchanged; see whether the API is in order, then run it again."
         )
     return (
         f"The breweries at {settings.api_url} changed during each of {len(moved)} attempts at a snapshot (at last: "
-        f"{moved[-1]}): bronze is as it was; run it again when the source is at rest."
+        f"{moved[-1]}): bronze is unchanged; run it again when the source is at rest."
     )
 
 

@@ -68,7 +68,7 @@ def gate_lines(summary: Summary) -> list[Text]:
     gate = summary.gate
     if gate is None:
         return [Text("quality gate: has not run yet", style="yellow")]
-    verdict = "passed" if gate.passed else "failed, gold stayed as it was"
+    verdict = "passed" if gate.passed else "failed, gold is unchanged"
     head = Text("quality gate: ")
     head.append(verdict, style=_STYLES["pass" if gate.passed else "fail"])
     head.append(f" ({', '.join(f'{gate.count(o)} {o}' for o in _STYLES if gate.count(o) or o == 'pass')})")

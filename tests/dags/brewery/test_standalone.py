@@ -90,7 +90,7 @@ def test_an_interrupt_takes_its_files_away(lake: Lake, start: Start) -> None:
         process.send_signal(signal.SIGINT)
         _, err = process.communicate()
     assert process.returncode == 130
-    assert err == "Interrupted: bronze is as it was; run it again.\n"
+    assert err == "Interrupted: bronze is unchanged; run it again.\n"
     assert [path for path in lake.root.rglob("*") if path.is_file()] == []
 
 

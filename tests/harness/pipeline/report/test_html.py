@@ -171,7 +171,7 @@ def test_a_failed_gate_leads(summary: Summary) -> None:
     assert summary.gate is not None
     failed = Check("gold", "gold/x", "adds up", "error", passed=False, observed="3", expected="4")
     text = render(replace(summary, gate=replace(summary.gate, checks=[*summary.gate.checks, failed])))
-    assert "The quality gate failed 1 check: gold stayed as it was." in text
+    assert "The quality gate failed 1 check: gold is unchanged." in text
     rows = [row for row in Outline(text).rows if row and row[0].strip()[2:] in ("pass", "warn", "fail")]
     assert [row[0].strip() for row in rows] == ["✕ fail", "! warn", "✓ pass"]
 

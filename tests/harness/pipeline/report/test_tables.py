@@ -109,7 +109,7 @@ def test_a_failed_gate_says_that_gold_stayed(summary: Summary) -> None:
     check = Check("gold", "gold/x", "adds up", "error", passed=False, observed="3", expected="4")
     gate = Gate("r", summary.gate.ingestion_date, summary.gate.checked_at, [check])
     assert [line.plain for line in gate_lines(replace(summary, gate=gate))] == [
-        "quality gate: failed, gold stayed as it was (0 pass, 1 fail)",
+        "quality gate: failed, gold is unchanged (0 pass, 1 fail)",
         "  fail gold/x: adds up (observed 3, expected 4)",
     ]
 
