@@ -24,6 +24,11 @@ _ID: Final = r"(?P<kind>\w+)\.[^/\"]*/(?P<name>[^\"\s:;]+?)(?:\.[^.\"\s:;]*)?"
 _NOT_YAML: Final = "{file} is not valid YAML: {what}."
 _DEFINED_TWICE: Final = "{kind} {name} is defined twice."
 _NO_PATCH_TARGET: Final = "No resource matches the patch for {kind} {name}."
+_OPERATION_UNKNOWN: Final = "The JSON patch has the operation {operation}, which does not exist."
+_IS_COMPONENT: Final = "{reference} is a component: name it in 'components'."
+_IS_NO_COMPONENT: Final = "{reference} is named as a component, but it is a {kind}."
+_NOTHING_TO_SCALE: Final = "'replicas' names {name}, which is no Deployment, StatefulSet or ReplicaSet here."
+_NO_SUCH_FIELD: Final = "The JSON patch cannot {operation} {field}, which its target does not have."
 _OPERATION_FAILS: Final = "The JSON patch cannot {operation} {field}: {what}."
 _NO_SOURCE: Final = "A replacement takes its value from {kind} {name}, which does not exist."
 _NO_FIELD: Final = "A replacement takes {field} from {kind} {name}, which does not have it."
@@ -91,6 +96,17 @@ _SENTENCES: Final[tuple[tuple[str, str], ...]] = (
         _OPERATION_FAILS,
     ),
     (
+        r"(?P<operation>\w+) operation does not apply: doc is missing (?:path|key): "
+        r"\"?(?P<field>[^\s\":]+)\"?(?:: .*)?",
+        _NO_SUCH_FIELD,
+    ),
+    (r"Unexpected kind: (?P<operation>\S*)", _OPERATION_UNKNOWN),
+    (
+        r"(?:.*: )?resource with name (?P<name>\S+) does not match a config with the following GVK .*",
+        _NOTHING_TO_SCALE,
+    ),
+    (r"(?:.*: )?expected kind != 'Component' for path '(?P<reference>[^']*)'.*", _IS_COMPONENT),
+    (
         r".*security; file '(?P<reference>[^']*)' is not in or below '(?P<root>[^']*)'",
         "{reference} is outside {root}, and kustomize reads no such file: move it there, or make it a base.",
     ),
@@ -113,7 +129,7 @@ _SENTENCES: Final[tuple[tuple[str, str], ...]] = (
     ),
     (
         r".*expected kind 'Component' for path '(?P<reference>[^']*)' but got '(?P<kind>[^']*)'.*",
-        "{reference} is named as a component, but it is a {kind}.",
+        _IS_NO_COMPONENT,
     ),
     (
         r".*must specify --enable-helm",
@@ -164,6 +180,7 @@ _CULPRITS: Final[dict[str, tuple[tuple[str, ...], Callable[[dict[str, Any], dict
         _GENERATORS,
         lambda item, _: any("=" in one and not _FILE_PAIR.fullmatch(one) for one in strings(item.get("files"))),
     ),
+    _NOTHING_TO_SCALE: (("replicas",), lambda item, said: item.get("name") == said["name"]),
     _EMPTY_PATCH: (("patches",), lambda item, _: not item.get("patch") and not item.get("path")),
     _TWO_PATCHES: (("patches",), lambda item, _: bool(item.get("patch") and item.get("path"))),
 }
@@ -206,6 +223,8 @@ def explain(said: str, tree: Tree, inputs: Inputs, program: Path) -> Problem:
                 if sentence in (_NO_FIELD, _NO_TARGET_FIELD)
                 else _culprit(tree, file, sentence, match.groupdict())
             )
+            if sentence == _DEFINED_TWICE:
+                culprit = _named_twice(tree, inputs)
             break
     else:
         rule, message = "LH101", f"kustomize cannot build {folder}: {shown(text).rstrip('.')}."
@@ -258,7 +277,9 @@ def _innermost(text: str, inputs: Inputs) -> tuple[str, str, str]:
             r"(?:recursed \w+ (?:of|from) path|couldn't make target for path) '([^']*)': ", text
         ):
             folder, file, text = match[1], kustomization(match[1]), text[match.end() :]
-        elif match := re.match(r"accumulateDirectory: \"recursed accumulation of path '([^']*)': ", text):
+        elif match := re.match(
+            r"accumulateDirectory: \"(?:recursed accumulation of|couldn't make target for) path '([^']*)': ", text
+        ):
             folder, file = match[1], kustomization(match[1])
             text = text[match.end() :].removesuffix('"').replace('\\"', '"')
         elif match := re.match(r"\w+ resources from '([^']*)': ", text):
@@ -283,13 +304,37 @@ def _culprit(tree: Tree, file: str, sentence: str, said: dict[str, Any]) -> Loca
             return patch.location(*(("metadata", "name") if sentence == _NO_PATCH_TARGET else ()))
         for index, operation, _ in patch.operations():
             failed = (operation.get("op"), operation.get("path"))
-            if sentence == _OPERATION_FAILS and failed == (said["operation"], said["field"]):
+            if sentence in (_OPERATION_FAILS, _NO_SUCH_FIELD) and failed == (said["operation"], said["field"]):
                 return patch.location(index, "path")
+            if sentence == _OPERATION_UNKNOWN and failed[0] == said["operation"]:
+                return patch.location(index, "op")
+    if sentence in (_IS_COMPONENT, _IS_NO_COMPONENT):
+        field = "resources" if sentence == _IS_COMPONENT else "components"
+        for index, item in enumerate(sequence(kustomization.fields.get(field))):
+            if _resolved(file, item) == said["reference"]:
+                return kustomization.location(field, index)
     fields, is_culprit = _CULPRITS.get(sentence, ((), None))
     for field in fields:
         for index, item in enumerate(sequence(kustomization.fields.get(field))):
             if is_culprit and is_culprit(mapping(item), said):
                 return kustomization.location(field, index)
+    return None
+
+
+def _resolved(file: str, reference: Any) -> str:
+    """The path that a file names."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(file), str(reference)))
+
+
+def _named_twice(tree: Tree, inputs: Inputs) -> Location | None:
+    """The second entry of a kustomization for one file."""
+    for file in inputs.kustomizations:
+        document = document_of(tree, file)
+        seen: set[str] = set()
+        for index, item in enumerate(sequence(dig(document and document.value, "resources"))):
+            if document and _resolved(file, item) in seen:
+                return Location(file, document.locate(("resources", index))[0])
+            seen.add(_resolved(file, item))
     return None
 
 
@@ -340,7 +385,7 @@ def _line_of(tree: Tree, file: str, field: str) -> int:
     document = document_of(tree, file) if field else None
     if document is None:
         return 1
-    line, depth = document.locate(tuple(field.split(".")))
+    line, depth = document.locate(tuple(int(step) if step.isdigit() else step for step in field.split(".")))
     if depth:
         return line
     match = re.search(rf"^[\s-]*{re.escape(field)}:", tree.text(file), re.MULTILINE)

@@ -56,6 +56,51 @@ def problem(folder: Path, kustomization: str, files: dict[str, str]) -> Problem:
             "base/kustomization.yaml:3: base/kustomization.yaml has the unknown field 'paths'.",
         ),
         (
+            "resources: [service.yaml]\ncomponents:\n- ../part\n",
+            {"part/kustomization.yaml": "kind: Component\nimages:\n- name: a\n  newTag: 12.2\n"},
+            "part/kustomization.yaml:4: part/kustomization.yaml has the wrong type in 'images.0.newTag': "
+            "number instead of string.",
+        ),
+        (
+            "resources: [service.yaml]\npatches:\n- target: {kind: Service}\n  patch: |-\n"
+            "    - op: add\n      path: /metadata/labels\n      value: {}\n"
+            "    - op: replace\n      path: /spec/ports/1/port\n      value: 1\n",
+            {},
+            "top/kustomization.yaml:9: The JSON patch cannot replace /spec/ports/1/port, "
+            "which its target does not have.",
+        ),
+        (
+            "resources: [service.yaml]\npatches:\n- target: {kind: Service}\n  path: patch.yaml\n",
+            {"top/patch.yaml": "- {op: add, path: /spec/a/b, value: 1}\n"},
+            "top/patch.yaml:1: The JSON patch cannot add /spec/a/b, which its target does not have.",
+        ),
+        (
+            "resources: [service.yaml]\npatches:\n- target: {kind: Service}\n  patch: |-\n"
+            "    - path: /spec/type\n      op: update\n      value: a\n",
+            {},
+            "top/kustomization.yaml:6: The JSON patch has the operation update, which does not exist.",
+        ),
+        (
+            "resources:\n- ../base\n- ../part\n",
+            {"part/kustomization.yaml": "kind: Component\nnamePrefix: a-\n"},
+            "top/kustomization.yaml:3: part is a component: name it in 'components'.",
+        ),
+        (
+            "resources: [service.yaml]\ncomponents:\n- ../base\n",
+            {},
+            "top/kustomization.yaml:3: base is named as a component, but it is a Kustomization.",
+        ),
+        (
+            "resources: [service.yaml]\nreplicas:\n- {name: s, count: 2}\n",
+            {},
+            "top/kustomization.yaml:3: 'replicas' names s, which is no Deployment, StatefulSet or ReplicaSet here.",
+        ),
+        (
+            "resources:\n- service.yaml\n- ./service.yaml\n",
+            {},
+            "top/kustomization.yaml:3: Service s is defined twice.",
+        ),
+        (
             "resources: [service.yaml]\nnamePrefix: [a]\n",
             {},
             "top/kustomization.yaml:2: top/kustomization.yaml has the wrong type in 'namePrefix': "

@@ -150,8 +150,7 @@ def test_no_message_has_a_secret_value(
         (
             "resources: [service.yaml, secret.yaml]\npatches:\n- target: {kind: Service}\n  path: p.yaml\n",
             "- {op: add, path: /spec/a/b, value: 1}\n",
-            'kustomize cannot build top: add operation does not apply: doc is missing path: "/spec/a/b": '
-            "missing value.",
+            "The JSON patch cannot add /spec/a/b, which its target does not have.",
         ),
     ],
 )
