@@ -16,7 +16,7 @@ from harness.manifests.catalogue import of_checkout as catalogue_of
 from harness.manifests.cluster import Cluster
 from harness.manifests.exemptions import Exemption
 from harness.manifests.git_urls import GITHUB
-from harness.manifests.problem import Location, Problem
+from harness.manifests.problem import Problem
 from harness.manifests.tree import Tree
 from harness.validate import exemptions, groups
 from harness.validate.argocd import ignored, lua, projects, waves
@@ -365,9 +365,12 @@ def _for_each(violations: Iterable[Violation], environments: list[Environment]) 
 
 
 def _locate(violations: list[tuple[str, Violation]], root: Path) -> Iterator[Finding]:
-    """Looks up where violations are; those of one entry of `images`, or of one replaced value, are one finding."""
+    """Looks up where violations are.
+
+    Those of one entry of `images`, of one replaced value, or of one line of several resources, are one finding.
+    """
     locations: dict[str, Locations] = {}
-    of_source: dict[tuple[str, str, Location], list[Finding]] = {}
+    of_source: dict[tuple[str, ...], list[Finding]] = {}
     for name, violation in violations:
         known = locations.setdefault(name, Locations())
         location = known.locate(violation.resource, violation.path, violation.line)
@@ -375,10 +378,11 @@ def _locate(violations: list[tuple[str, Violation]], root: Path) -> Iterator[Fin
         finding = Finding(violation.rule.id, violation.message, (name,), resource, file, location.line)
         kustomizations_read = violation.resource.build.root.inputs.kustomizations
         is_image = violation.path[-1:] == ("image",) and location.file in kustomizations_read
-        if is_image or known.is_source(location):
-            of_source.setdefault((name, violation.rule.id, location), []).append(finding)
-        else:
-            yield finding
+        # The same sentence about several resources: what they have in common says so once.
+        said = "" if is_image or known.is_source(location) else violation.message.replace(resource, "")
+        alike = of_source.setdefault((name, violation.rule.id, str(location), said), [])
+        if not said or finding not in alike:
+            alike.append(finding)
     for first, *others in of_source.values():
         more = f" (and {len(others)} more)" if others else ""
         yield replace(first, message=f"{first.message.removesuffix('.')}{more}.")

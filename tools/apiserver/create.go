@@ -17,6 +17,7 @@ import (
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/kubernetes/pkg/api/legacyscheme"
 	"k8s.io/kubernetes/pkg/apis/core"
+	podsecurity "k8s.io/pod-security-admission/api"
 )
 
 type request struct {
@@ -36,7 +37,7 @@ type refusal struct {
 // create reads {"definitions": [CustomResourceDefinition], "resources": [resource as JSON text]}, and writes an array
 // of {"index", "field", "reason", "detail"}, one for each cause to refuse a resource; the reason of a resource that
 // cannot be decoded is "Decode", of a version that is served no more "Removed", of a text that its operator cannot read
-// "Format". A resource of a kind that neither Kubernetes nor a definition has is passed over.
+// "Format", of a field that it loses without a word "Dropped". A resource of a kind that neither Kubernetes nor a definition has is passed over.
 func create(in io.Reader, out io.Writer) error {
 	var asked request
 	if err := json.NewDecoder(in).Decode(&asked); err != nil {
@@ -75,11 +76,41 @@ func refusalsOf(index int, text []byte, custom customKinds) []refusal {
 		}
 	}
 	if strategy != nil {
-		for _, cause := range causes(admit(object, strategy)) {
+		for _, cause := range judged(text, object, strategy) {
 			refusals = append(refusals, refusal{index, cause.Field, string(cause.Type), cause.Message, false})
 		}
 	}
 	return refusals
+}
+
+// judged are the causes to refuse a resource; of one that is accepted, the fields that it loses.
+func judged(text []byte, object runtime.Object, strategy rest.RESTCreateStrategy) []metav1.StatusCause {
+	found := levels(object)
+	asked := &unstructured.Unstructured{}
+	if asked.UnmarshalJSON(text) != nil {
+		return append(found, causes(admit(object, strategy))...)
+	}
+	version := asked.GroupVersionKind().GroupVersion()
+	before := fieldsOf(object, version)
+	found = append(found, causes(admit(object, strategy))...)
+	if len(found) > 0 || before == nil {
+		return found
+	}
+	return dropped(asked.Object, before, fieldsOf(object, version))
+}
+
+// levels are the labels of a namespace that Pod Security's admission refuses.
+func levels(object runtime.Object) []metav1.StatusCause {
+	namespace, ok := object.(*core.Namespace)
+	if !ok {
+		return nil
+	}
+	_, refused := podsecurity.PolicyToEvaluate(namespace.Labels, podsecurity.Policy{})
+	found := []metav1.StatusCause{}
+	for _, one := range refused {
+		found = append(found, metav1.StatusCause{Type: metav1.CauseType(one.Type), Field: one.Field, Message: one.ErrorBody()})
+	}
+	return found
 }
 
 // read decodes a resource and sets its defaults.

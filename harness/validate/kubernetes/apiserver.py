@@ -15,7 +15,7 @@ from harness.manifests.cache import Cache
 from harness.manifests.kubernetes_yaml import FieldPath, Step
 from harness.manifests.pods import pods_of
 from harness.manifests.quantity import quantity
-from harness.manifests.values import dig, mapping, mappings, sequence
+from harness.manifests.values import dig, dig_named, mapping, mappings, sequence
 from harness.validate import answers
 from harness.validate.finding import Violation
 from harness.validate.kubernetes.schemas import LH201, Definitions
@@ -54,6 +54,13 @@ _PRIVILEGED: Final = "disallowed by cluster policy"
 _UNREADABLE: Final = "Decode"
 _REMOVED: Final = "Removed"
 _BY_OPERATOR: Final = "Format"
+_DROPPED: Final = "Dropped"
+_GO_FIELD: Final = re.compile(r"(?:json: )?(cannot unmarshal .*) into Go struct field \w+\.(\S+) of type (\S+)")
+_GO_RULE: Final = re.compile(r'Invalid value: \{"Rule":("(?:[^"\\]|\\.)*").*?\}: ')
+_INVALID: Final = re.compile(r'Invalid value: ("(?:[^"\\]|\\.)*")')
+_NOT_FOUND: Final = re.compile(r'Not found: "([^"]*)"')
+_ONLY_VERSION: Final = ("spec", "validation")
+"""Where the API server has the schema of a definition of one version."""
 _LIMIT: Final = re.compile(r"must be less than or equal to (\S+) limit")
 _AMOUNTS: Final = frozenset({"averageValue", "divisor", "maxSize", "sizeLimit", "storage"})
 _AMOUNTS_BY_NAME: Final = frozenset(
@@ -87,6 +94,7 @@ def check(resources: Sequence[BuiltResource], malformed: Sequence[Violation]) ->
         violation
         for resource in resources
         for refusal in known[resource.key]
+        if not _is_of_volume(resource, refusal)
         for violation in _violation(resource, refusal, reported.get(resource.key, set()))
     ]
 
@@ -133,6 +141,21 @@ def _as_pod(pod: Pod) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {**pod.metadata, "name": pod.role}, "spec": spec}
 
 
+def _is_of_volume(resource: BuiltResource, refusal: Refusal) -> bool:
+    """Whether it is only that a volume, which is there, is refused itself."""
+    _, field, _, detail, _ = refusal
+    missing = _NOT_FOUND.match(detail)
+    return bool(
+        missing
+        and ".volumeMounts[" in field
+        and any(
+            volume.get("name") == missing[1]
+            for pod in pods_of(resource)
+            for volume in mappings(pod.spec.get("volumes"))
+        )
+    )
+
+
 def _violation(resource: BuiltResource, refusal: Refusal, reported: set[tuple[Step, ...]]) -> Iterator[Violation]:
     role, field, reason, detail, gated = refusal
     if (field, reason) == _ALLOCATED or detail.endswith(_PRIVILEGED):
@@ -146,6 +169,13 @@ def _violation(resource: BuiltResource, refusal: Refusal, reported: set[tuple[St
     missing = reason == _REQUIRED and steps[:-1] in reported
     if reported and reason != _REMOVED and (not steps or steps in reported or missing):
         return
+    if reason == _UNREADABLE and not role and (unread := _GO_FIELD.search(detail)):
+        field, detail = unread[2], f"{unread[1]} into {unread[3]}"
+        steps = steps_of(field)
+    if steps[:2] == _ONLY_VERSION and resource.kind == "CustomResourceDefinition":
+        steps = ("spec", "versions", 0, "schema", *steps[2:])
+        field = field.replace("spec.validation", "spec.versions[0].schema", 1)
+    detail = _GO_RULE.sub(lambda found: f"Invalid value: {json.dumps(json.loads(found[1]))}: ", detail)
     said = detail if len(detail) <= _LONGEST else f"{detail[: _LONGEST // 2]} … {detail[-_LONGEST // 2 :]}"
     subject = f"{resource} {role}".strip()
     where = f"{field}: " if steps else ""
@@ -154,7 +184,14 @@ def _violation(resource: BuiltResource, refusal: Refusal, reported: set[tuple[St
         if role
         else _by_name(resource.value, steps)
     )
+    if not role and (invalid := _INVALID.match(detail)):
+        path = _entry(resource.value, path, json.loads(invalid[1]))
     rule = {_UNREADABLE: LH201, _BY_OPERATOR: LH214}.get(reason, LH213 if gated else LH203)
+    if reason == _DROPPED:
+        yield Violation(
+            rule, f"{subject} loses {field}: the API server leaves it out, and says nothing.", resource, path
+        )
+        return
     verdict = "cannot be read by its operator" if rule is LH214 else "is refused"
     yield Violation(rule, f"{subject} {verdict}: {where}{said.rstrip('.')}.", resource, path)
 
@@ -191,6 +228,16 @@ def _by_name(value: Any, steps: tuple[Step, ...]) -> tuple[Step, ...]:
             value = items[step] if step < len(items) else None
             named.append(str(dig(value, "name") or step) if isinstance(dig(value, "name"), str) else step)
         else:
+            if step not in mapping(value) and step in mapping(dig(value, "metadata")):
+                named.append("metadata")  # the API server names the labels of a pod template without it
+                value = dig(value, "metadata")
             value = dig(value, step)
             named.append(step)
     return tuple(named)
+
+
+def _entry(value: Any, path: tuple[Step, ...], wrong: str) -> tuple[Step, ...]:
+    """The path of the one entry of a mapping that is wrong: the API server names the mapping."""
+    entries = mapping(dig_named(value, path))
+    wrongs = [key for key, item in entries.items() if wrong in (key, item)]
+    return (*path, wrongs[0]) if len(wrongs) == 1 else path

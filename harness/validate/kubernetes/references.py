@@ -9,7 +9,7 @@ from harness.manifests.images import reference
 from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.pods import TEMPLATES, matches
 from harness.manifests.problem import MISSING_FOLDER
-from harness.manifests.values import dig, mappings
+from harness.manifests.values import dig, mapping, mappings, strings
 from harness.validate.finding import Violation
 from harness.validate.kubernetes.hosts import ServiceNames, service_names, texts_of
 from harness.validate.kubernetes.secrets import Origins
@@ -52,6 +52,7 @@ LH310: Final = _rule(
 LH312: Final = _rule(MISSING_FOLDER, "An Application's path exists", "Argo CD has nothing to sync.")
 LH313: Final = _rule("LH313", "A StorageClass exists in its environment", "The claim stays pending.")
 LH314: Final = _rule("LH314", "A PriorityClass that is used exists", "No pod is created.")
+_SCHEDULING: Final = "SchedulingIgnoredDuringExecution"
 _WORKLOAD_KINDS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"})
 
 
@@ -61,7 +62,9 @@ def check(environment: Environment, origins: Origins, cluster: Cluster) -> Itera
     for pod in environment.pods:
         yield from _pod(environment, pod, origins, cluster)
         yield from _hosts(environment, pod, services)
+    yield from _pull_secrets(environment, origins)
     yield from _services(environment)
+    yield from _ingresses(environment)
     yield from _bindings(environment, cluster)
     yield from _selectors(environment)
     yield from _storage(environment, cluster)
@@ -132,6 +135,22 @@ def _pod(environment: Environment, pod: Pod, origins: Origins, cluster: Cluster)
         yield Violation(LH314, message, owner, (*base, "priorityClassName"))
 
 
+def _pull_secrets(environment: Environment, origins: Origins) -> Iterator[Violation]:
+    holders = [
+        (pod.owner, pod.namespace, pod.spec.get("imagePullSecrets"), pod.spec_path) for pod in environment.pods
+    ]
+    holders += [
+        (account, account.namespace, account.value.get("imagePullSecrets"), ())
+        for account in environment.of_kind("ServiceAccount")
+    ]
+    for owner, namespace, named, path in holders:
+        for item in mappings(named):
+            name = str(item.get("name"))
+            if ("Secret", namespace, name) not in origins:
+                message = f"{owner} pulls images with Secret {namespace}/{name}, which nothing creates."
+                yield Violation(LH303, message, owner, (*path, "imagePullSecrets", name))
+
+
 def _hosts(environment: Environment, pod: Pod, services: ServiceNames) -> Iterator[Violation]:
     seen: set[tuple[str, str, int | None]] = set()
     for text in texts_of(environment, pod):
@@ -175,6 +194,31 @@ def _services(environment: Environment) -> Iterator[Violation]:
         yield from _service_reference(environment, configuration, service_reference, str(webhook.get("name")))
 
 
+def _ingresses(environment: Environment) -> Iterator[Violation]:
+    """The backends of Ingresses; LH541 finds those of a Service that there is not."""
+    for ingress in environment.of_kind("Ingress"):
+        for path, backend in _backends(ingress):
+            service = environment.get("Service", ingress.namespace, str(backend.get("name")))
+            port = mapping(backend.get("port"))
+            ports = mappings(dig(service.value, "spec", "ports")) if service else []
+            fits = [known for known in ports if port.get("name", known.get("name")) == known.get("name")]
+            if service and not any(port.get("number", known.get("port")) == known.get("port") for known in fits):
+                wanted = port.get("name") or port.get("number")
+                offered = ", ".join(str(known.get("name") or known.get("port")) for known in ports) or "none"
+                message = f"{ingress} leads to port {wanted} of {service}, which offers {offered}."
+                yield Violation(LH307, message, ingress, (*path, "port"))
+
+
+def _backends(ingress: BuiltResource) -> Iterator[tuple[tuple[Step, ...], dict[str, Any]]]:
+    default: tuple[Step, ...] = ("spec", "defaultBackend", "service")
+    places = [default] if isinstance(dig(ingress.value, *default), dict) else []
+    for index, rule in enumerate(mappings(dig(ingress.value, "spec", "rules"))):
+        for number, _ in enumerate(mappings(dig(rule, "http", "paths"))):
+            places.append(("spec", "rules", index, "http", "paths", number, "backend", "service"))
+    for place in places:
+        yield place, mapping(dig(ingress.value, *place))
+
+
 def _service_reference(
     environment: Environment, resource: BuiltResource, reference: dict[str, Any], webhook: str
 ) -> Iterator[Violation]:
@@ -207,6 +251,11 @@ def _bindings(environment: Environment, cluster: Cluster) -> Iterator[Violation]
 
 
 def _selectors(environment: Environment) -> Iterator[Violation]:
+    for pod in environment.pods:
+        for path, selector, namespaces in _of_placement(pod):
+            if not any(environment.selected(namespace, selector) for namespace in namespaces):
+                message = f"{pod.owner} is placed by a selector that matches no pod."
+                yield Violation(LH309, message, pod.owner, path)
     for budget in environment.of_kind("PodDisruptionBudget"):
         if not environment.selected(budget.namespace, dig(budget.value, "spec", "selector")):
             yield Violation(LH309, f"{budget} selects no pods.", budget, ("spec", "selector"))
@@ -216,6 +265,24 @@ def _selectors(environment: Environment) -> Iterator[Violation]:
                 for number, peer in enumerate(mappings(rule.get(side))):
                     path = ("spec", direction, index, side, number)
                     yield from _peer(environment, policy, peer, path)
+
+
+def _of_placement(pod: Pod) -> Iterator[tuple[tuple[Step, ...], Any, list[str]]]:
+    """The selectors by which a pod is placed beside or apart from others, and the namespaces they are about."""
+    for index, item in enumerate(mappings(pod.spec.get("topologySpreadConstraints"))):
+        path = (*pod.spec_path, "topologySpreadConstraints", index, "labelSelector")
+        # One without a selector counts no pod, and says so.
+        if item.get("labelSelector"):
+            yield path, item["labelSelector"], [pod.namespace]
+    for side in ("podAffinity", "podAntiAffinity"):
+        for when in (f"requiredDuring{_SCHEDULING}", f"preferredDuring{_SCHEDULING}"):
+            for index, item in enumerate(mappings(dig(pod.spec, "affinity", side, when))):
+                below: tuple[Step, ...] = ("podAffinityTerm",) if "podAffinityTerm" in item else ()
+                term = mapping(dig(item, *below))
+                path = (*pod.spec_path, "affinity", side, when, index, *below, "labelSelector")
+                # What runs in other namespaces may be another's.
+                if term.get("labelSelector") and "namespaceSelector" not in term:
+                    yield path, term["labelSelector"], strings(term.get("namespaces")) or [pod.namespace]
 
 
 def _peer(

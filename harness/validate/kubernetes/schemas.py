@@ -104,7 +104,11 @@ def _violations(resource: BuiltResource, results: dict[str, str]) -> Iterable[Vi
             )
             continue
         where = "" if len(versions) == len(KUBERNETES_VERSIONS) else f" (Kubernetes {', '.join(versions)})"
-        steps = tuple(int(step) if step.isdigit() else step for step in path.split("/") if step)
+        steps = tuple(
+            int(step) if step.isdigit() else step.replace("~1", "/").replace("~0", "~")
+            for step in path.split("/")
+            if step
+        )
         place = f" at {path}" if path else ""
         yield Violation(LH201, f"{resource}: {message}{place}{where}.", resource, steps)
 

@@ -32,6 +32,10 @@ spec:
   ports: [{name: http, port: 80, targetPort: http}]
 ---
 apiVersion: v1
+kind: Namespace
+metadata: {name: app, labels: {pod-security.kubernetes.io/enforce: restricted}}
+---
+apiVersion: v1
 kind: PersistentVolumeClaim
 metadata: {name: data, namespace: app}
 spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
@@ -191,6 +195,7 @@ spec: {high: 2}
 PODS: Final = "spec.template.spec"
 CONTAINER: Final = f"{PODS}.containers.0"
 MIB: Final = 1 << 20
+SCHEMA_OF_SPEC: Final = ("schema", "openAPIV3Schema", "properties", "spec")
 
 REFUSED: Final[list[tuple[str, str, Any, str, str]]] = [
     # kind, field that is changed, its value, field that is refused, part of the reason
@@ -235,6 +240,8 @@ REFUSED: Final[list[tuple[str, str, Any, str, str]]] = [
         "spec.resources[storage]",
         "greater than zero",
     ),
+    ("Namespace", "metadata.labels", {"pod-security.kubernetes.io/warn": "restrict"}, "warn]", "must be one of"),
+    ("Namespace", "metadata.labels", {"pod-security.kubernetes.io/audit-version": "1.36"}, "version]", "latest"),
     ("ConfigMap", "data", {"large": "x" * (MIB + 1)}, "", "more than 1048576 bytes"),
     ("ConfigMap", "data", {"a/b": ""}, "data[a/b]", "valid config key"),
     ("Secret", "metadata.annotations", {}, "service-account.name]", "Required value"),
@@ -305,6 +312,57 @@ def test_what_the_api_server_refuses_is_a_finding(
     messages = [violation.message for violation in violations[changed(kind, field, value).key]]
     assert any(f"{refused}: ".lstrip(": ") in message and reason in message for message in messages), messages
     assert all(message.startswith(f"{kind} ") and message.endswith(".") for message in messages)
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "value", "expected"),
+    [
+        ("PersistentVolumeClaim", "spec.dataSource", {"kind": "VolumeSnapshot", "name": "old"}, "spec.dataSource"),
+        ("Ingress", "status", {"loadBalancer": {"ingress": [{"ip": "10.0.0.1"}]}}, ""),
+        ("Deployment", "metadata.generation", 3, ""),
+        ("Service", "spec.externalTrafficPolicy", "", ""),
+    ],
+)
+def test_a_field_that_is_left_out_without_a_word_is_a_finding(
+    kind: str, field: str, value: Any, expected: str
+) -> None:
+    messages = [violation.message for violation in apiserver.check([changed(kind, field, value)], [])]
+    losing = f"{kind} app/data loses {expected}: the API server leaves it out, and says nothing."
+    assert messages == ([losing] if expected else [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "value", "path"),
+    [
+        (
+            "Deployment",
+            "spec.template.metadata.annotations",
+            {"a/b/c": "d"},
+            ("spec", "template", "metadata", "annotations", "a/b/c"),
+        ),
+        ("Deployment", "metadata.labels", {"fine": "a", "app": "a b"}, ("metadata", "labels", "app")),
+        ("Deployment", "spec.replicas", 3_000_000_000, ("spec", "replicas")),
+        (
+            "CustomResourceDefinition",
+            "spec.versions.0.schema.openAPIV3Schema.properties.spec.x-kubernetes-validations",
+            [{"rule": "self.lwo < 1"}],
+            ("spec", "versions", "v1", *SCHEMA_OF_SPEC, "x-kubernetes-validations", 0, "rule"),
+        ),
+    ],
+)
+def test_a_refusal_names_the_field_that_the_manifest_has(
+    kind: str, field: str, value: Any, path: tuple[Any, ...]
+) -> None:
+    (violation,) = apiserver.check([changed(kind, field, value)], [])
+    assert violation.path == path
+    assert "Go struct" not in violation.message
+    assert "MessageExpression" not in violation.message
+
+
+def test_a_mount_of_a_refused_volume_is_no_second_finding() -> None:
+    broken = changed("Deployment", f"{PODS}.volumes.0.hostPath", {"path": "/x"})
+    (violation,) = apiserver.check([broken], [])
+    assert "more than 1 volume type" in violation.message
 
 
 def test_a_pod_template_in_a_configmap_needs_no_name_but_sound_containers() -> None:
