@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Final
 
 from harness.errors import closest
@@ -10,6 +11,7 @@ from harness.manifests.applications.policies import HOOK, SYNC_OPTIONS
 from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.values import dig, mapping, mappings, string_map, strings
 from harness.validate.finding import Violation
+from harness.validate.kubernetes.api_resources import Resources, plural_of, resources
 from harness.validate.model import BuiltResource, Environment
 from harness.validate.rule import ValidationRule
 from harness.validate.texts.readers import Reading
@@ -99,14 +101,28 @@ _VALUES: Final = {
         ("timeout.reconciliation", "timeout.reconciliation.jitter", "timeout.hard.reconciliation"),
         (_DURATION, "a duration such as 180s"),
     ),
+    "policy.matchMode": (re.compile(r"glob|regex|"), "glob or regex"),
+    "scopes": (re.compile(r"\[[^]]*\]|(?:\s*-\s+\S+)+"), "a list such as [groups]"),
     **dict.fromkeys(
         ("admin.enabled", "exec.enabled", "statusbadge.enabled", "users.anonymous.enabled"),
         (re.compile(r"true|false"), "true or false"),
     ),
 }
-"""What keys of `argocd-cm` may be."""
+"""What keys of `argocd-cm` and `argocd-rbac-cm` may be."""
+_ACCOUNT: Final = re.compile(r"accounts\.[^.]+")
+_CAPABILITY: Final = re.compile(r"\s*(?:(?:login|apiKey)\s*(?:,\s*|$))*")
+_OF_A_KIND: Final = re.compile(
+    r"resource\.customizations\.(?:health|actions|ignoreDifferences|ignoreResourceUpdates|knownTypeFields|useOpenLibs)"
+    r"\.(?:(?P<group>[^_]*)_)?(?P<kind>[A-Z][^_]*)"
+)
+"""Keys of `argocd-cm` that are about a kind of resources."""
 _PARAMETERS: Final = {
     re.compile(r"[\w.]+\.(?:processors|parallelism\.limit|replicas)"): (re.compile(r"-?\d+"), "a whole number"),
+    re.compile(r"[\w.]+\.log\.level"): (
+        re.compile(r"trace|debug|info|warn(?:ing)?|error|fatal|panic", re.IGNORECASE),
+        "a level such as info",
+    ),
+    re.compile(r"[\w.]+\.log\.format"): (re.compile(r"text|json", re.IGNORECASE), "text or json"),
     re.compile(r"(?:server\.(?:insecure|disable\.auth|enable\.gzip)|[\w.]+\.enabled|[\w.]+\.insecure)"): (
         re.compile(r"1|0|t|f|true|false", re.IGNORECASE),
         "true or false",
@@ -116,6 +132,8 @@ _PARAMETERS: Final = {
 _LONG: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 _ALWAYS: Final = re.compile(r"\*(?:/1)? \*(?: \*){3}")
 _VERBS: Final = frozenset({"get", "create", "update", "delete", "sync", "override", "invoke", "*"})
+_OF_PROJECTS: Final = frozenset({"applications", "applicationsets", "logs", "exec"})
+"""What a policy names as project/name."""
 _OBJECTS: Final = frozenset(
     {"applications", "applicationsets", "accounts", "certificates", "clusters", "exec", "extensions", "gpgkeys"}
     | {"logs", "projects", "repositories", "write-repositories", "*"}
@@ -124,21 +142,58 @@ _OBJECTS: Final = frozenset(
 
 def check(environment: Environment) -> Iterator[Violation]:
     """Finds what Argo CD ignores."""
+    kinds = _Kinds(environment)
     for resource in environment.resources:
         yield from _metadata(resource, resource.kind, ())
         if resource.kind == "ConfigMap" and resource.name in ("argocd-cm", "argocd-rbac-cm"):
-            yield from _settings(resource)
+            yield from _settings(resource, kinds)
         elif resource.kind == "ConfigMap" and resource.name == "argocd-cmd-params-cm":
             yield from _parameters(resource)
         elif resource.group == GROUP and resource.kind == "AppProject":
             yield from _project(resource)
         if resource.group == GROUP and resource.kind == "Application":
             yield from _sync_options(resource, ("spec",))
-            yield from _ignored(resource)
+            yield from _ignored(resource, kinds)
             yield from _retries(resource)
         elif resource.group == GROUP and resource.kind == "ApplicationSet":
             yield from _metadata(resource, "Application", ("spec", "template"))
             yield from _sync_options(resource, ("spec", "template", "spec"))
+
+
+class _Kinds:
+    """The kinds of Kubernetes' own groups, looked up when first asked for."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._definitions = [crd.value for crd in environment.of_kind("CustomResourceDefinition")]
+
+    @cached_property
+    def _known(self) -> Resources:
+        return resources([], set())
+
+    @cached_property
+    def _custom(self) -> set[tuple[str, str]]:
+        return {
+            (str(dig(one, "spec", "group")), str(dig(one, "spec", "names", "kind"))) for one in self._definitions
+        }
+
+    def wrong(self, group: str, kind: str) -> str:
+        """What is wrong with a kind, as the end of a sentence; nothing is known of others' groups."""
+        if any(sign in group + kind for sign in "*?[{") or not kind or (group, kind) in self._custom:
+            return ""
+        groups = {known for known, _ in self._known} | {known for known, _ in self._custom}
+        if group not in groups:
+            close = closest(group, groups - {""}, 0.75)
+            return f"the API group {group}, which does not exist: use {close}" if close else ""
+        own = {known for known, name in self._known if name == plural_of(kind)}
+        custom = {name for known, name in self._custom if known == group}
+        if group in own or (custom and not closest(kind, custom)):
+            return ""
+        of = group or "the core group"
+        kinds = {name for known, name in self._known if known == group and "/" not in name}
+        near = closest(plural_of(kind), kinds)
+        meant = f": its resources are {near}" if near else ""
+        elsewhere = f": it is of {sorted(own)[0] or 'the core group'}" if own else meant
+        return f"the kind {kind}, which {of} does not have{elsewhere}"
 
 
 def readings(environment: Environment) -> Iterator[Reading]:
@@ -150,8 +205,15 @@ def readings(environment: Environment) -> Iterator[Reading]:
                 yield Reading(LH207, application, path, "jq", text, "a path that jq cannot read", first=None)
 
 
-def _settings(config: BuiltResource) -> Iterator[Violation]:
+def _settings(config: BuiltResource, kinds: _Kinds) -> Iterator[Violation]:
     for key, value in string_map(config.value.get("data")).items():
+        if _ACCOUNT.fullmatch(key) and not _CAPABILITY.fullmatch(value):
+            yield Violation(
+                LH207, f"{config} sets {key}, which may be login, apiKey or both.", config, ("data", key)
+            )
+        about = _OF_A_KIND.fullmatch(key)
+        if about and (said := kinds.wrong(about["group"] or "", about["kind"])):
+            yield Violation(LH207, f"{config} has {key} for {said}.", config, ("data", key))
         pattern, wanted = _VALUES.get(key, (None, ""))
         if pattern and not pattern.fullmatch(value.strip()):
             yield Violation(LH207, f"{config} sets {key}, which has to be {wanted}.", config, ("data", key))
@@ -207,6 +269,8 @@ def _policy(line: str) -> Iterator[str]:
             yield f"a rule for {what}, which Argo CD does not know{_instead(what, _OBJECTS)}"
         if verb.partition("/")[0] not in _VERBS and "*" not in verb:
             yield f"the action {verb}, which Argo CD does not know{_instead(verb, _VERBS)}"
+        if what in _OF_PROJECTS and "/" not in fields[4] and "*" not in fields[4]:
+            yield f"the object {fields[4]}, which is no project/name"
         if effect not in ("allow", "deny"):
             yield f"the effect {effect} instead of allow or deny"
 
@@ -277,9 +341,12 @@ def _sync_options(resource: BuiltResource, path: tuple[Step, ...]) -> Iterator[V
             yield Violation(LH207, f"{resource} has {said}.", resource, (*field, index))
 
 
-def _ignored(application: BuiltResource) -> Iterator[Violation]:
-    """The pointers of differences to ignore."""
+def _ignored(application: BuiltResource, kinds: _Kinds) -> Iterator[Violation]:
+    """The kinds and pointers of differences to ignore."""
     for index, item in enumerate(mappings(dig(application.value, "spec", "ignoreDifferences"))):
+        if said := kinds.wrong(str(item.get("group") or ""), str(item.get("kind") or "")):
+            message = f"{application} ignores differences of {said}."
+            yield Violation(LH207, message, application, ("spec", "ignoreDifferences", index, "kind"))
         for number, pointer in enumerate(strings(item.get("jsonPointers"))):
             if not pointer.startswith("/"):
                 message = (

@@ -60,6 +60,19 @@ _OF_BUCKETS: Final = frozenset(_S3["buckets"])
 _S3_ACTIONS: Final = _OF_OBJECTS | _OF_BUCKETS
 """What a misspelt action is compared with; other servers have more."""
 _LIFECYCLE: Final = frozenset({"Expiration", "NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload"})
+_LIFECYCLE_RULE: Final = _LIFECYCLE | {
+    *(
+        "ID",
+        "Status",
+        "Filter",
+        "Prefix",
+        "Transition",
+        "Transitions",
+        "DelMarkerExpiration",
+        "AllVersionsExpiration",
+    ),
+    *("NoncurrentVersionTransition", "NoncurrentVersionTransitions"),
+}
 _ESCAPE: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u(?![0-9a-fA-F]{4})")
 _LOG_LEVEL: Final = re.compile(
     r"^\s*(?:rootLogger|(?:root)?logger\.[\w.]+)(?:\.level)?\s*[=:]\s*(\w+)\s*$", re.MULTILINE
@@ -245,6 +258,11 @@ def _lifecycle(value: dict[str, Any]) -> Iterator[Refused]:
         where = f"rule {index + 1} of the lifecycle"
         if rule["Status"] not in ("Enabled", "Disabled"):
             yield f"{where} needs the Status Enabled or Disabled", ("Rules", index, "Status")
+        for name in sorted(rule.keys() - _LIFECYCLE_RULE):
+            yield (
+                f"{where} has {name}, which is no part of one{_meant(name, _LIFECYCLE_RULE)}",
+                ("Rules", index, name),
+            )
         for part in parts:
             for field, days in mapping(rule[part]).items():
                 if field.endswith("Days") and (not isinstance(days, int) or isinstance(days, bool) or days < 0):
@@ -302,11 +320,13 @@ def _xml(text: str) -> None:
 
 _FORMS: Final = {
     "json": "JSON",
+    "ipynb": "JSON",
     "yaml": "YAML",
     "yml": "YAML",
     "toml": "TOML",
     "ini": "ini",
     "xml": "XML",
+    "svg": "XML",
     "py": "Python",
     "properties": "properties",
 }

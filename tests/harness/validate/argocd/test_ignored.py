@@ -138,6 +138,22 @@ def test_an_annotation_that_is_a_label_is_a_finding() -> None:
             "p, role:ops, applications, sync, */*, permit",
             "the effect permit instead of allow or deny",
         ),
+        ("policy.csv", "p, role:ops, logs, get, web, allow", "the object web, which is no project/name"),
+        ("policy.csv", "p, role:ops, clusters, get, web, allow", ""),
+        ("policy.matchMode", "globs", "which has to be glob or regex"),
+        ("scopes", "groups, email", "which has to be a list"),
+        ("scopes", "[groups, email]", ""),
+        ("accounts.ci", "apiKeys", "may be login, apiKey or both"),
+        ("accounts.ci", "apiKey, login", ""),
+        ("accounts.ci.enabled", "true", ""),
+        ("resource.customizations.health.batch_Jobs", "return {}", "the kind Jobs, which batch does not have"),
+        ("resource.customizations.health.cert-manager.io_Certificate", "return {}", ""),
+        (
+            "resource.customizations.actions.app_Deployment",
+            "{}",
+            "the API group app, which does not exist: use apps",
+        ),
+        ("resource.customizations.ignoreDifferences.all", "{}", ""),
         ("policy.csv", "g, ops", "a group of 2 fields instead of g, subject, role"),
     ],
 )
@@ -176,7 +192,9 @@ def test_a_finalizer_that_argo_cd_does_not_know() -> None:
 
 def test_a_difference_that_is_ignored_by_no_pointer() -> None:
     resource = application()
-    resource["spec"]["ignoreDifferences"] = [{"kind": "Deployment", "jsonPointers": ["/spec/a", "spec/b"]}]
+    resource["spec"]["ignoreDifferences"] = [
+        {"group": "apps", "kind": "Deployment", "jsonPointers": ["/spec/a", "spec/b"]}
+    ]
     (message,) = messages(resource)
     assert message.endswith("ignores differences at spec/b, which is no JSON pointer: write /spec/b.")
 
@@ -231,3 +249,22 @@ def test_a_window_leaves_a_time_for_syncs(kind: str, schedule: str, wrong: bool)
     project = {"apiVersion": "argoproj.io/v1alpha1", "kind": "AppProject", "metadata": metadata}
     found = messages(project | {"spec": {"syncWindows": [window]}})
     assert ["denies syncs at every minute" in message for message in found] == [True] * wrong
+
+
+@pytest.mark.parametrize(
+    ("group", "kind", "said"),
+    [
+        ("apps", "Deployment", ""),
+        ("*", "*", ""),
+        ("", "PersistentVolumeClaim", ""),
+        ("example.org", "Widgte", ""),
+        ("apps", "Deploymnt", "the kind Deploymnt, which apps does not have: its resources are deployments."),
+        ("apps", "CronJob", "the kind CronJob, which apps does not have: it is of batch."),
+        ("network.k8s.io", "Ingress", "the API group network.k8s.io, which does not exist: use networking.k8s.io."),
+    ],
+)
+def test_ignored_differences_are_of_a_kind_that_there_is(group: str, kind: str, said: str) -> None:
+    value = application()
+    value["spec"]["ignoreDifferences"] = [{"group": group, "kind": kind, "jsonPointers": ["/spec/replicas"]}]
+    found = messages(value)
+    assert [message.endswith(said) for message in found] == ([True] if said else [])

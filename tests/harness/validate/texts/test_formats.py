@@ -65,6 +65,8 @@ def test_what_a_text_should_be(config: str, names: list[str], text: str, form: s
             for rule in (
                 '{"Status": "enabled", "Expiration": {"Days": 30}',
                 '{"Status": "Enabled", "Expiration": {"Days": "30"}',
+                '{"Status": "Enabled", "Expiration": {"Days": 1}, "Filtr": {"Prefix": "a/"}',
+                '{"Status": "Enabled", "Expiration": {"Days": 1}, "prefixes": "a/"',
                 '{"Status": "Enabled", "NoncurrentVersionExpiration": {"NoncurrentDays": -1}',
             )
         ),
