@@ -65,7 +65,7 @@ def choose_date(root: Path | str, given: str | None, *, simulated: bool, changes
         try:
             simulation.day_number(date)
         except ValueError as error:
-            raise UsageError(f"{error}: choose a later --date.") from None
+            raise UsageError(f"{error}: choose another --date.") from None
     return date
 
 

@@ -10,8 +10,11 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Final
 
+from harness.pipeline.mock_api.catalog import MAX_DAY
+
 FIRST_DATE: Final = dt.date(2025, 1, 1)
 """Fixed, so that lakehouses of the mock API are the same on every machine."""
+LAST_DATE: Final = FIRST_DATE + dt.timedelta(days=MAX_DAY)
 
 
 def next_date(committed: Iterable[dt.date]) -> dt.date:
@@ -21,7 +24,7 @@ def next_date(committed: Iterable[dt.date]) -> dt.date:
 
 
 def day_number(date: dt.date) -> int:
-    """Day of the mock API's data, from 0; a ValueError for a date before the first day."""
-    if date < FIRST_DATE:
-        raise ValueError(f"the mock API starts on {FIRST_DATE} and has no data for {date}")
+    """Day of the mock API's data, from 0; a ValueError for a date that has none."""
+    if not FIRST_DATE <= date <= LAST_DATE:
+        raise ValueError(f"the mock API has no data for {date}, only from {FIRST_DATE} to {LAST_DATE}")
     return (date - FIRST_DATE).days

@@ -166,7 +166,7 @@ class Catalog:
         self._changed_per_day = max(1, changing * 10 // 1000) if changing else 0
         self._removed_per_day = max(1, changing * 2 // 1000) if changing > 1 else 0
         self._removals = _Pick.make(f"{seed}:removed", max(1, self._base), self._base // 2)
-        self._edits = lru_cache(maxsize=512)(self._edits_of)
+        self._edits = lru_cache(maxsize=MAX_DAY)(self._edits_of)
         self.at = lru_cache(maxsize=4)(partial(Snapshot, self))
 
     @cached_property

@@ -26,6 +26,7 @@ DEFAULT_SEED: Final = 1
 _MAX_BODY: Final = 1_000_000
 _STOP_WITHIN: Final = 0.02
 """How often the accepting thread looks whether it should stop, in seconds."""
+_STOP_SECONDS: Final = 2
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -116,7 +117,6 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 class _Server(http.server.ThreadingHTTPServer):
-    daemon_threads = False
     request_queue_size = 128
 
     def __init__(self, address: tuple[str, int], app: Application) -> None:
@@ -124,6 +124,7 @@ class _Server(http.server.ThreadingHTTPServer):
         self.stopping = threading.Event()
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
+        self._threads_of_requests: set[threading.Thread] = set()
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
@@ -142,6 +143,15 @@ class _Server(http.server.ThreadingHTTPServer):
             self._open.discard(request)
         super().shutdown_request(request)
 
+    def process_request(self, request: Any, client_address: Any) -> None:
+        arguments = (request, client_address)
+        # A daemon: one that computes a response for long does not keep the process.
+        thread = threading.Thread(target=self.process_request_thread, args=arguments, daemon=True)
+        with self._open_lock:
+            self._threads_of_requests = {other for other in self._threads_of_requests if other.is_alive()}
+            self._threads_of_requests.add(thread)
+            thread.start()
+
     def close_hard(self, connection: socket.socket) -> None:
         """Closes without the orderly shutdown that the base class does first."""
         with self._open_lock:
@@ -154,11 +164,11 @@ class _Server(http.server.ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
     def stop(self) -> None:
-        """Ends every connection and waits for their threads."""
+        """Ends every connection and waits for their threads, but not for one that computes for long."""
         self.stopping.set()
         self.shutdown()
         with self._open_lock:
-            connections = list(self._open)
+            connections, threads = list(self._open), list(self._threads_of_requests)
         for connection in connections:
             try:
                 connection.shutdown(socket.SHUT_RDWR)
@@ -166,6 +176,9 @@ class _Server(http.server.ThreadingHTTPServer):
                 if error.errno not in (errno.ENOTCONN, errno.EBADF):
                     raise
         self.server_close()
+        deadline = time.monotonic() + _STOP_SECONDS
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
 
 
 class MockApi:

@@ -72,6 +72,26 @@ def test_a_connection_is_kept_alive(mock_api: Start) -> None:
             assert file.read(int(headers[b"Content-Length"])).startswith(b'[{"id":')
 
 
+def test_stopping_does_not_wait_for_a_response_that_takes_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = threading.active_count()
+    computing, done = threading.Event(), threading.Event()
+
+    def compute(*_: object) -> None:
+        computing.set()
+        done.wait()
+
+    monkeypatch.setattr(Application, "handle", compute)
+    with MockApi(breweries=10) as api:
+        waiting = socket.create_connection(("127.0.0.1", api.port), timeout=120)
+        waiting.sendall(b"GET /v1/breweries HTTP/1.1\r\nHost: x\r\n\r\n")
+        computing.wait()
+    assert threading.active_count() == before + 1
+    done.set()
+    waiting.close()
+    while threading.active_count() > before:
+        time.sleep(0.005)
+
+
 def test_stopping_ends_idle_and_waiting_connections_and_frees_the_port() -> None:
     before = threading.active_count()
     with MockApi(breweries=10) as api:
