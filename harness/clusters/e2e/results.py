@@ -1,4 +1,4 @@
-"""The first failure in a report of pytest in JUnit's format."""
+"""What a report of pytest in JUnit's format says of scenarios that did not all pass."""
 
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -21,6 +21,10 @@ def first_failure(report: Path) -> str | None:
     test, message = failures[0]
     more = f" ({len(failures) - 1} more failed after it)" if len(failures) > 1 else ""
     return f"{test}{more}: {_words(message)}"
+
+
+def any_ran(report: Path) -> bool:
+    return ET.parse(report).getroot().find(".//testcase") is not None  # noqa: S314 - pytest's own
 
 
 def _words(message: str) -> str:

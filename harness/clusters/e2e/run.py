@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.clusters.deploy.phases import Phases
-from harness.clusters.e2e.results import first_failure
+from harness.clusters.e2e.results import any_ran, first_failure
 from harness.clusters.kind.cluster import DEFAULT_NAME, Cluster
 from harness.clusters.up.steps import E2E, Run, bring_up, harness, is_there, phase, run_to_its_end
 from harness.errors import HarnessError, interrupted
@@ -80,7 +80,9 @@ def scenarios(keyword: str, *, full: bool, suite: Suite = PLATFORM) -> list[str]
 
 def first_cause() -> str:
     try:
-        return first_failure(REPORT) or "no scenario has that name"
+        if not any_ran(REPORT):
+            return "no scenario has that name"
+        return first_failure(REPORT) or "pytest stopped before the last of them"
     except OSError:
         return "pytest could not run them"
 

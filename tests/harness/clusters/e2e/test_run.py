@@ -215,6 +215,23 @@ def test_a_failed_scenario_is_told_in_its_own_words() -> None:
         prove(Reporting("pytest"))
 
 
+@pytest.mark.parametrize(
+    ("cases", "cause"),
+    [("", "no scenario has that name"), ('<testcase classname="t" name="a"/>', "pytest stopped before the last")],
+)
+def test_scenarios_that_ended_without_a_failure_are_told_from_none(cases: str, cause: str) -> None:
+    class Reporting(Commands):
+        def __call__(self, command: Sequence[str]) -> int:
+            if "pytest" in command:
+                suite.REPORT.write_text(
+                    f"<testsuites><testsuite>{cases}</testsuite></testsuites>", encoding="utf-8"
+                )
+            return super().__call__(command)
+
+    with pytest.raises(HarnessError, match=cause):
+        prove(Reporting("pytest"))
+
+
 @pytest.mark.parametrize(("keep", "said", "left"), [(True, "stays", {"probe"}), (False, "does not stay", set())])
 def test_an_interruption_says_what_becomes_of_the_cluster(keep: bool, said: str, left: set[str]) -> None:
     class Interrupted(Commands):
