@@ -142,6 +142,7 @@ def test_a_new_field_becomes_a_column(
     assert {row["id"]: row["rating"] for row in before.collect()} == {"a": "5", "b": None}
 
 
+@pytest.mark.days
 def test_fields_keep_their_columns_whatever_they_are_called(
     spark: SparkSession, layout: Layout, bronze: Any, lake: Any, brewery: Make, odd_names: Sequence[str]
 ) -> None:
@@ -163,6 +164,7 @@ def _field_in(comment: str) -> str | None:
     return json.loads(quoted[1]) if quoted else None
 
 
+@pytest.mark.days
 def test_columns_of_a_lakehouse_of_an_earlier_version_keep_their_names(
     spark: SparkSession, layout: Layout, bronze: Any, lake: Any, brewery: Make
 ) -> None:
