@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.scaling import replicas, share, target_of
 from harness.manifests.values import dig, mapping, mappings, sequence
 from harness.validate.finding import Violation
@@ -20,8 +21,8 @@ LH704: Final = ValidationRule(
 )
 LH705: Final = ValidationRule(
     "LH705",
-    "A port that is used by name is declared",
-    "The probe fails, or the policy allows nothing.",
+    "A port or container that is used by name is declared",
+    "The probe fails, the policy allows nothing, or the container does not start.",
     is_about_absence=True,
     provided_by=frozenset({"labels"}),
 )
@@ -57,6 +58,7 @@ def check(environment: Environment, origins: Origins) -> Iterator[Violation]:
     for pod in environment.pods:
         yield from _probes(pod)
         yield from _ports(pod)
+        yield from _measured(pod)
         yield from _variables(environment, pod, origins)
     yield from _deadlines(environment)
 
@@ -153,6 +155,30 @@ def _ports(pod: Pod) -> Iterator[Violation]:
                 message = f"{pod.owner} {name} listens on port {number}, as {other} in the same pod does."
                 place = (*path, "ports", str(port.get("name") or index), "containerPort")
                 yield Violation(LH706, message, pod.owner, place)
+
+
+def _measured(pod: Pod) -> Iterator[Violation]:
+    """The containers whose requests and limits become a variable or a file."""
+    names = {str(container.get("name")) for _, container, _ in pod.containers()}
+    places: list[tuple[tuple[Step, ...], Any]] = [
+        ((*path, "env", str(variable.get("name")), "valueFrom", "resourceFieldRef"), dig(variable, "valueFrom"))
+        for path, container, _ in pod.containers()
+        for variable in mappings(container.get("env"))
+    ]
+    for volume in mappings(pod.spec.get("volumes")):
+        path: tuple[Step, ...] = (*pod.spec_path, "volumes", str(volume.get("name")))
+        projected = [
+            ((*path, "projected", "sources", index, "downwardAPI"), source.get("downwardAPI"))
+            for index, source in enumerate(mappings(dig(volume, "projected", "sources")))
+        ]
+        for below, files in ((((*path, "downwardAPI")), volume.get("downwardAPI")), *projected):
+            for index, item in enumerate(mappings(dig(files, "items"))):
+                places.append(((*below, "items", index, "resourceFieldRef"), item))
+    for path, holder in places:
+        name = dig(holder, "resourceFieldRef", "containerName")
+        if name is not None and name not in names:
+            message = f"{pod.owner} reads the resources of the container {name}, which it does not have."
+            yield Violation(LH705, message, pod.owner, (*path, "containerName"))
 
 
 def _variables(environment: Environment, pod: Pod, origins: Origins) -> Iterator[Violation]:

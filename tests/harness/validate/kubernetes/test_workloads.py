@@ -103,6 +103,25 @@ def test_a_port_of_a_probe_or_hook_is_declared(field: str, wrong: bool) -> None:
     assert len(messages(f"{CONTAINER}          {field}\n")) == wrong
 
 
+ASKED = "resourceFieldRef: {%sresource: limits.memory}"
+
+
+@pytest.mark.parametrize(
+    ("asked", "missing"),
+    [("", None), ("containerName: web, ", None), ("containerName: first, ", None), ("containerName: wbe, ", "wbe")],
+)
+def test_a_container_whose_resources_are_read_is_there(asked: str, missing: str | None) -> None:
+    field = ASKED % asked
+    first = f"      initContainers: [{{name: first, image: web, env: [{{name: A, valueFrom: {{{field}}}}}]}}]\n"
+    volumes = "      volumes:\n"
+    volumes += f"        - {{name: a, downwardAPI: {{items: [{{path: a, {field}}}]}}}}\n"
+    volumes += (
+        f"        - {{name: b, projected: {{sources: [{{downwardAPI: {{items: [{{path: b, {field}}}]}}}}]}}}}\n"
+    )
+    wanted = f"Deployment app/web reads the resources of the container {missing}, which it does not have."
+    assert messages(CONTAINER + first + volumes) == [wanted] * (3 if missing else 0)
+
+
 @pytest.mark.parametrize(("port", "wrong"), [("http", False), ("8081", False), ("https", True)])
 def test_a_port_that_a_policy_names_is_declared(port: str, wrong: bool) -> None:
     for direction in ("ingress", "egress"):
