@@ -218,13 +218,12 @@ def explain(said: str, tree: Tree, inputs: Inputs, program: Path) -> Problem:
             if named and named[1] in inputs.files:
                 file, details["line"] = named[1], named[2]
             line = details.get("line") or _line_of(tree, file, str(details.get("field") or ""))
-            culprit = (
-                _of_replacement(tree, inputs, **match.groupdict())
-                if sentence in (_NO_FIELD, _NO_TARGET_FIELD)
-                else _culprit(tree, file, sentence, match.groupdict())
-            )
-            if sentence == _DEFINED_TWICE:
+            if sentence in (_NO_FIELD, _NO_TARGET_FIELD):
+                culprit = _of_replacement(tree, inputs, **match.groupdict())
+            elif sentence == _DEFINED_TWICE:
                 culprit = _named_twice(tree, inputs)
+            else:
+                culprit = _culprit(tree, file, sentence, match.groupdict())
             break
     else:
         rule, message = "LH101", f"kustomize cannot build {folder}: {shown(text).rstrip('.')}."

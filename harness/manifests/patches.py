@@ -10,7 +10,7 @@ from harness.manifests.build import Kustomization
 from harness.manifests.kubernetes_yaml import Document, Step, YamlError, parse
 from harness.manifests.problem import Location
 from harness.manifests.tree import Tree, UnreadableError
-from harness.manifests.values import dig, mapping, sequence
+from harness.manifests.values import dig, mapping, pointer_steps, sequence
 
 _LISTS: Final = ("patches", "patchesStrategicMerge", "patchesJson6902")
 _SETTING: Final = frozenset({"add", "replace", "copy", "move"})
@@ -72,8 +72,7 @@ class Patch:
         """The operations of a JSON patch, each with the steps of its path."""
         for index, operation in enumerate(sequence(self.document.value)):
             if isinstance(operation, dict):
-                names = str(operation.get("path")).strip("/").split("/")
-                yield index, operation, [name.replace("~1", "/").replace("~0", "~") for name in names]
+                yield index, operation, pointer_steps(str(operation.get("path")))
 
 
 def patches_of(tree: Tree, kustomization: Kustomization) -> Iterator[Patch]:

@@ -27,6 +27,15 @@ def dig_named(value: Any, path: Iterable[Step]) -> Any:
     return value
 
 
+def pointer_steps(pointer: str) -> list[str]:
+    """The steps of a JSON Pointer (RFC 6901).
+
+    >>> pointer_steps("/metadata/annotations/a~1b")
+    ['metadata', 'annotations', 'a/b']
+    """
+    return [step.replace("~1", "/").replace("~0", "~") for step in pointer.strip("/").split("/")]
+
+
 def mappings(value: Any) -> list[dict[str, Any]]:
     """The mappings in a list; none when it is not a list."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -28,7 +28,7 @@ def images(cluster: Cluster) -> list[str]:
     lacking = set(absent(own))
     names = [name for name in own if name not in lacking]
     if not names:
-        pytest.skip("Docker has none of the platform's images: 'harness images build minikube' makes them")
+        pytest.skip("Docker has none of the platform's images: 'harness images build e2e' makes them")
     load(cluster, names)
     return names
 

@@ -21,7 +21,7 @@ from harness.machine.process import telling_line
 from harness.manifests.cache import Cache, in_cache
 from harness.manifests.custom_resources import CRD_MODULES, definitions_of
 from harness.manifests.kubernetes_yaml import Step
-from harness.manifests.values import dig
+from harness.manifests.values import dig, pointer_steps
 from harness.validate import answers
 from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource
@@ -104,11 +104,7 @@ def _violations(resource: BuiltResource, results: dict[str, str]) -> Iterable[Vi
             )
             continue
         where = "" if len(versions) == len(KUBERNETES_VERSIONS) else f" (Kubernetes {', '.join(versions)})"
-        steps = tuple(
-            int(step) if step.isdigit() else step.replace("~1", "/").replace("~0", "~")
-            for step in path.split("/")
-            if step
-        )
+        steps = tuple(int(step) if step.isdigit() else step for step in pointer_steps(path) if step)
         place = f" at {path}" if path else ""
         yield Violation(LH201, f"{resource}: {message}{place}{where}.", resource, steps)
 

@@ -171,7 +171,7 @@ def _measured(pod: Pod) -> Iterator[Violation]:
             ((*path, "projected", "sources", index, "downwardAPI"), source.get("downwardAPI"))
             for index, source in enumerate(mappings(dig(volume, "projected", "sources")))
         ]
-        for below, files in ((((*path, "downwardAPI")), volume.get("downwardAPI")), *projected):
+        for below, files in (((*path, "downwardAPI"), volume.get("downwardAPI")), *projected):
             for index, item in enumerate(mappings(dig(files, "items"))):
                 places.append(((*below, "items", index, "resourceFieldRef"), item))
     for path, holder in places:
