@@ -9,7 +9,7 @@ from harness.errors import unknown
 from harness.manifests.build import Root
 from harness.manifests.discover import expand, tops
 from harness.manifests.inputs import Kustomizations
-from harness.manifests.settings import read
+from harness.manifests.settings import Settings, read
 from harness.manifests.tree import working_copy
 
 OVERLAYS: Final = "overlays"
@@ -78,11 +78,15 @@ def aggregates(checkout: Path, environment: str) -> list[str]:
     """The kustomizations of an environment that only list folders: for people, and for building it whole."""
     folder = overlay(checkout, environment).relative_to(checkout).as_posix()
     tree = working_copy(checkout)
-    kustomizations, settings = Kustomizations(tree), read(tree)
-    listing = [
+    return listing(Kustomizations(tree), read(tree), folder)
+
+
+def listing(kustomizations: Kustomizations, settings: Settings, folder: str) -> list[str]:
+    """The kustomizations in a folder that only list others."""
+    paths = [
         path for path in kustomizations.folders(folder) if expand(kustomizations, path, settings, folder) != [path]
     ]
-    return [file for path in listing if (file := kustomizations.file(path))]
+    return [file for path in paths if (file := kustomizations.file(path))]
 
 
 def _name(folder: str, part: str) -> str:

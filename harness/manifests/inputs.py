@@ -548,9 +548,9 @@ def _named_files(value: Any) -> Iterator[str]:
 
 def _parse(text: str, file: str) -> dict[str, Any] | Problem:
     try:
-        documents = load(text)
+        documents = parse(text)  # whoever looks for the line of a field needs it as well
     except YamlError as error:
         return Problem("LH104", f"{file} is not valid YAML: {error}.", Location(file, error.line))
-    if len(documents) != 1 or not isinstance(documents[0], dict):
+    if len(documents) != 1 or not isinstance(documents[0].value, dict):
         return Problem("LH101", f"{file} is not one kustomization.", Location(file, 1))
-    return documents[0]
+    return documents[0].value

@@ -1,7 +1,6 @@
 """The patches of a kustomization, wherever they are written, and the lines of what they set."""
 
 import posixpath
-import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -9,14 +8,12 @@ from typing import Any, Final
 from harness.manifests.build import Kustomization
 from harness.manifests.kubernetes_yaml import Document, Step, YamlError, parse
 from harness.manifests.problem import Location
+from harness.manifests.regular_expressions import readable
 from harness.manifests.tree import Tree, UnreadableError
 from harness.manifests.values import dig, mapping, pointer_steps, sequence
 
 _LISTS: Final = ("patches", "patchesStrategicMerge", "patchesJson6902")
 _SETTING: Final = frozenset({"add", "replace", "copy", "move"})
-_ENDLESS: Final = re.compile(r"\)[*+?{]|(?:[*+{].*){4}", re.DOTALL)
-"""Repetitions within repetitions, and many of them."""
-_LONGEST_NAME: Final = 253
 
 Steps = Sequence[Collection[str]]
 """A path, each step by every name that a patch may give it."""
@@ -132,9 +129,5 @@ def selects(pattern: Any, text: str) -> bool:
     """
     if pattern in (None, ""):
         return True
-    if _ENDLESS.search(str(pattern)) or len(text) > _LONGEST_NAME:
-        return True
-    try:
-        return re.fullmatch(str(pattern), text) is not None
-    except (re.error, RecursionError, OverflowError):
-        return True
+    known = readable(str(pattern), len(text))
+    return known is None or known.fullmatch(text) is not None

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from harness.manifests.inputs import Inputs
 from harness.manifests.kubernetes_yaml import YamlError, load
+from harness.manifests.patches import selects
 from harness.manifests.sensitive import REDACTED, is_plain, is_sensitive
 from harness.manifests.tree import Tree, UnreadableError
 from harness.manifests.values import dig, mappings, sequence, strings
@@ -121,7 +122,7 @@ class _Reader:
     def _patch(self, patch: dict[str, Any]) -> Iterator[str]:
         """What a patch writes into Secrets. Without a target, its own kind tells whether it is for a Secret."""
         target, kind = patch.get("target"), dig(patch, "target", "kind")
-        if kind and re.fullmatch(str(kind), "Secret") is None:
+        if not selects(kind, "Secret"):
             return
         text = str(patch.get("patch") or patch.get("jsonOp") or self.file(str(patch.get("path"))))
         try:

@@ -17,6 +17,7 @@ import zipfile
 from collections.abc import Iterable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +34,11 @@ _SUFFIXES: Final = frozenset(
 )
 """What a kustomization can read; the rest of a module is source code."""
 _TAG: Final = re.compile(r"v(?P<major>\d+)\.\d+\.\d+(?:-[\w.]+)?")
+_IDENTITY: Final = (
+    re.compile(r"^apiVersion: *[\"']?([\w./-]+)", re.MULTILINE),
+    re.compile(r"^kind: *[\"']?(\w+)", re.MULTILINE),
+    re.compile(r"^metadata:\n(?:(?: .*)?\n)*?  name: *[\"']?([\w.:-]+)", re.MULTILINE),
+)
 _PATIENCE_SECONDS: Final = 2.0
 _NEWER_GO: Final = "requires go >="
 
@@ -168,13 +174,8 @@ def module_folder(module: str, version: str, *, offline: bool = False) -> Path:
     """
     from harness.machine.gobuild import any_go, go_environment
 
-    record = cache_root() / "modules" / f"{content_key(module, version)}.json"
-    try:
-        folder = Path(json.loads(record.read_text(encoding="utf-8"))["Dir"])
-        if folder.is_dir():
-            return folder
-    except (OSError, ValueError, KeyError):
-        pass
+    if folder := _at_hand(module, version):
+        return folder
     if INSTALLED and not shutil.which("go"):
         raise HarnessError(f"{module}@{version} is fetched with Go, which is not installed: install it.")
     hint = "check the network, or run it where the Go module cache has it"
@@ -198,9 +199,42 @@ def module_folder(module: str, version: str, *, offline: bool = False) -> Path:
     if "Error" in answer:
         raise HarnessError(f"{module}@{version} could not be fetched ({telling_line(answer['Error'])}): {hint}.")
     with suppress(OSError):  # it only saves asking Go again
+        record = _record(module, version)
         record.parent.mkdir(parents=True, exist_ok=True)
         write(record, json.dumps({"Dir": answer["Dir"], "Sum": answer.get("Sum")}))
     return Path(answer["Dir"])
+
+
+def _record(module: str, version: str) -> Path:
+    """The file that says where a module is."""
+    return cache_root() / "modules" / f"{content_key(module, version)}.json"
+
+
+def _at_hand(module: str, version: str) -> Path | None:
+    try:
+        folder = Path(json.loads(_record(module, version).read_text(encoding="utf-8"))["Dir"])
+    except (OSError, ValueError, KeyError):
+        return None
+    return folder if folder.is_dir() else None
+
+
+@cache
+def identities(remote: Remote, *, whole: bool = False) -> tuple[tuple[str, str, str], ...] | None:
+    """The apiVersion, kind and name of each manifest in a base's folder, or in the `whole` top folder above it.
+
+    None where its module is not at hand.
+    """
+    module = _at_hand(remote.module, remote.tag)
+    if module is None or ".." in remote.path.split("/"):
+        return None
+    folder = module / (remote.path.partition("/")[0] if whole else remote.path)
+    found: list[tuple[str, str, str]] = []
+    for path in sorted((*folder.rglob("*.yaml"), *folder.rglob("*.yml"))):
+        for text in path.read_text(encoding="utf-8", errors="replace").split("\n---"):
+            version, kind, name = (pattern.search(text) for pattern in _IDENTITY)
+            if version and kind and name:
+                found.append((version[1], kind[1], name[1]))
+    return tuple(found)
 
 
 def _unpacked(archive: Path, module: str, version: str) -> Path:

@@ -24,15 +24,18 @@ from harness.validate.environments import built
 from harness.validate.finding import Finding, Violation
 from harness.validate.kubernetes import (
     access,
+    admission,
     amounts,
     apiserver,
     custom_references,
+    defaults,
     engines,
     majors,
     parity,
     policy,
     reach,
     references,
+    reflected,
     schemas,
     scratch_volumes,
     watching,
@@ -44,7 +47,18 @@ from harness.validate.locations import Locations
 from harness.validate.model import BuiltResource, Environment
 from harness.validate.model import environment as collect
 from harness.validate.monitoring import configuration, dashboards, grafana_settings, metrics, provisioning, scraping
-from harness.validate.programs import airflow, aws, external_secrets, flags, spark
+from harness.validate.programs import (
+    airflow,
+    airflow_commands,
+    aws,
+    buckets,
+    external_secrets,
+    flags,
+    image_files,
+    java,
+    pipeline,
+    spark,
+)
 from harness.validate.rules import RULES
 from harness.validate.texts import files, formats, placeholders, readers, scripts, unread
 
@@ -100,7 +114,8 @@ def validate(
         return Report(root, [])
     settings = tree.settings
     rules = groups.asked(settings.rules)
-    environments = [collect(name, root, tree.environments[name]) for name in chosen]
+    alike: dict[bytes, BuiltResource] = {}
+    environments = [collect(name, root, tree.environments[name], alike) for name in chosen]
     report = Report(root, chosen, {environment.name: len(environment.resources) for environment in environments})
     report.not_asked = sorted(RULES.keys() - rules)
     accepted, problems = exemptions.read(tree, root, RULES)
@@ -152,7 +167,7 @@ def validate(
     problems += [finding for environment in environments for finding in kustomizations.reach(environment)]
     if complete:
         if building.LH109.id in rules:
-            problems += building.unused_files(root, environments, tree.kustomizations)
+            problems += building.unused_files(root, environments, tree)
         problems += parity.undeclared(root, everything, reference)
     by_name = {environment.name: environment for environment in environments}
     settings_refused = {violation.resource.key for _, violation in judged if violation.rule is spark.LH210}
@@ -289,6 +304,7 @@ def _judge(
     made = origins(environment, catalogue)
     yield from references.check(environment, made, cluster)
     yield from custom_references.check(environment, made, operators)
+    yield from reflected.check(environment, made)
     yield from watching.check(environment)
     without_effect = list(ignored.check(environment))
     yield from without_effect
@@ -297,6 +313,8 @@ def _judge(
     yield from amounts.check(environment)
     yield from scratch_volumes.check(environment)
     yield from access.check(environment, cluster)
+    yield from admission.check(environment, cluster)
+    yield from defaults.check(environment)
     forms = configuration.files_of(environment)
     read = list(_read(environment, forms))
     yield from read
@@ -310,6 +328,7 @@ def _judge(
     yield from external_secrets.check(environment, catalogue)
     yield from placeholders.check(environment)
     yield from aws.check(environment)
+    yield from buckets.check(environment)
     yield from workloads.check(environment, made)
     yield from policy.check(environment)
     yield from projects.check(environment, cluster)
@@ -317,8 +336,12 @@ def _judge(
     yield from encodings.check(environment)
     yield from formats.check(environment)
     yield from airflow.check(environment)
+    yield from airflow_commands.check(environment)
     yield from unread.check(environment)
     yield from spark.check(environment)
+    yield from java.check(environment)
+    yield from image_files.check(environment)
+    yield from pipeline.check(environment)
     yield from lua.check(environment)
     yield from dashboards.check(environment)
     yield from provisioning.check(environment)

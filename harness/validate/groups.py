@@ -30,8 +30,27 @@ GROUPS: Final = (
     Group(
         "whole",
         "Each environment is one cluster, and the repository has all that runs in it.",
-        frozenset({108, 202, 208, 209, *range(301, 310), *range(313, 316), 318, 319, 526, 527, 529, 540, 541, 701})
-        | {*range(711, 717), *range(721, 726)},
+        frozenset(
+            {
+                108,
+                202,
+                208,
+                209,
+                *range(301, 310),
+                *range(313, 316),
+                318,
+                319,
+                323,
+                324,
+                526,
+                527,
+                529,
+                540,
+                541,
+                701,
+            }
+        )
+        | {*range(711, 717), 719, *range(721, 727)},
     ),
     Group(
         "policy",
@@ -43,7 +62,7 @@ GROUPS: Final = (
     Group(
         "platform",
         "The repository is laid out as this one: base/, components/, overlays/, a catalogue of Secrets.",
-        frozenset({109, 205, 210, 211, 212, 213, 215, 310, 311, 321, 731, 751}),
+        frozenset({109, 205, 210, 211, 212, 213, 215, *range(217, 220), 310, 311, 321, 731, 751}),
     ),
 )
 

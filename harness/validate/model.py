@@ -25,9 +25,16 @@ class BuiltResource(Resource):
     parent: "BuiltResource | None" = None
 
     @classmethod
-    def of_build(cls, resource: Resource, build: Build) -> "BuiltResource":
-        """The same resource, with the same value, which nobody changes: reading its JSON again takes time."""
+    def of_build(cls, resource: Resource, build: Build, alike: dict[bytes, "BuiltResource"]) -> "BuiltResource":
+        """The same resource, with the same value, which nobody changes: reading its JSON again takes time.
+
+        `alike` are the resources so far by their JSON; environments share most of them.
+        """
         made = cls(resource.text, resource.as_json, resource.kind, resource.origin, build=build)
+        other = alike.setdefault(resource.as_json, made)
+        if other is not made:
+            vars(resource)["value"] = other.value
+            vars(made)["key"] = other.key
         vars(made)["value"] = resource.value
         return made
 
@@ -102,6 +109,8 @@ class Environment:
 
     @property
     def unreadable(self) -> list[BuiltResource]:
+        if not self.malformed:
+            return []
         return [resource for resource in self.everything if not self.is_readable(resource)]
 
     def is_readable(self, resource: BuiltResource) -> bool:
@@ -215,8 +224,14 @@ def _patches(build: Build) -> set[str]:
     }
 
 
-def environment(name: str, root: Path, applications: Iterable[Application]) -> Environment:
-    """The environment that Applications and roots make up; what several deploy is there once."""
+def environment(
+    name: str, root: Path, applications: Iterable[Application], alike: dict[bytes, BuiltResource] | None = None
+) -> Environment:
+    """The environment that Applications and roots make up; what several deploy is there once.
+
+    `alike` are the resources of other environments by their JSON, to which this one's are added.
+    """
+    alike = {} if alike is None else alike
     applications = list(applications)
     notes = [note for application in applications for note in application.notes]
     collected = Environment(name, root, [], not_built=notes)
@@ -235,7 +250,7 @@ def environment(name: str, root: Path, applications: Iterable[Application]) -> E
                 ) in application.repeated:
                     continue
                 item = deciphered(item)
-                resource = BuiltResource.of_build(item, build)
+                resource = BuiltResource.of_build(item, build, alike)
                 if not {"apiVersion", "kind"} <= resource.value.keys():
                     continue  # another program's file in a folder of manifests
                 collected.resources.append(resource)

@@ -6,15 +6,18 @@ from harness.validate import exemptions
 from harness.validate.argocd import ignored, lua, projects, waves
 from harness.validate.kubernetes import (
     access,
+    admission,
     amounts,
     apiserver,
     custom_references,
+    defaults,
     engines,
     majors,
     parity,
     policy,
     reach,
     references,
+    reflected,
     schemas,
     scratch_volumes,
     watching,
@@ -22,7 +25,17 @@ from harness.validate.kubernetes import (
 )
 from harness.validate.kustomize import building, kustomizations
 from harness.validate.monitoring import configuration, dashboards, metrics, provisioning, scraping
-from harness.validate.programs import airflow, aws, external_secrets, flags, spark
+from harness.validate.programs import (
+    airflow,
+    aws,
+    buckets,
+    external_secrets,
+    flags,
+    image_files,
+    java,
+    pipeline,
+    spark,
+)
 from harness.validate.rule import ValidationRule
 from harness.validate.texts import files, formats, placeholders, unread
 
@@ -35,19 +48,26 @@ _MODULES: Final = (
     reach,
     scraping,
     access,
+    admission,
+    defaults,
     watching,
     custom_references,
     external_secrets,
     majors,
     placeholders,
     aws,
+    buckets,
     schemas,
     apiserver,
     ignored,
     airflow,
     spark,
+    java,
+    image_files,
+    pipeline,
     unread,
     references,
+    reflected,
     metrics,
     configuration,
     lua,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/metrics"
 	"slices"
 	"strings"
 	"time"
@@ -12,7 +13,16 @@ import (
 	"github.com/yuin/gopher-lua/parse"
 )
 
-const patience = time.Second
+const (
+	patience = time.Second
+	// mostMemory is more than any script of the platform takes; Lua itself knows no limit.
+	mostMemory = 1_500 << 20
+	// longest is how long a text may be that string.rep makes at once.
+	longest   = 10 << 20
+	lookEvery = 5 * time.Millisecond
+)
+
+var errMemory = fmt.Errorf("it takes more than %d MB of memory", mostMemory>>20)
 
 // statuses are those that Argo CD knows.
 var statuses = []string{"Unknown", "Progressing", "Suspended", "Healthy", "Degraded", "Missing"}
@@ -73,14 +83,21 @@ func runOn(asked text, object map[string]any) error {
 			return 1
 		})
 	}
+	limitRepetition(state)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	go watchMemory(ctx, stop)
 	state.SetContext(ctx)
 	state.SetGlobal("obj", value(state, object))
 	state.SetGlobal("actionParams", state.NewTable())
 	if err := state.DoString(asked.Text); err != nil {
 		var failure *lua.ApiError
 		if errors.As(err, &failure) && failure.Type == lua.ApiErrorRun {
+			if context.Cause(ctx) == errMemory {
+				return errMemory
+			}
 			if ctx.Err() != nil {
 				return errors.New("it does not end within a second")
 			}
@@ -106,6 +123,41 @@ func runOn(asked text, object map[string]any) error {
 		return judgeAction(table)
 	}
 	return judgeHealth(table, object)
+}
+
+// watchMemory stops a script that fills the memory: it is looked at between two of its instructions.
+func watchMemory(ctx context.Context, stop context.CancelCauseFunc) {
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			if metrics.Read(sample); sample[0].Value.Uint64() > mostMemory {
+				stop(errMemory)
+				return
+			}
+		}
+	}
+}
+
+// limitRepetition refuses what would fill the memory with one instruction.
+func limitRepetition(state *lua.LState) {
+	table, ok := state.GetGlobal(lua.StringLibName).(*lua.LTable)
+	if !ok {
+		return
+	}
+	repeat := table.RawGetString("rep")
+	table.RawSetString("rep", state.NewFunction(func(state *lua.LState) int {
+		if times := state.CheckInt(2); times > longest || len(state.CheckString(1))*times > longest {
+			state.RaiseError("string.rep makes more than %d MB", longest>>20)
+		}
+		state.Insert(repeat, 1)
+		state.Call(state.GetTop()-1, 1)
+		return 1
+	}))
 }
 
 func judgeHealth(result *lua.LTable, object map[string]any) error {

@@ -11,6 +11,7 @@ import (
 // shells are the dialects that a script may be in, by the form of its text.
 var shells = map[string]syntax.LangVariant{
 	"sh":   syntax.LangPOSIX,
+	"ash":  syntax.LangPOSIX,
 	"bash": syntax.LangBash,
 	"ksh":  syntax.LangMirBSDKorn,
 	"zsh":  syntax.LangZsh,
@@ -20,7 +21,7 @@ func judgeShell(asked text) []refusal {
 	shell := asked.Form
 	file, err := syntax.NewParser(syntax.Variant(shells[shell])).Parse(strings.NewReader(asked.Text), "")
 	if err == nil {
-		return unset(file, asked)
+		return append(unportable(file, asked), unset(file, asked)...)
 	}
 	var parse syntax.ParseError
 	var language syntax.LangError

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
+from pathlib import Path
 from typing import Final
 
 from harness.errors import closest
@@ -10,6 +11,7 @@ from harness.manifests.applications.argocd import GROUP, WAVE
 from harness.manifests.applications.policies import HOOK, SYNC_OPTIONS
 from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.values import dig, mapping, mappings, string_map, strings
+from harness.validate.argocd import rbac
 from harness.validate.finding import Violation
 from harness.validate.kubernetes.api_resources import Resources, plural_of, resources
 from harness.validate.model import BuiltResource, Environment
@@ -90,6 +92,7 @@ _FINALIZERS: Final = frozenset(
     | {f"resources-finalizer.argocd.argoproj.io/{mode}" for mode in ("background", "foreground")}
     | {f"{when}-delete-finalizer.argocd.argoproj.io{step}" for when in ("pre", "post") for step in ("", "/cleanup")}
 )
+_ALIKE: Final = 0.85
 _DURATION: Final = re.compile(r"0|(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h|d|w|y))+")
 _VALUES: Final = {
     "resource.respectRBAC": (re.compile(r"normal|strict|"), "normal or strict"),
@@ -109,6 +112,10 @@ _VALUES: Final = {
     ),
 }
 """What keys of `argocd-cm` and `argocd-rbac-cm` may be."""
+SETTINGS_FILE: Final = Path(__file__).with_name("settings.txt")
+"""The keys of `argocd-cm` and `argocd-rbac-cm`, as Argo CD's sources have them; a test compares it with these."""
+FAMILIES: Final = ("accounts.", "help.download.", "kustomize.", "policy.", "resource.customizations.")
+"""Starts of keys of which there are any number."""
 _ACCOUNT: Final = re.compile(r"accounts\.[^.]+")
 _CAPABILITY: Final = re.compile(r"\s*(?:(?:login|apiKey)\s*(?:,\s*|$))*")
 _OF_A_KIND: Final = re.compile(
@@ -129,15 +136,9 @@ _PARAMETERS: Final = {
     ),
 }
 """What keys of `argocd-cmd-params-cm` may be."""
-_LONG: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+_LONG: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
+_POLICY: Final = re.compile(r"policy\.(?:.*\.)?csv")
 _ALWAYS: Final = re.compile(r"\*(?:/1)? \*(?: \*){3}")
-_VERBS: Final = frozenset({"get", "create", "update", "delete", "sync", "override", "invoke", "*"})
-_OF_PROJECTS: Final = frozenset({"applications", "applicationsets", "logs", "exec"})
-"""What a policy names as project/name."""
-_OBJECTS: Final = frozenset(
-    {"applications", "applicationsets", "accounts", "certificates", "clusters", "exec", "extensions", "gpgkeys"}
-    | {"logs", "projects", "repositories", "write-repositories", "*"}
-)
 
 
 def check(environment: Environment) -> Iterator[Violation]:
@@ -214,14 +215,30 @@ def _settings(config: BuiltResource, kinds: _Kinds) -> Iterator[Violation]:
         about = _OF_A_KIND.fullmatch(key)
         if about and (said := kinds.wrong(about["group"] or "", about["kind"])):
             yield Violation(LH207, f"{config} has {key} for {said}.", config, ("data", key))
+        known = () if key.startswith(FAMILIES) else _settings_known()
+        if known and key not in known and (close := closest(key, known, _ALIKE)):
+            message = f"{config} sets {key}, which Argo CD does not read: use {close}."
+            yield Violation(LH207, message, config, ("data", key))
         pattern, wanted = _VALUES.get(key, (None, ""))
         if pattern and not pattern.fullmatch(value.strip()):
             yield Violation(LH207, f"{config} sets {key}, which has to be {wanted}.", config, ("data", key))
-        if key == "policy.csv" or (key.startswith("policy.") and key.endswith(".csv")):
-            for number, line in enumerate(value.splitlines(), 1):
-                for said in _policy(line):
-                    message = f"{config} has a {key} with {said}, line {number}."
-                    yield Violation(LH207, message, config, ("data", key), number)
+    yield from _policies(config)
+
+
+@cache
+def _settings_known() -> frozenset[str]:
+    return frozenset(SETTINGS_FILE.read_text(encoding="utf-8").split())
+
+
+def _policies(config: BuiltResource) -> Iterator[Violation]:
+    data = string_map(config.value.get("data"))
+    policies = {key: text for key, text in data.items() if _POLICY.fullmatch(key)}
+    for key, line, said in rbac.of_settings(policies, data.get("policy.default", "").strip()):
+        if line is None:
+            yield Violation(LH207, f"{config} sets {key} to {said}.", config, ("data", key))
+        else:
+            message = f"{config} has a {key} with {said}, line {line}."
+            yield Violation(LH207, message, config, ("data", key), line)
 
 
 def _parameters(config: BuiltResource) -> Iterator[Violation]:
@@ -234,45 +251,34 @@ def _parameters(config: BuiltResource) -> Iterator[Violation]:
 def _retries(application: BuiltResource) -> Iterator[Violation]:
     path = ("spec", "syncPolicy", "retry", "backoff")
     backoff = mapping(dig(application.value, *path))
-    first, longest = (_seconds(str(backoff.get(field) or "")) for field in ("duration", "maxDuration"))
-    if first is not None and longest is not None and longest < first:
+    seconds: dict[str, float | None] = {}
+    for field in ("duration", "maxDuration"):
+        text = str(backoff.get(field) or "")
+        seconds[field] = _seconds(text) if text else None
+        if text and seconds[field] is None:
+            message = f"{application} waits {text} between retries, which has to be a duration such as 5s or 3m."
+            yield Violation(LH207, message, application, (*path, field))
+    first, longest = seconds["duration"], seconds["maxDuration"]
+    if first is not None and longest is not None and 0 < longest < first:
         said = f"waits {backoff['duration']} before the first retry, and {backoff['maxDuration']} at most"
         yield Violation(LH207, f"{application} {said}: raise maxDuration.", application, (*path, "maxDuration"))
+    if isinstance(factor := backoff.get("factor"), int) and factor < 1:
+        message = f"{application} waits {factor} times as long before each retry: set the factor to 1 or more."
+        yield Violation(LH207, message, application, (*path, "factor"))
 
 
 def _seconds(text: str) -> float | None:
-    """The seconds of a duration; None for what is none.
+    """The seconds of a duration, as Argo CD reads it; None for what is none.
 
-    >>> _seconds("1m30s"), _seconds("3min")
-    (90.0, None)
+    >>> _seconds("1m30s"), _seconds("5"), _seconds("3min")
+    (90.0, 5.0, None)
     """
+    if re.fullmatch(r"[+-]?\d+", text):
+        return float(text)
     parts = re.findall(r"(\d+(?:\.\d+)?)([a-zµ]+)", text)
     if not parts or "".join(map("".join, parts)) != text or any(unit not in _LONG for _, unit in parts):
         return None
     return sum(float(number) * _LONG[unit] for number, unit in parts)
-
-
-def _policy(line: str) -> Iterator[str]:
-    """What is wrong with a line of a policy, as the middle of a sentence."""
-    fields = [field.strip() for field in line.partition("#")[0].split(",")]
-    if fields == [""]:
-        return
-    if fields[0] == "p" and len(fields) != 6:
-        yield f"a rule of {len(fields)} fields instead of p, subject, resource, action, object, effect"
-    elif fields[0] == "g" and len(fields) != 3:
-        yield f"a group of {len(fields)} fields instead of g, subject, role"
-    elif fields[0] not in ("p", "g"):
-        yield "a line that starts with neither p nor g"
-    elif fields[0] == "p":
-        what, verb, effect = fields[2], fields[3], fields[5]
-        if what not in _OBJECTS and "*" not in what:
-            yield f"a rule for {what}, which Argo CD does not know{_instead(what, _OBJECTS)}"
-        if verb.partition("/")[0] not in _VERBS and "*" not in verb:
-            yield f"the action {verb}, which Argo CD does not know{_instead(verb, _VERBS)}"
-        if what in _OF_PROJECTS and "/" not in fields[4] and "*" not in fields[4]:
-            yield f"the object {fields[4]}, which is no project/name"
-        if effect not in ("allow", "deny"):
-            yield f"the effect {effect} instead of allow or deny"
 
 
 def _project(project: BuiltResource) -> Iterator[Violation]:
@@ -283,13 +289,7 @@ def _project(project: BuiltResource) -> Iterator[Violation]:
             yield Violation(LH207, message, project, ("spec", "syncWindows", index, "schedule"))
     for index, role in enumerate(mappings(dig(project.value, "spec", "roles"))):
         for number, line in enumerate(strings(role.get("policies"))):
-            fields = [field.strip() for field in line.split(",")]
-            said = list(_policy(line))
-            if not said and fields[1] != f"proj:{project.name}:{role.get('name')}":
-                said.append(f"a rule for {fields[1]} instead of proj:{project.name}:{role.get('name')}")
-            elif not said and not fields[4].startswith(f"{project.name}/"):
-                said.append(f"a rule for {fields[4]}, which is not of the project: {project.name}/...")
-            for problem in said:
+            for problem in rbac.of_project(project.name, str(role.get("name")), line):
                 message = f"{project} has a role {role.get('name')} with {problem}."
                 yield Violation(LH207, message, project, ("spec", "roles", index, "policies", number))
 
@@ -300,7 +300,9 @@ def _metadata(resource: BuiltResource, kind: str, path: tuple[Step, ...]) -> Ite
         message = f"{resource} has the label {key}, which Argo CD only reads as an annotation."
         yield Violation(LH207, message, resource, (*path, "metadata", "labels", key))
     for index, name in enumerate(strings(dig(metadata, "finalizers"))):
-        if "argocd.argoproj.io" in name and name not in _FINALIZERS:
+        if name in _FINALIZERS:
+            continue
+        if "argocd.argoproj.io" in name or closest(name, _FINALIZERS, _ALIKE):
             message = (
                 f"{resource} has the finalizer {name}, which Argo CD does not know{_instead(name, _FINALIZERS)}."
             )

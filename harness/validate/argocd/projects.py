@@ -44,6 +44,8 @@ Right = tuple[str, dict[str, Any]]
 _CONTROLLER: Final = "argocd-application-controller"
 _FIELDS: Final = {"sourceRepos": "source", "destinations": "destination"}
 """The fields of an Application, by those of a project that permit them."""
+_KINDS: Final = [f"{scope}Resource{kind}list" for scope in ("cluster", "namespace") for kind in ("White", "Black")]
+"""The fields of a project that permit kinds, and a few of them by name."""
 _ANYTHING: Final = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
 _WRITE: Final = ("create", "patch")
 
@@ -100,6 +102,8 @@ def _refused(project: BuiltResource, deployed: Deployed) -> Iterator[Violation]:
     permitted = mapping(project.value.get("spec"))
     refused: dict[str, dict[BuiltResource, str]] = {field: {} for field in _FIELDS}
     kinds: dict[tuple[str, str], BuiltResource] = {}
+    by_name = any("name" in item for field in _KINDS for item in mappings(permitted.get(field)))
+    permits: dict[tuple[str, str, bool, str], bool] = {}
     for application, resources in deployed.items():
         spec = mapping(application.value.get("spec"))
         for _, source in sources_of(spec):
@@ -110,7 +114,10 @@ def _refused(project: BuiltResource, deployed: Deployed) -> Iterator[Violation]:
             if not permits_destination(permitted, mapping(spec.get("destination")), namespace):
                 refused["destinations"][application] = f"the destination {namespace or 'without a namespace'}"
         for resource in resources:
-            if not permits_kind(permitted, resource):
+            key = (resource.group, resource.kind, bool(resource.namespace), resource.name if by_name else "")
+            if key not in permits:
+                permits[key] = permits_kind(permitted, resource)
+            if not permits[key]:
                 kinds.setdefault((resource.group, resource.kind), resource)
     for field, applications in refused.items():
         for application, what in list(applications.items())[:1]:

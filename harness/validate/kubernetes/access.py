@@ -75,7 +75,7 @@ def check(environment: Environment, cluster: Cluster) -> Iterator[Violation]:
     for role in roles:
         everywhere = role.kind == "ClusterRole" and (role.name in bound or not _bindings_of(environment, role))
         for index, rule in enumerate(mappings(role.value.get("rules"))):
-            for field, said in _without_effect(rule, known, cluster, everywhere=everywhere):
+            for field, said in without_effect(rule, known, cluster, everywhere=everywhere):
                 yield Violation(LH721, f"{role} {said}.", role, ("rules", index, field))
     yield from _unbound(environment, roles)
     callers = callers_of(environment)
@@ -121,10 +121,10 @@ def has_token(environment: Environment, pod: Pod) -> bool:
     )
 
 
-def _without_effect(
-    rule: dict[str, Any], known: Resources, cluster: Cluster, *, everywhere: bool
+def without_effect(
+    rule: dict[str, Any], known: Resources, cluster: Cluster, *, everywhere: bool, does: str = "grants access to"
 ) -> Iterator[tuple[str, str]]:
-    """What in a rule grants nothing: (field, the rest of a sentence)."""
+    """What in a rule is about nothing: (field, the rest of a sentence, which starts with what the rule `does`)."""
     groups, named, verbs = (strings(rule.get(field)) for field in ("apiGroups", "resources", "verbs"))
     allowed = VERBS | SPECIAL_VERBS if named else URL_VERBS
     for verb in verbs:
@@ -135,7 +135,7 @@ def _without_effect(
         if group != "*" and group not in there:
             yield (
                 "apiGroups",
-                f"grants the API group {group}, which does not exist{_instead(group.partition('/')[0], there)}",
+                f"{does} the API group {group}, which does not exist{_instead(group.partition('/')[0], there)}",
             )
     judged = [group for group in groups if group in there and group not in AGGREGATED | cluster.api_groups]
     if len(judged) != len(groups):
@@ -146,16 +146,16 @@ def _without_effect(
         having = [group for group in groups if (group, name) in known]
         if not having:
             of = " and ".join(group or "the core group" for group in groups)
-            yield "resources", f"grants access to {name}, which {of} does not have{_hint(name, groups, known)}"
+            yield "resources", f"{does} {name}, which {of} does not have{_hint(name, groups, known)}"
         elif (
             not everywhere
             and "bind" not in verbs
             and name.partition("/")[0] != "namespaces"
             and not any(known[group, name] for group in having)
         ):
-            yield "resources", f"grants access to {name}, which belong to no namespace, in namespaces only"
+            yield "resources", f"{does} {name}, which belong to no namespace, in namespaces only"
         only = SUBRESOURCE_VERBS.get(name.partition("/")[2])
-        if having and only and not only & {*verbs} and "*" not in verbs:
+        if having and only and verbs and not only & {*verbs} and "*" not in verbs:
             yield "verbs", f"grants {', '.join(verbs)} on {name}, which knows only {', '.join(sorted(only))}"
 
 

@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import posixpath
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -95,8 +96,10 @@ KUBE_SCORE: Final = {
 
 _BUDGETS: Final = frozenset({"LH530", "LH531"})
 _SEVERAL: Final = 2
-_FORMAT: Final = "2"
+_FORMAT: Final = "3"
 """Raised when what is cached changes its meaning."""
+_SETTLED_NANOSECONDS: Final = 2_000_000_000
+"""How long ago a file has to be changed for its time to tell a later change."""
 _KEPT_FILES: Final = 2_000
 NOT_SEARCHED: Final = ", so it is not searched for credentials."
 _BAD_GRADE: Final = 5
@@ -124,11 +127,13 @@ def kube_score(environment: Environment) -> list[Violation]:
     by_name = {
         (str(value["kind"]), owner.namespace, str(dig(value, "metadata", "name"))): owner for value, owner in scored
     }
-    texts = [json.dumps(value, ensure_ascii=False) for value, _ in scored]  # YAML has no surrogate pairs
     cache = Cache("scores")
-    key = content_key(tool_folder("kube-score").name, *sorted(KUBE_SCORE), _FORMAT, *texts)
+    # The keys of resources are at hand, and what is changed in some is written out.
+    contents = [owner.key if value is owner.value else json.dumps(value) for value, owner in scored]
+    key = content_key(tool_folder("kube-score").name, *sorted(KUBE_SCORE), _FORMAT, *contents)
     answer = cache.get(key)
     if answer is None:
+        texts = [json.dumps(value, ensure_ascii=False) for value, _ in scored]  # YAML has no surrogate pairs
         answer = _score(texts)
         cache.put(key, answer)
     violations = [
@@ -324,20 +329,37 @@ def credentials(root: Path, files: Sequence[str]) -> list[Finding]:
 
 
 def _keys(root: Path, files: Sequence[str]) -> tuple[dict[str, str], list[Finding]]:
-    """The content keys of files, and findings on those that are not searched."""
+    """The content keys of files, and findings on those that are not searched.
+
+    A file that the system says nobody has touched since its key was made keeps it.
+    """
+    cache, place = Cache("file-keys"), content_key(str(root))
+    known: dict[str, list[str]] = cache.get(place) or {}
+    untouched: dict[str, list[str]] = {}
     keys: dict[str, str] = {}
     unread: list[Finding] = []
+    settled = time.time_ns() - _SETTLED_NANOSECONDS
     for path in files:
         try:
-            with open(f"{root}/{path}", "rb", buffering=0) as file:  # noqa: PTH123 - a Path for each of many files is slow
-                size = os.fstat(file.fileno()).st_size
-                why = f"has {size:,} bytes" if size > MAX_BYTES else ""
-                if not why:
-                    keys[path] = content_key(file.readall(), posixpath.basename(path))
+            status = os.stat(f"{root}/{path}")  # noqa: PTH116 - a Path for each of many files is slow
+            changed = max(status.st_ctime_ns, status.st_mtime_ns)
+            mark = f"{status.st_ino} {status.st_size} {changed}"
+            if (key := known.get(path)) is not None and key[0] == mark:
+                untouched[path] = key
+                keys[path] = key[1]
+                continue
+            why = f"has {status.st_size:,} bytes" if status.st_size > MAX_BYTES else ""
+            if not why:
+                with open(f"{root}/{path}", "rb", buffering=0) as file:  # noqa: PTH123 - likewise
+                    keys[path] = content_key(file.read(MAX_BYTES + 1), posixpath.basename(path))
+                if changed < settled:
+                    untouched[path] = [mark, keys[path]]
         except OSError as error:
             why = f"cannot be read ({error.strerror})"
         if why:
             unread.append(_unsearched(path, root, why))
+    if untouched != known:
+        cache.put(place, untouched)
     return keys, unread
 
 

@@ -49,7 +49,7 @@ _KUBELET: Final = 10250
 _WAYS: Final = {"ingress": "in", "egress": "out", "": "out or in"}
 _DNS: Final = Endpoint("kube-system", {"k8s-app": "kube-dns"}, {"kubernetes.io/metadata.name": "kube-system"})
 _URL: Final = re.compile(
-    r"\b([a-z][a-z0-9+]*)://(?:[^\s/@\"']*@)?([a-z0-9-]+(?:\.[a-z0-9-]+)+)(?::(\d+))?(?=[/\s\"',?]|$)"
+    r"(?<![\w+])([a-z][a-z0-9+]*)://(?:[^\s/@\"']*@)?([a-z0-9-]+(?:\.[a-z0-9-]+)+)(?::(\d+))?(?=[/\s\"',?]|$)"
 )
 _INSIDE: Final = re.compile(r"\.(?:svc|local|internal|localhost)$|\.svc\.|^\d+(?:\.\d+)+$")
 _PORTS: Final = {"http": 80, "https": 443, "ssh": 22}

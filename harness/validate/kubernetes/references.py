@@ -242,6 +242,10 @@ def _bindings(environment: Environment, cluster: Cluster) -> Iterator[Violation]
                 LH308, f"{binding} binds {kind} {name}, which does not exist.", binding, ("roleRef", "name")
             )
         for index, subject in enumerate(mappings(binding.value.get("subjects"))):
+            _, of_namespace, whose = str(subject.get("name")).partition("system:serviceaccounts:")
+            if subject.get("kind") == "Group" and of_namespace and whose not in environment.namespaces:
+                message = f"{binding} is for every ServiceAccount in {whose}, a namespace that does not exist."
+                yield Violation(LH304, message, binding, ("subjects", index))
             if subject.get("kind") != "ServiceAccount":
                 continue
             place, account = str(subject.get("namespace") or binding.namespace), str(subject.get("name"))

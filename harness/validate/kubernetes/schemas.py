@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -121,27 +122,51 @@ def _in_order(message: str) -> str:
 
 def _conform(resources: list[BuiltResource], crd_schemas: Path) -> dict[str, dict[str, str]]:
     errors_of: dict[str, dict[str, str]] = {resource.key: {} for resource in resources}
+    schemas = {version: _kubernetes_schemas(version, resources) for version in KUBERNETES_VERSIONS}
+    judged = {version: _same_schemas(resources, schemas, version) for version in KUBERNETES_VERSIONS}
     with scratch("conform-") as folder:
         for index, resource in enumerate(resources):
             text = json.dumps(resource.value, ensure_ascii=False)  # YAML has no surrogate pairs
-            (folder / f"{index}.json").write_text(text, encoding="utf-8")
+            for version in {versions[index] for versions in judged.values()}:
+                (folder / version).mkdir(exist_ok=True)
+                (folder / version / f"{index}.json").write_text(text, encoding="utf-8")
         with ThreadPoolExecutor(2) as pool:
             answers = pool.map(
-                lambda version: _kubeconform(folder, version, resources, crd_schemas), KUBERNETES_VERSIONS
+                lambda version: _kubeconform(folder / version, version, schemas[version], crd_schemas),
+                KUBERNETES_VERSIONS,
             )
-            for version, answer in zip(KUBERNETES_VERSIONS, answers, strict=True):
-                for index, errors in answer.items():
-                    errors_of[resources[index].key][version] = json.dumps(errors)
+            by_version = dict(zip(KUBERNETES_VERSIONS, answers, strict=True))
+    for version, versions in judged.items():
+        for index, resource in enumerate(resources):
+            if (errors := by_version[versions[index]].get(index)) is not None:
+                errors_of[resource.key][version] = json.dumps(errors)
     return errors_of
 
 
-def _kubeconform(
-    folder: Path, version: str, resources: list[BuiltResource], crd_schemas: Path
-) -> dict[int, list[tuple[str, str]]]:
+def _same_schemas(resources: list[BuiltResource], schemas: dict[str, Path], version: str) -> list[str]:
+    """For each resource, the first version that has the same schema of it: custom resources have one for all."""
+    same = {
+        name: next(
+            other
+            for other in KUBERNETES_VERSIONS
+            if _schema_key(schemas[other] / name) == _schema_key(schemas[version] / name)
+        )
+        for name in {_schema_name(resource) for resource in resources}
+    }
+    return [same[_schema_name(resource)] for resource in resources]
+
+
+@lru_cache(maxsize=10_000)
+def _schema_key(file: Path) -> str:
+    return content_key(file) if file.is_file() else ""
+
+
+def _kubeconform(folder: Path, version: str, schemas: Path, crd_schemas: Path) -> dict[int, list[tuple[str, str]]]:
     """The errors of one version by the resource's index: (path, message); path `?` for an unknown kind."""
     from harness.machine.tools import ask
 
-    schemas = _kubernetes_schemas(version, resources)
+    if not folder.is_dir():
+        return {}
     options = ["-strict", "-output", "json", "-n", "2", "-kubernetes-version", version]
     options += ["-schema-location", f"{schemas}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"]
     options += [

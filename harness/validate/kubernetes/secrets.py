@@ -1,11 +1,11 @@
 """The origins of Secrets: a manifest, the catalogue of `harness secrets`, Reflector, an operator."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from harness.manifests.catalogue import Catalogue
+from harness.manifests.patches import selects
 from harness.manifests.values import dig, mappings, string_map
 from harness.validate.model import BuiltResource, Environment
 
@@ -104,5 +104,5 @@ def _copies(annotations: dict[str, str], environment: Environment) -> Iterator[s
     named = annotations.get(f"{REFLECTOR}/reflection-auto-namespaces", "")
     patterns = [pattern.strip() for pattern in named.split(",") if pattern.strip()] or [".*"]
     for namespace in environment.namespaces:
-        if any(re.fullmatch(pattern, namespace) for pattern in patterns):
+        if any(selects(pattern, namespace) for pattern in patterns):
             yield namespace

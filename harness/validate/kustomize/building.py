@@ -8,13 +8,14 @@ from typing import Final
 
 from harness.manifests import cluster
 from harness.manifests.build import Build
-from harness.manifests.environments import OVERLAYS, aggregates
+from harness.manifests.built_tree import BuiltTree
+from harness.manifests.environments import OVERLAYS, listing, overlay_folder
 from harness.manifests.exemptions import FILE as EXEMPTIONS
 from harness.manifests.explain import invalid_manifests
 from harness.manifests.helm.chart import CHART
-from harness.manifests.inputs import KUSTOMIZATION_NAMES, Kustomizations, no_file
+from harness.manifests.inputs import KUSTOMIZATION_NAMES, no_file
 from harness.manifests.problem import NOT_BUILT, Problem
-from harness.manifests.tree import Tree
+from harness.manifests.tree import Tree, with_folders
 from harness.validate.exemptions import FOLDERS
 from harness.validate.finding import Finding
 from harness.validate.model import Environment
@@ -118,38 +119,43 @@ def finding(problem: Problem, root: Path, environments: tuple[str, ...] = ()) ->
     return Finding(problem.rule, problem.message, environments, file=root / location.file, line=location.line)
 
 
-def unused_files(root: Path, environments: list[Environment], kustomizations: Kustomizations) -> list[Finding]:
+def unused_files(root: Path, environments: list[Environment], built: BuiltTree) -> list[Finding]:
     """Manifests that no kustomization reads; disabled components count as roots."""
     used = {
         path for environment in environments for build in environment.builds for path in build.root.inputs.files
     }
     findings: list[Finding] = []
-    tree = kustomizations.tree
-    files = [path for folder in FOLDERS for path in sorted((root / folder).rglob("*.y*ml"))]
+    tree, kustomizations = built.tree, built.kustomizations
+    files = [
+        path
+        for path in sorted(tree.paths())
+        if path.endswith((".yaml", ".yml")) and path.partition("/")[0] in FOLDERS
+    ]
     for path in files:
-        folder = path.parent.relative_to(root).as_posix()
-        is_component = path.name in KUSTOMIZATION_NAMES and kustomizations.fields(folder).get("kind") == "Component"
-        if is_component and path.relative_to(root).as_posix() not in used:
+        folder, name = posixpath.split(path)
+        is_component = name in KUSTOMIZATION_NAMES and kustomizations.fields(folder).get("kind") == "Component"
+        if is_component and path not in used:
             inputs = kustomizations.inputs(folder)
             used |= inputs.files
             problems = [*inputs.problems, *inputs.unpinned(tree), *invalid_manifests(tree, inputs)]
             findings += [finding(problem, root) for problem in problems]
-    used |= {path for environment in environments for path in aggregates(root, environment.name)}
+    for environment in environments:
+        used |= {*listing(kustomizations, built.settings, overlay_folder(environment.name))}
     # What a kustomization that cannot be read would name is not known.
     broken = {
         folder
         for environment in environments
         for build in environment.builds
         for problem in build.root.inputs.problems
-        for folder in (root / build.folder, (root / problem.location.file).parent)
+        for folder in (build.folder, posixpath.dirname(problem.location.file) or ".")
     }
     for path in files:
-        if path.relative_to(root).as_posix() in used or _is_ours(path, root) or path.stem.endswith("_test"):
+        if path in used or path.endswith(("_test.yaml", "_test.yml")) or _is_ours(root / path, root):
             continue
-        if not path.is_file() or not broken.isdisjoint(path.parents):
+        if not (root / path).is_file() or not broken.isdisjoint(with_folders([path])):
             continue
-        message = f"{path.relative_to(root)} is not used by any environment or component."
-        findings.append(Finding(LH109.id, message, file=path, line=1))
+        message = f"{path} is not used by any environment or component."
+        findings.append(Finding(LH109.id, message, file=root / path, line=1))
     return findings
 
 

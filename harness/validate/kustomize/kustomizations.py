@@ -13,6 +13,7 @@ from harness.manifests.kubernetes_yaml import YamlError, parse
 from harness.manifests.patches import patches_of, selects
 from harness.manifests.problem import Location
 from harness.manifests.tree import UnreadableError
+from harness.manifests.upstream import identities
 from harness.manifests.values import dig, mapping, mappings, sequence, string_map
 from harness.validate.finding import Finding
 from harness.validate.kustomize.replacements import replacements_of
@@ -36,6 +37,9 @@ _SELECTING: Final = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 _CLUSTERS_NAMESPACES: Final = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 _GENERATORS: Final = ("configMapGenerator", "secretGenerator", "generators", "helmCharts")
 _SELECTOR_FIELDS: Final = ("group", "version", "namespace", "labelSelector", "annotationSelector")
+_NAMESPACE: Final = re.compile(r"namespace[\"']?[ \t]*:[ \t]*[\"']?([^\s\"',}]*)")
+_CONTENT: Final = re.compile(r"^[ \t]*(?!(?:---|\.\.\.)[ \t]*(?:#|$))[^\s#]", re.MULTILINE)
+"""The start of a line that is no comment and separates no documents."""
 _REQUIREMENT: Final = re.compile(
     r"\s*(?:(?P<absent>!)?\s*(?P<key>[\w./-]+)|(?P<name>[\w./-]+)\s*(?P<sign>==|=|!=)\s*(?P<text>[\w.-]*)"
     r"|(?P<of>[\w./-]+)\s+(?P<in>in|notin)\s*\((?P<values>[^)]*)\))\s*"
@@ -87,19 +91,30 @@ class Scope:
                     continue
         return written
 
-    @cached_property
-    def text(self) -> str:
-        return "\n".join(resource.text for resource in self.build.resources)
+    def contains(self, text: str) -> bool:
+        """Whether a resource of which something is run, or which is handed on, has a text."""
+        resources = (item for item in self.build.resources if item.kind != "CustomResourceDefinition")
+        return any(text in resource.text for resource in resources)
 
     @cached_property
-    def namespaces(self) -> set[str]:
-        return {"default", *(str(dig(value, "metadata", "namespace") or "") for value in self.values)}
+    def _built_namespaces(self) -> set[str]:
+        return {"default", *(resource.namespace for resource in self.build.resources)}
+
+    @cached_property
+    def _written_namespaces(self) -> set[str]:
+        return {str(dig(value, "metadata", "namespace") or "") for _, value in self.written}
+
+    def _is_in(self, namespace: str) -> bool:
+        """Whether a namespace is among those of its resources, as they are built or written."""
+        return any(selects(namespace, one) for one in self._built_namespaces) or any(
+            selects(namespace, one) for one in self._written_namespaces
+        )
 
     @property
     def is_known(self) -> bool:
         """Whether all of it is seen before the build changes it."""
         inputs = self.build.root.inputs
-        return not self.build.problems and not inputs.remotes and not inputs.charts and not self.empty
+        return not self.build.problems and not inputs.charts and not self.empty
 
     @cached_property
     def empty(self) -> list[str]:
@@ -111,7 +126,22 @@ class Scope:
         return any(
             self._fits(selector, value) and not any(self._fits(one, value) for one in rejected)
             for value in self.values
-        )
+        ) or self._may_select_elsewhere(selector)
+
+    def _may_select_elsewhere(self, selector: dict[str, Any]) -> bool:
+        """Whether it is for a resource of a remote base, which a patch may have removed, or that is not known."""
+        bases = [remote.parsed() for remote in self.build.root.inputs.remotes]
+        if bases and (selector.get("labelSelector") or selector.get("annotationSelector")):
+            return True
+        for base in bases:
+            for whole in (False, True):
+                known = identities(base, whole=whole) if base else None
+                if known is None or any(
+                    self._fits(selector, {"apiVersion": version, "kind": kind, "metadata": {"name": name}})
+                    for version, kind, name in known
+                ):
+                    return True
+        return False
 
     def _fits(self, selector: dict[str, Any], value: dict[str, Any]) -> bool:
         group, _, version = str(value.get("apiVersion") or "").rpartition("/")
@@ -124,9 +154,7 @@ class Scope:
                 _holds(str(selector.get(field) or ""), string_map(dig(value, "metadata", where)))
                 for field, where in (("labelSelector", "labels"), ("annotationSelector", "annotations"))
             )
-            and (
-                not selector.get("namespace") or any(selects(selector["namespace"], one) for one in self.namespaces)
-            )
+            and (not selector.get("namespace") or self._is_in(selector["namespace"]))
         )
 
 
@@ -213,6 +241,9 @@ def _selectors(environment: Environment, build: Build, kustomization: Kustomizat
 
 
 def _moved(environment: Environment, build: Build, used: frozenset[str]) -> Iterator[Finding]:
+    set_ = {str(one.fields.get("namespace")) for one in build.root.kustomizations if one.fields.get("namespace")}
+    if not set_ or not _may_be_elsewhere(build.root, set_):
+        return
     there = {(item.kind, item.name, item.namespace) for item in build.resources}
     written: dict[tuple[str, str], set[str]] = {}
     for _, value in Scope(build).written:
@@ -231,6 +262,18 @@ def _moved(environment: Environment, build: Build, used: frozenset[str]) -> Iter
                 message = f"'namespace' moves {moved}, whose manifest says {namespace}, which is in use as well."
                 yield _finding(LH111, message, environment, kustomization.location("namespace"))
                 break
+
+
+def _may_be_elsewhere(root: Root, namespaces: set[str]) -> bool:
+    """Whether a manifest may name another namespace; parsing them all takes time."""
+    for file in root.inputs.manifests:
+        try:
+            named = _NAMESPACE.findall(root.tree.text(file))
+        except UnreadableError:
+            continue
+        if not namespaces.issuperset(named):
+            return True
+    return False
 
 
 def _finding(rule: ValidationRule, message: str, environment: Environment, location: Location) -> Finding:
@@ -265,10 +308,9 @@ def _parts(build: Build, kustomization: Kustomization) -> Iterator[Part]:
 
 def _is_empty(root: Root, file: str) -> bool:
     try:
-        lines = root.tree.text(file).splitlines()
+        return not _CONTENT.search(root.tree.text(file))
     except UnreadableError:
         return False
-    return all(line.partition("#")[0].strip() in ("", "---", "...") for line in lines)
 
 
 def _selecting(selector: dict[str, Any], rejected: Iterable[dict[str, Any]] = ()) -> Callable[[Scope], bool]:
@@ -276,7 +318,7 @@ def _selecting(selector: dict[str, Any], rejected: Iterable[dict[str, Any]] = ()
 
 
 def _containing(text: str) -> Callable[[Scope], bool]:
-    return lambda scope: text in scope.text
+    return lambda scope: scope.contains(text)
 
 
 def _described(selector: dict[str, Any]) -> str:

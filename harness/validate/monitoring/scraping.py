@@ -4,6 +4,7 @@ import re
 from collections.abc import Container, Iterator, Mapping
 from typing import Any, Final
 
+from harness.manifests.regular_expressions import readable
 from harness.manifests.values import dig, mappings, string_map, strings
 from harness.validate.finding import Violation
 from harness.validate.kubernetes.hosts import texts_of
@@ -91,10 +92,9 @@ def relabelled(labels: Mapping[str, str], rules: list[dict[str, Any]]) -> dict[s
         action = str(rule.get("action", "replace")).lower()
         separator = str(rule.get("separator", ";"))
         value = separator.join(result.get(name, "") for name in strings(rule.get("source_labels")))
-        try:
-            match = re.fullmatch(str(rule.get("regex", "(.*)")), value)
-        except re.error:
+        if (pattern := readable(str(rule.get("regex", "(.*)")), len(value))) is None:
             return None
+        match = pattern.fullmatch(value)
         target = str(rule.get("target_label", ""))
         if (action == "keep" and not match) or (action == "drop" and match):
             return None

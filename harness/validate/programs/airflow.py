@@ -22,8 +22,8 @@ from harness.validate.texts.variables import Variable, variables_of
 
 LH211: Final = ValidationRule(
     "LH211",
-    "Airflow knows its settings, and can read their values",
-    "It ignores a name that it does not know, and stops at a value of another type.",
+    "Airflow knows its commands and settings, and can read their values",
+    "It stops at a command that it does not know or a value of another type, and ignores the name of a setting.",
 )
 
 FILE: Final = Path(__file__).with_name("airflow.json")

@@ -14,9 +14,10 @@ from typing import Any, Final
 
 from harness.errors import closest
 from harness.manifests.kubernetes_yaml import Step
-from harness.manifests.values import dig, mapping, string_map
+from harness.manifests.values import dig, mapping, string_map, strings
 from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource, Environment
+from harness.validate.programs import java
 from harness.validate.rule import ValidationRule
 from harness.validate.texts.scripts import argument_path, commands
 
@@ -53,7 +54,11 @@ _CORES: Final = re.compile(r"\d+(?:\.\d+)?|\d+m")
 _JAVA_OPTIONS: Final = re.compile(r"spark\.(driver|executor)\.(?:extra|default)JavaOptions")
 _MEMORY: Final = {"memory": "bytes", "memoryOverhead": "bytes", "memoryOverheadFactor": "factor"}
 _HEAP: Final = "spark.driver.memory"
-_LINE: Final = re.compile(r"^[ \t]*(spark\.[^\s=:]+)[ \t]*[\s=:][ \t]*(.*?)[ \t]*$", re.MULTILINE)
+_UPLOAD: Final = "spark.kubernetes.file.upload.path"
+_ENDINGS: Final = {"Python": (".py",), "Java": (".jar",), "Scala": (".jar",), "R": (".r",)}
+"""Of the main file, by the type of the application: spark-submit goes by them."""
+_CLASS: Final = re.compile(r"[^\W\d][\w$]*(?:\.[^\W\d][\w$]*)*")
+_LINE: Final = re.compile(r"^[ \t]*(spark\.[^\s=:]+)(.*)$", re.MULTILINE)
 
 
 def check(environment: Environment) -> Iterator[Violation]:
@@ -77,7 +82,8 @@ def _defaults(config: BuiltResource) -> Iterator[Violation]:
         if key not in ("spark-defaults.conf", "spark.properties"):
             continue
         for match in _LINE.finditer(text):
-            if said := problem_of(match[1], match[2]):
+            value = match[2].strip()
+            if said := problem_of(match[1], value[1:].lstrip() if value[:1] in ("=", ":") else value):
                 line = text.count("\n", 0, match.start(1)) + 1
                 message = f"{config} sets {match[1]} in {key}, {said}."
                 yield Violation(LH210, message, config, ("data", key), line)
@@ -109,6 +115,7 @@ def problems(spec: dict[str, Any]) -> Iterator[tuple[tuple[Step, ...], str]]:
                 yield (role, field), "which has to be a number of cores such as 1 or 250m"
         if said := _java(f"spark.{role}.extraJavaOptions", str(dig(spec, role, "javaOptions") or "")):
             yield (role, "javaOptions"), said
+    yield from _files(spec)
     if (factor := spec.get("memoryOverheadFactor")) is not None and (said := rejected("factor", str(factor))):
         yield ("memoryOverheadFactor",), said
     version = str(spec.get("sparkVersion") or VERSION)
@@ -119,6 +126,27 @@ def problems(spec: dict[str, Any]) -> Iterator[tuple[tuple[Step, ...], str]]:
             said = rejected("boolean", value) if name.endswith(".enabled") else ""
         if said:
             yield ("sparkConf", name), said
+
+
+def _files(spec: dict[str, Any]) -> Iterator[tuple[tuple[Step, ...], str]]:
+    """What is wrong with the file and the class that an application starts, and with what it depends on."""
+    uploads = _UPLOAD in string_map(spec.get("sparkConf"))
+    named: list[tuple[tuple[Step, ...], str]] = [
+        (("deps", field, index), name)
+        for field in ("jars", "files", "pyFiles", "archives")
+        for index, name in enumerate(strings(dig(spec, "deps", field)))
+    ]
+    main = str(spec.get("mainApplicationFile") or "")
+    for path, name in [*named, (("mainApplicationFile",), main)]:
+        if match := re.match(r"local://([\w.-]+)/", name):
+            yield path, f"which names the host {match[1]}: write local:///{match[1]}/..."
+        elif name.startswith(("/", "file:")) and not uploads:
+            yield path, "which is read where it is submitted: write local:// before a path in the image"
+    ending = _ENDINGS.get(str(spec.get("type")))
+    if main and ending and "{" not in main and not main.lower().endswith(ending):
+        yield ("mainApplicationFile",), f"which has to be a {' or '.join(ending)} file for the type {spec['type']}"
+    if (main_class := spec.get("mainClass")) and not _CLASS.fullmatch(str(main_class)):
+        yield ("mainClass",), "which has to be a class such as org.example.Main"
 
 
 def problem_of(name: str, value: str) -> str:
@@ -142,7 +170,7 @@ def _java(name: str, value: str) -> str:
         return f"which must not set -Xmx: set spark.{match[1]}.memory"
     if match and match[1] == "executor" and re.search(r"(?<!\S)-Dspark", value):
         return "which must not set what starts with -Dspark: set it by its name"
-    return ""
+    return java.problem_of(value) if match else ""
 
 
 def _of_s3a(name: str, value: str) -> str:

@@ -36,7 +36,8 @@ LH317: Final = ValidationRule(
 
 _TAG: Final = re.compile(r"(?<![^\s\[{,])!\w[\w/.:-]*")
 _PYTHON: Final = re.compile(r"#!.*\bpython")
-CONFLICT: Final = re.compile(r"^<{7} .*?^={7}$.*?^>{7} ", re.MULTILINE | re.DOTALL)
+_MARKERS: Final = tuple(re.compile(marker, re.MULTILINE) for marker in (r"^<{7} ", r"^={7}$", r"^>{7} "))
+"""Of a conflict, in their order."""
 PLACEHOLDER: Final = re.compile(r"\{\{(?:(?!\{\{).)*?\}\}|\{%(?:(?!\{%).)*?%\}", re.DOTALL)
 _YAML_KEY: Final = re.compile(
     r"resource\.(?:ex|in)clusions|resource\.customizations(?:\.(?:actions|ignore|knownTypeFields).*)?"
@@ -75,7 +76,7 @@ _LIFECYCLE_RULE: Final = _LIFECYCLE | {
 }
 _ESCAPE: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u(?![0-9a-fA-F]{4})")
 _LOG_LEVEL: Final = re.compile(
-    r"^\s*(?:rootLogger|(?:root)?logger\.[\w.]+)(?:\.level)?\s*[=:]\s*(\w+)\s*$", re.MULTILINE
+    r"^[ \t]*(?:rootLogger(?:\.level)?|(?:root)?logger\.[\w.]+)[ \t]*[=:][ \t]*(\w+)[ \t]*$", re.MULTILINE
 )
 _LOG_LEVELS: Final = ("OFF", "FATAL", "ERROR", "WARN", "INFO", "DEBUG", "TRACE", "ALL")
 
@@ -101,8 +102,7 @@ def check(environment: Environment) -> Iterator[Violation]:
 
 def _judge(config: BuiltResource, key: str, text: str, names: Iterable[str]) -> Iterator[Violation]:
     path = ("data", key)
-    if conflict := CONFLICT.search(text):
-        line = text.count("\n", 0, conflict.start()) + 1
+    if line := conflict_line(text):
         message = f"{config} has a conflict marker in {key}, line {line}: resolve the merge."
         yield Violation(LH317, message, config, path, line)
         return
@@ -120,6 +120,16 @@ def _judge(config: BuiltResource, key: str, text: str, names: Iterable[str]) -> 
         )
 
 
+def conflict_line(text: str) -> int | None:
+    """The line of the first conflict that a merge has left; None where there is none."""
+    start, end = None, 0
+    for marker in _MARKERS:
+        if not (found := marker.search(text, end)):
+            return None
+        start, end = found.start() if start is None else start, found.end()
+    return text.count("\n", 0, start) + 1
+
+
 def form_of(config: str, names: Iterable[str], text: str) -> str:
     r"""What a text should be; empty for what has no parser here.
 
@@ -132,7 +142,7 @@ def form_of(config: str, names: Iterable[str], text: str) -> str:
             return _FORMS[extension]
         # Only some programs have an ini file of this name.
         if extension in ("cfg", "cnf", "conf") and re.match(
-            r"\s*(?:[#;].*\s+)*\[[\w. -]+\]\s*$", text, re.MULTILINE
+            r"\s*(?:[#;].*\n\s*)*\[[\w. -]+\]\s*$", text, re.MULTILINE
         ):
             return "ini"
     if config == "argocd-cm" and any(_YAML_KEY.fullmatch(name) for name in names):

@@ -48,7 +48,7 @@ def check(environment: Environment) -> Iterator[Violation]:
         # The description of a field may well have an example.
         if resource.kind == "CustomResourceDefinition" or not any(part in resource.text for part in _PARTS):
             continue
-        for path, text in _texts(resource.value):
+        for path, text in texts_in(resource.value):
             for match in PLACEHOLDER.finditer(text) if any(part in text for part in _PARTS) else ():
                 if match[0] not in told:
                     told.add(match[0])
@@ -58,14 +58,14 @@ def check(environment: Environment) -> Iterator[Violation]:
                     yield Violation(LH751, message, resource, path, line)
 
 
-def _texts(value: Any, path: tuple[Step, ...] = ()) -> Iterator[tuple[tuple[Step, ...], str]]:
+def texts_in(value: Any, path: tuple[Step, ...] = ()) -> Iterator[tuple[tuple[Step, ...], str]]:
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, dict):
         for key, item in value.items():
             if key not in _NAMES or not isinstance(item, str):
-                yield from _texts(item, (*path, str(key)))
+                yield from texts_in(item, (*path, str(key)))
     elif isinstance(value, list):
         for index, item in enumerate(value):
             name = item.get("name") if isinstance(item, dict) else None
-            yield from _texts(item, (*path, name if isinstance(name, str) else index))
+            yield from texts_in(item, (*path, name if isinstance(name, str) else index))

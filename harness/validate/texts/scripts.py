@@ -8,15 +8,17 @@ from typing import Any, Final
 from harness.manifests.kubernetes_yaml import FieldPath
 from harness.manifests.values import mappings, string_map
 from harness.validate.model import Environment
-from harness.validate.texts.formats import CONFLICT, LH316, PLACEHOLDER
+from harness.validate.texts.formats import LH316, PLACEHOLDER, conflict_line
 from harness.validate.texts.mounts import mounted_files
 from harness.validate.texts.readers import Reading
 
 SHELLS: Final = {
-    **{"sh": "sh", "ash": "sh", "dash": "sh", "busybox": "sh", "bash": "bash"},
+    **{"sh": "sh", "ash": "ash", "dash": "sh", "busybox": "ash", "bash": "bash"},
     **{"ksh": "ksh", "mksh": "ksh", "zsh": "zsh"},
 }
 """The dialects, as tools/texts names them, by program."""
+_WITH_BUSYBOX: Final = re.compile(r"alpine|busybox")
+"""Images whose sh is BusyBox', which understands more."""
 _SHEBANG: Final = re.compile(r"#!\s*(?:\S*/)?(?:env\s+(?:-S\s+)?)?(\w+)")
 _WITH_SCRIPT: Final = re.compile(r"-[a-zA-Z]*c[a-zA-Z]*")
 _WITH_VALUE: Final = frozenset({"-o", "+o", "-O", "+O"})
@@ -36,7 +38,7 @@ def readings(environment: Environment) -> Iterator[Reading]:
         for key, text in string_map(config.value.get("data")).items():
             used = dialects.get((config.namespace, config.name, key), "")
             dialect = used or _by_itself(key, text)
-            if dialect and "\r" not in text and not CONFLICT.search(text):
+            if dialect and "\r" not in text and not conflict_line(text):
                 said = f"a {key} that {_name(dialect, text)} cannot read"
                 variables = given.get((config.namespace, config.name, key))
                 yield Reading(LH316, config, ("data", key), dialect, _plain(text), said, variables=variables)
@@ -46,6 +48,7 @@ def readings(environment: Environment) -> Iterator[Reading]:
         for path, argument in commands(resource.value):
             dialect, _, index = called(argument)
             if index is not None:
+                dialect = _of_image(dialect, resource.text)
                 # Kubernetes replaces this in a command, before the shell reads it.
                 text = argument[index].replace("$$", "$")
                 at = (*resource.inside, *argument_path(resource.value, path, index))
@@ -60,7 +63,12 @@ def _mounted(environment: Environment) -> Iterator[tuple[tuple[str, str, str], s
             if index is not None and (match := re.search(_CALL % re.escape(file.path), words[index])):
                 dialect, script = SHELLS.get(match[1], dialect), file.path
             if dialect and script and posixpath.normpath(script) == file.path:
-                yield (file.config.namespace, file.config.name, file.key), dialect
+                image = str(file.container.get("image"))
+                yield (file.config.namespace, file.config.name, file.key), _of_image(dialect, image)
+
+
+def _of_image(dialect: str, image: str) -> str:
+    return "ash" if dialect == "sh" and _WITH_BUSYBOX.search(image) else dialect
 
 
 def _given(environment: Environment) -> dict[tuple[str, str, str], list[str] | None]:

@@ -143,6 +143,10 @@ def test_an_annotation_that_is_a_label_is_a_finding() -> None:
         ("policy.matchMode", "globs", "which has to be glob or regex"),
         ("scopes", "groups, email", "which has to be a list"),
         ("scopes", "[groups, email]", ""),
+        ("exec.enabeld", "true", "sets exec.enabeld, which Argo CD does not read: use exec.enabled."),
+        ("resource.exclusion", "[]", "use resource.exclusions."),
+        ("kustomize.path.v5.0.0", "/opt/kustomize", ""),
+        ("dashboard.of.another.program", "true", ""),
         ("accounts.ci", "apiKeys", "may be login, apiKey or both"),
         ("accounts.ci", "apiKey, login", ""),
         ("accounts.ci.enabled", "true", ""),
@@ -201,7 +205,7 @@ def test_a_difference_that_is_ignored_by_no_pointer() -> None:
 
 @pytest.mark.parametrize(
     ("first", "longest", "wrong"),
-    [("5s", "3s", True), ("2m", "90s", True), ("5s", "3m", False), ("5s", "5s", False), ("5s", "3min", False)],
+    [("5s", "3s", True), ("2m", "90s", True), ("5s", "3m", False), ("5s", "5s", False), ("5", "0", False)],
 )
 def test_the_longest_wait_is_no_shorter_than_the_first(first: str, longest: str, wrong: bool) -> None:
     backoff = {"duration": first, "maxDuration": longest}
@@ -215,6 +219,38 @@ def test_the_longest_wait_is_no_shorter_than_the_first(first: str, longest: str,
     )
     said = f"Application b/a waits {first} before the first retry, and {longest} at most: raise maxDuration."
     assert found == [said] * wrong
+
+
+@pytest.mark.parametrize(
+    ("backoff", "said"),
+    [
+        ({"duration": "5s", "maxDuration": "3min"}, "waits 3min between retries, which has to be a duration"),
+        ({"duration": "1d"}, "waits 1d between retries, which has to be a duration such as 5s or 3m."),
+        ({"duration": "5 s"}, "waits 5 s between retries"),
+        ({"factor": 0}, "waits 0 times as long before each retry: set the factor to 1 or more."),
+        ({"duration": 5, "factor": 2, "maxDuration": "1h30m"}, ""),
+    ],
+)
+def test_the_waits_between_retries(backoff: dict[str, Any], said: str) -> None:
+    resource = application()
+    resource["spec"] = {"syncPolicy": {"retry": {"backoff": backoff}}}
+    found = messages(resource)
+    assert [said in message for message in found] == ([True] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("finalizer", "known"),
+    [
+        ("resources-finalizer.argocd.argoprj.io", False),
+        ("resources-finaliser.argocd.argoproj.io", False),
+        ("resources-finalizer.argocd.argoproj.io/background", True),
+        ("foregroundDeletion", True),
+    ],
+)
+def test_a_finalizer(finalizer: str, known: bool) -> None:
+    resource = application()
+    resource["metadata"]["finalizers"] = [finalizer]
+    assert (messages(resource) == []) is known
 
 
 @pytest.mark.parametrize(

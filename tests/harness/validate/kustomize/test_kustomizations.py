@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 
 from harness.manifests.applications.application import Application
+from harness.manifests.build import Build, Root
 from harness.manifests.builder import build_all
 from harness.manifests.environments import roots
+from harness.manifests.inputs import Inputs, RemoteReference
+from harness.manifests.tree import working_copy
 from harness.validate.check import validate
 from harness.validate.kustomize import kustomizations
 from harness.validate.model import environment
@@ -135,3 +138,28 @@ def test_labels_must_not_get_into_the_selectors_of_a_base(sound: Path, more: str
         "which is immutable: use 'labels' without includeSelectors."
     ]
     assert findings(sound, more) == (expected if line else [])
+
+
+@pytest.mark.parametrize(
+    ("known", "selector", "selects"),
+    [
+        ([("apps/v1", "Deployment", "web")], {"kind": "Deployment", "name": "web-?.*"}, True),
+        ([("apps/v1", "Deployment", "web")], {"kind": "Deployment", "name": "wbe"}, False),
+        ([("apps/v1", "Deployment", "web")], {"group": "batch", "name": "web"}, False),
+        ([("apps/v1", "Deployment", "web")], {"labelSelector": "app=anything"}, True),
+        (None, {"kind": "Deployment", "name": "wbe"}, True),
+    ],
+)
+def test_a_patch_that_removes_a_resource_of_a_remote_base(
+    sound: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    known: list[tuple[str, str, str]] | None,
+    selector: dict[str, str],
+    selects: bool,
+) -> None:
+    monkeypatch.setattr(kustomizations, "identities", lambda base, whole: known)  # noqa: ARG005 - the names are the caller's
+    url = "https://github.com/example/thing//config?ref=v2.1.0"
+    inputs = Inputs("app", "app/kustomization.yaml", remotes=[RemoteReference(url, "", ("resources", 0))])
+    scope = kustomizations.Scope(Build(Root("app", working_copy(sound), inputs), ""))
+    assert scope.is_known
+    assert scope.selects(selector) is selects

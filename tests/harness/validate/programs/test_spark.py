@@ -343,3 +343,32 @@ spec:
 )
 def test_cores_and_options_of_java(spec: dict[str, Any], paths: list[tuple[str, ...]]) -> None:
     assert [path for path, _ in problems(spec)] == paths
+
+
+@pytest.mark.parametrize(
+    ("spec", "field", "said"),
+    [
+        ({"type": "Python", "mainApplicationFile": "local:///opt/a.py"}, (), ""),
+        ({"type": "Scala", "mainApplicationFile": "s3a://jars/a.jar", "mainClass": "org.example.Main$"}, (), ""),
+        ({"type": "Python", "mainApplicationFile": "{{ file }}"}, (), ""),
+        (
+            {"type": "Python", "mainApplicationFile": "local://opt/a.py"},
+            ("mainApplicationFile",),
+            "the host opt: write",
+        ),
+        ({"type": "Python", "mainApplicationFile": "/opt/a.py"}, ("mainApplicationFile",), "write local:// before"),
+        ({"type": "Python", "mainApplicationFile": "local:///a.jar"}, ("mainApplicationFile",), "a .py file for"),
+        ({"type": "Scala", "mainApplicationFile": "local:///a.py"}, ("mainApplicationFile",), "a .jar file for"),
+        ({"mainClass": "org/example/Main"}, ("mainClass",), "has to be a class such as org.example.Main"),
+        ({"deps": {"jars": ["local:///a.jar", "/b.jar"]}}, ("deps", "jars", 1), "write local:// before"),
+        ({"driver": {"javaOptions": "-XX:+UseG1CG"}}, ("driver", "javaOptions"), "does not know -XX:+UseG1CG"),
+    ],
+)
+def test_files_and_classes(spec: dict[str, Any], field: tuple[Any, ...], said: str) -> None:
+    found = list(problems(spec))
+    assert [(path, said in text) for path, text in found] == ([(field, True)] if said else [])
+
+
+def test_a_file_that_spark_uploads() -> None:
+    uploading = {"mainApplicationFile": "/a.py", "sparkConf": {"spark.kubernetes.file.upload.path": "s3a://a/b"}}
+    assert list(problems(uploading)) == []

@@ -9,7 +9,7 @@ import pytest
 
 from harness.manifests.upstream import module_folder
 from harness.validate.check import validate
-from harness.validate.texts.formats import S3_FILE, form_of, problem_of
+from harness.validate.texts.formats import S3_FILE, conflict_line, form_of, problem_of
 
 MINIO: Final = ("github.com/minio/pkg/v3", "v3.3.4")
 
@@ -136,3 +136,23 @@ def test_actions_and_conditions_are_those_of_minio(request: pytest.FixtureReques
     if request.config.getoption("--update-goldens"):
         S3_FILE.write_text(text, encoding="utf-8")
     assert S3_FILE.read_text(encoding="utf-8") == text, "--update-goldens updates it"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a\n<<<<<<< ours\nb\n=======\nc\n>>>>>>> theirs\n", 2),
+        ("<<<<<<< ours\nb\n", None),
+        ("=======\n<<<<<<< ours\n>>>>>>> theirs\n", None),
+        ("<<<<<<< a\n" * 50_000, None),
+    ],
+)
+def test_the_line_of_a_conflict(text: str, line: int | None) -> None:
+    assert conflict_line(text) == line
+
+
+def test_texts_of_one_line_or_sign_repeated_come_to_an_end() -> None:
+    """Each of them would take more than a lifetime where every way to match is tried."""
+    assert form_of("a", ["x.conf"], "# " * 200) == ""
+    assert form_of("a", ["x.conf"], "# a [b]\n" * 200 + "[section]\n") == "ini"
+    assert problem_of("properties", "\n" * 300_000) is None

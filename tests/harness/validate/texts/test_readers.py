@@ -458,6 +458,25 @@ def test_a_command_that_its_shell_reads(command: tuple[str, ...]) -> None:
     assert violations(job(*command)) == []
 
 
+@pytest.mark.parametrize(
+    ("image", "script", "said"),
+    [
+        ("debian", "if [[ -s a ]]; then b; fi", "[[ is no command of sh: use [."),
+        ("debian", "a &&\n  [[ -s b ]]", "[[ is no command of sh: use [, line 2."),
+        ("debian", "source ./a", "source is no command of sh: write . FILE"),
+        ("debian", "declare -r A=b", "declare is no command of sh."),
+        ("debian", '[ "$A" == b ]', "== is no operator of sh: use =."),
+        ("debian", "a &>b", "redirects are no part of the language of sh"),
+        ("docker.io/library/alpine:3", "if [[ -s a ]]; then source b; fi", ""),
+        ("debian", "if [ -s a ]; then . ./b; fi; a >b 2>&1 & wait", ""),
+        ("debian", "let() { c; }; let d; echo '[[' == &\n>e", ""),
+    ],
+)
+def test_a_command_of_bash_in_sh(image: str, script: str, said: str) -> None:
+    found = [violation.message for violation in violations(job("sh", "-c", script, image=image))]
+    assert [message.endswith(said) or said in message for message in found] == ([True] if said else [])
+
+
 def shown(**panel: Any) -> str:
     position = {"x": 0, "y": 0, "w": 6, "h": 5}
     whole = {"title": "Panel", "type": "stat", "gridPos": position, "targets": [{"expr": "up"}]} | panel
