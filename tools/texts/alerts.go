@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"regexp"
 	"regexp/syntax"
 	"slices"
@@ -18,26 +19,36 @@ func judgeAlertmanager(text string, known *known) []refusal {
 	if err != nil {
 		return refused(err)
 	}
-	if len(known.alerts) == 0 {
-		return nil
+	refusals := judgeReceivers(text, loaded, known)
+	used := map[string]bool{}
+	eachRoute(loaded.Route, func(route *config.Route) { used[route.Receiver] = true })
+	spans := spansOf(text)
+	for index, receiver := range loaded.Receivers {
+		if !used[receiver.Name] {
+			one := labelRefusal("no route sends to the receiver %q", receiver.Name)
+			one.Line = spans[fmt.Sprintf("receivers.%d.name", index)].first
+			refusals = append(refusals, one)
+		}
 	}
-	var refusals []refusal
+	if len(known.alerts) == 0 {
+		return refusals
+	}
 	judge := func(matchers config.Matchers) {
 		for _, matcher := range matchers {
 			refusals = append(refusals, unknownAlerts(matcher, known)...)
 		}
 	}
-	var walk func(route *config.Route)
-	walk = func(route *config.Route) {
-		judge(route.Matchers)
-		for _, below := range route.Routes {
-			walk(below)
+	eachRoute(loaded.Route, func(route *config.Route) {
+		judge(matchersOf(route.Matchers, route.Match, route.MatchRE))
+		for _, label := range route.GroupByStr {
+			if label != "..." && !known.anyAlert.has(label) {
+				refusals = append(refusals, labelRefusal("a route groups by the label %q, which no alert has", label))
+			}
 		}
-	}
-	walk(loaded.Route)
+	})
 	for _, rule := range loaded.InhibitRules {
-		judge(rule.SourceMatchers)
-		judge(rule.TargetMatchers)
+		judge(matchersOf(rule.SourceMatchers, rule.SourceMatch, rule.SourceMatchRE))
+		judge(matchersOf(rule.TargetMatchers, rule.TargetMatch, rule.TargetMatchRE))
 		for _, label := range rule.Equal {
 			if !known.anyAlert.has(label) {
 				refusals = append(refusals, labelRefusal("an inhibit rule compares the label %q, which no alert has", label))
@@ -49,12 +60,15 @@ func judgeAlertmanager(text string, known *known) []refusal {
 
 // unknownAlerts judges the label by which alerts are named, and those that every rule sets itself.
 func unknownAlerts(matcher *labels.Matcher, known *known) []refusal {
+	if matcher.Value != "" && !known.anyAlert.has(matcher.Name) {
+		return []refusal{labelRefusal("no alert has the label %q of a matcher", matcher.Name)}
+	}
 	values := known.valuesOf(matcher.Name)
 	if values == nil {
 		return nil
 	}
 	var refusals []refusal
-	for _, choice := range choicesOf(matcher) {
+	for _, choice := range choicesOf(matcher.Type == labels.MatchEqual, matcher.Type == labels.MatchRegexp, matcher.Value) {
 		if !slices.ContainsFunc(values, choice.MatchString) {
 			refusals = append(refusals, labelRefusal("no alert has the %s of the matcher %q: %s", matcher.Name, matcher.Value, plain(choice)))
 		}
@@ -82,17 +96,16 @@ func (known *known) valuesOf(label string) []string {
 }
 
 // choicesOf are the alternatives of a matcher that asks for something, each on its own.
-func choicesOf(matcher *labels.Matcher) []*regexp.Regexp {
+func choicesOf(equal, like bool, value string) []*regexp.Regexp {
 	var choices []string
-	switch matcher.Type {
-	case labels.MatchEqual:
-		if matcher.Value != "" {
-			choices = append(choices, regexp.QuoteMeta(matcher.Value))
-		}
-	case labels.MatchRegexp:
-		choices = []string{matcher.Value}
-		if strings.ContainsRune(matcher.Value, '|') && !strings.ContainsAny(matcher.Value, `()[\`) {
-			choices = strings.Split(matcher.Value, "|")
+	switch {
+	case value == "":
+	case equal:
+		choices = append(choices, regexp.QuoteMeta(value))
+	case like:
+		choices = []string{value}
+		if strings.ContainsRune(value, '|') && !strings.ContainsAny(value, `()[\`) {
+			choices = strings.Split(value, "|")
 		}
 	}
 	var compiled []*regexp.Regexp

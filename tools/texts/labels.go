@@ -1,9 +1,13 @@
 package main
 
 import (
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
+	"time"
 
+	"github.com/prometheus/prometheus/config"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/promql/parser"
@@ -71,65 +75,104 @@ func only(set labelSet, names ...string) labelSet {
 type series struct {
 	Names  string   `json:"names"`
 	Labels []string `json:"labels"`
+	// The values that some of the labels have.
+	Values map[string][]string `json:"values"`
+	// The jobs that scrape them; null where any may.
+	Jobs []string `json:"jobs"`
 }
 
 // known are the labels of series.
 type known struct {
-	common   labelSet
-	patterns []*regexp.Regexp
-	labels   []labelSet
-	recorded map[string][]rulefmt.Rule
-	// The labels that rules set, by the name of the alert, and those that any alert may have.
-	alerts   map[string][]map[string]string
-	anyAlert labelSet
+	common  labelSet
+	series  []knownSeries
+	targets map[string][]string
+	// How long samples are kept; 0 where that is not known.
+	retention time.Duration
+	recorded  map[string][]rulefmt.Rule
+	// How often each recorded series has a sample.
+	evaluated map[string]time.Duration
+	// The labels that rules set, by the name of the alert, and those and the annotations that any alert may have.
+	alerts      map[string][]map[string]string
+	anyAlert    labelSet
+	annotations labelSet
+	// The values of labels by which Alertmanager routes, and the templates of its notifications.
+	routed        map[string][]string
+	notifications []string
 	// The jobs that are scraped, and the labels that alerts leave with; nil where they are not known.
-	jobs     map[string]bool
+	jobs     map[string]*config.ScrapeConfig
 	external labelSet
 	// What is being computed: a rule may use its own result.
 	open map[string]bool
 }
 
+// knownSeries are series with their pattern and labels in the forms in which they are asked.
+type knownSeries struct {
+	series
+	pattern *regexp.Regexp
+	labels  labelSet
+}
+
 func newKnown(asked request) *known {
+	configs, complete := configsOf(asked.Texts)
 	result := &known{
-		common:   knownSet(asked.Common),
-		recorded: map[string][]rulefmt.Rule{},
-		alerts:   map[string][]map[string]string{},
-		jobs:     jobsOf(asked.Texts),
-		external: externalOf(asked.Texts),
-		open:     map[string]bool{},
+		common:        knownSet(asked.Common),
+		targets:       asked.Targets,
+		retention:     time.Duration(asked.Retention) * time.Second,
+		recorded:      map[string][]rulefmt.Rule{},
+		evaluated:     map[string]time.Duration{},
+		alerts:        map[string][]map[string]string{},
+		annotations:   labelSet{},
+		routed:        routedBy(asked.Texts),
+		notifications: notificationsOf(asked.Texts),
+		open:          map[string]bool{},
+	}
+	if complete {
+		result.jobs, result.external = jobsOf(configs), externalOf(configs)
 	}
 	for _, series := range asked.Series {
 		if pattern, err := regexp.Compile("^(?:" + series.Names + ")$"); err == nil {
-			result.patterns = append(result.patterns, pattern)
-			result.labels = append(result.labels, knownSet(series.Labels))
+			result.series = append(result.series, knownSeries{series, pattern, knownSet(series.Labels)})
 		}
 	}
-	rules := rulesOf(asked.Texts)
-	for _, rule := range rules {
-		if rule.Record != "" {
+	var rules []rulefmt.Rule
+	for _, group := range groupsOf(asked.Texts) {
+		rules = append(rules, group.Rules...)
+		for _, rule := range group.Rules {
+			if rule.Record == "" {
+				result.alerts[rule.Alert] = append(result.alerts[rule.Alert], rule.Labels)
+				result.annotations = union(result.annotations, setOf(slices.Collect(maps.Keys(rule.Annotations))...))
+				continue
+			}
 			result.recorded[rule.Record] = append(result.recorded[rule.Record], rule)
-		} else {
-			result.alerts[rule.Alert] = append(result.alerts[rule.Alert], rule.Labels)
+			if every := evaluationOf(group, configs); every > result.evaluated[rule.Record] {
+				result.evaluated[rule.Record] = every
+			}
 		}
 	}
 	result.anyAlert = result.ofAlerts(rules)
 	return result
 }
 
-// rulesOf are the rules of every text that has some, as far as it can be read.
-func rulesOf(texts []text) []rulefmt.Rule {
-	var rules []rulefmt.Rule
+// groupsOf are the groups of rules of every text that has some, as far as it can be read.
+func groupsOf(texts []text) []rulefmt.RuleGroup {
+	var all []rulefmt.RuleGroup
 	for _, text := range texts {
 		if text.Form != "rules" {
 			continue
 		}
 		if groups, _ := rulefmt.Parse([]byte(text.Text), false); groups != nil {
-			for _, group := range groups.Groups {
-				rules = append(rules, group.Rules...)
-			}
+			all = append(all, groups.Groups...)
 		}
 	}
-	return rules
+	return all
+}
+
+// evaluationOf is how often the rules of a group are evaluated; 0 where that is not known.
+func evaluationOf(group rulefmt.RuleGroup, configs []*config.Config) time.Duration {
+	if group.Interval != 0 || len(configs) == 0 {
+		return time.Duration(group.Interval)
+	}
+	return time.Duration(configs[0].GlobalConfig.EvaluationInterval)
 }
 
 // ofAlerts are the labels that some alert may have.
@@ -146,15 +189,24 @@ func (known *known) ofAlerts(rules []rulefmt.Rule) labelSet {
 	return all
 }
 
+// seriesOf are the series that a metric may be.
+func (known *known) seriesOf(metric string) []knownSeries {
+	var found []knownSeries
+	for _, series := range known.series {
+		if series.pattern.MatchString(metric) {
+			found = append(found, series)
+		}
+	}
+	return found
+}
+
 func (known *known) ofMetric(name string) labelSet {
 	if rules := known.recorded[name]; rules != nil {
 		return known.ofRecorded(name, rules)
 	}
 	all := []labelSet{known.common}
-	for index, pattern := range known.patterns {
-		if pattern.MatchString(name) {
-			all = append(all, known.labels[index])
-		}
+	for _, series := range known.seriesOf(name) {
+		all = append(all, series.labels)
 	}
 	if len(all) == 1 {
 		return nil

@@ -1,6 +1,7 @@
 // texts answers with the code of the programs that read texts whether they would accept them. It reads JSON from
-// standard input, and writes to standard output an array of {"index", "line", "path", "detail", "labels"}: the text, the
-// line or field in it where known, the reason, and whether that is about labels that no series has.
+// standard input, and writes to standard output an array of {"index", "line", "path", "detail", "labels", "first", "last"}:
+// the text, the line or field in it where known, the reason, whether that is about what no series has, and the lines among
+// which it is.
 package main
 
 import (
@@ -15,15 +16,19 @@ type request struct {
 	// Labels that Prometheus adds to every series; null where they are not known.
 	Common []string `json:"common"`
 	Series []series `json:"series"`
-	Texts  []text   `json:"texts"`
+	// The values of labels that targets bring, where they are known.
+	Targets map[string][]string `json:"targets"`
+	// How many seconds Prometheus keeps samples; 0 where that is not known.
+	Retention int64  `json:"retention"`
+	Texts     []text `json:"texts"`
 }
 
 // text is one that a program reads.
 type text struct {
-	// prometheus, rules, query, alertmanager, statsd, dashboard, health, discovery, action, jq, secret, or a shell.
+	// prometheus, rules, query, column, alertmanager, notification, statsd, dashboard, health, discovery, action, jq, secret, or a shell.
 	Form string `json:"form"`
 	Text string `json:"text"`
-	// Of a query: what its legend is made of.
+	// Of a query: what its legend is made of. Of a column: its name.
 	Legend string `json:"legend"`
 	// Of Lua: resources, and whether all of its libraries are there.
 	Objects   []map[string]any `json:"objects"`
@@ -40,6 +45,9 @@ type refusal struct {
 	Path   string `json:"path"`
 	Detail string `json:"detail"`
 	Labels bool   `json:"labels"`
+	// The lines among which the reason is; 0 where they are not known.
+	First int `json:"first"`
+	Last  int `json:"last"`
 }
 
 func main() {
@@ -70,8 +78,12 @@ func judge(asked text, known *known) []refusal {
 		return judgeRules(asked.Text, known)
 	case "query":
 		return judgeQuery(asked.Text, asked.Legend, known)
+	case "column":
+		return judgeColumn(asked.Text, asked.Legend, known)
 	case "alertmanager":
 		return judgeAlertmanager(asked.Text, known)
+	case "notification":
+		return judgeNotification(asked.Text, known)
 	case "statsd":
 		return judgeStatsd(asked.Text)
 	case "dashboard":

@@ -4,12 +4,17 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/common/promslog"
 	"github.com/prometheus/prometheus/config"
 	"github.com/prometheus/prometheus/discovery/kubernetes"
 	"github.com/prometheus/prometheus/model/relabel"
 )
+
+// lookback is for how long a sample is the value of its series, unless a flag says otherwise.
+const lookback = 5 * time.Minute
 
 const discovered = "__meta_kubernetes_"
 
@@ -35,7 +40,13 @@ func judgePrometheus(text string) []refusal {
 	}
 	var refusals []refusal
 	told := map[string]bool{}
+	slow := map[model.Duration]bool{}
 	for _, scrape := range loaded.ScrapeConfigs {
+		if every := scrape.ScrapeInterval; time.Duration(every) >= lookback && !slow[every] {
+			slow[every] = true
+			detail := "%q scrapes every %s, and queries see a sample for %s only"
+			refusals = append(refusals, labelRefusal(detail, scrape.JobName, every, model.Duration(lookback)))
+		}
 		own := true
 		for _, discovery := range scrape.ServiceDiscoveryConfigs {
 			if _, ok := discovery.(*kubernetes.SDConfig); !ok {
@@ -91,17 +102,27 @@ func hasGroup(text, name string) bool {
 	return pattern.SubexpIndex(name) >= 0
 }
 
-// jobsOf are the jobs of configurations; nil where none is known, or where one is renamed.
-func jobsOf(texts []text) map[string]bool {
-	var jobs map[string]bool
+// configsOf are the configurations of Prometheus among texts, and whether it takes all of them.
+func configsOf(texts []text) ([]*config.Config, bool) {
+	var configs []*config.Config
+	complete := true
 	for _, text := range texts {
 		if text.Form != "prometheus" {
 			continue
 		}
-		loaded, err := config.Load(text.Text, promslog.NewNopLogger())
-		if err != nil {
-			return nil
+		if loaded, err := config.Load(text.Text, promslog.NewNopLogger()); err == nil {
+			configs = append(configs, loaded)
+		} else {
+			complete = false
 		}
+	}
+	return configs, complete
+}
+
+// jobsOf are the jobs of configurations; nil where there is none, or where one is renamed.
+func jobsOf(configs []*config.Config) map[string]*config.ScrapeConfig {
+	var jobs map[string]*config.ScrapeConfig
+	for _, loaded := range configs {
 		for _, scrape := range loaded.ScrapeConfigs {
 			for _, rule := range scrape.RelabelConfigs {
 				if rule.TargetLabel == "job" || rule.Action == relabel.LabelMap {
@@ -109,25 +130,18 @@ func jobsOf(texts []text) map[string]bool {
 				}
 			}
 			if jobs == nil {
-				jobs = map[string]bool{}
+				jobs = map[string]*config.ScrapeConfig{}
 			}
-			jobs[scrape.JobName] = true
+			jobs[scrape.JobName] = scrape
 		}
 	}
 	return jobs
 }
 
-// externalOf are the labels that alerts leave with; nil where no configuration is known.
-func externalOf(texts []text) labelSet {
+// externalOf are the labels that alerts leave with; nil where there is no configuration.
+func externalOf(configs []*config.Config) labelSet {
 	var external labelSet
-	for _, text := range texts {
-		if text.Form != "prometheus" {
-			continue
-		}
-		loaded, err := config.Load(text.Text, promslog.NewNopLogger())
-		if err != nil {
-			return nil
-		}
+	for _, loaded := range configs {
 		if external == nil {
 			external = labelSet{}
 		}

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"text/template/parse"
@@ -31,19 +33,33 @@ func judgeRules(text string, known *known) []refusal {
 	if len(errs) > 0 {
 		return refused(errs...)
 	}
+	spans := spansOf(text)
 	var refusals []refusal
-	for _, group := range groups.Groups {
-		for _, rule := range group.Rules {
+	for groupIndex, group := range groups.Groups {
+		for index, rule := range group.Rules {
 			expression, err := parser.ParseExpr(rule.Expr)
 			if err != nil {
 				continue
 			}
+			at := fmt.Sprintf("groups.%d.rules.%d.", groupIndex, index)
 			name := rule.Alert + rule.Record
-			refusals = append(refusals, unknownLabels(strconv.Quote(name), expression, known)...)
+			found := judgeExpression(strconv.Quote(name), "", expression, known)
+			if rule.Alert != "" && !known.isCondition(expression) {
+				found = append(found, labelRefusal("%q compares with nothing: it fires as long as there are its series", name))
+			}
+			refusals = append(refusals, within(spans[at+"expr"], found)...)
 			has := known.of(expression)
-			for _, templates := range []map[string]string{rule.Labels, rule.Annotations} {
+			for part, templates := range map[string]map[string]string{"labels.": rule.Labels, "annotations.": rule.Annotations} {
 				for field, text := range templates {
-					refusals = append(refusals, judgeTemplate(name, field, text, has, known)...)
+					found := judgeTemplate(name, field, text, has, known)
+					refusals = append(refusals, within(spans[at+part+field], found)...)
+				}
+			}
+			for label, value := range rule.Labels {
+				if meant := known.misrouted(label, value); meant != "" && rule.Alert != "" {
+					detail := "%q sets %s to %q, by which Alertmanager routes nothing: use %s"
+					one := labelRefusal(detail, name, label, value, meant)
+					refusals = append(refusals, within(spans[at+"labels."+label], []refusal{one})...)
 				}
 			}
 		}
@@ -51,12 +67,28 @@ func judgeRules(text string, known *known) []refusal {
 	return refusals
 }
 
+// within says among which lines refusals are.
+func within(lines span, refusals []refusal) []refusal {
+	for index := range refusals {
+		refusals[index].First, refusals[index].Last = lines.first, lines.last
+	}
+	return refusals
+}
+
+// judgeExpression finds what an expression asks for in vain; instead is what a longer range is written as.
+func judgeExpression(name, instead string, expression parser.Expr, known *known) []refusal {
+	refusals := unknownLabels(name, expression, known)
+	refusals = append(refusals, shortRanges(name, instead, expression, known)...)
+	refusals = append(refusals, forgotten(name, expression, known)...)
+	return append(refusals, warnings(name, expression)...)
+}
+
 func judgeQuery(text, legend string, known *known) []refusal {
 	expression, err := parser.ParseExpr(text)
 	if err != nil {
 		return refused(err)
 	}
-	refusals := unknownLabels("it", expression, known)
+	refusals := judgeExpression("it", "$__rate_interval", expression, known)
 	has := known.of(expression)
 	for _, match := range legendLabel.FindAllStringSubmatch(legend, -1) {
 		if !has.has(match[1]) {
@@ -64,6 +96,18 @@ func judgeQuery(text, legend string, known *known) []refusal {
 		}
 	}
 	return refusals
+}
+
+// ofTable are the columns of a table that are no labels.
+var ofTable = regexp.MustCompile(`^(?:Time|Value(?: #[A-Z]+)?)$`)
+
+// judgeColumn finds a column that the table of a query does not have.
+func judgeColumn(text, column string, known *known) []refusal {
+	expression, err := parser.ParseExpr(text)
+	if err != nil || ofTable.MatchString(column) || known.of(expression).has(column) {
+		return nil
+	}
+	return []refusal{labelRefusal("its table has no column %q", column)}
 }
 
 func labelRefusal(format string, values ...any) refusal {
@@ -125,10 +169,8 @@ func unknownLabels(name string, expression parser.Expr, known *known) []refusal 
 				if !has.has(matcher.Name) {
 					missing("selects by", matcher.Name)
 				}
-				if value, ok := known.unknownJob(node.Name, matcher); ok {
-					refusals = append(refusals, labelRefusal("%s selects the job %q, which no configuration scrapes", name, value))
-				}
 			}
+			refusals = append(refusals, unknownValues(name, node, known)...)
 		case *parser.AggregateExpr:
 			has := known.of(node.Expr)
 			for _, label := range node.Grouping {
@@ -139,6 +181,10 @@ func unknownLabels(name string, expression parser.Expr, known *known) []refusal 
 		case *parser.BinaryExpr:
 			if node.VectorMatching == nil {
 				break
+			}
+			if left, right := exact(node.LHS), exact(node.RHS); !node.VectorMatching.On && node.Op != parser.LOR && differ(left, right, node.VectorMatching.MatchingLabels) {
+				detail := "%s joins what has the labels %s with what has %s, which never match: use on or ignoring"
+				refusals = append(refusals, labelRefusal(detail, name, listed(left), listed(right)))
 			}
 			either := union(known.of(node.LHS), known.of(node.RHS))
 			for _, label := range append(node.VectorMatching.MatchingLabels, node.VectorMatching.Include...) {
@@ -152,18 +198,74 @@ func unknownLabels(name string, expression parser.Expr, known *known) []refusal 
 	return refusals
 }
 
-// unknownJob is that of a matcher which no job meets; only of series that Prometheus makes itself, as others may bring
-// a job of their own.
-func (known *known) unknownJob(metric string, matcher *labels.Matcher) (string, bool) {
-	if known.jobs == nil || matcher.Name != "job" || (metric != "up" && !strings.HasPrefix(metric, "scrape_")) {
-		return "", false
-	}
-	for job := range known.jobs {
-		if matcher.Matches(job) {
-			return "", false
+// exact are the labels by which an expression is grouped; nil where it is not.
+func exact(expression parser.Expr) labelSet {
+	switch node := expression.(type) {
+	case *parser.ParenExpr:
+		return exact(node.Expr)
+	case *parser.AggregateExpr:
+		switch {
+		case node.Without || node.Op == parser.TOPK || node.Op == parser.BOTTOMK || node.Op == parser.LIMITK || node.Op == parser.LIMIT_RATIO || node.Op == parser.COUNT_VALUES:
+			return nil
+		}
+		return setOf(node.Grouping...)
+	case *parser.BinaryExpr:
+		if node.VectorMatching == nil {
+			if node.LHS.Type() == parser.ValueTypeVector {
+				return exact(node.LHS)
+			}
+			return exact(node.RHS)
 		}
 	}
-	return matcher.Value, true
+	return nil
+}
+
+// differ is whether two sides that are grouped have other labels, beside those that are ignored.
+func differ(left, right labelSet, ignored []string) bool {
+	return left != nil && right != nil && !maps.Equal(without(left, ignored...), without(right, ignored...))
+}
+
+func listed(set labelSet) string {
+	if len(set) == 0 {
+		return "none"
+	}
+	return strings.Join(slices.Sorted(maps.Keys(set)), ", ")
+}
+
+// isCondition is whether an expression has no result at some times, although there are its series.
+func (known *known) isCondition(expression parser.Expr) bool {
+	found, constant := false, true
+	parser.Inspect(expression, func(node parser.Node, _ []parser.Node) error {
+		switch node := node.(type) {
+		case *parser.BinaryExpr:
+			found = found || (node.Op.IsComparisonOperator() && !node.ReturnBool) || node.Op == parser.LAND || node.Op == parser.LUNLESS
+		case *parser.Call:
+			found = found || strings.HasPrefix(node.Func.Name, "absent")
+		case *parser.VectorSelector:
+			constant = false
+			found = found || strings.HasPrefix(node.Name, "ALERTS") || known.isConditional(node)
+		}
+		return nil
+	})
+	return found || constant
+}
+
+// isConditional is whether a selector finds series of a state, or what another rule compares.
+func (known *known) isConditional(selector *parser.VectorSelector) bool {
+	for _, matcher := range selector.LabelMatchers {
+		if !slices.Contains([]string{labels.MetricName, "job", "instance", "namespace"}, matcher.Name) {
+			return true
+		}
+	}
+	if known.open[selector.Name] {
+		return true
+	}
+	known.open[selector.Name] = true
+	defer delete(known.open, selector.Name)
+	return slices.ContainsFunc(known.recorded[selector.Name], func(rule rulefmt.Rule) bool {
+		expression, err := parser.ParseExpr(rule.Expr)
+		return err != nil || known.isCondition(expression)
+	})
 }
 
 // labelsOfTemplate are those that it reads from $labels or .Labels, and from $externalLabels or .ExternalLabels.
@@ -218,6 +320,8 @@ func walk(node parse.Node, visit func([]string)) {
 		visit(node.Ident)
 	case *parse.FieldNode:
 		visit(node.Ident)
+	case *parse.TemplateNode:
+		walk(node.Pipe, visit)
 	}
 }
 

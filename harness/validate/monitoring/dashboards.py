@@ -11,10 +11,23 @@ from harness.manifests.kubernetes_yaml import FieldPath
 from harness.manifests.values import dig, mappings
 from harness.validate.finding import Violation
 from harness.validate.model import Environment
-from harness.validate.monitoring.grafana import DURATION, Dashboard, File, dashboards, data_sources, targets
-from harness.validate.monitoring.panels import is_time
-from harness.validate.monitoring.panels import misspelt as names_misspelt
+from harness.validate.monitoring.columns import columns, unnamed
+from harness.validate.monitoring.configuration import without_variables
+from harness.validate.monitoring.grafana import (
+    DURATION,
+    Dashboard,
+    File,
+    dashboards,
+    data_sources,
+    files,
+    provisioned,
+    targets,
+)
+from harness.validate.monitoring.links import unknown_links
+from harness.validate.monitoring.panels import color_problem, is_backwards, is_time, is_zone, problems_of
+from harness.validate.monitoring.variables import variable_problems
 from harness.validate.rule import ValidationRule
+from harness.validate.texts.parsed import json_line, json_value
 from harness.validate.texts.readers import Reading
 
 LH318: Final = ValidationRule(
@@ -24,7 +37,7 @@ LH318: Final = ValidationRule(
 )
 LH319: Final = ValidationRule(
     "LH319",
-    "A dashboard's variables, data sources and panels exist",
+    "A dashboard's variables, data sources, panels, columns and the dashboards that it links to exist",
     "The panel shows an error instead of data.",
     is_about_absence=True,
     provided_by=frozenset({"ConfigMap"}),
@@ -67,6 +80,11 @@ def readings(environment: Environment) -> Iterator[Reading]:
     for one in dashboards(environment):
         said = f"a dashboard {one.key} that Grafana cannot show"
         yield Reading(LH320, one.config, ("data", one.key), "dashboard", one.text, said)
+        for path, panel in one.panels:
+            for expression, name, inner in columns(panel):
+                if (asked := without_variables(expression)) is not None:
+                    said, line = f"a {_title(panel)} in {one.key}", json_line(one.text, (*path, *inner))
+                    yield Reading(LH319, one.config, ("data", one.key), "column", asked, said, line, name)
 
 
 def check(environment: Environment) -> Iterator[Violation]:
@@ -77,16 +95,40 @@ def check(environment: Environment) -> Iterator[Violation]:
     has_default = any(str(source.get("isDefault")).lower() in ("true", "1") for source in sources)
     plugins = _plugins(environment)
     yield from _twice(every)
+    yield from _no_dashboards(environment, every)
     for one in every:
+        yield from _unshown_whole(one)
         yield from _unshown(one, plugins, is_provisioned=bool(provisioned))
         yield from _references(one, has_default=has_default or not sources)
+        for path, said in unknown_links(one, every) if one.paths else ():
+            yield _violation(LH319, one, said, path)
     if provisioned:
         names = {str(source[field]) for source in sources for field in ("name", "uid") if source.get(field)}
         yield from _unknown_sources(every, names, provisioned[0][0])
+        yield from _of_another_type(every, sources)
 
 
 def _violation(rule: ValidationRule, one: Dashboard, said: str, path: FieldPath) -> Violation:
     return one.violation(rule, "a dashboard", said, path)
+
+
+def _no_dashboards(environment: Environment, every: list[Dashboard]) -> Iterator[Violation]:
+    """Files in the folders that Grafana reads dashboards from, and that are none."""
+    read, known = list(files(environment)), {(one.config.key, one.key) for one in every}
+    providers = [
+        one
+        for file in read
+        for document in provisioned(file, "providers")
+        for one in mappings(document.get("providers"))
+    ]
+    folders = [f"{str(dig(one, 'options', 'path')).rstrip('/')}/" for one in providers]
+    for file in read:
+        is_read = any(path.startswith(folder) for path in file.paths for folder in folders)
+        if is_read and file.key.endswith(".json") and (file.config.key, file.key) not in known:
+            value = json_value(file.text)
+            if isinstance(value, dict) and not value.get("title") and "spec" not in value:
+                instead = ": it is below its field dashboard" if isinstance(value.get("dashboard"), dict) else ""
+                yield file.violation(LH320, "a file", f"is no dashboard with a title{instead}", ())
 
 
 def _twice(every: list[Dashboard]) -> Iterator[Violation]:
@@ -119,7 +161,7 @@ def _twice(every: list[Dashboard]) -> Iterator[Violation]:
                 yield _violation(LH318, one, f"has two panels with the id {number}", again[0])
 
 
-def _unshown(one: Dashboard, plugins: str, *, is_provisioned: bool) -> Iterator[Violation]:
+def _unshown_whole(one: Dashboard) -> Iterator[Violation]:
     if not str(one.value.get("title") or "").strip():
         yield _violation(LH320, one, "has no title", ())
     if not _UID.fullmatch(str(one.value.get("uid") or "")):
@@ -132,12 +174,31 @@ def _unshown(one: Dashboard, plugins: str, *, is_provisioned: bool) -> Iterator[
         if not is_time(text := str(dig(one.value, "time", end) or "now")):
             said = f"shows the time {end} {text}, which has to be such as now-24h"
             yield _violation(LH320, one, said, ("time", end))
+    start, end = (
+        str(dig(one.value, "time", name) or default) for name, default in (("from", "now-6h"), ("to", "now"))
+    )
+    if is_backwards(start, end):
+        yield _violation(LH320, one, f"shows the time from {start} to {end}, which is none", ("time", "from"))
+    zone = one.value.get("timezone")
+    if isinstance(zone, str) and zone not in ("", "browser") and not is_zone(zone):
+        yield _violation(LH320, one, f"shows times of the zone {zone}, which does not exist", ("timezone",))
+    for path, said in variable_problems(one):
+        yield _violation(LH320, one, said, path)
+    for path, item in one.annotations:
+        color = str(item.get("iconColor") or "")
+        if said := color_problem(color):
+            said = f"sets iconColor to {color} in {_described(path, item)}, {said}"
+            yield _violation(LH320, one, said, (*path, "iconColor"))
+    yield from _overlapping(one)
     for path, variable in one.variables:
         kind = str(variable.get("type"))
         if kind not in _VARIABLES:
             close = closest(kind, _VARIABLES)
             said = f"declares ${variable.get('name')} of an unknown type{f': use {close}' if close else ''}"
             yield _violation(LH320, one, said, (*path, "type"))
+
+
+def _unshown(one: Dashboard, plugins: str, *, is_provisioned: bool) -> Iterator[Violation]:
     for path, panel in one.panels:
         kind, queries = str(panel.get("type") or ""), targets(panel)
         if kind not in _PANELS and not panel.get("libraryPanel") and (not kind or kind not in plugins):
@@ -148,14 +209,16 @@ def _unshown(one: Dashboard, plugins: str, *, is_provisioned: bool) -> Iterator[
             if close or not kind or one.paths or is_provisioned:
                 yield _violation(LH320, one, said, (*path, "type"))
         yield from _beyond_the_edge(one, path, panel)
-        for field, name, close in names_misspelt(panel):
-            said = f"sets {field[-1] if isinstance(field[-1], str) else field[-2]} to {name} in {_title(panel)}"
-            yield _violation(LH320, one, f"{said}, which Grafana does not know: use {close}", (*path, *field))
+        for field, said, why in problems_of(one.text, path):
+            yield _violation(LH320, one, f"{said} in {_title(panel)}, {why}", (*path, *field))
         yield from _durations(one, path, panel)
         misspelt = list(_misspelt(one, "panel", panel, path, f" in {_title(panel)}"))
         yield from misspelt
         if not queries and not misspelt and kind in _PANELS - _WITHOUT_DATA and not panel.get("libraryPanel"):
             yield _violation(LH320, one, f"has a {_title(panel)} without a query", path)
+        for name, inner in unnamed(panel):
+            said = f"overrides {name} in {_title(panel)}, which none of its queries is called"
+            yield _violation(LH320, one, said, (*path, *inner))
         for inner, target in queries:
             place = (*path, *inner)
             misspelt = list(_misspelt(one, "query", target, place, f" in {_title(panel)}"))
@@ -166,6 +229,21 @@ def _unshown(one: Dashboard, plugins: str, *, is_provisioned: bool) -> Iterator[
             is_query = kind not in _WITHOUT_DATA and kinds and kinds[0].get("type") == "prometheus"
             if is_query and not misspelt and not str(target.get("expr") or "").strip():
                 yield _violation(LH320, one, f"has a query without an expression in {_title(panel)}", place)
+
+
+def _overlapping(one: Dashboard) -> Iterator[Violation]:
+    placed: list[tuple[dict[str, Any], tuple[int, int, int, int]]] = []
+    for path, panel in one.panels:
+        sides = [dig(panel, "gridPos", name) for name in "xywh"]
+        if len(path) > 2 or not all(isinstance(side, int) for side in sides):
+            continue
+        x, y, width, height = sides
+        for other, (left, top, right, bottom) in placed:
+            if x < right and left < x + width and y < bottom and top < y + height:
+                said = f"has a {_title(panel)} in the place of {_title(other)}"
+                yield _violation(LH320, one, said, (*path, "gridPos"))
+                break
+        placed.append((panel, (x, y, x + width, y + height)))
 
 
 def _beyond_the_edge(one: Dashboard, path: FieldPath, panel: dict[str, Any]) -> Iterator[Violation]:
@@ -248,6 +326,22 @@ def _unknown_sources(every: list[Dashboard], names: set[str], file: File) -> Ite
             others = len({where for _, where in places}) - 1
             said = f"reads data source {name} in {where}{f' and {others} more' if others else ''}"
             yield _violation(LH319, one, f"{said}, which nothing provisions", path)
+
+
+def _of_another_type(every: list[Dashboard], sources: list[dict[str, Any]]) -> Iterator[Violation]:
+    types = {
+        str(source[field]): source.get("type")
+        for source in sources
+        for field in ("name", "uid")
+        if source.get(field)
+    }
+    for one in every:
+        for path, name, where in _sources_read(one):
+            read = dig(one.value, *path, "type")
+            if read and types.get(name, read) != read:
+                said = f"reads data source {name} in {where} as {read}, which is {types[name]}"
+                yield _violation(LH319, one, said, (*path, "type"))
+                break
 
 
 def _sources_read(one: Dashboard) -> Iterator[tuple[FieldPath, str, str]]:

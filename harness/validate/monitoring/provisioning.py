@@ -7,12 +7,13 @@ from typing import Any, Final
 
 from harness.errors import closest
 from harness.manifests.kubernetes_yaml import FieldPath
-from harness.manifests.values import mapping, mappings
+from harness.manifests.values import dig, mapping, mappings, string_map
 from harness.validate.finding import Violation
 from harness.validate.model import Environment
 from harness.validate.monitoring.grafana import DURATION, File, dashboards, files, provisioned
 from harness.validate.rule import ValidationRule
 from harness.validate.texts.mounts import MountedFile, mounted_files
+from harness.validate.texts.parsed import yaml_documents
 
 LH321: Final = ValidationRule(
     "LH321",
@@ -28,6 +29,8 @@ _VALUES: Final = {
     _DURATION: (DURATION, "a duration such as 30s"),
     _METHOD: (re.compile(r"GET|POST"), "GET or POST"),
 }
+_SIMPLE: Final = re.compile(r"(\d+)([smh])")
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
 _SOURCE: Final = {
     **dict.fromkeys(("name", "type", "access", "url", "user", "database", "basicAuthUser", "uid"), _TEXT),
     **dict.fromkeys(("basicAuth", "withCredentials", "isDefault", "editable"), _SWITCH),
@@ -54,7 +57,7 @@ _FILES: Final = {
     "datasources": {"apiVersion": _NUMBER, "prune": _SWITCH, "deleteDatasources": "", "datasources": ""},
     "providers": {"apiVersion": _NUMBER, "providers": ""},
 }
-_TYPES: Final = (
+TYPES: Final = (
     *("alertmanager", "cloudwatch", "elasticsearch", "grafana-azure-monitor-datasource"),
     *("grafana-postgresql-datasource", "grafana-pyroscope-datasource", "grafana-testdata-datasource", "graphite"),
     *("influxdb", "jaeger", "loki", "mssql", "mysql", "opentsdb", "parca", "postgres", "prometheus"),
@@ -72,6 +75,7 @@ def check(environment: Environment) -> Iterator[Violation]:
     seen: dict[tuple[str, str, str], str] = {}
     mounted = list(mounted_files(environment))
     known = {(one.config.key, one.key) for one in dashboards(environment)}
+    scraped = _scraped(environment)
     for file in files(environment):
         for kind in _FILES:
             for document in provisioned(file, kind):
@@ -89,6 +93,7 @@ def check(environment: Environment) -> Iterator[Violation]:
                         settings = mapping(item.get("jsonData"))
                         yield from _settings(file, settings, _JSON_DATA, (*path, "jsonData"), are_all=False)
                         yield from _data_source(file, item, path)
+                        yield from _too_often(file, item, path, scraped)
                         yield from _again(file, item, path, defaults, seen)
                     else:
                         yield from _settings(file, item, _PROVIDER, path)
@@ -123,7 +128,7 @@ def _data_source(file: File, source: dict[str, Any], path: FieldPath) -> Iterato
     for field in ("name", "type"):
         if not source.get(field):
             yield _violation(file, f"declares a data source without a {field}", path)
-    if kind and kind not in _TYPES and (close := closest(kind, _TYPES, 0.8)):
+    if kind and kind not in TYPES and (close := closest(kind, TYPES, 0.8)):
         said = f"declares data source {name} of the unknown type {kind}: use {close}"
         yield _violation(file, said, (*path, "type"))
     if kind in _WITH_URL and not source.get("url"):
@@ -131,6 +136,28 @@ def _data_source(file: File, source: dict[str, Any], path: FieldPath) -> Iterato
     if source.get("access") not in (None, "", "proxy", "direct"):
         said = f"declares data source {name} with an access that is neither proxy nor direct"
         yield _violation(file, said, (*path, "access"))
+
+
+def _scraped(environment: Environment) -> str:
+    """How often Prometheus scrapes unless a job says otherwise; empty where that is not known."""
+    texts = [
+        text
+        for config in environment.of_kind("ConfigMap")
+        for text in string_map(config.value.get("data")).values()
+    ]
+    documents = [document for text in texts if "scrape_configs:" in text for document in yaml_documents(text)]
+    every = {str(dig(document, "global", "scrape_interval") or "") for document in documents}
+    return every.pop() if len(every) == 1 else ""
+
+
+def _too_often(file: File, source: dict[str, Any], path: FieldPath, scraped: str) -> Iterator[Violation]:
+    asked = str(dig(source, "jsonData", "timeInterval") or "")
+    least, every = (_SIMPLE.fullmatch(text) for text in (asked, scraped))
+    if source.get("type") == "prometheus" and least and every:
+        seconds = [int(match[1]) * _SECONDS[match[2]] for match in (least, every)]
+        if seconds[0] < seconds[1]:
+            said = f"sets timeInterval to {asked}, though Prometheus scrapes every {scraped}: rates have no result"
+            yield _violation(file, said, (*path, "jsonData", "timeInterval"))
 
 
 def _again(

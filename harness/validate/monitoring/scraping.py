@@ -25,6 +25,8 @@ Targets = dict[Pod, list[tuple[Pod, int]]]
 
 _SCRAPE: Final = "prometheus.io/scrape"
 _BY_ANNOTATION: Final = "annotation_prometheus_io_scrape"
+_PREFIX: Final = "prometheus.io/"
+_ANNOTATION: Final = re.compile(r"_annotation_(prometheus_io_\w+)")
 _META: Final = "__meta_kubernetes_"
 _NO_LABEL: Final = re.compile(r"[^a-zA-Z0-9_]")
 _GROUP: Final = re.compile(r"\$(?:\{(\w+)\}|(\d+))")
@@ -34,18 +36,25 @@ _ENDPOINTS: Final = ("endpoints", "endpointslice")
 
 def check(environment: Environment, targets: Targets) -> Iterator[Violation]:
     """Finds pods whose annotation asks for what no configuration of Prometheus does."""
-    configured = any(
-        _BY_ANNOTATION in text
+    configured = [
+        text
         for config in environment.of_kind("ConfigMap")
         for text in string_map(config.value.get("data")).values()
-    )
+        if _BY_ANNOTATION in text
+    ]
     if not configured:
         return
+    read = {name for text in configured for name in _ANNOTATION.findall(text)}
     scraped = {pod.owner for discovered in targets.values() for pod, _ in discovered}
     for pod in environment.pods:
-        if string_map(pod.metadata.get("annotations")).get(_SCRAPE) == "true" and pod.owner not in scraped:
+        annotations, path = string_map(pod.metadata.get("annotations")), (*pod.path, "metadata", "annotations")
+        if annotations.get(_SCRAPE, "false") != "false" and pod.owner not in scraped:
             message = f"{pod.owner} asks to be scraped, and Prometheus does not discover it on any of its ports."
-            yield Violation(LH716, message, pod.owner, (*pod.path, "metadata", "annotations"))
+            yield Violation(LH716, message, pod.owner, path)
+        for name in annotations:
+            if name.startswith(_PREFIX) and _NO_LABEL.sub("_", name) not in read:
+                message = f"{pod.owner} has the annotation {name}, which no scrape configuration reads."
+                yield Violation(LH716, message, pod.owner, (*path, name))
 
 
 def targets_of(environment: Environment, refused: Container[tuple[BuiltResource, str]] = ()) -> Targets:

@@ -30,6 +30,8 @@ LH215: Final = ValidationRule(
 FILE: Final = Path(__file__).with_name("flags.json")
 _IMAGES: Final = re.compile(r"(?:^|/)(?:(spark-operator)/(?:spark-operator|controller)|([\w-]+))$")
 _NUMBER: Final = r"[-+]?(?:\d+\.?\d*|\.\d+)"
+_KINGPIN: Final = frozenset({"alertmanager", "postgres-exporter", "prometheus", "statsd-exporter"})
+"""Programs that read their command lines by kingpin; the others' parsers are Go's and pflag."""
 VALUES: Final = {
     "bool": (re.compile(r"1|0|t|f|true|false", re.IGNORECASE), "true or false"),
     "int": (re.compile(r"[-+]?\d+"), "a whole number"),
@@ -46,6 +48,7 @@ VALUES: Final = {
 _LISTENS: Final = re.compile(r"(?:^|[.-])(?:listen-address|bind-address|listen-udp|listen-tcp|port)$")
 _RETENTION: Final = "storage.tsdb.retention.size"
 _FOLDER: Final = "storage.tsdb.path"
+_DATA: Final = frozenset({_FOLDER, "storage.path"})
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)([BKMGTPE])i?B?", re.IGNORECASE)
 _ADDRESS: Final = re.compile(r"(?:(?:0\.0\.0\.0|\[::\])?:)?(\d{2,5})")
 
@@ -57,6 +60,9 @@ def check(environment: Environment) -> Iterator[Violation]:
             name, known = program_of(container)
             declared = [port.get("containerPort") for port in mappings(container.get("ports"))]
             arguments = [str(word) for word in sequence(container.get("args"))] if known else []
+            for index, said in _unread(arguments, known) if name in _KINGPIN else ():
+                message = f"{pod.owner} passes {arguments[index].partition('=')[0]} to {name}, {said}."
+                yield Violation(LH215, message, pod.owner, (*path, "args", index))
             for index, flag, value in flags_in(arguments):
                 kind = _kind(flag, known)
                 said = (
@@ -64,6 +70,7 @@ def check(environment: Environment) -> Iterator[Violation]:
                     or _nowhere(name, flag, value, environment)
                     or _undeclared(flag, value, declared)
                     or _beyond(flag, value, arguments, container, pod)
+                    or _unwritable(flag, value, container)
                 )
                 if said:
                     message = f"{pod.owner} passes --{flag} to {name}, {said}."
@@ -96,6 +103,32 @@ def flags_in(words: Sequence[str]) -> Iterator[tuple[int, str, str | None]]:
             yield index, name, value if equals else None
 
 
+def _unread(arguments: list[str], known: dict[str, str]) -> Iterator[tuple[int, str]]:
+    """What kingpin refuses of a command line: words that are no flags, flags without a value or there twice."""
+    seen: set[str] = set()
+    wanted = ""
+    for index, word in enumerate(arguments):
+        if word == "--" or any("$(" in other for other in arguments):
+            return
+        name, equals, _ = word.removeprefix("--").partition("=")
+        kind = _kind(name, known) if word.startswith("--") else None
+        if not word.startswith("-"):
+            if not wanted:
+                instead = f": use --{name}" if _kind(name, known) is not None else ""
+                yield index, f"which is no flag{instead}"
+        elif not word.startswith("--"):
+            name = name.lstrip("-")
+            instead = f": use --{name}" if _kind(name, known) is not None else ""
+            if len(name) > 1 and not wanted:
+                yield index, f"which is no flag{instead}"
+        elif kind is not None and kind.partition(" ")[0] not in ("list", "some") and name in seen:
+            yield index, "which is there twice: it takes it once"
+        seen.add(name)
+        wanted = name if kind not in (None, "any", "switch") and not equals else ""
+    if wanted:
+        yield len(arguments) - 1, "which needs a value"
+
+
 def _kind(flag: str, known: dict[str, str]) -> str | None:
     """What the value of a flag has to be; None for one that is not known. `no-` in front turns a switch off."""
     names = (flag, flag.removeprefix("no-"))
@@ -120,6 +153,12 @@ def rejected(kind: str, value: str | None) -> str:
     kind, _, choices = kind.partition(" ")
     if value is None:
         return ""
+    if kind == "switch":
+        return "which takes no value: leave it out, or write --no- before its name"
+    if kind == "some":
+        unknown = next((one for one in value.split(",") if one and one not in choices.split("|")), "")
+        close = closest(unknown, choices.split("|"))
+        return f"which has no {unknown}{f': use {close}' if close else ''}" if unknown else ""
     if kind == "enum":
         return "" if value in choices.split("|") else f"which has to be {' or '.join(choices.split('|'))}"
     if kind in VALUES and not VALUES[kind][0].fullmatch(value):
@@ -163,6 +202,17 @@ def _beyond(flag: str, value: str | None, arguments: list[str], container: dict[
     room = quantity(dig(claim, "spec", "resources", "requests", "storage"))
     kept = float(size[1]) * 1024 ** "BKMGTPE".index(size[2].upper())
     return "" if room is None or kept <= room else f"which is more than the volume at {folder} holds"
+
+
+def _unwritable(flag: str, value: str | None, container: dict[str, Any]) -> str:
+    """Whether a program keeps its data where nothing is mounted and its container may not write."""
+    if flag not in _DATA or not value or not value.startswith("/"):
+        return ""
+    mounted = [posixpath.normpath(str(mount.get("mountPath"))) for mount in mappings(container.get("volumeMounts"))]
+    is_mounted = any(f"{posixpath.normpath(value)}/".startswith(f"{path}/") for path in mounted)
+    if is_mounted or dig(container, "securityContext", "readOnlyRootFilesystem") is not True:
+        return ""
+    return "where it cannot write: it mounts no volume there, and its root is read-only"
 
 
 @cache

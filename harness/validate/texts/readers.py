@@ -89,13 +89,14 @@ def judge(
             continue
         told.add((index, detail))
         reading = readings[index]
-        line = item["line"] or line_of_path(reading.text, item["path"]) or line_of(reading.text, detail)
+        line = item["line"] or line_of_path(reading.text, item["path"])
+        line = line or line_of(reading.text, detail, item["first"], item["last"]) or item["first"]
         at = f", line {line}" if line and "\n" in reading.text else ""
         said = reading.said.partition(" that ")[0] if item["labels"] else reading.said
         message = f"{reading.resource} has {said}: {detail}{at}."
         rule = about_labels if item["labels"] else reading.rule
         # A query's own lines are one line of the JSON that holds it.
-        below = line - 1 if line and reading.form != "query" else 0
+        below = line - 1 if line and reading.form not in ("query", "column") else 0
         in_lines = reading.first + below if reading.first and (line or reading.first > 1) else None
         yield Violation(rule, message, reading.resource, reading.path, in_lines)
 
@@ -129,8 +130,8 @@ def line_of_path(text: str, path: str) -> int | None:
     return json_line(text, tuple(steps))
 
 
-def line_of(text: str, detail: str) -> int | None:
-    r"""The one line that has what a message quotes, the last of that first.
+def line_of(text: str, detail: str, start: int = 0, end: int = 0) -> int | None:
+    r"""The one line, from `start` to `end` if given, that has what a message quotes, the last of that first.
 
     >>> line_of("a: b\nfor: 10 days\n", 'unknown unit " days" in duration "10 days"')
     2
@@ -143,7 +144,11 @@ def line_of(text: str, detail: str) -> int | None:
     # `scrape timeout greater than scrape interval` is about the first of the two.
     patterns += [rf"^\W*{words}:" for phrase in named for words in _keys(phrase)]
     for pattern in patterns:
-        numbers = [number for number, line in enumerate(text.splitlines(), 1) if re.search(pattern, line)]
+        numbers = [
+            number
+            for number, line in enumerate(text.splitlines(), 1)
+            if start <= number <= (end or number) and re.search(pattern, line)
+        ]
         if len(numbers) == 1 or (numbers and _AGAIN.search(detail)):
             return numbers[-1]
     return None

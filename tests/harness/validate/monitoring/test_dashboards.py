@@ -85,6 +85,57 @@ def test_a_sound_dashboard() -> None:
             "sets interval in panel 'Panel', which has to be a duration",
         ),
         ({"repeat": "node"}, "LH319", "repeats panel 'Panel' by $node, which it does not declare."),
+        (
+            {"options": {"graphMode": "areas"}},
+            "LH320",
+            "sets graphMode to areas in panel 'Panel', which Grafana does not",
+        ),
+        (
+            {"options": {"reduceOption": {}}},
+            "LH320",
+            "sets reduceOption in panel 'Panel', which Grafana ignores: use",
+        ),
+        (
+            {"type": "timeseries", "fieldConfig": {"defaults": {"custom": {"lineInterpolation": "smoth"}}}},
+            "LH320",
+            "does not know: use smooth.",
+        ),
+        (
+            {"type": "timeseries", "fieldConfig": {"defaults": {"custom": {"lineWith": 1}}}},
+            "LH320",
+            "sets lineWith in panel 'Panel', which Grafana ignores: use lineWidth.",
+        ),
+        ({"fieldConfig": {"defaults": {"color": {"mode": "fixd"}}}}, "LH320", "sets mode to fixd in panel 'Panel'"),
+        ({"fieldConfig": {"defaults": {"color": {"mode": "fixed", "fixedColor": "gren"}}}}, "LH320", "use green."),
+        (
+            {"fieldConfig": {"defaults": {"thresholds": {"steps": [{"color": "#12345", "value": None}]}}}},
+            "LH320",
+            "sets color to #12345 in panel 'Panel', which has to be such as #1f60c4.",
+        ),
+        (
+            {"fieldConfig": {"defaults": {"thresholds": {"steps": [{"value": 5}, {"value": 1}]}}}},
+            "LH320",
+            "sets the threshold 1 in panel 'Panel', which comes after a greater one.",
+        ),
+        (
+            {"fieldConfig": {"overrides": [{"matcher": {"id": "byName"}, "properties": [{"id": "unti"}]}]}},
+            "LH320",
+            "overrides unti in panel 'Panel', which Grafana does not know: use unit.",
+        ),
+        (
+            {"fieldConfig": {"overrides": [{"properties": [{"id": "unit", "value": "percentuni"}]}]}},
+            "LH320",
+            "sets value to percentuni in panel 'Panel', which Grafana does not know: use percentunit.",
+        ),
+        (
+            {
+                "targets": [{"expr": "up", "legendFormat": "Up"}],
+                "fieldConfig": {"overrides": [{"matcher": {"id": "byName", "options": "Upp"}}]},
+            },
+            "LH320",
+            "overrides Upp in panel 'Panel', which none of its queries is called.",
+        ),
+        ({"datasource": {"type": "loki", "uid": "metrics"}}, "LH319", "as loki, which is prometheus."),
     ],
 )
 def test_a_panel(changes: dict[str, Any], rule: str, said: str) -> None:
@@ -106,6 +157,9 @@ def test_a_panel(changes: dict[str, Any], rule: str, said: str) -> None:
         {"interval": "$interval", "timeFrom": "7d", "timeShift": "1h30m"},
         {"interval": ">10s", "targets": [{"expr": "up", "interval": ""}]},
         {"targets": [{"expr": "up", "exemplar": True, "instant": True, "range": False, "editorMode": "code"}]},
+        {"fieldConfig": {"defaults": {"unit": "suffix:rows", "color": {"mode": "fixed", "fixedColor": "darkred"}}}},
+        {"fieldConfig": {"defaults": {"unit": "pods", "thresholds": {"steps": [{"value": None}, {"value": 1}]}}}},
+        {"fieldConfig": {"overrides": [{"matcher": {"id": "byName", "options": "{{a}}"}, "properties": []}]}},
     ],
 )
 def test_a_panel_that_is_shown(changes: dict[str, Any]) -> None:
@@ -177,7 +231,7 @@ def test_a_data_source_that_all_dashboards_read_is_missing_where_data_sources_ar
 
 
 def test_a_data_source_that_many_panels_read_is_one_finding() -> None:
-    panels = [PANEL | {"title": title, "datasource": {"uid": "gone"}} for title in ("A", "B", "C")]
+    panels = [PANEL | {"title": title, "datasource": {"uid": "gone"}, "gridPos": {}} for title in ("A", "B", "C")]
     (violation,) = dashboards.check(configs({"a.json": board(*panels), "sources.yaml": SOURCES}))
     assert "reads data source gone in panel 'A' and 2 more, which nothing provisions." in violation.message
 
@@ -281,6 +335,35 @@ def test_dashboards_come_from_where_they_are_mounted(mounted: str, count: int) -
         ),
         ({"templating": {"list": [{"name": "a", "type": "custom"}] * 2}}, "LH318", "declares $a twice."),
         ({"links": [{"title": "A", "url": "${gone:raw}/a"}]}, "LH319", "uses $gone in link 'A', which it does not"),
+        (
+            {"time": {"from": "now-1h", "to": "now-1d"}},
+            "LH320",
+            "shows the time from now-1h to now-1d, which is none.",
+        ),
+        ({"timezone": "Europe/Berlim"}, "LH320", "of the zone Europe/Berlim, which does not exist."),
+        (
+            {"templating": {"list": [{"name": "a", "type": "query", "regex": "/(a.*/"}]}},
+            "LH320",
+            "declares $a with a pattern that has missing ), unterminated subpattern.",
+        ),
+        (
+            {"templating": {"list": [{"name": "a", "type": "interval", "query": "1m,1 hour"}]}},
+            "LH320",
+            "declares $a with 1 hour, which has to be a duration",
+        ),
+        (
+            {"templating": {"list": [{"name": "a", "type": "datasource", "query": "promethues"}]}},
+            "LH320",
+            "of the type promethues: use prometheus.",
+        ),
+        (
+            {
+                "templating": {"list": [{"name": "job", "type": "query", "multi": True}]},
+                "annotations": {"list": [{"name": "b", "expr": 'up{job="$job"} == 0'}]},
+            },
+            "LH320",
+            "compares job with $job by =, which may be several values: use =~.",
+        ),
     ],
 )
 def test_a_dashboard_that_does_not_work(fields: dict[str, Any], rule: str, said: str) -> None:
@@ -295,3 +378,54 @@ def test_a_dashboard_that_does_not_work(fields: dict[str, Any], rule: str, said:
 def test_what_a_dashboard_may_show(text: str) -> None:
     files = {"web.json": board(PANEL, time={"from": text, "to": "now"}), "sources.yaml": SOURCES}
     assert list(dashboards.check(configs(files))) == []
+
+
+def test_panels_in_one_place() -> None:
+    def at(x: int, y: int) -> dict[str, Any]:
+        return PANEL | {"title": f"{x} {y}", "gridPos": {"x": x, "y": y, "w": 6, "h": 5}}
+
+    files = {"web.json": board(at(0, 0), at(6, 0), at(0, 5), at(5, 4)), "sources.yaml": SOURCES}
+    (violation,) = dashboards.check(configs(files))
+    assert violation.message.endswith("that has a panel '5 4' in the place of panel '0 0'.")
+
+
+@pytest.mark.parametrize(
+    ("link", "said"),
+    [
+        ({"type": "link", "url": "/d/web/web?orgId=1"}, ""),
+        ({"type": "link", "url": "/d/wbe"}, "links to the dashboard wbe, which does not exist: use web."),
+        ({"type": "link", "url": "https://example.org/d/a.html"}, ""),
+        ({"type": "dashboards", "tags": ["a"]}, ""),
+        ({"type": "dashboards", "tags": ["b"]}, "links to the dashboards tagged b, which none is."),
+    ],
+)
+def test_where_links_lead(link: dict[str, Any], said: str) -> None:
+    mounts = [{"name": "c0", "mountPath": "/dashboards"}]
+    volumes = [{"name": "c0", "configMap": {"name": "c0"}}]
+    spec = {"volumes": volumes, "containers": [{"name": "grafana", "volumeMounts": mounts}]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "app"}, "spec": spec}
+    files = {"web.json": board(PANEL, tags=["a"], links=[link])}
+    found = list(dashboards.check(configs(files, {"sources.yaml": SOURCES}, extra=json.dumps(pod))))
+    assert [said in violation.message for violation in found] == ([True] if said else [])
+
+
+def test_a_file_among_dashboards_that_is_none() -> None:
+    mounts = [
+        {"name": "c0", "mountPath": "/etc/grafana/provisioning/dashboards"},
+        {"name": "c1", "mountPath": "/dashboards"},
+    ]
+    volumes = [{"name": name, "configMap": {"name": name}} for name in ("c0", "c1")]
+    spec = {"volumes": volumes, "containers": [{"name": "grafana", "volumeMounts": mounts}]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "app"}, "spec": spec}
+    exported = json.dumps({"meta": {}, "dashboard": json.loads(board(PANEL))})
+    files = {"a.json": exported, "b.json": json.dumps({"title": "Empty"})}
+    (violation,) = dashboards.check(configs({"files.yaml": provider()}, files, extra=json.dumps(pod)))
+    assert violation.message.endswith("a.json that is no dashboard with a title: it is below its field dashboard.")
+
+
+@pytest.mark.parametrize(("interval", "count"), [("5s", 1), ("30s", 0), ("1m", 0), ("$every", 0)])
+def test_rates_need_as_long_an_interval_as_that_of_scrapes(interval: str, count: int) -> None:
+    scrapes = "global: {scrape_interval: 30s}\nscrape_configs: []\n"
+    files = {"a.yaml": source(jsonData={"timeInterval": interval}), "prometheus.yml": scrapes}
+    found = [violation.message for violation in provisioning.check(configs(files))]
+    assert ["though Prometheus scrapes every 30s" in message for message in found] == [True] * count

@@ -16,6 +16,10 @@ from tests.harness.validate.made import made
         ("GF_USERS_ALLOW_SIGN_UP", "flase", "has to be true or false"),
         ("GF_SERVER_HTTP_PORT", "http", "has to be a whole number"),
         ("GF_LOG_FILE_MAX_DAYS", "7d", "has to be a whole number"),
+        ("GF_SERVER_ROOT_URL", "grafana.example.org", "has to be a URL such as"),
+        ("GF_LOG_LEVEL", "wran", "has to be trace or debug or info or warn or error or critical"),
+        ("GF_DASHBOARDS_MIN_REFRESH_INTERVAL", "30 seconds", "has to be a duration such as 30s"),
+        ("GF_SECURITY_ADMIN_PASS", "$(A)", "use GF_SECURITY_ADMIN_PASSWORD"),
     ],
 )
 def test_what_grafana_ignores(name: str, value: str, said: str) -> None:
@@ -34,6 +38,12 @@ def test_what_grafana_ignores(name: str, value: str, said: str) -> None:
         ("GF_PLUGIN_GRAFANA_IMAGE_RENDERER_RENDERING_MODE", "clustered"),
         ("GF_INSTALL_PLUGINS", "a,b"),
         ("GF_SOMETHING_OF_ANOTHER_VERSION", "1"),
+        ("GF_AUTH_GITHUB_CLIENT_ID", "a"),
+        ("GF_AUTH_GOOGLE_ALLOWED_DOMAINS", "example.org"),
+        ("GF_UNIFIED_ALERTING_SCREENSHOTS_CAPTURE", "true"),
+        ("GF_UNIFIED_ALERTING_STATE_HISTORY_ENABLED", "true"),
+        ("GF_LOG_LEVEL", "debug"),
+        ("GF_SERVER_ROOT_URL", "%(protocol)s://%(domain)s/grafana/"),
     ],
 )
 def test_what_grafana_reads(name: str, value: str | None) -> None:
@@ -55,3 +65,19 @@ spec:
 """
     (found,) = grafana_settings.check(made(text))
     assert (str(found.resource), found.path) == ("ConfigMap app/settings", ("data", "GF_USERS_ALLOW_SIGN_UPS"))
+
+
+@pytest.mark.parametrize(("port", "count"), [("3000", 0), ("3001", 1)])
+def test_grafana_listens_on_a_port_of_its_container(port: str, count: int) -> None:
+    text = f"""
+apiVersion: v1
+kind: Pod
+metadata: {{name: grafana, namespace: app}}
+spec:
+  containers:
+    - name: grafana
+      image: grafana
+      ports: [{{containerPort: 3000}}]
+      env: [{{name: GF_SERVER_HTTP_PORT, value: "{port}"}}]
+"""
+    assert len(list(grafana_settings.check(made(text)))) == count

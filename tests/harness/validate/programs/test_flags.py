@@ -43,12 +43,14 @@ SOURCES: Final = {
     ),
 }
 """The module that pins each program, and the files that declare its flags."""
-GENERAL: Final = {"help": "text", "version": "text"}
+GENERAL: Final = {"help": "switch", "version": "switch"}
 LOGGING: Final = {"log.level": "enum debug|info|warn|error", "log.format": "enum logfmt|json"}
 """What the package promslog declares by constants."""
-PREFIXES: Final = {"postgres-exporter": {"collector.": "text"}}
+PREFIXES: Final = {"postgres-exporter": {"collector.": "any"}}
 """Flags that are put together from the names of collectors."""
 
+FEATURES: Final = re.compile(r'^\t\t\tcase "([\w-]+)"', re.MULTILINE)
+"""What Prometheus' --enable-feature takes."""
 KINGPIN: Final = re.compile(r'(?:\bFlag\(|OnlyFlag\(a,)\s*"([\w.-]+)"')
 KIND: Final = re.compile(
     r"\.\s*(SetValue|Enums?|(?:Bool|Int|Uint|Float|Duration|Bytes|String|URL|\w*List|ExistingFile)\w*)\("
@@ -89,8 +91,12 @@ def kind_of(method: str, argument: str) -> str:
     if method.startswith("Enum") and '"' in argument:
         return "enum " + "|".join(re.findall(r'"([^"]+)"', argument))
     name = next((name for name in KINDS if method.startswith(name)), "")
-    # kingpin takes no value for a switch.
-    return "text" if name in ("", "Bool") or (method.endswith("s") and name != "Bytes") else KINDS[name]
+    if name == "Bool":
+        # kingpin takes no value for one.
+        return "switch"
+    if method.endswith("List") or (method.endswith("s") and name != "Bytes"):
+        return "list"
+    return KINDS.get(name, "text")
 
 
 def from_sources() -> dict[str, dict[str, str]]:
@@ -103,6 +109,8 @@ def from_sources() -> dict[str, dict[str, str]]:
             code = "\n".join(path.read_text(encoding="utf-8") for path in paths)
             found |= LOGGING if "promslog" in code else {}
             found |= dict(declared(code))
+            if program == "prometheus":
+                found["enable-feature"] = f"some {'|'.join(sorted(FEATURES.findall(code)))}"
         known[program] = dict(sorted(found.items()))
     return known
 
@@ -149,6 +157,15 @@ PORTS = ", ports: [{containerPort: 9187}]"
         (PROMETHEUS, "--storage.tsdb.retention.size=4 GB", "which has to be a size such as 512MB"),
         (PROMETHEUS, "--query.max-samples=many", "which has to be a whole number"),
         (PROMETHEUS, "--log.level=warning", "which has to be debug or info or warn or error"),
+        (
+            PROMETHEUS,
+            "--web.enable-lifecycle=true",
+            "which takes no value: leave it out, or write --no- before its name",
+        ),
+        (PROMETHEUS, "--enable-feature=exemplar-storag", "which has no exemplar-storag: use exemplar-storage"),
+        (PROMETHEUS, "--config.file=/a, --config.file=/b", "which is there twice: it takes it once"),
+        (PROMETHEUS, "config.file=/a", "which is no flag: use --config.file"),
+        (PROMETHEUS, "-config.file=/a", "which is no flag: use --config.file"),
         ("prom/alertmanager", "--config.files=/a", "which it does not know: use --config.file"),
         ("prom/alertmanager", "--cluster.peer-timeout=1d", "which has to be a duration such as 1m30s"),
         ("prom/statsd-exporter", "--statsd.cache-type=fifo", "which has to be lru or random"),
@@ -170,6 +187,12 @@ def test_a_flag_that_a_program_refuses(image: str, arguments: str, said: str) ->
         (PROMETHEUS, "--storage.tsdb.retention.time=1y30d, --storage.tsdb.retention.size=4GB, --config.file=/a"),
         (PROMETHEUS, "--config.file, /a, --no-storage.tsdb.wal-compression, '--$(FLAG)=1'"),
         (PROMETHEUS, "--, --unknown"),
+        (
+            PROMETHEUS,
+            "--web.enable-lifecycle, --enable-feature=native-histograms, --enable-feature=exemplar-storage",
+        ),
+        ("prom/alertmanager", "--cluster.peer=a:1, --cluster.peer=b:1"),
+        (STATE, "--port=1, --port=2"),
         ("prom/alertmanager", "--cluster.listen-address=, --data.retention=120h"),
         ("quay.io/prometheuscommunity/postgres-exporter", "--collector.stat_statements, --no-collector.wal"),
         (STATE, "'--resources=pods,cronjobs', --namespaces=app, --v=2"),
@@ -232,3 +255,15 @@ spec:
 """
     said = "--storage.tsdb.retention.size to prometheus, which is more than the volume at /data holds."
     assert messages(text) == [said] * beyond
+
+
+@pytest.mark.parametrize(("path", "count"), [("/data", 0), ("/data/a", 0), ("/other", 1), ("/database", 1)])
+def test_data_that_cannot_be_written(path: str, count: int) -> None:
+    more = ", volumeMounts: [{name: a, mountPath: /data}], securityContext: {readOnlyRootFilesystem: true}"
+    found = messages(pod(PROMETHEUS, f"--storage.tsdb.path={path}", more))
+    assert [message.endswith("its root is read-only.") for message in found] == [True] * count
+
+
+def test_a_flag_without_its_value() -> None:
+    (message,) = messages(pod(PROMETHEUS, "--config.file=/a, --log.level"))
+    assert message == "--log.level to prometheus, which needs a value."

@@ -211,14 +211,14 @@ def test_files_are_known_by_their_use() -> None:
         ("up{jbo='a'} == 0", "", ["jbo"]),
         ("up{team!='a'} == 0", "", ["team"]),
         ("up{cluster='north'} == 0", "", []),
-        ("up * on (pod) group_left (stage) app_runs", "{{ $labels.stage }}", ["stage"]),
-        ("up * on (pod) group_left (state) app_runs", "{{ $labels.state }}", []),
-        ("up * on (pod) app_runs", "{{ $labels.job }}", ["job"]),
-        ("up or app_runs", "{{ $labels.state }}", []),
+        ("up * on (pod) group_left (stage) app_runs > 0", "{{ $labels.stage }}", ["stage"]),
+        ("up * on (pod) group_left (state) app_runs > 0", "{{ $labels.state }}", []),
+        ("up * on (pod) app_runs > 0", "{{ $labels.job }}", ["job"]),
+        ("(up or app_runs) > 0", "{{ $labels.state }}", []),
         ("up and app_runs", "{{ $labels.state }}", ["state"]),
         ("app_runs{state='failed'} > 0", "{{ $labels.state }}", []),
         ("app_runs_total{status='failed'} > 0", "", ["status"]),
-        ("label_replace(up, 'zone', '$1', 'pod', '(.*)')", "{{ $labels.zone }}", []),
+        ("label_replace(up, 'zone', '$1', 'pod', '(.*)') > 0", "{{ $labels.zone }}", []),
         ("absent(up{job='pods'})", "{{ $labels.job }} {{ $labels.pod }}", ["pod"]),
         ("rate(up[5m]) > 0", "{{ $labels.nod }}", ["nod"]),
         ("go_goroutines{anything='a'}", "{{ $labels.anything }}", []),
@@ -601,7 +601,7 @@ def test_relabelling_by_what_is_not_there(relabelling: str, said: str) -> None:
     [
         ("up{job='a'} == 0", ""),
         ("up{job=~'a|b'} == 0", ""),
-        ("up{job='b'} == 0", 'selects the job "b", which no configuration scrapes'),
+        ("up{job='b'} == 0", 'selects by job "b", which no series of up has'),
         ("other{job='b'} == 0", ""),
     ],
 )
@@ -706,3 +706,253 @@ def test_a_template_that_external_secrets_cannot_read(template: str, said: str) 
     found = list(readers.judge(list(external_secrets.readings(environment)), {}, configuration.LH205))
     assert len(found) == bool(said)
     assert all(said in one.message and one.path[-1] == "url" for one in found)
+
+
+JOBS: Final = """\
+global: {scrape_interval: 30s}
+scrape_configs:
+  - job_name: pods
+    kubernetes_sd_configs: [{role: pod}]
+    relabel_configs:
+      - {source_labels: [__meta_kubernetes_namespace], target_label: namespace}
+      - {source_labels: [__meta_kubernetes_pod_label_app], target_label: app}
+  - job_name: cadvisor
+    metric_relabel_configs: [{source_labels: [__name__], regex: container_cpu.*, action: keep}]
+"""
+TYPED: Final = """\
+defaults:
+  observer_type: summary
+  summary_options: {quantiles: [{quantile: 0.5, error: 0.05}]}
+mappings:
+  - {match: app.runs.*, name: app_runs, labels: {state: $1}}
+  - {match: app.ended.good, name: app_ended, labels: {how: good}}
+  - {match: app.ended.bad, name: app_ended, labels: {how: bad}}
+"""
+
+
+def of_rule(expression: str, *, name: str = "Gone") -> list[str]:
+    rules = rule("x").replace("expr: x", f"expr: {json.dumps(expression)}").replace("Gone", name)
+    recorded = "groups: [{name: r, rules: [{record: 'app:late', expr: app_runs > bool 1, labels: {days: '7'}}]}]\n"
+    data = {"prometheus.yml": JOBS, "mapping.yaml": TYPED, "r.yaml": rules, "recorded.yaml": recorded}
+    found = violations(config("a", **data), app())
+    assert {violation.line for violation in found} <= {5}
+    return [violation.message for violation in found]
+
+
+def app() -> BuiltResource:
+    metadata = {"name": "p", "namespace": "app", "labels": {"app": "web"}}
+    return resource({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": []}})
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("rate(app_runs[10s]) > 0", "asks for rate over 10s, which has no result between two samples, 30s apart"),
+        ("rate(app_runs[59s]) > 0", "over 59s"),
+        ("rate(app_runs[10s] offset 1d) > 0", "over 10s"),
+        ("max_over_time(app_runs[29s]) > 0", "asks for max_over_time over 29s"),
+        ("absent_over_time(app_runs[20s])", "asks for absent_over_time over 20s"),
+        ('app_runs{job="pod"} > 0', 'selects by job "pod", which no series of app_runs has'),
+        ('app_runs{job=~"podd"} > 0', 'selects by job "podd"'),
+        ('app_runs{job="cadvisor"} > 0', 'selects by job "cadvisor"'),
+        ('app_runs{namespace="ap"} > 0', 'selects by namespace "ap"'),
+        ('app_runs{app="wbe"} > 0', 'selects by app "wbe"'),
+        ('app_ended{how="god"} > 0', 'selects by how "god"'),
+        ('app_ended{how!="god"} > 0', 'leaves out how "god"'),
+        ('app_runs{quantile="0.9"} > 0', 'selects by quantile "0.9"'),
+        ('kube_pod_status_phase{phase="Runing"} > 0', 'selects by phase "Runing"'),
+        ('app:late{days="8"} > 0', 'selects by days "8"'),
+        ('ALERTS{alertname="Gon"}', 'selects by alertname "Gon"'),
+        ("container_memory_working_set_bytes > 0", 'which the job "cadvisor" drops'),
+        ("app_runs", "compares with nothing: it fires as long as there are its series"),
+        ("app_runs > bool 0", "compares with nothing"),
+        ("sum by (state) (app_runs) / sum by (job) (app_runs) > 1", "which never match: use on or ignoring"),
+        ("histogram_quantile(0.9, sum by (job) (rate(app_seconds_bucket[5m]))) > 1", "bucket label"),
+        ("quantile(95, app_runs) > 1", "quantile value should be between 0 and 1"),
+        ('label_replace(app_runs, "a", "$1", "job", "(.*") > 1', "invalid regular expression in label_replace()"),
+    ],
+)
+def test_an_alert_that_asks_in_vain(expression: str, said: str) -> None:
+    (message,) = of_rule(expression)
+    assert said in message
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "rate(app_runs[1m]) > 0",
+        "max_over_time(app_runs[30s]) > 0",
+        "absent_over_time(app_runs[1m])",
+        "rate(of_another_program[1s]) > 0",
+        'app_runs{job=~"po.*",namespace=~"app|of-another-environment",app!="other"} > 0',
+        'app_ended{how=~"good|bad",how!="bad"} > 0',
+        'app_runs{namespace!="of-another-environment"} > 0',
+        'of_another_program{job="else"} > 0',
+        "container_cpu_usage_seconds_total > 0",
+        'app:late{days="7"} > 0',
+        'kube_pod_info{node="a"}',
+        "app_runs unless app_ended",
+        "vector(1)",
+        "absent(app_runs)",
+        'ALERTS{alertname="Gone",alertstate="firing"}',
+        "sum by (state) (app_runs) / on (job) group_left () sum by (job) (app_runs) > 1",
+        "sum by (state) (app_runs) / ignoring (state) group_left () sum(app_runs) > 1",
+        "histogram_quantile(0.9, sum by (le) (rate(app_seconds_bucket[5m]))) > 1",
+    ],
+)
+def test_an_alert_that_finds_what_it_asks_for(expression: str) -> None:
+    assert of_rule(expression) == []
+
+
+def test_the_least_interval_of_a_panel_is_that_of_its_data_source() -> None:
+    source = "{name: a, type: prometheus, url: 'http://a', jsonData: {timeInterval: 30s}}"
+    sources = f"apiVersion: 1\ndatasources: [{source}]\n"
+    data = {"prometheus.yml": JOBS, "mapping.yaml": TYPED, "sources.yaml": sources}
+    ((identifier, message),) = judged(**data, **{"b.json": board("rate(app_runs[$__interval])")})
+    assert (identifier, "over 30s" in message, "use $__rate_interval" in message) == ("LH205", True, True)
+    assert judged(**data, **{"b.json": board("rate(app_runs[$__rate_interval])")}) == []
+    assert judged(**data, **{"b.json": board('app_runs{job="$job"}')}) == []
+
+
+def alertmanager(*lines: str, route: str = "", receiver: str = "") -> dict[str, str]:
+    text = f"route: {{receiver: a{route}}}\nreceivers:\n  - name: a\n{receiver}" + "".join(
+        f"{line}\n" for line in lines
+    )
+    rules = rule("up == 0", "labels: {severity: critical}")
+    return {"prometheus.yml": JOBS, "alertmanager.yml": text, "r.yaml": rules}
+
+
+def slack(title: str) -> str:
+    return (
+        f"    slack_configs:\n      - api_url: http://a\n        channel: b\n        title: {json.dumps(title)}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "said", "line"),
+    [
+        (alertmanager(receiver=slack("{{ .CommonLabels.job")), 'receiver "a": unclosed action', 7),
+        (alertmanager(receiver=slack("{{ .Status | toUper }}")), 'function "toUper" not defined', 7),
+        (alertmanager(receiver=slack("{{ .Statsu }}")), "can't evaluate field Statsu", 7),
+        (alertmanager(receiver=slack("{{ range .Alerts }}{{ .Lables.job }}{{ end }}")), "Lables", 7),
+        (alertmanager(receiver=slack('{{ template "slack.default.titel" . }}')), "slack.default.titel", None),
+        (alertmanager(receiver=slack("{{ .CommonLabels.severty }}")), 'names the label "severty"', 7),
+        (alertmanager(receiver=slack("{{ .CommonAnnotations.sumary }}")), 'names the annotation "sumary"', 7),
+        (alertmanager(route=", group_by: [jbo]"), 'groups by the label "jbo", which no alert has', 1),
+        (alertmanager(route=", routes: [{matchers: [severty=critical]}]"), 'has the label "severty" of', 1),
+        (alertmanager(route=", routes: [{match: {severity: critcal}}]"), 'matcher "critcal"', 1),
+        (alertmanager("  - name: b"), 'no route sends to the receiver "b"', 4),
+    ],
+)
+def test_notifications_that_nobody_gets(data: dict[str, str], said: str, line: int | None) -> None:
+    (violation,) = violations(config("a", **data))
+    assert said in violation.message
+    assert violation.line == line or line is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        alertmanager(
+            receiver=slack('{{ template "slack.default.title" . }} {{ .CommonLabels.severity | toUpper }}')
+        ),
+        alertmanager(
+            receiver=slack("{{ range .Alerts.Firing }}{{ .Labels.SortedPairs.Values | join `,` }}{{ end }}")
+        ),
+        alertmanager(route=", group_by: ['...'], routes: [{matchers: [severity=~critical]}]"),
+    ],
+)
+def test_notifications_that_somebody_gets(data: dict[str, str]) -> None:
+    assert violations(config("a", **data)) == []
+
+
+def test_a_severity_that_is_almost_routed_is_found_at_its_rule() -> None:
+    data = alertmanager(route=', routes: [{matchers: [severity=~"critical|warning"]}]')
+    data["r.yaml"] = (
+        rule("up == 0", "labels: {severity: critial}")
+        + rule("up > 0", "labels: {severity: critical}").split("rules:\n")[1]
+    )
+    data["w.yaml"] = rule("up == 0", "labels: {severity: warning}").replace("Gone", "Slow")
+    (violation,) = violations(config("a", **data))
+    assert 'sets severity to "critial", by which Alertmanager routes nothing: use critical' in violation.message
+    assert violation.line == 6
+
+
+def test_templates_of_notifications_are_read_from_where_the_configuration_says() -> None:
+    text = (
+        "templates: [texts/*.tmpl]\n" + alertmanager(receiver=slack('{{ template "title" . }}'))["alertmanager.yml"]
+    )
+    volumes = [{"name": name, "configMap": {"name": name}} for name in ("a", "texts")]
+    mounts = [{"name": "a", "mountPath": "/etc/am"}, {"name": "texts", "mountPath": "/etc/am/texts"}]
+    container = {
+        "name": "alertmanager",
+        "image": "prom/alertmanager",
+        "args": ["--config.file=/etc/am/alertmanager.yml"],
+    }
+    spec = {"volumes": volumes, "containers": [{**container, "volumeMounts": mounts}]}
+    pod = resource({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "app"}, "spec": spec})
+    main = config("a", **{"alertmanager.yml": text})
+    assert violations(main, pod, config("texts", **{"t.tmpl": '{{ define "title" }}{{ .Status }}{{ end }}'})) == []
+    (broken, missing) = violations(main, pod, config("texts", **{"t.tmpl": 'a\n{{ define "title" }}{{ .Status }}'}))
+    assert '"title" not defined' in broken.message or '"title" not defined' in missing.message
+    assert {"t.tmpl", "alertmanager.yml"} == {broken.path[1], missing.path[1]}
+
+
+@pytest.mark.parametrize(
+    ("mappings", "said"),
+    [
+        ("{match: a.b, name: b}\n  - {match: 'a.*', name: a}", ""),
+        ("{match: 'a.*.*', name: a}\n  - {match: 'a.b.*', name: b}", "is never used: that of `a.*.*` comes before"),
+        ("{match: a.b, name: a}\n  - {match: a.b, name: b}", 'the mapping of "a.b" is there twice'),
+        (
+            "{match: a.b, name: a, observer_type: histogram}\n  - {match: a.c, name: a, observer_type: summary}",
+            'makes "a" a summary, and another a histogram',
+        ),
+        (
+            "{match: a.b, name: a, observer_type: histogram, histogram_options: {buckets: [3, 2]}}",
+            "buckets must be in increasing order",
+        ),
+        (
+            "{match: a.b, name: a, observer_type: summary, summary_options: {quantiles: [{quantile: 95}]}}",
+            "the quantile 95 is not between 0 and 1",
+        ),
+        ("{match: 'a.*', name: a, observer_type: summary, labels: {quantile: $1}}", "quantile"),
+    ],
+)
+def test_mappings_that_the_exporter_cannot_use(mappings: str, said: str) -> None:
+    found = judged(**{"mapping.yaml": f"mappings:\n  - {mappings}\n"})
+    assert [said in message for _, message in found] == ([True] if said else [])
+
+
+def test_a_column_that_a_table_lacks_is_found_where_it_is_named() -> None:
+    names = {"excludeByName": {"jbo": True, "Value": True, "job": True}, "renameByName": {"state": "State"}}
+    override = {"matcher": {"id": "byName", "options": "State"}, "properties": []}
+    panel = {
+        "title": "Panel",
+        "type": "table",
+        "targets": [{"expr": "app_runs", "format": "table", "refId": "A"}],
+        "transformations": [{"id": "organize", "options": names}],
+        "fieldConfig": {"overrides": [override, {**override, "matcher": {"id": "byName", "options": "state"}}]},
+    }
+    data = {"prometheus.yml": JOBS, "mapping.yaml": TYPED, "b.json": json.dumps({"panels": [panel]}, indent=1)}
+    (violation,) = violations(config("a", **data))
+    assert "has a panel 'Panel' in b.json: its table has no column \"jbo\"." in violation.message
+    assert violation.line == next(i for i, line in enumerate(data["b.json"].splitlines(), 1) if '"jbo"' in line)
+
+
+def test_what_prometheus_no_longer_keeps() -> None:
+    def prometheus(*arguments: str) -> BuiltResource:
+        container = {"name": "a", "image": "prom/prometheus", "args": list(arguments)}
+        return resource(
+            {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [container]}}
+        )
+
+    rules = config("a", **{"r.yaml": rule("max_over_time(up[20d]) == 0")})
+    (violation,) = violations(rules, prometheus())
+    assert "asks for 20d, and Prometheus keeps 15d" in violation.message
+    assert violations(rules, prometheus("--storage.tsdb.retention.time=30d")) == []
+
+
+def test_an_interval_at_which_series_have_gaps() -> None:
+    (violation,) = violations(config("a", **{"prometheus.yml": JOBS.replace("30s", "10m")}))
+    assert '"pods" scrapes every 10m, and queries see a sample for 5m only' in violation.message
