@@ -2,6 +2,7 @@
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Final
 
 _QUANTITY: Final = re.compile(
@@ -24,9 +25,12 @@ def quantity(value: Any) -> Fraction | None:
     >>> quantity("1Gi") == quantity("1024Mi")
     True
     """
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    match = _QUANTITY.fullmatch(str(value))
+    return None if isinstance(value, bool) or not isinstance(value, str | int | float) else _read(str(value))
+
+
+@lru_cache(maxsize=10_000)
+def _read(text: str) -> Fraction | None:
+    match = _QUANTITY.fullmatch(text)
     if match is None:
         return None
     number, suffix = Fraction(match["number"]), match["suffix"] or ""

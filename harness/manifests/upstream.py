@@ -14,7 +14,7 @@ import socket
 import subprocess
 import tempfile
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -26,6 +26,7 @@ from harness.errors import HarnessError
 from harness.files import write
 from harness.machine.cache import built, cache_root, content_key
 from harness.machine.process import run, telling_line
+from harness.manifests.cache import Cache
 from harness.manifests.git_urls import GITHUB, parse_git_url
 from harness.paths import INSTALLED, ROOT
 
@@ -218,23 +219,35 @@ def _at_hand(module: str, version: str) -> Path | None:
     return folder if folder.is_dir() else None
 
 
+Identity = tuple[str, str, str]
+"""The apiVersion, kind and name of a manifest."""
+
+
 @cache
-def identities(remote: Remote, *, whole: bool = False) -> tuple[tuple[str, str, str], ...] | None:
-    """The apiVersion, kind and name of each manifest in a base's folder, or in the `whole` top folder above it.
+def identities(remote: Remote, *, whole: bool = False) -> list[Identity] | None:
+    """What the manifests in a base's folder are, or those in the `whole` top folder above it.
 
     None where its module is not at hand.
     """
     module = _at_hand(remote.module, remote.tag)
     if module is None or ".." in remote.path.split("/"):
         return None
-    folder = module / (remote.path.partition("/")[0] if whole else remote.path)
-    found: list[tuple[str, str, str]] = []
+    folder = remote.path.partition("/")[0] if whole else remote.path
+    # The manifests of a tag are always the same.
+    kept, key = Cache("upstream"), content_key(remote.module, remote.tag, folder)
+    known: list[Identity] | None = kept.get(key)
+    if known is None:
+        known = list(_identities(module / folder))
+        kept.put(key, known)
+    return [(version, kind, name) for version, kind, name in known]
+
+
+def _identities(folder: Path) -> Iterator[Identity]:
     for path in sorted((*folder.rglob("*.yaml"), *folder.rglob("*.yml"))):
         for text in path.read_text(encoding="utf-8", errors="replace").split("\n---"):
             version, kind, name = (pattern.search(text) for pattern in _IDENTITY)
             if version and kind and name:
-                found.append((version[1], kind[1], name[1]))
-    return tuple(found)
+                yield version[1], kind[1], name[1]
 
 
 def _unpacked(archive: Path, module: str, version: str) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 from harness.manifests.applications.application import Application
 from harness.manifests.applications.argocd import sources_of
 from harness.manifests.build import HELM_VALUES, Build
+from harness.manifests.generated_names import HASH
 from harness.manifests.kubernetes_yaml import Step
 from harness.manifests.patches import patches_of
 from harness.manifests.pods import TEMPLATES, PodTemplate, embedded, matches, pods_of
@@ -23,6 +24,11 @@ from harness.manifests.values import dig, mapping, mappings
 class BuiltResource(Resource):
     build: Build
     parent: "BuiltResource | None" = None
+
+    @cached_property
+    def identity(self) -> tuple[str, str, str, str]:
+        """What it has in common with the same resource of another environment."""
+        return self.group, self.kind, self.namespace, HASH.sub("", self.name)
 
     @classmethod
     def of_build(cls, resource: Resource, build: Build, alike: dict[bytes, "BuiltResource"]) -> "BuiltResource":

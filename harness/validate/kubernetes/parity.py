@@ -60,7 +60,7 @@ def check(environments: Sequence[Environment], reference: str) -> Iterator[tuple
         for build in environment.builds
         if build.problems
     }
-    tables = [{_identity(resource): resource for resource in environment.resources} for environment in environments]
+    tables = [{resource.identity: resource for resource in environment.resources} for environment in environments]
     for identity in sorted({identity for table in tables for identity in table}):
         there = [
             (environment, table.get(identity)) for environment, table in zip(environments, tables, strict=True)
@@ -94,10 +94,12 @@ def summarised(
 ) -> tuple[list[tuple[str, Violation]], list[Finding]]:
     """The violations with those of a resource that differs in much as one, and a finding for each lacking root."""
     by_name = {environment.name: environment for environment in environments}
-    identities = {environment.name: set(map(_identity, environment.resources)) for environment in environments}
+    identities = {
+        environment.name: {resource.identity for resource in environment.resources} for environment in environments
+    }
     siblings: dict[Build, set[tuple[str, str, str, str]]] = {}
     for resource in (one for environment in environments for one in environment.resources):
-        siblings.setdefault(resource.build, set()).add(_identity(resource))
+        siblings.setdefault(resource.build, set()).add(resource.identity)
     without = {
         build: [other for other, present in identities.items() if len(own) > 1 and present.isdisjoint(own)]
         for build, own in siblings.items()
@@ -132,10 +134,6 @@ def _folded(violations: Sequence[tuple[str, Violation]]) -> Iterator[tuple[str, 
             told.add(violation.resource)
             more = f"{violation.message.removesuffix('.')}; {count - 1:,} more of its fields differ."
             yield name, replace(violation, message=more)
-
-
-def _identity(resource: BuiltResource) -> tuple[str, str, str, str]:
-    return resource.group, resource.kind, resource.namespace, HASH.sub("", resource.name)
 
 
 def differences(left: Any, right: Any, path: tuple[Step, ...] = ()) -> Iterator[tuple[tuple[Step, ...], str, str]]:

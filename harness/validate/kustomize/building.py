@@ -99,8 +99,7 @@ def special_files(tree: Tree, root: Path) -> list[Finding]:
         finding(no_file(path), root)
         for folder in tree.folders
         for path in _special(root, folder)
-        if (path.endswith((".yaml", ".yml")) or posixpath.basename(path) in KUSTOMIZATION_NAMES)
-        and not _is_ours(root / path, root)  # whatever reads it says so
+        if not _is_ours(root / path, root)  # whatever reads it says so
     ]
 
 
@@ -108,7 +107,9 @@ def _special(root: Path, folder: str) -> Iterator[str]:
     try:
         with os.scandir(root / folder) as entries:
             for entry in entries:
-                if not (entry.is_symlink() or entry.is_file() or entry.is_dir()):
+                name = entry.name
+                is_manifest = name.endswith((".yaml", ".yml")) or name in KUSTOMIZATION_NAMES
+                if is_manifest and not (entry.is_symlink() or entry.is_file() or entry.is_dir()):
                     yield posixpath.normpath(posixpath.join(folder, entry.name))
     except OSError:
         return  # gone meanwhile, or not to be read, as whatever names a file in it says

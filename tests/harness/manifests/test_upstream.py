@@ -55,7 +55,10 @@ def test_the_manifests_of_a_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     record = tmp_path / "cache/modules" / f"{content_key(base.module, base.tag)}.json"
     record.parent.mkdir(parents=True)
     record.write_text(json.dumps({"Dir": str(module)}))
-    own = (("v1", "ServiceAccount", "web"), (group, "Role", "reader"))
+    own = [("v1", "ServiceAccount", "web"), (group, "Role", "reader")]
     assert identities(base) == own
-    assert identities(base, whole=True) == (*own, (group, "Role", "writer"))
+    assert identities(base, whole=True) == [*own, (group, "Role", "writer")]
+    (module / "config/default/all.yaml").unlink()
+    identities.cache_clear()
+    assert identities(base) == own
     assert identities(Remote("", "example", "thing", "../..", "v2.1.0")) is None
