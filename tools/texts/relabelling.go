@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -40,12 +41,25 @@ func judgePrometheus(text string) []refusal {
 	}
 	var refusals []refusal
 	told := map[string]bool{}
-	slow := map[model.Duration]bool{}
-	for _, scrape := range loaded.ScrapeConfigs {
-		if every := scrape.ScrapeInterval; time.Duration(every) >= lookback && !slow[every] {
-			slow[every] = true
-			detail := "%q scrapes every %s, and queries see a sample for %s only"
-			refusals = append(refusals, labelRefusal(detail, scrape.JobName, every, model.Duration(lookback)))
+	slow, spans := map[int]bool{}, spansOf(text)
+	for index, scrape := range loaded.ScrapeConfigs {
+		line := func(field string) int {
+			own, ok := spans[fmt.Sprintf("scrape_configs.%d.%s", index, field)]
+			if !ok {
+				own = spans["global."+field]
+			}
+			return own.first
+		}
+		if every, at := scrape.ScrapeInterval, line("scrape_interval"); time.Duration(every) >= lookback && !slow[at] {
+			slow[at] = true
+			one := labelRefusal("%q scrapes every %s, and queries see a sample for %s only", scrape.JobName, every, model.Duration(lookback))
+			one.Line = at
+			refusals = append(refusals, one)
+		}
+		if scrape.Scheme != "http" && scrape.Scheme != "https" {
+			one := labelRefusal("%q scrapes by %q, which is neither http nor https", scrape.JobName, scrape.Scheme)
+			one.Line = line("scheme")
+			refusals = append(refusals, one)
 		}
 		own := true
 		for _, discovery := range scrape.ServiceDiscoveryConfigs {

@@ -153,5 +153,9 @@ func (known *known) intervalOf(selector *parser.VectorSelector) time.Duration {
 			shortest = every
 		}
 	}
+	if shortest >= lookback {
+		// The configuration is to blame.
+		return 0
+	}
 	return shortest
 }

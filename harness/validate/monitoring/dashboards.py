@@ -189,6 +189,10 @@ def _unshown_whole(one: Dashboard) -> Iterator[Violation]:
         if said := color_problem(color):
             said = f"sets iconColor to {color} in {_described(path, item)}, {said}"
             yield _violation(LH320, one, said, (*path, "iconColor"))
+    for index, link in enumerate(mappings(one.value.get("links"))):
+        if link.get("type") not in (None, "", "dashboards", "link"):
+            said = f"has a link '{link.get('title')}' of a type that is neither dashboards nor link"
+            yield _violation(LH320, one, said, ("links", index, "type"))
     yield from _overlapping(one)
     for path, variable in one.variables:
         kind = str(variable.get("type"))

@@ -52,7 +52,9 @@ _PALETTE: Final = frozenset(
     {f"{shade}{hue}" for hue in _HUES for shade in ("super-light-", "light-", "", "semi-dark-", "dark-")}
 ) | {"transparent", "text", "panel-bg", "black", "white"}
 _HEX: Final = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
-_CSS: Final = re.compile(r"(?:dark|light|medium|deep|pale)(?:red|orange|yellow|green|blue)|\w+\(.*\)")
+_CSS: Final = re.compile(r"[a-z]*(?:red|orange|yellow|green|blue|purple|violet)[a-z]*|\w+\(.*\)")
+"""Colours that browsers know, such as limegreen."""
+_SIMILAR_COLOR: Final = 0.7
 _AS_OBJECTS: Final = 36
 """The first version of the schema that Grafana reads without converting a dashboard."""
 _LEAST: Final = 4
@@ -131,7 +133,7 @@ def color_problem(name: str) -> str:
         return "" if _HEX.fullmatch(name) else "which has to be such as #1f60c4"
     if name in _PALETTE or _CSS.fullmatch(name):
         return ""
-    close = closest(name, _PALETTE, _SIMILAR)
+    close = closest(name, _PALETTE, _SIMILAR_COLOR)
     return f"which Grafana does not know: use {close}" if close else ""
 
 

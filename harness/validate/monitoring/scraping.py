@@ -4,13 +4,15 @@ import re
 from collections.abc import Container, Iterator, Mapping
 from typing import Any, Final
 
+from harness.errors import closest
+from harness.manifests.kubernetes_yaml import FieldPath
 from harness.manifests.regular_expressions import readable
 from harness.manifests.values import dig, mappings, string_map, strings
 from harness.validate.finding import Violation
 from harness.validate.kubernetes.hosts import texts_of
 from harness.validate.model import BuiltResource, Environment, Pod
 from harness.validate.rule import ValidationRule
-from harness.validate.texts.parsed import yaml_documents
+from harness.validate.texts.parsed import json_line, yaml_documents
 
 LH716: Final = ValidationRule(
     "LH716",
@@ -36,6 +38,7 @@ _ENDPOINTS: Final = ("endpoints", "endpointslice")
 
 def check(environment: Environment, targets: Targets) -> Iterator[Violation]:
     """Finds pods whose annotation asks for what no configuration of Prometheus does."""
+    yield from _of_no_pod(environment)
     configured = [
         text
         for config in environment.of_kind("ConfigMap")
@@ -55,6 +58,34 @@ def check(environment: Environment, targets: Targets) -> Iterator[Violation]:
             if name.startswith(_PREFIX) and _NO_LABEL.sub("_", name) not in read:
                 message = f"{pod.owner} has the annotation {name}, which no scrape configuration reads."
                 yield Violation(LH716, message, pod.owner, (*path, name))
+
+
+def _of_no_pod(environment: Environment) -> Iterator[Violation]:
+    """Finds discoveries that select pods by a value that no pod has of a label that some have."""
+    values: dict[str, set[str]] = {}
+    for pod in environment.pods:
+        for name, value in pod.labels.items():
+            values.setdefault(name, set()).add(value)
+    for config in environment.of_kind("ConfigMap"):
+        for key, text in string_map(config.value.get("data")).items():
+            for path, label in _selectors(text) if "scrape_configs:" in text and "selectors:" in text else ():
+                name, equals, value = label.partition("=")
+                if equals and name in values and value not in values[name]:
+                    close = closest(value, values[name])
+                    instead = f": use {close}" if close else ""
+                    message = f"{config} discovers in {key} by the label {label}, which no pod has{instead}."
+                    yield Violation(LH716, message, config, ("data", key), json_line(text, path))
+
+
+def _selectors(text: str) -> Iterator[tuple[FieldPath, str]]:
+    for document in yaml_documents(text):
+        for index, job in enumerate(mappings(dig(document, "scrape_configs"))):
+            for number, discovery in enumerate(mappings(job.get("kubernetes_sd_configs"))):
+                for inner, selector in enumerate(mappings(discovery.get("selectors"))):
+                    if selector.get("role") == "pod":
+                        path: FieldPath = ("scrape_configs", index, "kubernetes_sd_configs", number)
+                        for label in str(selector.get("label") or "").split(","):
+                            yield (*path, "selectors", inner, "label"), label.replace("==", "=").replace(" ", "")
 
 
 def targets_of(environment: Environment, refused: Container[tuple[BuiltResource, str]] = ()) -> Targets:

@@ -31,6 +31,9 @@ _PATH: Final = re.compile(r"(?<![\w./:${}-])(/[\w.-]+(?:/[\w.-]+)*/[\w.*?-]+)(?!
 _ALIKE: Final = 0.9
 _COMMENT: Final = re.compile(r"^\s*(?:#|//|--|;).*$", re.MULTILINE)
 _SHOWN: Final = 5
+_ACCOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
+_OF_ACCOUNT: Final = frozenset({"ca.crt", "namespace", "token"})
+"""What Kubernetes mounts there for a pod's account."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,7 @@ def _is_there(name: str, has: frozenset[str]) -> bool:
 
 def _folders(pod: Pod, origins: Origins, container: dict[str, Any]) -> Iterator[tuple[str, frozenset[str] | None]]:
     """The folders that a container mounts, each with its files; None where these are not known."""
+    yield _ACCOUNT, _OF_ACCOUNT
     volumes = {str(volume.get("name")): volume for volume in mappings(pod.spec.get("volumes"))}
     for mount in mappings(container.get("volumeMounts")):
         volume = volumes.get(str(mount.get("name")), {})

@@ -143,6 +143,7 @@ def line_of(text: str, detail: str, start: int = 0, end: int = 0) -> int | None:
         patterns.append(re.escape(tail))
     # `scrape timeout greater than scrape interval` is about the first of the two.
     patterns += [rf"^\W*{words}:" for phrase in named for words in _keys(phrase)]
+    patterns += [rf"^\W*{key}:" for key in re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", detail)]
     for pattern in patterns:
         numbers = [
             number

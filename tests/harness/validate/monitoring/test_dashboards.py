@@ -340,6 +340,7 @@ def test_dashboards_come_from_where_they_are_mounted(mounted: str, count: int) -
             "LH320",
             "shows the time from now-1h to now-1d, which is none.",
         ),
+        ({"links": [{"title": "A", "type": "dashboard"}]}, "LH320", "a type that is neither dashboards nor link."),
         ({"timezone": "Europe/Berlim"}, "LH320", "of the zone Europe/Berlim, which does not exist."),
         (
             {"templating": {"list": [{"name": "a", "type": "query", "regex": "/(a.*/"}]}},

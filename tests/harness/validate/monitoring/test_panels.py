@@ -10,7 +10,7 @@ import pytest
 
 from harness.machine.gobuild import sources_of
 from harness.paths import ROOT
-from harness.validate.monitoring.panels import FILE, misspelt
+from harness.validate.monitoring.panels import FILE, color_problem, misspelt
 
 SDK: Final = "github.com/grafana/grafana-foundation-sdk/go"
 IDENTIFIER: Final = re.compile(
@@ -95,6 +95,18 @@ def test_the_list_is_that_of_the_schema(request: pytest.FixtureRequest) -> None:
     if request.config.getoption("--update-goldens"):
         FILE.write_text(current, encoding="utf-8")
     assert FILE.read_text(encoding="utf-8") == current, "--update-goldens updates it"
+
+
+@pytest.mark.parametrize(
+    "name", ["green", "semi-dark-red", "limegreen", "rgb(0, 0, 0)", "#fff", "gold", "transparent"]
+)
+def test_colours(name: str) -> None:
+    assert color_problem(name) == ""
+
+
+@pytest.mark.parametrize("name", ["gren", "bleu", "semi-dark-rad", "ornage", "#12345"])
+def test_colours_that_grafana_does_not_know(name: str) -> None:
+    assert color_problem(name)
 
 
 def test_an_old_dashboard_is_judged_by_what_resembles_a_name() -> None:

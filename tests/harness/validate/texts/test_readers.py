@@ -125,6 +125,12 @@ def scrape(*lines: str) -> str:
             3,
         ),
         ("alertmanager.yml", "route: {receiver: a}\nreceivers: [{name: b}]\n", 'undefined receiver "a"', 1),
+        (
+            "alertmanager.yml",
+            "receivers: [{name: a}]\nroute:\n  receiver: a\n  group_interval: 0s\n",
+            "group_interval cannot be zero",
+            4,
+        ),
     ],
 )
 def test_what_prometheus_refuses(name: str, text: str, said: str, line: int | None) -> None:
@@ -956,3 +962,9 @@ def test_what_prometheus_no_longer_keeps() -> None:
 def test_an_interval_at_which_series_have_gaps() -> None:
     (violation,) = violations(config("a", **{"prometheus.yml": JOBS.replace("30s", "10m")}))
     assert '"pods" scrapes every 10m, and queries see a sample for 5m only' in violation.message
+    assert violation.line == 1
+
+
+def test_a_scheme_by_which_nothing_can_be_scraped() -> None:
+    (violation,) = violations(config("a", **{"prometheus.yml": scrape("scheme: htps")}))
+    assert ('"a" scrapes by "htps"' in violation.message, violation.line) == (True, 3)
