@@ -5,6 +5,7 @@ import json
 import os
 import posixpath
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -300,6 +301,8 @@ def credentials(root: Path, files: Sequence[str]) -> list[Finding]:
     if new:
         with scratch("leaks-") as folder:
             # The name counts: gitleaks knows that lock files hold checksums, and some rules are for some files.
+            copies: dict[tuple[str, str], str] = {}
+            alike: Counter[str] = Counter()
             for key, path in list(new.items()):
                 try:
                     content = (root / path).read_bytes()
@@ -307,8 +310,14 @@ def credentials(root: Path, files: Sequence[str]) -> list[Finding]:
                     unread.append(_unsearched(path, root, f"cannot be read ({error.strerror})"))
                     del new[key], keys[path]
                     continue
-                (folder / key).mkdir()
-                (folder / key / posixpath.basename(path)).write_bytes(content)
+                name = posixpath.basename(path)
+                # A folder for each takes time; a report may not have another name as it is.
+                is_plain = name.isascii() and name.isprintable()
+                place = folder / (str(alike[name]) if is_plain else key)
+                place.mkdir(exist_ok=True)
+                (place / name).write_bytes(content)
+                copies[place.name, name] = key
+                alike[name] += 1
             report = folder / "report"
             options = ["--no-banner", "--log-level", "error", "--redact", "--exit-code", "0"]
             options += ["--report-format", "json", "--report-path", str(report)]
@@ -317,7 +326,9 @@ def credentials(root: Path, files: Sequence[str]) -> list[Finding]:
                 raise HarnessError(f"gitleaks failed ({telling_line(done.stderr)}): run 'harness doctor'.")
             known |= {key: [] for key in new}
             for leak in json.loads(report.read_text(encoding="utf-8")):
-                known[Path(leak["File"]).parent.name].append([leak["StartLine"], leak["Description"]])
+                file = Path(leak["File"])
+                key = copies.get((file.parent.name, file.name), file.parent.name)
+                known[key].append([leak["StartLine"], leak["Description"]])
         current = set(keys.values())
         older = [key for key in known if key not in current][-_KEPT_FILES:]
         cache.put(state, {key: known[key] for key in (*older, *current)})

@@ -68,6 +68,17 @@ def test_a_defect_made_here_is_rejected_with_its_rule(sound: Path, name: str) ->
     assert rules_of(report) == {name[:5]}
 
 
+@pytest.mark.parametrize("name", ["settings.yaml", "another.txt", "caf\u00e9.txt", "\udcff.txt", "two\nlines.txt"])
+def test_a_credential_is_found_in_each_of_several_files_of_a_name(sound: Path, name: str) -> None:
+    credential(sound)
+    text = (sound / "base/app/settings.yaml").read_text()
+    for folder in ("notes", "notes/more"):
+        (sound / folder).mkdir()
+        (sound / folder / name).write_text(text)
+    found = [finding.file for finding in validate(sound, ("north",)).findings if finding.rule == "LH505"]
+    assert set(found) == {sound / "base/app/settings.yaml", sound / "notes" / name, sound / "notes/more" / name}
+
+
 def test_every_rule_has_a_defect() -> None:
     assert {name[:5] for name in (*BROKEN, *MADE)} == set(RULES)
 
