@@ -27,11 +27,18 @@ func judgeStatsd(text string) []refusal {
 		return refused(err)
 	}
 	refusals := neverReached(&loaded)
-	spans := spansOf(text)
+	spans, told := spansOf(text), map[string]bool{}
 	for index, mapping := range loaded.Mappings {
-		if err := created(&mapping); err != nil && mapping.Action != mapper.ActionTypeDrop {
+		// What all have from the defaults is told once.
+		if err := created(&mapping); err != nil && mapping.Action != mapper.ActionTypeDrop && !told[err.Error()] {
+			told[err.Error()] = true
 			one := refusal{Detail: fmt.Sprintf("the mapping of %q: %s", mapping.Match, err)}
-			refusals = append(refusals, within(spans[fmt.Sprintf("mappings.%d", index)], []refusal{one})...)
+			place := spans[fmt.Sprintf("mappings.%d", index)]
+			if isOfDefaults := !hasOptions(spans, index) && strings.Contains(err.Error(), "between 0 and 1"); isOfDefaults {
+				place = spans["defaults"]
+			}
+			one.First, one.Last = place.first, place.last
+			refusals = append(refusals, one)
 		}
 		count := strings.Count(mapping.Match, "*")
 		if mapping.MatchType == mapper.MatchTypeRegex {
@@ -57,6 +64,16 @@ func judgeStatsd(text string) []refusal {
 	return refusals
 }
 
+// hasOptions is whether a mapping says itself how it is observed.
+func hasOptions(spans map[string]span, index int) bool {
+	for _, name := range []string{"summary_options", "histogram_options"} {
+		if _, ok := spans[fmt.Sprintf("mappings.%d.%s", index, name)]; ok {
+			return true
+		}
+	}
+	return false
+}
+
 // created is why the exporter cannot create the metric of a mapping.
 func created(mapping *mapper.MetricMapping) (err error) {
 	defer func() {
@@ -73,7 +90,7 @@ func created(mapping *mapper.MetricMapping) (err error) {
 		objectives := map[float64]float64{}
 		for _, objective := range mapping.SummaryOptions.Quantiles {
 			if objective.Quantile < 0 || objective.Quantile > 1 {
-				return fmt.Errorf("the quantile %v is not between 0 and 1", objective.Quantile)
+				return fmt.Errorf(`the quantile "%v" is not between 0 and 1`, objective.Quantile)
 			}
 			objectives[objective.Quantile] = objective.Error
 		}

@@ -2,7 +2,6 @@
 
 import posixpath
 import re
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -153,9 +152,12 @@ def _twice(every: list[Dashboard]) -> Iterator[Violation]:
         for path, panel in one.panels:
             if panel.get("id") is not None:
                 paths.setdefault(str(panel["id"]), []).append((*path, "id"))
-            counts = Counter(str(target["refId"]) for _, target in targets(panel) if target.get("refId"))
-            for name in (name for name, count in counts.items() if count > 1):
-                yield _violation(LH318, one, f"has two queries {name} in {_title(panel)}", (*path, "targets"))
+            names: set[str] = set()
+            for inner, target in targets(panel):
+                if (name := str(target.get("refId") or "")) in names:
+                    said = f"has two queries {name} in {_title(panel)}"
+                    yield _violation(LH318, one, said, (*path, *inner, "refId"))
+                names |= {name} - {""}
         for number, (_, *again) in paths.items():
             if again:
                 yield _violation(LH318, one, f"has two panels with the id {number}", again[0])

@@ -43,6 +43,7 @@ _OPEN: Final[dict[str, frozenset[str]]] = {
     "repeatDirection": frozenset({"h", "v"}),
 }
 """By field of a panel: the names that Grafana has; plugins and later versions may have more."""
+_CUSTOM: Final = ("fieldConfig", "defaults", "custom")
 _FREE: Final = frozenset({"datasource", "description", "expr", "gridPos", "legendFormat", "panels", "title", "url"})
 """Fields of any text, and those that are read by themselves."""
 _UNIT: Final = "fieldConfig.defaults.unit"
@@ -72,12 +73,10 @@ Problem = tuple[FieldPath, str, str]
 
 
 class Kind(NamedTuple):
-    """What panels of a type take: values by field, and names of fields and of what overrides may set."""
+    """What panels of a type take: values by field, names of fields by where they are, what overrides may set."""
 
     values: dict[str, list[str]]
-    options: frozenset[str]
-    custom: frozenset[str]
-    defaults: frozenset[str]
+    fields: dict[FieldPath, frozenset[str]]
     properties: frozenset[str]
 
 
@@ -154,19 +153,14 @@ def _texts(value: Any, path: FieldPath = (), field: str = "") -> Iterator[tuple[
 
 def _keys(panel: dict[str, Any], kind: Kind) -> Iterator[Problem]:
     """Fields, and properties of overrides, that resemble one of the schema."""
-    parts: tuple[tuple[FieldPath, frozenset[str]], ...] = (
-        (("options",), kind.options),
-        (("fieldConfig", "defaults", "custom"), kind.custom),
-        (("fieldConfig", "defaults"), kind.defaults),
-    )
-    for path, known in parts:
+    for path, known in kind.fields.items():
         for key in mapping(dig(panel, *path)).keys() - known:
             if close := closest(key, known, _KEY):
                 yield (*path, key), f"sets {key}", f"which Grafana ignores: use {close}"
     for index, override in enumerate(mappings(dig(panel, "fieldConfig", "overrides"))):
         for number, one in enumerate(mappings(override.get("properties"))):
             name = ".".join(str(one.get("id")).split(".")[:2])
-            is_known = name in kind.properties or (name.startswith("custom.") and not kind.custom)
+            is_known = name in kind.properties or (name.startswith("custom.") and _CUSTOM not in kind.fields)
             if not is_known and (close := closest(name, kind.properties, 0.7)):
                 place: FieldPath = ("fieldConfig", "overrides", index, "properties", number, "id")
                 yield place, f"overrides {name}", f"which Grafana does not know: use {close}"
@@ -185,14 +179,10 @@ def _steps(panel: dict[str, Any]) -> Iterator[Problem]:
 @cache
 def _kind(name: str) -> Kind:
     own = schema()["panels"].get(name, {})
-    custom, defaults = frozenset(own.get("custom", ())), frozenset(schema()["properties"])
-    return Kind(
-        schema()["values"] | own.get("values", {}),
-        frozenset(own.get("options", ())),
-        custom,
-        defaults,
-        defaults | {f"custom.{field}" for field in custom},
-    )
+    fields = {tuple(path.split(".")): frozenset(names) for path, names in own.get("fields", {}).items()}
+    defaults, custom = frozenset(schema()["properties"]), fields.get(_CUSTOM, frozenset())
+    properties = defaults | {f"custom.{field}" for field in custom}
+    return Kind(schema()["values"] | own.get("values", {}), {**fields, _CUSTOM[:2]: defaults}, properties)
 
 
 @cache

@@ -96,6 +96,11 @@ def test_a_sound_dashboard() -> None:
             "sets reduceOption in panel 'Panel', which Grafana ignores: use",
         ),
         (
+            {"options": {"reduceOptions": {"calc": []}}},
+            "LH320",
+            "sets calc in panel 'Panel', which Grafana ignores: use calcs",
+        ),
+        (
             {"type": "timeseries", "fieldConfig": {"defaults": {"custom": {"lineInterpolation": "smoth"}}}},
             "LH320",
             "does not know: use smooth.",

@@ -68,17 +68,23 @@ def merged(found: Iterator[tuple[str, list[str]]]) -> dict[str, list[str]]:
     return {path: sorted(choices) for path, choices in values.items()}
 
 
+def fields_below(name: str, kind: str, path: str) -> Iterator[tuple[str, list[str]]]:
+    """The names of the fields of a type and of those that are objects themselves."""
+    where, found = resolved(name, kind)
+    if isinstance(found, dict) and path.count(".") < 6 and not any(field[0].isupper() for field in found):
+        yield path, sorted(found)
+        for field, inner in found.items():
+            yield from fields_below(where, inner, f"{path}.{field}")
+
+
 def from_sources() -> dict[str, Any]:
     panels: dict[str, Any] = {}
     for file in sorted(sources_of(SDK, ROOT / "tools/texts").glob("*/types_gen.go")):
         if match := IDENTIFIER.search(file.read_text(encoding="utf-8")):
-            parts = {"options": ("Options", "options"), "custom": ("FieldConfig", "fieldConfig.defaults.custom")}
-            one: dict[str, Any] = {"values": {}}
-            for part, (kind, path) in parts.items():
-                _, fields = resolved(file.parent.name, kind)
-                if isinstance(fields, dict):
-                    one[part] = sorted(fields)
-                    one["values"] |= merged(enumerations(file.parent.name, kind, path))
+            one: dict[str, Any] = {"values": {}, "fields": {}}
+            for kind, path in (("Options", "options"), ("FieldConfig", "fieldConfig.defaults.custom")):
+                one["fields"] |= dict(fields_below(file.parent.name, kind, path))
+                one["values"] |= merged(enumerations(file.parent.name, kind, path))
             panels[match[1]] = one
     units = (sources_of(SDK, ROOT / "tools/texts") / "units/types_gen.go").read_text(encoding="utf-8")
     _, properties = resolved("dashboard", "FieldConfig")

@@ -920,7 +920,7 @@ def test_templates_of_notifications_are_read_from_where_the_configuration_says()
         ),
         (
             "{match: a.b, name: a, observer_type: summary, summary_options: {quantiles: [{quantile: 95}]}}",
-            "the quantile 95 is not between 0 and 1",
+            'the quantile "95" is not between 0 and 1',
         ),
         ("{match: 'a.*', name: a, observer_type: summary, labels: {quantile: $1}}", "quantile"),
     ],
@@ -928,6 +928,12 @@ def test_templates_of_notifications_are_read_from_where_the_configuration_says()
 def test_mappings_that_the_exporter_cannot_use(mappings: str, said: str) -> None:
     found = judged(**{"mapping.yaml": f"mappings:\n  - {mappings}\n"})
     assert [said in message for _, message in found] == ([True] if said else [])
+
+
+def test_a_default_that_no_mapping_can_use_is_one_finding() -> None:
+    (violation,) = violations(config("a", **{"mapping.yaml": TYPED.replace("quantile: 0.5", "quantile: 95")}))
+    assert 'the quantile "95" is not between 0 and 1' in violation.message
+    assert violation.line == 3
 
 
 def test_a_column_that_a_table_lacks_is_found_where_it_is_named() -> None:
