@@ -94,10 +94,14 @@ def read(tree: Tree) -> Settings:
     Raises:
         UsageError: They are not what they should be.
     """
-    if not tree.is_file(FILE):
+    if tree.is_special(FILE) or tree.is_folder(FILE):
+        raise UsageError(f"{FILE} is not a file, so its settings are not known: put a file in its place.")
+    if tree.entry(FILE) is None:
         return Settings()
     try:
-        content: dict[str, Any] = tomllib.loads(tree.text(FILE))
+        content: dict[str, Any] = tomllib.loads(tree.text(tree.resolve(FILE)))
+    except KeyError:
+        raise UsageError(f"{FILE} is a link to a file that does not exist: correct it.") from None
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{FILE} cannot be read ({error}): correct it.") from None
     for name in ("tool", "harness"):

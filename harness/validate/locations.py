@@ -254,7 +254,10 @@ class Locations:
             if location.line != 1:
                 return location
             built = str(dig(resource.value, *path))
-            return Location(location.file, _same_line(root.tree.text(location.file), built, text_line))
+            try:
+                return Location(location.file, _same_line(root.tree.text(location.file), built, text_line))
+            except UnreadableError:  # its bytes are kept as they are
+                return Location(location.file, text_line)
         return Location(location.file, _line_within(root.tree.text(location.file), location.line or 1, text_line))
 
 

@@ -1,8 +1,9 @@
-"""Texts in ConfigMaps and Secrets that are UTF-16: kustomize stores their bytes as they are."""
+"""Texts in ConfigMaps and Secrets that are not UTF-8: kustomize stores their bytes as they are."""
 
 import base64
 import binascii
 from collections.abc import Iterator
+from typing import Final
 
 from harness.manifests.encodings import is_utf_16
 from harness.manifests.kubernetes_yaml import FieldPath
@@ -10,6 +11,26 @@ from harness.manifests.values import string_map
 from harness.validate.finding import Violation
 from harness.validate.kustomize.building import LH105
 from harness.validate.model import BuiltResource, Environment
+
+_TEXTS: Final = (
+    *(
+        ".cfg",
+        ".conf",
+        ".env",
+        ".ini",
+        ".json",
+        ".lua",
+        ".md",
+        ".properties",
+        ".py",
+        ".sh",
+        ".sql",
+        ".toml",
+        ".txt",
+    ),
+    *(".xml", ".yaml", ".yml"),
+)
+"""The ends of texts' names."""
 
 
 def check(environment: Environment) -> Iterator[Violation]:
@@ -19,6 +40,20 @@ def check(environment: Environment) -> Iterator[Violation]:
             if is_utf_16(content):
                 message = f"{resource} has UTF-16 in {path[-1]}: save it as UTF-8."
                 yield Violation(LH105, message, resource, path)
+            elif path[0] == "binaryData" and (line := _line_of_no_text(str(path[-1]), content)):
+                message = f"{resource} has a {path[-1]} that is not UTF-8, line {line}: save it as UTF-8."
+                yield Violation(LH105, message, resource, path, line)
+
+
+def _line_of_no_text(key: str, content: bytes) -> int | None:
+    """The line of the first byte that is not UTF-8 in what is a text by its name; None where it is none."""
+    if b"\0" in content or not key.lower().endswith(_TEXTS):
+        return None
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return content.count(b"\n", 0, error.start) + 1
+    return None
 
 
 def _contents(resource: BuiltResource) -> Iterator[tuple[FieldPath, bytes]]:

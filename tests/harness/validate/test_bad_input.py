@@ -4,6 +4,7 @@ import base64
 import contextlib
 import errno
 import os
+import re
 import secrets
 import socket
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.errors import UsageError
 from harness.manifests.tree import MAX_BYTES
 from harness.validate.check import validate
 
@@ -107,6 +109,30 @@ def test_it_is_one_finding_and_the_rest_is_judged(
     assert said in messages[0]
 
 
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (pipe, "pyproject.toml is not a file, so its settings are not known: put a file in its place."),
+        (folder, "pyproject.toml is not a file, so its settings are not known: put a file in its place."),
+        (linked("nothing.toml"), "pyproject.toml is a link to a file that does not exist: correct it."),
+        (linked("/dev/zero"), "pyproject.toml is a link that leads outside the repository"),
+        (written("[tool.harness\n"), "pyproject.toml cannot be read"),
+    ],
+)
+def test_settings_that_cannot_be_read_are_one_sentence(
+    sound: Path, make: Callable[[Path], object], said: str
+) -> None:
+    make(sound / "pyproject.toml")
+    with pytest.raises(UsageError, match=re.escape(said)):
+        validate(sound)
+
+
+def test_settings_may_be_a_link(sound: Path) -> None:
+    (sound / "pyproject.toml").rename(sound / "settings.toml")
+    linked("settings.toml")(sound / "pyproject.toml")
+    assert validate(sound).findings == []
+
+
 def socketed(file: Path) -> None:
     # The path of a socket is short.
     with socket.socket(socket.AF_UNIX) as listener, contextlib.chdir(file.parent):
@@ -184,6 +210,22 @@ def test_a_chart_that_is_not_rendered_is_said(sound: Path) -> None:
         ["north"],
         True,
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [(b"a=b\nc=caf\xe9\n", 2), ("a=b\nc=caf\u00e9\n".encode(), None), (b"\x00\x01\xff", None)],
+)
+@pytest.mark.parametrize("key", ["a.properties", "image.png"])
+def test_a_text_of_another_encoding_is_found_in_its_file(
+    sound: Path, content: bytes, line: int | None, key: str
+) -> None:
+    app = sound / "overlays/north/app"
+    generator = f"configMapGenerator:\n  - {{name: more, namespace: app, files: [{key}]}}\n"
+    (app / "kustomization.yaml").write_text((app / "kustomization.yaml").read_text() + generator)
+    (app / key).write_bytes(content)
+    found = [(finding.rule, finding.file, finding.line) for finding in validate(sound, ("north",)).findings]
+    assert found == ([("LH105", app / key, line)] if line and key == "a.properties" else [])
 
 
 ENCODINGS = {
