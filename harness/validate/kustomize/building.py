@@ -6,6 +6,7 @@ from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Final
 
+from harness.errors import closest
 from harness.manifests import cluster
 from harness.manifests.build import Build
 from harness.manifests.built_tree import BuiltTree
@@ -13,7 +14,7 @@ from harness.manifests.environments import OVERLAYS, listing, overlay_folder
 from harness.manifests.exemptions import FILE as EXEMPTIONS
 from harness.manifests.explain import invalid_manifests
 from harness.manifests.helm.chart import CHART
-from harness.manifests.inputs import KUSTOMIZATION_NAMES, no_file
+from harness.manifests.inputs import KUSTOMIZATION_NAMES, no_file, references
 from harness.manifests.problem import NOT_BUILT, Problem
 from harness.manifests.tree import Tree, with_folders
 from harness.validate.exemptions import FOLDERS
@@ -45,6 +46,7 @@ LH109: Final = ValidationRule(
 )
 
 
+_ALIKE: Final = 0.85
 _TEMPLATES: Final = frozenset({"template", "templates", "scaffold", "scaffolds", "skeleton", "skeletons"})
 """Folders of what is copied and filled in before anybody builds it."""
 
@@ -150,6 +152,14 @@ def unused_files(root: Path, environments: list[Environment], built: BuiltTree) 
         for problem in build.root.inputs.problems
         for folder in (build.folder, posixpath.dirname(problem.location.file) or ".")
     }
+    broken |= {
+        meant
+        for environment in environments
+        for build in environment.builds
+        for problem in build.root.inputs.problems
+        if problem.rule == LH103.id
+        for meant in _meant(built, posixpath.dirname(problem.location.file))
+    }
     for path in files:
         if path in used or path.endswith(("_test.yaml", "_test.yml")) or _is_ours(root / path, root):
             continue
@@ -158,6 +168,14 @@ def unused_files(root: Path, environments: list[Environment], built: BuiltTree) 
         message = f"{path} is not used by any environment or component."
         findings.append(Finding(LH109.id, message, file=root / path, line=1))
     return findings
+
+
+def _meant(built: BuiltTree, folder: str) -> Iterator[str]:
+    """The folders that a kustomization names or, where there is none of that name, those that it probably means."""
+    for reference, _, what in references(built.kustomizations.fields(folder)):
+        named = posixpath.normpath(posixpath.join(folder, reference))
+        if what == "base" and not built.tree.is_file(named):
+            yield named if built.tree.is_folder(named) else closest(named, built.tree.folders, _ALIKE)
 
 
 def _is_ours(path: Path, root: Path) -> bool:

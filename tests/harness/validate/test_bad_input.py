@@ -127,6 +127,20 @@ def test_settings_that_cannot_be_read_are_one_sentence(
         validate(sound)
 
 
+@pytest.mark.parametrize("base", ["../../../base/app", "../../../base/appp"])
+def test_files_of_a_base_that_cannot_be_read_are_not_called_unused(sound: Path, base: str) -> None:
+    """The base has a folder in the place of its kustomization, or is misspelt."""
+    if base.endswith("/app"):
+        folder(sound / "base/app/kustomization.yaml")
+        (sound / "base/app/kustomization.yaml/a.txt").write_text("a")
+    for name in ("north", "south"):
+        kustomization = sound / f"overlays/{name}/app/kustomization.yaml"
+        kustomization.write_text(kustomization.read_text().replace("../../../base/app", base))
+    findings = validate(sound).findings
+    assert {finding.rule for finding in findings} == {"LH103"}
+    assert len(findings) == 2
+
+
 def test_settings_may_be_a_link(sound: Path) -> None:
     (sound / "pyproject.toml").rename(sound / "settings.toml")
     linked("settings.toml")(sound / "pyproject.toml")
