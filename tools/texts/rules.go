@@ -17,12 +17,15 @@ import (
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/template"
+	"gopkg.in/yaml.v3"
 )
 
 // templateVariables are declared for every template of a rule.
 const templateVariables = "{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}"
 
 var (
+	// What rulefmt says of a template.
+	ofField     = regexp.MustCompile(`^group "([^"]+)", rule (\d+), "[^"]*": (annotation|label) "([^"]+)"`)
 	legendLabel = regexp.MustCompile(`\{\{\s*(\w+)\s*\}\}`)
 	// What printf writes where it cannot write a value.
 	notWritten = regexp.MustCompile(`%!\(?\w+[^)]*\)`)
@@ -30,10 +33,10 @@ var (
 
 func judgeRules(text string, known *known) []refusal {
 	groups, errs := rulefmt.Parse([]byte(text), false)
-	if len(errs) > 0 {
-		return refused(errs...)
-	}
 	spans := spansOf(text)
+	if len(errs) > 0 {
+		return atFields(text, spans, refused(errs...))
+	}
 	var refusals []refusal
 	for groupIndex, group := range groups.Groups {
 		for index, rule := range group.Rules {
@@ -61,6 +64,30 @@ func judgeRules(text string, known *known) []refusal {
 					one := labelRefusal(detail, name, label, value, meant)
 					refusals = append(refusals, within(spans[at+"labels."+label], []refusal{one})...)
 				}
+			}
+		}
+	}
+	return refusals
+}
+
+// atFields places what is said of an annotation or a label at its line instead of its rule's.
+func atFields(text string, spans map[string]span, refusals []refusal) []refusal {
+	var document struct {
+		Groups []struct{ Name string }
+	}
+	if yaml.Unmarshal([]byte(text), &document) != nil {
+		return refusals
+	}
+	for index, one := range refusals {
+		match := ofField.FindStringSubmatch(one.Detail)
+		if match == nil {
+			continue
+		}
+		number, _ := strconv.Atoi(match[2])
+		for group, named := range document.Groups {
+			place, ok := spans[fmt.Sprintf("groups.%d.rules.%d.%ss.%s", group, number-1, match[3], match[4])]
+			if ok && named.Name == match[1] {
+				refusals[index].Line = place.first
 			}
 		}
 	}

@@ -39,6 +39,7 @@ _ENDPOINTS: Final = ("endpoints", "endpointslice")
 def check(environment: Environment, targets: Targets) -> Iterator[Violation]:
     """Finds pods whose annotation asks for what no configuration of Prometheus does."""
     yield from _of_no_pod(environment)
+    yield from _of_no_namespace(environment)
     configured = [
         text
         for config in environment.of_kind("ConfigMap")
@@ -75,6 +76,27 @@ def _of_no_pod(environment: Environment) -> Iterator[Violation]:
                     instead = f": use {close}" if close else ""
                     message = f"{config} discovers in {key} by the label {label}, which no pod has{instead}."
                     yield Violation(LH716, message, config, ("data", key), json_line(text, path))
+
+
+def _of_no_namespace(environment: Environment) -> Iterator[Violation]:
+    """Finds discoveries in namespaces that nothing is in."""
+    for config in environment.of_kind("ConfigMap"):
+        for key, text in string_map(config.value.get("data")).items():
+            for path, name in _namespaces(text) if "scrape_configs:" in text and "namespaces:" in text else ():
+                if name not in environment.namespaces and (close := closest(name, environment.namespaces)):
+                    message = (
+                        f"{config} discovers in {key} in the namespace {name}, which does not exist: use {close}."
+                    )
+                    yield Violation(LH716, message, config, ("data", key), json_line(text, path))
+
+
+def _namespaces(text: str) -> Iterator[tuple[FieldPath, str]]:
+    for document in yaml_documents(text):
+        for index, job in enumerate(mappings(dig(document, "scrape_configs"))):
+            for number, discovery in enumerate(mappings(job.get("kubernetes_sd_configs"))):
+                path: FieldPath = ("scrape_configs", index, "kubernetes_sd_configs", number, "namespaces", "names")
+                for inner, name in enumerate(strings(dig(discovery, "namespaces", "names"))):
+                    yield (*path, inner), name
 
 
 def _selectors(text: str) -> Iterator[tuple[FieldPath, str]]:

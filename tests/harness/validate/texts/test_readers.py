@@ -141,6 +141,12 @@ def test_what_prometheus_refuses(name: str, text: str, said: str, line: int | No
     assert f"line {line}." in violation.message or line is None
 
 
+def test_a_template_of_one_rule_of_several_is_found_at_its_line() -> None:
+    second = rule("up > 0", summary="{{ $labels.pod }").split("rules:\n")[1].replace("Gone", "Here")
+    (violation,) = violations(config("a", **{"r.yaml": rule("up == 0") + second}))
+    assert ("annotation" in violation.message, violation.line) == (True, 11)
+
+
 def test_a_text_that_is_nested_too_deep_is_asked_of_no_parser() -> None:
     expression = f"{'(' * 6_000}up{')' * 6_000}"
     rules = f'groups:\n  - name: a\n    rules:\n      - {{record: "a:b", expr: "{expression}"}}\n'
