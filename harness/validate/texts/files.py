@@ -29,7 +29,7 @@ _NAME: Final = r"/([\w.*?-]+(?:/[\w.*?-]+)*)(?![\w/${%<*?\[-])"
 """The rest of a path, unless a program completes it."""
 _PATH: Final = re.compile(r"(?<![\w./:${}-])(/[\w.-]+(?:/[\w.-]+)*/[\w.*?-]+)(?![\w/${%<*?\[-])")
 _ALIKE: Final = 0.9
-_COMMENT: Final = re.compile(r"^\s*(?:#|//|--|;).*$", re.MULTILINE)
+_COMMENT: Final = re.compile(r"^[^\S\n]*(?:#|//|--|;).*$", re.MULTILINE)
 _SHOWN: Final = 5
 _ACCOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
 _OF_ACCOUNT: Final = frozenset({"ca.crt", "namespace", "token"})

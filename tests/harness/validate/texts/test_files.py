@@ -93,3 +93,8 @@ def test_a_path_in_a_mounted_file_is_found_at_its_line() -> None:
     ((message, line),) = found(text=r"a: 1\n# /etc/web/comment\nscript: /etc/web/other.sh\n")
     assert message.startswith("ConfigMap app/web names the file /etc/web/other.sh")
     assert line == 3
+
+
+def test_a_text_of_empty_lines_comes_to_an_end() -> None:
+    ((_, line),) = found(text="a: 1" + r"\n" * 300_000 + r"# comment\nscript: /etc/web/other.sh\n")
+    assert line == 300_002
