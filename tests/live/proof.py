@@ -69,11 +69,12 @@ class Taken:
 
 @dataclass
 class Proof:
-    """Days of a platform, and the pods and SparkApplications that any start of the suite has seen of them."""
+    """Days of a platform, and the pods, SparkApplications and tasks that any start of the suite has seen."""
 
     platform: Platform
     seen: dict[str, Seen] = field(default_factory=dict)
     applications: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    instances: dict[str, list[Task]] = field(default_factory=dict)
     _records: dict[Shown, Sequence[Record]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -81,6 +82,9 @@ class Proof:
             kept = json.loads(self._file.read_text(encoding="utf-8"))
             self.seen = {name: Seen(**pod) for name, pod in kept["pods"].items()}
             self.applications = kept["applications"]
+            self.instances = {
+                run: [Task(**task) for task in tasks] for run, tasks in kept.get("instances", {}).items()
+            }
 
     @property
     def _file(self) -> Path:
@@ -100,13 +104,16 @@ class Proof:
 
     def first_two(self) -> tuple[Taken, Taken]:
         """The first two days, run now unless they exist."""
-        first = self.first()
-        second = self._latest(SECOND)
-        if second is None:
-            # Between the days, so that the second one is also the run after which all is well again.
+        # Before the second day, so that it is also the run after which all is well again.
+        first = self._latest(FIRST)
+        if first is None:
+            first = self._run_scheduled(FIRST, meanwhile=lambda: self.refuse(SECOND))
+        else:
+            second = self._latest(SECOND)
+            if second is not None:
+                return first, second
             self.refuse(SECOND)
-            second = self.take(SECOND)
-        return first, second
+        return first, self.take(SECOND)
 
     def first(self) -> Taken:
         """The first day, run now unless it exists."""
@@ -136,11 +143,18 @@ class Proof:
     def _latest(self, shown: Shown) -> Taken | None:
         return next((taken for taken in reversed(self.taken()) if taken.shown == shown), None)
 
-    def take(self, shown: Shown, *, date: dt.date | None = None, attempts: int = 1) -> Taken:
+    def take(
+        self,
+        shown: Shown,
+        *,
+        date: dt.date | None = None,
+        attempts: int = 1,
+        meanwhile: Callable[[], object] | None = None,
+    ) -> Taken:
         """Runs a day through both DAGs, started as with the web interface's button, by default for today."""
         with self._watching():
             run = self.start(shown, date=date)
-            return self.finish(shown, run, attempts=attempts)
+            return self.finish(shown, run, attempts=attempts, meanwhile=meanwhile)
 
     def start(self, shown: Shown, *, date: dt.date | None = None) -> Run:
         """Shows a day and triggers the first DAG, whose run may begin later."""
@@ -151,8 +165,13 @@ class Proof:
         self.platform.api.show(shown.day, shown.faults)
         return airflow.trigger(INGESTION, {"day": shown.day, "faults": list(shown.faults)}, date)
 
-    def finish(self, shown: Shown, run: Run, *, attempts: int = 1) -> Taken:
-        """Waits for a run of the first DAG, and for the run of the second that it starts."""
+    def finish(
+        self, shown: Shown, run: Run, *, attempts: int = 1, meanwhile: Callable[[], object] | None = None
+    ) -> Taken:
+        """Waits for a run of the first DAG, and for the run of the second that it starts.
+
+        While the second one runs, `meanwhile` is called once.
+        """
         done = self._ended(run, attempts, _INGESTION_SECONDS * attempts)
         started = until(
             _asking(lambda: next(iter(self.platform.airflow.started_by(done)), None), attempts),
@@ -160,7 +179,12 @@ class Proof:
             seconds=300,
         )
         next_run = self.platform.airflow.run(TRANSFORMATION, started)
-        return Taken(shown, done, self._ended(next_run, attempts, _TRANSFORMATION_SECONDS * attempts))
+        if meanwhile is not None:
+            meanwhile()
+        taken = Taken(shown, done, self._ended(next_run, attempts, _TRANSFORMATION_SECONDS * attempts))
+        for ended in (taken.ingestion, taken.transformation):
+            self.instances[ended.run_id] = self.platform.airflow.tasks(ended)
+        return taken
 
     def _ended(self, run: Run, attempts: int, seconds: float) -> Run:
         def probe() -> Run | None:
@@ -173,7 +197,7 @@ class Proof:
         what = f"{run.run_id} of {run.dag_id} ends"
         return until(_asking(probe, attempts), what=what, seconds=seconds, state=state)
 
-    def _run_scheduled(self, shown: Shown) -> Taken:
+    def _run_scheduled(self, shown: Shown, meanwhile: Callable[[], object] | None = None) -> Taken:
         """The scheduled run, which begins when the DAG is unpaused; another run where that has failed."""
         airflow = self.platform.airflow
 
@@ -182,7 +206,7 @@ class Proof:
 
         begun = scheduled()
         if begun is not None and begun.state == "failed":
-            return self.take(shown, date=begun.date)
+            return self.take(shown, date=begun.date, meanwhile=meanwhile)
         self._ready()
         if begun is None:
             self.platform.api.show(shown.day, shown.faults)
@@ -190,7 +214,7 @@ class Proof:
             airflow.unpause(TRANSFORMATION)
             airflow.unpause(INGESTION)
             run = until(scheduled, what=f"the scheduler starts {INGESTION} by its schedule", seconds=300)
-            return self.finish(shown, run)
+            return self.finish(shown, run, meanwhile=meanwhile)
 
     def _ready(self) -> None:
         def probe() -> bool | None:
@@ -210,7 +234,8 @@ class Proof:
                 self.keep(watched)
 
     def tasks(self, run: Run) -> list[Task]:
-        return self.platform.airflow.tasks(run)
+        """The tasks of a run as they were when it ended; some are cleared later."""
+        return self.instances.get(run.run_id) or self.platform.airflow.tasks(run)
 
     def manifest(self, date: dt.date) -> tuple[str, dict[str, Any]]:
         """Folder and manifest of the bronze run that counts for a date: the one that ended last."""
@@ -246,10 +271,12 @@ class Proof:
             for name, item in watched.applications.items()
         }
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(
-            {"pods": {name: asdict(pod) for name, pod in self.seen.items()}, "applications": self.applications}
-        )
-        write(self._file, text)
+        kept = {
+            "pods": {name: asdict(pod) for name, pod in self.seen.items()},
+            "applications": self.applications,
+            "instances": {run: [asdict(task) for task in tasks] for run, tasks in self.instances.items()},
+        }
+        write(self._file, json.dumps(kept))
 
 
 def _asking(probe: Callable[[], T | None], attempts: int) -> Callable[[], T | None]:

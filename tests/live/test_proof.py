@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from tests.live import proof as module
-from tests.live.airflow import Run
+from tests.live.airflow import Run, Task
 from tests.live.platform import Platform, Watched
 from tests.live.pods import Seen
 from tests.live.proof import FIRST, INGESTION, SECOND, TRANSFORMATION, Proof, Shown
@@ -98,7 +98,12 @@ def test_of_a_date_the_last_snapshot_counts(monkeypatch: pytest.MonkeyPatch) -> 
 def test_what_was_seen_is_known_to_the_next_start() -> None:
     seen = Seen("processing", "driver", {"spark-role": "driver"}, "spark", "Running")
     application = {"metadata": {"name": "app", "labels": {"a": "b"}}, "spec": {"arguments": ["x"]}}
-    proof([], {}).keep(Watched(pods={("processing", "driver"): seen}, applications={"app": application}))
+    ended = run("scheduled", MONDAY, 1)
+    task = Task("ingest_to_bronze", "success", 1, "pod")
+    subject = proof([], {})
+    subject.instances[ended.run_id] = [task]
+    subject.keep(Watched(pods={("processing", "driver"): seen}, applications={"app": application}))
     again = proof([], {})
+    assert again.tasks(ended) == [task]
     assert again.seen == {"driver": seen}
     assert again.applications["app"]["spec"] == {"arguments": ["x"]}
