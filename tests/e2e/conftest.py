@@ -1,6 +1,8 @@
 """The platform on a cluster that `harness e2e` has brought up, and days of the mock API on it."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 ORDER = (
     "test_waves",
+    "test_gitops",
     "test_pipeline",
     "test_gold",
     "test_silver",
@@ -34,14 +37,13 @@ ORDER = (
     "test_history",
     "test_fence",
     "test_maintenance",
-    "test_gitops",
     "test_browser",
     "test_release",
     "test_offsite",
     "test_faults",
     "test_upgrade_postgres",
 )
-"""Modules in the order in which they run: the first proof first, what breaks things last."""
+"""Modules in the order in which they run: first what needs no table, last what breaks things."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -90,9 +92,26 @@ def proof(platform: Platform) -> Proof:
 
 
 @pytest.fixture(scope="session")
-def days(proof: Proof) -> tuple[Taken, Taken]:
+def begun(request: pytest.FixtureRequest, proof: Proof) -> Future[tuple[Taken, Taken]]:
+    """The first two days, which take minutes; begun where a test of this run needs them."""
+    days: Future[tuple[Taken, Taken]] = Future()
+
+    def take() -> None:
+        try:
+            days.set_result(proof.first_two())
+        except BaseException as failure:  # noqa: BLE001 - raised by the tests that need the days
+            days.set_exception(failure)
+
+    if any("days" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        # A pool would hold up a run that is interrupted.
+        threading.Thread(target=take, daemon=True).start()
+    return days
+
+
+@pytest.fixture(scope="session")
+def days(begun: Future[tuple[Taken, Taken]]) -> tuple[Taken, Taken]:
     """The first two days, all the way to gold; run now unless this cluster has them already."""
-    return proof.first_two()
+    return begun.result()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """Git is what the cluster follows: commits come, manual changes go, and a broken commit breaks nothing that runs.
 
-Everything happens in the Application `jupyter`, which nothing else stands on. No test asks Argo CD to look: it does
-so by itself.
+Everything happens in the Application `jupyter`, which nothing else stands on, while the pipeline runs its first two
+days. No test asks Argo CD to look: it does so by itself.
 """
 
 import json
@@ -17,7 +17,7 @@ from harness.clusters.kind.kubectl import Kubectl
 from tests.live.served import ServedBranch
 from tests.live.wait import until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("begun")]
 
 Object = dict[str, Any]
 
