@@ -54,7 +54,10 @@ def measure(breweries: int, tell: Callable[[str], None]) -> list[Day]:
                     "brewery.ingestion", "--date", date, "--api", url, "--lakehouse", pipeline, env=environment
                 )
             stages = [Stage("ingestion", taken["seconds"], taken["peak_memory_bytes"])]
-            tell(f"{breweries:>9,} {label}: ingestion {taken['seconds']:.1f} s")
+            tell(
+                f"{breweries:>9,} {label}: ingestion {taken['seconds']:.1f} s, "
+                f"{taken['peak_memory_bytes'] / 1024**2:.0f} MiB"
+            )
             silver = Layout(pipeline).silver_breweries
             before = _bytes(silver)
             with class_archive(spark) as options:
