@@ -7,15 +7,18 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// ofBash are commands that sh takes for programs, which are not there.
+// dash is the sh of Debian and Ubuntu; elsewhere sh may be bash or BusyBox, which understand more.
+const dash = "dash"
+
+// ofBash are commands that dash takes for programs, which are not there.
 var ofBash = []string{
 	"[[", "compgen", "declare", "disown", "function", "let", "mapfile", "popd", "pushd", "readarray", "shopt", "source",
 	"typeset",
 }
 
-// unportable finds what bash understands, and what sh parses, but as something else.
+// unportable finds what bash understands, and what dash parses, but as something else.
 func unportable(file *syntax.File, asked text) []refusal {
-	if asked.Form != "sh" {
+	if asked.Form != dash {
 		return nil
 	}
 	var refusals []refusal

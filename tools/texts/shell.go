@@ -11,6 +11,7 @@ import (
 // shells are the dialects that a script may be in, by the form of its text.
 var shells = map[string]syntax.LangVariant{
 	"sh":   syntax.LangPOSIX,
+	"dash": syntax.LangPOSIX,
 	"ash":  syntax.LangPOSIX,
 	"bash": syntax.LangBash,
 	"ksh":  syntax.LangMirBSDKorn,
@@ -19,6 +20,9 @@ var shells = map[string]syntax.LangVariant{
 
 func judgeShell(asked text) []refusal {
 	shell := asked.Form
+	if shell == dash {
+		shell = "sh"
+	}
 	file, err := syntax.NewParser(syntax.Variant(shells[shell])).Parse(strings.NewReader(asked.Text), "")
 	if err == nil {
 		return append(unportable(file, asked), unset(file, asked)...)

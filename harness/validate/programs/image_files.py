@@ -79,12 +79,16 @@ def _above(path: str) -> Iterator[str]:
 
 
 @lru_cache(maxsize=100)
+def dockerfile(root: Path, image: str) -> str:
+    """The Dockerfile of an image that this repository builds; empty for others."""
+    file = root / _IMAGES / image / "Dockerfile"
+    return file.read_text(encoding="utf-8", errors="replace") if image and file.is_file() else ""
+
+
+@lru_cache(maxsize=100)
 def copied(root: Path, image: str) -> frozenset[str]:
     """The files that the last stage of an image's Dockerfile copies from the repository, by their path there."""
-    dockerfile = root / _IMAGES / image / "Dockerfile"
-    if not image or not dockerfile.is_file():
-        return frozenset()
-    text = dockerfile.read_text(encoding="utf-8", errors="replace").replace("\\\n", " ")
+    text = dockerfile(root, image).replace("\\\n", " ")
     found: set[str] = set()
     for line in _COPY.findall(_STAGE.split(text)[-1]):
         *sources, target = line.split()

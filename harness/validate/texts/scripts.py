@@ -3,11 +3,14 @@
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final
 
+from harness.manifests.images import reference
 from harness.manifests.kubernetes_yaml import FieldPath
 from harness.manifests.values import mappings, string_map
 from harness.validate.model import Environment
+from harness.validate.programs import image_files
 from harness.validate.texts.formats import LH316, PLACEHOLDER, conflict_line
 from harness.validate.texts.mounts import mounted_files
 from harness.validate.texts.readers import Reading
@@ -19,10 +22,14 @@ SHELLS: Final = {
 """The dialects, as tools/texts names them, by program."""
 _WITH_BUSYBOX: Final = re.compile(r"alpine|busybox")
 """Images whose sh is BusyBox', which understands more."""
+_WITH_DASH: Final = re.compile(r"debian|ubuntu|bullseye|bookworm|trixie|jammy|noble|resolute")
+"""Images whose sh is dash; that of Red Hat is bash, which understands its own commands as sh, too."""
+_IMAGE: Final = re.compile(r'image"?:\s*"?([\w./:@-]+)')
 _SHEBANG: Final = re.compile(r"#!\s*(?:\S*/)?(?:env\s+(?:-S\s+)?)?(\w+)")
 _WITH_SCRIPT: Final = re.compile(r"-[a-zA-Z]*c[a-zA-Z]*")
 _WITH_VALUE: Final = frozenset({"-o", "+o", "-O", "+O"})
 _CALL: Final = r"(?:^|[\s;&|(])(?:\.|source|(?:\S*/)?(\w*sh))\s+(?:-\w+\s+)*%s(?![\w.-])"
+_DASH: Final = "dash"
 _LINES: Final = re.compile(r"[^\n]")
 _NO_PODS: Final = frozenset({"ConfigMap", "Secret", "CustomResourceDefinition"})
 
@@ -48,11 +55,13 @@ def readings(environment: Environment) -> Iterator[Reading]:
         for path, argument in commands(resource.value):
             dialect, _, index = called(argument)
             if index is not None:
-                dialect = _of_image(dialect, resource.text)
+                dialect = _of_images(dialect, _IMAGE.findall(resource.text), environment.root)
                 # Kubernetes replaces this in a command, before the shell reads it.
                 text = argument[index].replace("$$", "$")
                 at = (*resource.inside, *argument_path(resource.value, path, index))
-                yield Reading(LH316, resource, at, dialect, _plain(text), f"a script that {dialect} cannot read")
+                yield Reading(
+                    LH316, resource, at, dialect, _plain(text), f"a script that {_name(dialect, '')} cannot read"
+                )
 
 
 def _mounted(environment: Environment) -> Iterator[tuple[tuple[str, str, str], str]]:
@@ -63,12 +72,24 @@ def _mounted(environment: Environment) -> Iterator[tuple[tuple[str, str, str], s
             if index is not None and (match := re.search(_CALL % re.escape(file.path), words[index])):
                 dialect, script = SHELLS.get(match[1], dialect), file.path
             if dialect and script and posixpath.normpath(script) == file.path:
-                image = str(file.container.get("image"))
-                yield (file.config.namespace, file.config.name, file.key), _of_image(dialect, image)
+                images = [str(file.container.get("image"))]
+                dialect = _of_images(dialect, images, environment.root)
+                yield (file.config.namespace, file.config.name, file.key), dialect
 
 
-def _of_image(dialect: str, image: str) -> str:
-    return "ash" if dialect == "sh" and _WITH_BUSYBOX.search(image) else dialect
+def _of_images(dialect: str, images: Sequence[str], root: Path) -> str:
+    """The dialect of a script that runs in one of some images."""
+    if dialect != "sh" or not images:
+        return dialect
+    if any(_WITH_BUSYBOX.search(image) for image in images):
+        return "ash"
+    return _DASH if all(_WITH_DASH.search(image) or _has_dash(root, image) for image in images) else dialect
+
+
+def _has_dash(root: Path, image: str) -> bool:
+    """Whether this repository builds an image on Debian or Ubuntu."""
+    dockerfile = image_files.dockerfile(root, posixpath.basename(reference(image).repository))
+    return bool(_WITH_DASH.search(dockerfile))
 
 
 def _given(environment: Environment) -> dict[tuple[str, str, str], list[str] | None]:
@@ -92,6 +113,7 @@ def _by_itself(key: str, text: str) -> str:
 
 def _name(dialect: str, text: str) -> str:
     match = _SHEBANG.match(text)
+    dialect = "sh" if dialect == _DASH else dialect
     return match[1] if match and SHELLS.get(match[1]) == dialect else dialect
 
 

@@ -10,7 +10,7 @@ from harness.validate.argocd import ignored, lua
 from harness.validate.finding import Violation
 from harness.validate.model import BuiltResource, Environment
 from harness.validate.monitoring import configuration, dashboards
-from harness.validate.programs import external_secrets
+from harness.validate.programs import external_secrets, image_files
 from harness.validate.texts import readers, scripts
 
 pytestmark = pytest.mark.tools
@@ -479,7 +479,10 @@ def test_a_command_that_its_shell_reads(command: tuple[str, ...]) -> None:
         ("debian", "declare -r A=b", "declare is no command of sh."),
         ("debian", '[ "$A" == b ]', "== is no operator of sh: use =."),
         ("debian", "a &>b", "redirects are no part of the language of sh"),
+        ("docker.io/library/postgres:17-trixie", "[[ -s a ]]", "[[ is no command of sh: use [."),
         ("docker.io/library/alpine:3", "if [[ -s a ]]; then source b; fi", ""),
+        # The sh of Red Hat's images is bash.
+        ("docker.elastic.co/elasticsearch/elasticsearch:7.10.2", "if [[ -s a ]]; then source b; fi", ""),
         ("debian", "if [ -s a ]; then . ./b; fi; a >b 2>&1 & wait", ""),
         ("debian", "let() { c; }; let d; echo '[[' == &\n>e", ""),
     ],
@@ -487,6 +490,18 @@ def test_a_command_that_its_shell_reads(command: tuple[str, ...]) -> None:
 def test_a_command_of_bash_in_sh(image: str, script: str, said: str) -> None:
     found = [violation.message for violation in violations(job("sh", "-c", script, image=image))]
     assert [message.endswith(said) or said in message for message in found] == ([True] if said else [])
+
+
+@pytest.mark.parametrize(("base", "count"), [("debian:bookworm-slim", 1), ("registry.access.redhat.com/ubi9", 0)])
+def test_a_command_of_bash_in_an_image_of_this_repository(
+    base: str, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "images" / "tools"
+    folder.mkdir(parents=True)
+    (folder / "Dockerfile").write_text(f"FROM {base}\n")
+    monkeypatch.chdir(tmp_path)
+    image_files.dockerfile.cache_clear()
+    assert len(violations(job("sh", "-c", "[[ -s a ]]", image="lakehouse/tools:1"))) == count
 
 
 def shown(**panel: Any) -> str:
