@@ -114,7 +114,8 @@ class Scope:
     def is_known(self) -> bool:
         """Whether all of it is seen before the build changes it."""
         inputs = self.build.root.inputs
-        return not self.build.problems and not inputs.charts and not self.empty
+        are_known = all((base := remote.parsed()) and identities(base) is not None for remote in inputs.remotes)
+        return are_known and not self.build.problems and not inputs.charts and not self.empty
 
     @cached_property
     def empty(self) -> list[str]:
