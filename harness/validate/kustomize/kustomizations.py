@@ -4,7 +4,7 @@ import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 from harness.manifests.build import Build, Kustomization, Root
@@ -12,7 +12,7 @@ from harness.manifests.generated_names import HASH
 from harness.manifests.kubernetes_yaml import YamlError, parse
 from harness.manifests.patches import patches_of, selects
 from harness.manifests.problem import Location
-from harness.manifests.tree import UnreadableError
+from harness.manifests.tree import Tree, UnreadableError
 from harness.manifests.upstream import identities
 from harness.manifests.values import dig, mapping, mappings, sequence, string_map
 from harness.validate.finding import Finding
@@ -296,7 +296,9 @@ def _parts(build: Build, kustomization: Kustomization) -> Iterator[Part]:
         )
         reference = f"{image.get('newName') or image.get('name')}{tag}{digest}"
         what = f"'images' changes {image.get('name')}, which nothing runs"
-        yield Part(what, kustomization.location("images", index), _containing(reference))
+        # A component may list the images of parts that are switched off here.
+        optional = str(image.get("name")) if fields.get("kind") == "Component" else ""
+        yield Part(what, kustomization.location("images", index), _running(reference, optional))
     for replacement, locate in replacements_of(build, kustomization):
         for index, target in enumerate(mappings(replacement.get("targets"))):
             selector = mapping(target.get("select"))
@@ -305,6 +307,21 @@ def _parts(build: Build, kustomization: Kustomization) -> Iterator[Part]:
     if fields.get("generatorOptions") and not any(fields.get(name) for name in _GENERATORS):
         what = "'generatorOptions' is for the generators of its own kustomization, which has none"
         yield Part(what, kustomization.location("generatorOptions"), lambda _: False)
+
+
+@lru_cache(maxsize=100)
+def _names_image(tree: Tree, name: str) -> bool:
+    """Whether a container of any manifest in a tree has an image."""
+    container = re.compile(rf"\bimage: *[\"']?{re.escape(name)}(?![\w./-])")
+    for path in tree.paths():
+        if path.endswith((".yaml", ".yml")):
+            try:
+                text = tree.text(path)
+            except (UnreadableError, KeyError):
+                continue
+            if name in text and container.search(text):
+                return True
+    return False
 
 
 def _is_empty(root: Root, file: str) -> bool:
@@ -318,8 +335,10 @@ def _selecting(selector: dict[str, Any], rejected: Iterable[dict[str, Any]] = ()
     return lambda scope: scope.selects(selector, rejected)
 
 
-def _containing(text: str) -> Callable[[Scope], bool]:
-    return lambda scope: scope.contains(text)
+def _running(reference: str, optional: str) -> Callable[[Scope], bool]:
+    return lambda scope: (
+        scope.contains(reference) or (bool(optional) and _names_image(scope.build.root.tree, optional))
+    )
 
 
 def _described(selector: dict[str, Any]) -> str:
