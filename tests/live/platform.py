@@ -72,7 +72,7 @@ class Platform:
             return values["root-user"], values["root-password"]
         return values["access-key"], values["secret-key"]
 
-    def s3(self, access_key: str, secret_key: str, endpoint: str = "") -> Any:
+    def s3(self, access_key: str, secret_key: str, endpoint: str = "", *, attempts: int = 1) -> Any:
         """A boto3 client for MinIO, through the forwarded port by default; without retries, to see refusals."""
         import boto3
         from botocore.config import Config
@@ -83,13 +83,14 @@ class Platform:
             aws_access_key_id=access_key,
             aws_secret_access_key=secret_key,
             region_name=REGION,
-            config=Config(retries={"total_max_attempts": 1}, connect_timeout=120, read_timeout=120),
+            config=Config(retries={"total_max_attempts": attempts}, connect_timeout=120, read_timeout=120),
         )
 
     @cached_property
     def store(self) -> Any:
         """MinIO as its root account."""
-        return self.s3(*self.credentials("deepstorage"))
+        # A port's forward closes idle connections when its pod goes.
+        return self.s3(*self.credentials("deepstorage"), attempts=3)
 
     def keys(self, bucket: str, prefix: str = "") -> list[str]:
         pages = self.store.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
