@@ -97,6 +97,18 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
 
 
 @pytest.fixture
+def kept(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
+    """Compares a text with a file of the harness that is made of another system; `--update-goldens` writes it."""
+
+    def compare(file: Path, text: str) -> None:
+        if request.config.getoption("--update-goldens"):
+            file.write_text(text, encoding="utf-8")
+        assert file.read_text(encoding="utf-8") == text, "--update-goldens updates it"
+
+    return compare
+
+
+@pytest.fixture
 def generated(request: pytest.FixtureRequest, repo: Path) -> Callable[[str, str, str], None]:
     """Compares a text with the part of docs/PAGE that is between `<!-- NAME -->` and `<!-- /NAME -->`.
 

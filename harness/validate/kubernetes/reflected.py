@@ -9,7 +9,7 @@ from harness.manifests.kubernetes_yaml import FieldPath
 from harness.manifests.patches import selects
 from harness.manifests.values import dig, string_map
 from harness.validate.finding import Violation
-from harness.validate.kubernetes.secrets import REFLECTOR, Origins, target_of
+from harness.validate.kubernetes.secrets import REFLECTOR, Origins, listed, target_of
 from harness.validate.model import BuiltResource, Environment
 from harness.validate.rule import ValidationRule
 
@@ -37,7 +37,7 @@ def check(environment: Environment, origins: Origins) -> Iterator[Violation]:
     originals = {(kind, resource.namespace, name): own for resource, kind, name, _, own in annotated}
     for resource, kind, _, path, own in annotated:
         for key in _NAMESPACES:
-            for name in filter(_PLAIN.fullmatch, _listed(own.get(key, ""))):
+            for name in filter(_PLAIN.fullmatch, listed(own.get(key, ""))):
                 if name not in environment.namespaces:
                     close = closest(name, environment.namespaces)
                     meant = f": use {close}" if close else ""
@@ -65,11 +65,7 @@ def _annotated(environment: Environment) -> Iterator[Annotated]:
 
 
 def _permits(annotations: dict[str, str], namespace: str) -> bool:
-    patterns = _listed(annotations.get(_NAMESPACES[0], ""))
+    patterns = listed(annotations.get(_NAMESPACES[0], ""))
     return annotations.get(_ALLOWED) == "true" and (
         not patterns or any(selects(pattern, namespace) for pattern in patterns)
     )
-
-
-def _listed(text: str) -> list[str]:
-    return [part for item in text.split(",") if (part := item.strip())]

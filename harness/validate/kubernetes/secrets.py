@@ -101,8 +101,12 @@ def _copies(annotations: dict[str, str], environment: Environment) -> Iterator[s
     """The namespaces to which Reflector copies on its own; its patterns are regular expressions."""
     if annotations.get(f"{REFLECTOR}/reflection-auto-enabled") != "true":
         return
-    named = annotations.get(f"{REFLECTOR}/reflection-auto-namespaces", "")
-    patterns = [pattern.strip() for pattern in named.split(",") if pattern.strip()] or [".*"]
+    patterns = listed(annotations.get(f"{REFLECTOR}/reflection-auto-namespaces", "")) or [".*"]
     for namespace in environment.namespaces:
         if any(selects(pattern, namespace) for pattern in patterns):
             yield namespace
+
+
+def listed(text: str) -> list[str]:
+    """The items of an annotation of Reflector's."""
+    return [part for item in text.split(",") if (part := item.strip())]

@@ -67,47 +67,41 @@ def _of_no_pod(environment: Environment) -> Iterator[Violation]:
     for pod in environment.pods:
         for name, value in pod.labels.items():
             values.setdefault(name, set()).add(value)
-    for config in environment.of_kind("ConfigMap"):
-        for key, text in string_map(config.value.get("data")).items():
-            for path, label in _selectors(text) if "scrape_configs:" in text and "selectors:" in text else ():
+    for config, key, path, discovery in _discoveries(environment):
+        for inner, selector in enumerate(mappings(discovery.get("selectors"))):
+            given = str(selector.get("label") or "") if selector.get("role") == "pod" else ""
+            for label in given.replace("==", "=").replace(" ", "").split(","):
                 name, equals, value = label.partition("=")
                 if equals and name in values and value not in values[name]:
                     close = closest(value, values[name])
                     instead = f": use {close}" if close else ""
                     message = f"{config} discovers in {key} by the label {label}, which no pod has{instead}."
-                    yield Violation(LH716, message, config, ("data", key), json_line(text, path))
+                    yield _violation(message, config, key, (*path, "selectors", inner, "label"))
 
 
 def _of_no_namespace(environment: Environment) -> Iterator[Violation]:
     """Finds discoveries in namespaces that nothing is in."""
+    for config, key, path, discovery in _discoveries(environment):
+        for inner, name in enumerate(strings(dig(discovery, "namespaces", "names"))):
+            if name not in environment.namespaces and (close := closest(name, environment.namespaces)):
+                message = f"{config} discovers in {key} in the namespace {name}, which does not exist: use {close}."
+                yield _violation(message, config, key, (*path, "namespaces", "names", inner))
+
+
+def _violation(message: str, config: BuiltResource, key: str, path: FieldPath) -> Violation:
+    return Violation(LH716, message, config, ("data", key), json_line(config.value["data"][key], path))
+
+
+def _discoveries(environment: Environment) -> Iterator[tuple[BuiltResource, str, FieldPath, dict[str, Any]]]:
+    """Each discovery of the scrape jobs, with its ConfigMap, key and path in the text."""
     for config in environment.of_kind("ConfigMap"):
         for key, text in string_map(config.value.get("data")).items():
-            for path, name in _namespaces(text) if "scrape_configs:" in text and "namespaces:" in text else ():
-                if name not in environment.namespaces and (close := closest(name, environment.namespaces)):
-                    message = (
-                        f"{config} discovers in {key} in the namespace {name}, which does not exist: use {close}."
-                    )
-                    yield Violation(LH716, message, config, ("data", key), json_line(text, path))
-
-
-def _namespaces(text: str) -> Iterator[tuple[FieldPath, str]]:
-    for document in yaml_documents(text):
-        for index, job in enumerate(mappings(dig(document, "scrape_configs"))):
-            for number, discovery in enumerate(mappings(job.get("kubernetes_sd_configs"))):
-                path: FieldPath = ("scrape_configs", index, "kubernetes_sd_configs", number, "namespaces", "names")
-                for inner, name in enumerate(strings(dig(discovery, "namespaces", "names"))):
-                    yield (*path, inner), name
-
-
-def _selectors(text: str) -> Iterator[tuple[FieldPath, str]]:
-    for document in yaml_documents(text):
-        for index, job in enumerate(mappings(dig(document, "scrape_configs"))):
-            for number, discovery in enumerate(mappings(job.get("kubernetes_sd_configs"))):
-                for inner, selector in enumerate(mappings(discovery.get("selectors"))):
-                    if selector.get("role") == "pod":
-                        path: FieldPath = ("scrape_configs", index, "kubernetes_sd_configs", number)
-                        for label in str(selector.get("label") or "").split(","):
-                            yield (*path, "selectors", inner, "label"), label.replace("==", "=").replace(" ", "")
+            if "scrape_configs:" not in text or not ("selectors:" in text or "namespaces:" in text):
+                continue
+            for document in yaml_documents(text):
+                for index, job in enumerate(mappings(dig(document, "scrape_configs"))):
+                    for number, discovery in enumerate(mappings(job.get("kubernetes_sd_configs"))):
+                        yield config, key, ("scrape_configs", index, "kubernetes_sd_configs", number), discovery
 
 
 def targets_of(environment: Environment, refused: Container[tuple[BuiltResource, str]] = ()) -> Targets:

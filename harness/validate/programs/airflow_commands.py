@@ -20,7 +20,7 @@ from harness.validate.model import BuiltResource, Environment
 from harness.validate.programs.airflow import LH211
 from harness.validate.texts.mounts import mounted_files
 from harness.validate.texts.scripts import argument_path, called, commands
-from harness.validate.texts.variables import variables_of
+from harness.validate.texts.variables import each_variable
 
 FILE: Final = Path(__file__).with_name("airflow-commands.json")
 _OTHERS: Final = frozenset({"celery"})
@@ -114,13 +114,7 @@ def _wrong(word: str, rest: Sequence[str], known: list[str]) -> Iterator[str]:
 
 def _templates(environment: Environment) -> Iterator[BuiltResource]:
     """The manifests of which Airflow makes the pods of tasks."""
-    named = {
-        variable.value
-        for pod in environment.pods
-        for place, container, _ in pod.containers()
-        for variable in variables_of(environment, pod, place, container)
-        if variable.name == _TEMPLATE
-    }
+    named = {variable.value for variable in each_variable(environment) if variable.name == _TEMPLATE}
     files = (
         {(file.config.key, file.key) for file in mounted_files(environment) if file.path in named} if named else ()
     )

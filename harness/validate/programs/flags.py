@@ -20,6 +20,7 @@ from harness.validate.finding import Violation
 from harness.validate.kubernetes.api_resources import resources
 from harness.validate.model import Environment, Pod
 from harness.validate.rule import ValidationRule
+from harness.validate.texts.mounts import mounted_places
 
 LH215: Final = ValidationRule(
     "LH215",
@@ -208,8 +209,7 @@ def _unwritable(flag: str, value: str | None, container: dict[str, Any]) -> str:
     """Whether a program keeps its data where nothing is mounted and its container may not write."""
     if flag not in _DATA or not value or not value.startswith("/"):
         return ""
-    mounted = [posixpath.normpath(str(mount.get("mountPath"))) for mount in mappings(container.get("volumeMounts"))]
-    is_mounted = any(f"{posixpath.normpath(value)}/".startswith(f"{path}/") for path in mounted)
+    is_mounted = any(f"{posixpath.normpath(value)}/".startswith(f"{path}/") for path in mounted_places(container))
     if is_mounted or dig(container, "securityContext", "readOnlyRootFilesystem") is not True:
         return ""
     return "where it cannot write: it mounts no volume there, and its root is read-only"

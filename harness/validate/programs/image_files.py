@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -10,10 +10,11 @@ from typing import Final
 from harness.errors import closest
 from harness.manifests.images import reference
 from harness.manifests.kubernetes_yaml import FieldPath
-from harness.manifests.values import dig, mappings, sequence
+from harness.manifests.values import dig, sequence
 from harness.validate.finding import Violation
 from harness.validate.model import Environment, Pod
 from harness.validate.rule import ValidationRule
+from harness.validate.texts.mounts import mounted_places
 
 LH218: Final = ValidationRule(
     "LH218",
@@ -49,15 +50,16 @@ def _started(pod: Pod) -> Iterator[tuple[FieldPath, str, str, list[str]]]:
         spec = dig(pod.owner.value, *base[len(pod.owner.inside) :])
         main = str(dig(spec, "mainApplicationFile") or "")
         containers = [container for _, container, _ in pod.containers()]
-        yield (*base, "mainApplicationFile"), str(containers[0].get("image")), main, _mounts(containers[0])
+        yield (*base, "mainApplicationFile"), str(containers[0].get("image")), main, mounted_places(containers[0])
     for place, container, _ in pod.containers():
         for field in ("command", "args"):
             for index, word in enumerate(sequence(container.get(field))):
-                yield (*place, field, index), str(container.get("image") or ""), str(word), _mounts(container)
-
-
-def _mounts(container: Mapping[str, object]) -> list[str]:
-    return [posixpath.normpath(str(mount.get("mountPath"))) for mount in mappings(container.get("volumeMounts"))]
+                yield (
+                    (*place, field, index),
+                    str(container.get("image") or ""),
+                    str(word),
+                    mounted_places(container),
+                )
 
 
 def _missing(path: str, files: frozenset[str]) -> str:

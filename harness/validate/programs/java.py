@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from harness.errors import closest
-from harness.manifests.kubernetes_yaml import Step
 from harness.validate.finding import Violation
 from harness.validate.model import Environment
 from harness.validate.rule import ValidationRule
-from harness.validate.texts.variables import variables_of
+from harness.validate.texts.variables import each_variable
 
 LH217: Final = ValidationRule(
     "LH217", "Java knows its options, and can read their values", "The virtual machine does not start."
@@ -45,16 +44,10 @@ _ALIKE: Final = 0.85
 
 def check(environment: Environment) -> Iterator[Violation]:
     """Finds options in variables that Java or its starters read."""
-    told: set[tuple[str, tuple[Step, ...]]] = set()
-    for pod in environment.pods:
-        for place, container, _ in pod.containers():
-            for variable in variables_of(environment, pod, place, container):
-                if variable.name not in VARIABLES or (variable.resource.key, variable.path) in told:
-                    continue
-                told.add((variable.resource.key, variable.path))
-                if said := problem_of(variable.value or ""):
-                    message = f"{variable.resource} sets {variable.name}, {said}."
-                    yield Violation(LH217, message, variable.resource, variable.path)
+    for variable in each_variable(environment):
+        if variable.name in VARIABLES and (said := problem_of(variable.value or "")):
+            message = f"{variable.resource} sets {variable.name}, {said}."
+            yield Violation(LH217, message, variable.resource, variable.path)
 
 
 def problem_of(text: str) -> str:

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from harness.errors import closest
-from harness.manifests.kubernetes_yaml import Step
 from harness.validate.finding import Violation
 from harness.validate.model import Environment
 from harness.validate.rule import ValidationRule
-from harness.validate.texts.variables import variables_of
+from harness.validate.texts.variables import each_variable
 
 LH219: Final = ValidationRule(
     "LH219",
@@ -30,17 +29,10 @@ _STARTS: Final = ("BREWERY_", "LAKEHOUSE_")
 
 def check(environment: Environment) -> Iterator[Violation]:
     """Finds settings that the pipeline ignores or refuses."""
-    told: set[tuple[str, str, tuple[Step, ...]]] = set()
-    for pod in environment.pods:
-        for place, container, _ in pod.containers():
-            for one in variables_of(environment, pod, place, container):
-                key = (one.resource.key, one.name, one.path)
-                if not one.name.startswith(_STARTS) or key in told:
-                    continue
-                told.add(key)
-                if said := problem_of(one.name, one.value or ""):
-                    message = f"{one.resource} has a setting of the pipeline that is of no use: {said.rstrip('.')}."
-                    yield Violation(LH219, message, one.resource, one.path)
+    for one in each_variable(environment):
+        if one.name.startswith(_STARTS) and (said := problem_of(one.name, one.value or "")):
+            message = f"{one.resource} has a setting of the pipeline that is of no use: {said.rstrip('.')}."
+            yield Violation(LH219, message, one.resource, one.path)
 
 
 def problem_of(name: str, value: str) -> str:

@@ -1,7 +1,7 @@
 """The files that pods read from ConfigMaps."""
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,3 +49,8 @@ def mount_paths(environment: Environment) -> dict[tuple[str, str, str], set[str]
     for file in mounted_files(environment):
         paths.setdefault((file.config.namespace, file.config.name, file.key), set()).add(file.path)
     return paths
+
+
+def mounted_places(container: Mapping[str, Any]) -> list[str]:
+    """The paths at which a container mounts volumes."""
+    return [posixpath.normpath(str(mount.get("mountPath"))) for mount in mappings(container.get("volumeMounts"))]

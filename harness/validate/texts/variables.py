@@ -25,6 +25,18 @@ class Variable:
     path: tuple[Step, ...]
 
 
+def each_variable(environment: Environment) -> Iterator[Variable]:
+    """The variables of all containers; one that several of them take from a ConfigMap is there once."""
+    seen: set[tuple[str, str, tuple[Step, ...]]] = set()
+    for pod in environment.pods:
+        for place, container, _ in pod.containers():
+            for variable in variables_of(environment, pod, place, container):
+                key = (variable.resource.key, variable.name, variable.path)
+                if key not in seen:
+                    seen.add(key)
+                    yield variable
+
+
 def variables_of(
     environment: Environment, pod: Pod, place: tuple[Step, ...], container: dict[str, Any]
 ) -> Iterator[Variable]:

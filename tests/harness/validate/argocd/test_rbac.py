@@ -1,6 +1,7 @@
 """Argo CD's policies and settings: what there is, is what its sources say, and what is not there is found."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -42,7 +43,7 @@ def test_the_actions_are_those_of_the_sources(sources: Path) -> None:
     assert {names[name] for name in re.findall(r"(\w+):", scoped[1])} == rbac.OF_PROJECTS
 
 
-def test_the_settings_are_those_of_the_sources(sources: Path, request: pytest.FixtureRequest) -> None:
+def test_the_settings_are_those_of_the_sources(sources: Path, kept: Callable[[Path, str], None]) -> None:
     declared = re.findall(
         r'^\t\w+(?:Key|Prefix) += "([\w.]+)"$', (sources / "util/settings/settings.go").read_text(), re.MULTILINE
     )
@@ -55,9 +56,7 @@ def test_the_settings_are_those_of_the_sources(sources: Path, request: pytest.Fi
     read = re.findall(r"name: argocd-cm\n +key: ([\w.-]+)|key: ([\w.-]+)\n +name: argocd-cm\n", manifests)
     keys = {*declared, *shown, *("".join(found) for found in read)}
     current = "\n".join(sorted(key for key in keys if not key.startswith(FAMILIES))) + "\n"
-    if request.config.getoption("--update-goldens"):
-        SETTINGS_FILE.write_text(current, encoding="utf-8")
-    assert SETTINGS_FILE.read_text(encoding="utf-8") == current, "--update-goldens updates it"
+    kept(SETTINGS_FILE, current)
 
 
 @pytest.mark.parametrize(

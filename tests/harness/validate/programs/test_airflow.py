@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,11 +40,9 @@ def kind_of(section: str, option: str, description: dict[str, Any]) -> str:
     return "float" if re.fullmatch(r"\d+(\.\d+)?", default) else kind
 
 
-def test_the_list_is_that_of_the_pinned_airflow(request: pytest.FixtureRequest) -> None:
+def test_the_list_is_that_of_the_pinned_airflow(kept: Callable[[Path, str], None]) -> None:
     current = json.dumps(installed(), indent=0) + "\n"
-    if request.config.getoption("--update-goldens"):
-        FILE.write_text(current, encoding="utf-8")
-    assert FILE.read_text(encoding="utf-8") == current, "--update-goldens updates it"
+    kept(FILE, current)
 
 
 @pytest.mark.parametrize(

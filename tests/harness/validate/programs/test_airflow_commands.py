@@ -1,6 +1,8 @@
 """Airflow's commands: the list is that of the installed Airflow, and what is not in it is found."""
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,11 +31,9 @@ def installed() -> dict[str, Any]:
     return {command.name: tree(command) for command in sorted(every, key=lambda command: command.name)}
 
 
-def test_the_list_is_that_of_the_pinned_airflow(request: pytest.FixtureRequest) -> None:
+def test_the_list_is_that_of_the_pinned_airflow(kept: Callable[[Path, str], None]) -> None:
     current = json.dumps(installed(), indent=0) + "\n"
-    if request.config.getoption("--update-goldens"):
-        FILE.write_text(current, encoding="utf-8")
-    assert FILE.read_text(encoding="utf-8") == current, "--update-goldens updates it"
+    kept(FILE, current)
 
 
 @pytest.mark.parametrize(

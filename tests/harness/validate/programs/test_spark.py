@@ -84,11 +84,9 @@ def s3a_options() -> Iterator[str]:
             yield f"{name} {'boolean' if value in ('true', 'false') else amount}".rstrip()
 
 
-def test_the_options_of_s3a_are_those_of_the_pinned_hadoop(request: pytest.FixtureRequest) -> None:
+def test_the_options_of_s3a_are_those_of_the_pinned_hadoop(kept: Callable[[Path, str], None]) -> None:
     current = "\n".join(s3a_options()) + "\n"
-    if request.config.getoption("--update-goldens"):
-        S3A_FILE.write_text(current, encoding="utf-8")
-    assert S3A_FILE.read_text(encoding="utf-8") == current, "--update-goldens updates it"
+    kept(S3A_FILE, current)
 
 
 @pytest.mark.parametrize(
@@ -174,14 +172,12 @@ def with_kinds(found: Iterable[str], entries: Callable[[str], Any]) -> Iterator[
 
 
 def test_the_list_is_that_of_the_pinned_spark(
-    request: pytest.FixtureRequest, entries: Callable[[str], Any]
+    kept: Callable[[Path, str], None], entries: Callable[[str], Any]
 ) -> None:
     folder = spark_home() / "jars"
     assert list(folder.glob(f"spark-core_*-{VERSION}.*.jar"))
     current = "\n".join(with_kinds(installed(folder), entries)) + "\n"
-    if request.config.getoption("--update-goldens"):
-        FILE.write_text(current, encoding="utf-8")
-    assert FILE.read_text(encoding="utf-8") == current, "--update-goldens updates it"
+    kept(FILE, current)
 
 
 @pytest.mark.parametrize(

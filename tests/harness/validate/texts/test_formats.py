@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -118,7 +119,7 @@ def test_a_mistake_is_found_at_its_line(sound: Path) -> None:
     assert places == {(settings, 2), (extra, len(extra.read_text().splitlines()) - 1)}
 
 
-def test_actions_and_conditions_are_those_of_minio(request: pytest.FixtureRequest) -> None:
+def test_actions_and_conditions_are_those_of_minio(kept: Callable[[Path, str], None]) -> None:
     folder = module_folder(*MINIO) / "policy"
     code = (folder / "action.go").read_text(encoding="utf-8")
     actions = dict(re.findall(r'^\t(\w+)(?: Action)?\s*= "(s3:\w+)"$', code, re.MULTILINE))
@@ -133,9 +134,7 @@ def test_actions_and_conditions_are_those_of_minio(request: pytest.FixtureReques
         "objects": sorted(of_objects),
     }
     text = json.dumps(current, indent=0) + "\n"
-    if request.config.getoption("--update-goldens"):
-        S3_FILE.write_text(text, encoding="utf-8")
-    assert S3_FILE.read_text(encoding="utf-8") == text, "--update-goldens updates it"
+    kept(S3_FILE, text)
 
 
 @pytest.mark.parametrize(
